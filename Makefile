@@ -1,0 +1,38 @@
+# Everything runs in .venv; each target installs what it needs once and remembers it there.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+export MPLBACKEND ?= Agg
+
+.PHONY: demo setup test lint bench clean
+
+demo: $(VENV)/installed-core      ## the main job: comparison table and both figures, into out/
+	$(RUN) -m figures demo --out out
+
+setup: $(VENV)/installed-all      ## everything for development: core, gpu, dev
+
+test: setup                       ## lint, types, layering, all tests
+	$(RUN) -m ruff check .
+	$(RUN) -m mypy
+	$(RUN) -m pytest -n 2 --dist worksteal
+
+bench: setup                      ## speed as ratios taken in one run; writes bench.json
+	$(RUN) -m tests.bench
+
+clean:
+	rm -rf $(VENV) out build *.egg-info
+
+$(RUN):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "pipestale needs Python 3.11 or newer; say make PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/installed-core: pyproject.toml | $(RUN)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/installed-all: pyproject.toml | $(RUN)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[gpu,dev]'
+	touch $@ $(VENV)/installed-core

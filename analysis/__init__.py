@@ -1,0 +1,1 @@
+"""Metrics, differences and exports of traces.  Reads files; needs no torch."""

@@ -1,0 +1,1 @@
+"""The torch backend: the same programs on real stages.  Not built yet."""

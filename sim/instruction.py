@@ -1,0 +1,143 @@
+"""What one device does in one step: operations, instructions, and columns of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+class Op(IntEnum):
+    """Forward, backward, its input and weight halves, update, and the four message ends."""
+
+    F = 0
+    B = 1
+    I = 2  # noqa: E741 - the field's own name for the input half of a backward
+    W = 3
+    U = 4
+    SEND_F = 5
+    RECV_F = 6
+    SEND_B = 7
+    RECV_B = 8
+
+
+_TEXT = re.compile(r"(\d+)(SEND_F|RECV_F|SEND_B|RECV_B|F|B|I|W|U)(\d+)(?:-(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """One operation of one stage on the micro-batches `index … index + count - 1`.
+
+    Micro-batches are numbered from 0 over the whole run, so mini-batch `i` (from 1) of `n`
+    micro-batches covers `(i-1)*n … i*n-1`.  The text form is `2F0` (stage 2, forward, micro-batch
+    0), or `2B0-3` where one instruction covers several; `parse` is its exact inverse.
+    """
+
+    stage: int
+    op: Op
+    index: int
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if self.stage < 0 or self.index < 0 or self.count < 1:
+            raise ValueError(f"stage and index start at 0 and count at 1, got {self!r}")
+
+    def __str__(self) -> str:
+        last = f"-{self.index + self.count - 1}" if self.count > 1 else ""
+        return f"{self.stage}{self.op.name}{self.index}{last}"
+
+    @classmethod
+    def parse(cls, text: str) -> Instruction:
+        """Read the text form.  Raises ValueError naming the text and an example."""
+        found = _TEXT.fullmatch(text.strip())
+        if not found:
+            raise ValueError(f"{text!r} is not an instruction; write e.g. 2F0, 0B4-7 or 1SEND_F3")
+        stage, op, first, last = found.groups()
+        count = int(last) - int(first) + 1 if last is not None else 1
+        if last is not None and count < 2:
+            raise ValueError(f"{text!r}: a range runs upwards, e.g. 0B4-7")
+        return cls(int(stage), Op[op], int(first), count)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Columns of instructions: four integer arrays of one length, iterated in this order."""
+
+    op: Ints
+    stage: Ints
+    index: Ints
+    count: Ints
+
+    def __iter__(self) -> Iterator[Ints]:
+        return iter((self.op, self.stage, self.index, self.count))
+
+    @property
+    def size(self) -> int:
+        return len(self.op)
+
+
+def block(op: Op, stage: int, micro_batches: Iterable[int], count: int = 1) -> Block:
+    """The same operation on each of `micro_batches` in turn."""
+    if isinstance(micro_batches, range):
+        index = np.arange(micro_batches.start, micro_batches.stop, micro_batches.step)
+    else:
+        index = np.fromiter(micro_batches, np.int64)
+    op_column, stage_column, counts = (np.full(len(index), v) for v in (op, stage, count))
+    return Block(op_column, stage_column, index, counts)
+
+
+def forwards(stage: int, micro_batches: Iterable[int]) -> Block:
+    """Forwards of `micro_batches`, in that order."""
+    return block(Op.F, stage, micro_batches)
+
+
+def backwards(stage: int, micro_batches: Iterable[int], count: int = 1) -> Block:
+    """Backwards of `micro_batches`; with `count`, each covers that many from its index on."""
+    return block(Op.B, stage, micro_batches, count)
+
+
+def join(blocks: Sequence[Block]) -> Block:
+    """One block after another."""
+    if not blocks:
+        return block(Op.F, 0, range(0))
+    return Block(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
+
+
+def alternate(*blocks: Block) -> Block:
+    """Blocks of one length dealt like cards: first of each, second of each, …"""
+    if len({each.size for each in blocks}) != 1:
+        raise ValueError(f"blocks of one length alternate, got {[each.size for each in blocks]}")
+    return Block(*(np.stack(column, axis=1).ravel() for column in zip(*blocks, strict=True)))
+
+
+def repeat(pattern: Block, times: int, step: int) -> Block:
+    """`pattern` `times` over, each time `step` micro-batches further on."""
+    shift = np.repeat(np.arange(times) * step, pattern.size)
+    op, stage, index, count = (np.tile(column, times) for column in pattern)
+    return Block(op, stage, index + shift, count)
+
+
+def columns(instructions: Iterable[Instruction | Block]) -> Block:
+    """Gather what a schedule yields, single instructions and blocks mixed, into one block."""
+    gathered: list[Block] = []
+    loose: list[tuple[int, int, int, int]] = []
+
+    def settle() -> None:
+        if loose:
+            gathered.append(Block(*np.array(loose, dtype=np.int64).T))
+            loose.clear()
+
+    for each in instructions:
+        if isinstance(each, Instruction):
+            loose.append((each.op, each.stage, each.index, each.count))
+        else:
+            settle()
+            gathered.append(each)
+    settle()
+    return join(gathered)

@@ -1,0 +1,54 @@
+"""SpecTrain: predict the weights of the mini-batch's own update from the momentum."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sim.mitigations import Look, Mitigation, Setting, mitigation
+
+Horizon = Literal["time-unit", "update"] | None
+
+
+@dataclass(frozen=True)
+class Prediction(Mitigation):
+    """Ŵ = W − s·η·v with `v` the velocity that produced W; the true weights take the step.
+
+    `horizon="time-unit"` is the paper's `s` (forward ⌊k/2⌋+S−k−1, backward ⌊k/2⌋), defined on
+    round-robin alone; `"update"` counts the updates to the mini-batch's own, read off the
+    program; unset means the paper's where it is defined.  [choice: the default]
+    """
+
+    horizon: Horizon = None
+
+    def check(self, setting: Setting) -> None:
+        if self.horizon == "time-unit" and not paper_pipeline(setting):
+            raise ValueError(
+                f"the time-unit horizon is defined on round-robin with one micro-batch per "
+                f"mini-batch, not on {setting.schedule} with {setting.shape.microbatches}; "
+                'use horizon = "update"'
+            )
+
+    def predict(self, look: Look) -> Any:
+        steps = look.horizon
+        if self.horizon != "update" and look.unit_horizon is not None:
+            steps = look.unit_horizon
+        if not steps:
+            return look.weights
+        return look.weights - (steps * look.learning_rate) * look.velocity
+
+
+def paper_pipeline(setting: Setting) -> bool:
+    """Whether time units, and so the paper's horizon, are defined."""
+    return setting.schedule == "round-robin" and setting.shape.microbatches == 1
+
+
+@mitigation("spectrain", rule="both passes compute with W - s*eta*v, predicted afresh",
+            source="Chen et al. 2018 (SpecTrain), equations 4-6")
+@dataclass(frozen=True)
+class SpecTrain(Prediction):
+    """The paper's form: forward and backward each predict from the latest weights."""
+
+    def forward_weights(self, look: Look) -> Any:
+        return self.predict(look)
+
+    def backward_weights(self, look: Look) -> Any:
+        return self.predict(look)

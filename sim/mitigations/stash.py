@@ -1,0 +1,16 @@
+"""Weight stashing: a backward reads the version its forward read."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sim.mitigations import Mitigation, Reads, mitigation
+
+
+@mitigation("stash", rule="forward reads the latest, backward the forward's version",
+            source="Narayanan et al. 2019 (PipeDream), section 3.3")
+@dataclass(frozen=True)
+class Stash(Mitigation):
+    """Consistent on a stage, stale by S-1-k updates; stage k holds S-k versions."""
+
+    def backward_version(self, reads: Reads) -> Any:
+        return reads.forward

@@ -1,0 +1,124 @@
+"""A multi-layer perceptron cut into stages, with hand-written gradients."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.numeric import Floats
+
+Labels = NDArray[np.int64]
+
+
+class Saved(NamedTuple):
+    """What a forward leaves for its backward: each layer's input, and ∂loss/∂logits if last."""
+
+    inputs: list[Floats]
+    output: Floats
+    loss_gradient: Floats | None
+
+
+@dataclass(frozen=True)
+class MlpStage:
+    """Consecutive linear layers of sizes `sizes[0] → … → sizes[-1]`, ReLU after each but logits.
+
+    The weights are one flat vector of shape (parameters,): per layer the matrix (in, out) by
+    rows, then the bias (out,).  With a target the stage is the last one and its output is the
+    mean cross-entropy of its logits.
+    """
+
+    sizes: tuple[int, ...]
+    first: bool
+    last: bool
+
+    @property
+    def parameters(self) -> int:
+        return sum((i + 1) * o for i, o in zip(self.sizes, self.sizes[1:], strict=False))
+
+    def layers(self, weights: Floats) -> list[tuple[Floats, Floats]]:
+        """Views (matrix, bias) into the flat vector."""
+        views, start = [], 0
+        for i, o in zip(self.sizes, self.sizes[1:], strict=False):
+            middle = start + i * o
+            views.append((weights[start:middle].reshape(i, o), weights[middle : middle + o]))
+            start = middle + o
+        return views
+
+    def forward(
+        self, weights: Floats, inputs: Floats, target: Labels | None = None
+    ) -> tuple[Floats | float, Saved]:
+        """`inputs` (batch, in) to (batch, out), or with a target (batch,) to the mean loss."""
+        kept, here = [], inputs
+        views = self.layers(weights)
+        for number, (matrix, bias) in enumerate(views, 1):
+            kept.append(here)
+            here = here @ matrix
+            here += bias
+            if not (self.last and number == len(views)):
+                np.maximum(here, 0.0, out=here)
+        if target is None:
+            return here, Saved(kept, here, None)
+        loss, gradient = cross_entropy(here, target)
+        return loss, Saved(kept, here, gradient)
+
+    def backward(
+        self, weights: Floats, saved: Saved, gradient: Floats | float
+    ) -> tuple[Floats, Floats | None]:
+        """Flat weight gradient, and the input gradient formed with `weights`.
+
+        The first stage's input is data: nobody asks for its gradient, so it is None.
+        """
+        own = np.empty_like(weights)
+        views, grads = self.layers(weights), self.layers(own)
+        output, here = saved.output, np.asarray(gradient)
+        if saved.loss_gradient is not None:
+            here = saved.loss_gradient * here
+        for number in range(len(views) - 1, -1, -1):
+            if not (self.last and number == len(views) - 1):
+                here = here * (output > 0)
+            np.matmul(saved.inputs[number].T, here, out=grads[number][0])
+            np.add.reduce(here, axis=0, out=grads[number][1])
+            if self.first and not number:
+                return own, None
+            output = saved.inputs[number]
+            here = here @ views[number][0].T
+        return own, here
+
+
+def cross_entropy(logits: Floats, target: Labels) -> tuple[float, Floats]:
+    """Mean cross-entropy of softmax(logits) (batch, classes), and its gradient."""
+    rows = np.arange(len(target))
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    exponents = np.exp(shifted)
+    sums = exponents.sum(axis=1, keepdims=True)
+    loss = float((np.log(sums[:, 0]) - shifted[rows, target]).mean())
+    gradient = exponents / sums
+    gradient[rows, target] -= 1.0
+    gradient /= len(target)
+    return loss, gradient
+
+
+def first_weights(stage: MlpStage, rng: np.random.Generator) -> Floats:
+    """He-normal matrices and zero biases."""
+    weights = np.zeros(stage.parameters)
+    for matrix, _ in stage.layers(weights):
+        matrix[:] = rng.normal(0.0, np.sqrt(2.0 / len(matrix)), matrix.shape)
+    return weights
+
+
+def cut(sizes: tuple[int, ...], stages: int) -> list[MlpStage]:
+    """Layers `sizes[0] → …` in contiguous groups, as even as possible; at least one a stage.
+
+    Raises ValueError when there are fewer layers than stages.
+    """
+    layers = len(sizes) - 1
+    if layers < stages:
+        raise ValueError(f"every stage owns at least one weight layer: {layers} layers cannot "
+                         f"make {stages} stages")
+    ends = np.cumsum([0] + [len(part) for part in np.array_split(np.arange(layers), stages)])
+    return [MlpStage(sizes[a : b + 1], a == 0, b == layers)
+            for a, b in itertools.pairwise(ends)]

@@ -1,0 +1,58 @@
+"""Stochastic gradient descent with momentum, functional: a step returns new weights."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Convention = Literal["ema", "heavy-ball"]
+
+
+@dataclass(slots=True)
+class MomentumSGD:
+    """W ← W − η·v with v ← γ·v + (1−γ)·g (`ema`, SpecTrain) or v ← γ·v + g (`heavy-ball`, torch).
+
+    `velocity` starts at zero in both conventions (torch's dampening skips its first step).
+    Arrays may be NumPy or torch; none is changed in place, so a stash is a reference.
+    """
+
+    momentum: float
+    convention: Convention
+    velocity: Any
+
+    def step(self, weights: Any, gradient: Any, learning_rate: float) -> Any:
+        """The weights after one update; afterwards `velocity` is the one that made them."""
+        if not self.momentum:
+            self.velocity = gradient
+        elif self.convention == "ema":
+            self.velocity = self.momentum * self.velocity + (1 - self.momentum) * gradient
+        else:
+            self.velocity = self.momentum * self.velocity + gradient
+        return weights - learning_rate * self.velocity
+
+
+@dataclass(frozen=True, slots=True)
+class LearningRate:
+    """Learning rate by update index (from 0): constant, in steps, or a cosine to zero.
+
+    `step` multiplies by `factor` every `every` updates; `cosine` falls over `updates`; both
+    after a linear `warmup` (updates).
+    """
+
+    base: float
+    schedule: Literal["constant", "step", "cosine"] = "constant"
+    updates: int = 1
+    every: int = 1
+    factor: float = 0.1
+    warmup: int = 0
+
+    def __call__(self, update: int) -> float:
+        if update < self.warmup:
+            return self.base * (update + 1) / self.warmup
+        if self.schedule == "step":
+            return float(self.base * self.factor ** (update // self.every))
+        if self.schedule == "cosine":
+            past = (update - self.warmup) / max(1, self.updates - self.warmup)
+            return self.base * 0.5 * (1 + math.cos(math.pi * min(1.0, past)))
+        return self.base

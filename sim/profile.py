@@ -1,0 +1,69 @@
+"""A profile: measured seconds and bytes of every stage, as a JSON file.
+
+    {"format": "pipestale-profile", "version": 1, "device": "…", "microbatch_size": 8,
+     "stages": [{"forward_s": 0.01, "backward_s": 0.02, "recompute_s": 0.01, "update_s": 0.001,
+                 "weight_bytes": 1000, "activation_bytes": 5000, "input_bytes": 400}, …],
+     "boundary_bytes": [400, …], "latency_s": 1e-5, "bandwidth_bytes_per_s": 1e10}
+
+`forward_s`, `backward_s` and `recompute_s` are of one micro-batch; a backward of several takes
+that many times as long.  Only `stages` with `forward_s` and `backward_s` is required.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class StageProfile(BaseModel):
+    """One stage: seconds per micro-batch (update: per update) and bytes."""
+
+    model_config = STRICT
+    forward_s: Amount
+    backward_s: Amount
+    recompute_s: Amount | None = None
+    update_s: Amount = 0.0
+    weight_bytes: Amount | None = None
+    activation_bytes: Amount | None = None
+    input_bytes: Amount | None = None
+    workspace_bytes: Amount | None = None
+
+
+class Profile(BaseModel):
+    """A whole profile file; `notes` is free for whoever measured it."""
+
+    model_config = STRICT
+    format: Literal["pipestale-profile"]
+    version: Literal[1]
+    stages: Annotated[tuple[StageProfile, ...], Field(min_length=1, strict=False)]
+    device: str = ""
+    microbatch_size: Annotated[int, Field(ge=1)] | None = None
+    boundary_bytes: Annotated[tuple[Amount, ...], Field(strict=False)] | None = None
+    latency_s: Amount = 0.0
+    bandwidth_bytes_per_s: Annotated[float, Field(gt=0)] | None = None
+    notes: dict[str, Any] = {}
+
+
+class ProfileError(ValueError):
+    """A file that is not a profile; every error listed with its path."""
+
+
+def read_profile(path: str | Path) -> Profile:
+    """Raises ProfileError."""
+    try:
+        return Profile.model_validate(json.loads(Path(path).read_text()))
+    except OSError as error:
+        raise ProfileError(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise ProfileError(f"{path}: not a text file") from None
+    except json.JSONDecodeError as error:
+        raise ProfileError(f"{path}: not JSON: {error}") from None
+    except ValidationError as errors:
+        lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in errors.errors()]
+        raise ProfileError("\n".join(lines)) from None

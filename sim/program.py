@@ -1,0 +1,262 @@
+"""The program: which instruction each device executes after which, without any times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sim.instruction import Block, Instruction, Ints, Op, columns, join
+
+if TYPE_CHECKING:
+    from sim.trace import Trace
+
+BACKWARDS = (Op.B, Op.I, Op.W)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineShape:
+    """Stages, mini-batches, micro-batches per mini-batch, and stages (chunks) per device."""
+
+    stages: int
+    minibatches: int
+    microbatches: int = 1
+    chunks: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("stages", "minibatches", "microbatches", "chunks"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is at least 1, got {getattr(self, name)}")
+        if self.stages % self.chunks:
+            raise ValueError(f"chunks divides stages, got {self.stages} by {self.chunks}")
+
+    @property
+    def devices(self) -> int:
+        return self.stages // self.chunks
+
+    @property
+    def total(self) -> int:
+        """Micro-batches of the whole run."""
+        return self.minibatches * self.microbatches
+
+
+Generate = Callable[[int, PipelineShape], Iterable[Instruction | Block]]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """A stream of instructions per device, kept as columns.
+
+    `rows` holds the streams one after another (device 0 first); device `d` owns the rows
+    `offsets[d] … offsets[d+1] - 1`, so a row number is a position in a stream too.  Construction
+    checks completeness (every stage does every micro-batch once); `validate` also proves that the
+    order can be executed.  Raises InvalidProgramError.
+    """
+
+    shape: PipelineShape
+    rows: Block
+    offsets: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        from sim.validate import check_complete
+
+        check_complete(self)
+
+    @classmethod
+    def from_streams(
+        cls, shape: PipelineShape, streams: Sequence[Iterable[Instruction | Block]]
+    ) -> Program:
+        """One stream per device.
+
+        Where a stage's stream has no update, one is put right after the last backward of every
+        mini-batch: that is when a stage's gradient is complete.
+        """
+        parts = [_with_updates(shape, columns(stream)) for stream in streams]
+        ends = np.cumsum([0, *(part.size for part in parts)])
+        return cls(shape, join(parts), tuple(int(end) for end in ends))
+
+    @classmethod
+    def build(cls, generate: Generate, shape: PipelineShape) -> Program:
+        """What a schedule makes of a shape."""
+        return cls.from_streams(shape, [generate(d, shape) for d in range(shape.devices)])
+
+    @classmethod
+    def from_trace(cls, trace: Trace) -> Program:
+        """The order a trace recorded, to be replayed under other times or on another backend."""
+        order = np.lexsort((np.arange(len(trace)), trace.device))
+        counts = np.bincount(trace.device, minlength=trace.shape.devices)
+        named = (trace.op, trace.stage, trace.index, trace.count)
+        rows = Block(*(column[order].astype(np.int64) for column in named))
+        return cls(trace.shape, rows, tuple(int(end) for end in np.cumsum([0, *counts])))
+
+    @classmethod
+    def parse(cls, text: str, shape: PipelineShape | None = None) -> Program:
+        """The inverse of `str`: see `sim.program_text`."""
+        from sim.program_text import parse
+
+        return parse(text, shape)
+
+    def __str__(self) -> str:
+        from sim.program_text import render
+
+        return render(self)
+
+    def __len__(self) -> int:
+        return self.rows.size
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Program)
+            and (self.shape, self.offsets) == (other.shape, other.offsets)
+            and all(np.array_equal(a, b) for a, b in zip(self.rows, other.rows, strict=True))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def devices(self) -> int:
+        return len(self.offsets) - 1
+
+    @cached_property
+    def device(self) -> Ints:
+        """Device of each row."""
+        return np.repeat(np.arange(self.devices), np.diff(self.offsets))
+
+    @cached_property
+    def minibatch(self) -> Ints:
+        """Mini-batch of each row, from 1."""
+        return self.rows.index // self.shape.microbatches + 1
+
+    @property
+    def lowered(self) -> bool:
+        """Whether messages are instructions of their own."""
+        return bool((self.rows.op > Op.U).any())
+
+    def instruction(self, row: int) -> Instruction:
+        op, stage, index, count = (int(column[row]) for column in self.rows)
+        return Instruction(stage, Op(op), index, count)
+
+    def stream(self, device: int) -> Iterator[Instruction]:
+        """The instructions of one device in order."""
+        return map(self.instruction, range(self.offsets[device], self.offsets[device + 1]))
+
+    def micro_rows(self, *ops: Op) -> tuple[Ints, Ints]:
+        """Rows of these operations, repeated for each micro-batch they cover, and those."""
+        rows = np.flatnonzero(np.isin(self.rows.op, ops))
+        count = self.rows.count[rows]
+        first = np.repeat(np.cumsum(count) - count, count)
+        repeated = np.repeat(rows, count)
+        return repeated, self.rows.index[repeated] + np.arange(len(repeated)) - first
+
+    def row_of(self, *ops: Op) -> Ints:
+        """Row of these operations by (stage, micro-batch); −1 where there is none."""
+        table = np.full((self.shape.stages, self.shape.total), -1)
+        rows, micro = self.micro_rows(*ops)
+        table[self.rows.stage[rows], micro] = rows
+        return table
+
+    @cached_property
+    def dependencies(self) -> tuple[Ints, Ints]:
+        """Readiness, the only copy of the rule: row `before[e]` ends before `after[e]` starts.
+
+        A forward needs the previous stage's forward; a backward needs the next stage's backward
+        (its input half) and its own stage's forward; `W` needs its `I`; an update needs every
+        backward of its mini-batch on its stage.  In a lowered program what crosses devices goes
+        through its SEND and RECV.
+        """
+        forward, gradient = self.row_of(Op.F), self.row_of(Op.B, Op.I)
+        edges = [
+            self._edges((Op.F,), _shifted(forward, -1), _shifted(self.row_of(Op.RECV_F), 0)),
+            self._edges((Op.B, Op.I), _shifted(gradient, 1), _shifted(self.row_of(Op.RECV_B), 0)),
+            self._edges((Op.B, Op.I), forward),
+            self._edges((Op.W,), self.row_of(Op.I)),
+            self._edges((Op.U,), self.row_of(Op.B, Op.W)),
+        ]
+        if self.lowered:
+            edges += [
+                self._edges((Op.SEND_F,), forward),
+                self._edges((Op.SEND_B,), gradient),
+                self._edges((Op.RECV_F,), _shifted(self.row_of(Op.SEND_F), -1)),
+                self._edges((Op.RECV_B,), _shifted(self.row_of(Op.SEND_B), 1)),
+            ]
+        before, after = (np.concatenate(side) for side in zip(*edges, strict=True))
+        keep = np.concatenate(([True], (np.diff(before) != 0) | (np.diff(after) != 0)))
+        return before[keep[: len(before)]], after[keep[: len(after)]]
+
+    def _edges(self, ops: tuple[Op, ...], source: Ints, received: Ints | None = None
+               ) -> tuple[Ints, Ints]:
+        """Edges into `ops` from the rows in `source`, or through `received` where that exists."""
+        after, micro = self.micro_rows(*ops)
+        before = source[self.rows.stage[after], micro]
+        if received is not None:
+            through = received[self.rows.stage[after], micro]
+            before = np.where(through >= 0, through, before)
+        return before[before >= 0], after[before >= 0]
+
+    @cached_property
+    def arrives_from(self) -> Ints:
+        """For each row the row of another device whose message it waits for; −1 for none."""
+        before, after = self.dependencies
+        crossing = self.device[before] != self.device[after]
+        source = np.full(len(self), -1)
+        source[after[crossing]] = before[crossing]
+        return source
+
+    def validate(self) -> Program:
+        """Prove that the order can be executed.  Raises InvalidProgramError with the bad cell."""
+        from sim.validate import check_order
+
+        check_order(self)
+        return self
+
+    def reordered(self, order: Ints) -> Program:
+        """The same instructions, each device's in another order (`order` lists rows)."""
+        return Program(self.shape, Block(*(column[order] for column in self.rows)), self.offsets)
+
+    def lower(self) -> Program:
+        """The same program with SEND and RECV instructions where data crosses devices."""
+        if self.lowered:
+            return self
+        op, stage, index, count = self.rows
+        arrives = self.arrives_from >= 0
+        leaves = np.zeros(len(self), dtype=bool)
+        leaves[self.arrives_from[arrives]] = True
+        ends = {True: (Op.RECV_F, Op.SEND_F), False: (Op.RECV_B, Op.SEND_B)}
+        receive, send = (np.where(op == Op.F, ends[True][i], ends[False][i]) for i in (0, 1))
+        wide = np.stack([receive, op, send], axis=1)
+        kept = np.stack([arrives, np.ones_like(arrives), leaves], axis=1)
+        lowered = Block(wide[kept], *(np.repeat(column, kept.sum(axis=1))
+                                      for column in (stage, index, count)))
+        ends_of = np.concatenate(([0], np.cumsum(kept.sum(axis=1))))
+        return Program(self.shape, lowered, tuple(int(ends_of[end]) for end in self.offsets))
+
+
+def _shifted(table: Ints, by: int) -> Ints:
+    """`table` read one stage earlier (−1) or later (+1); −1 beyond the ends."""
+    out = np.full_like(table, -1)
+    if by == 0:
+        return table
+    if by < 0:
+        out[1:] = table[:-1]
+    else:
+        out[:-1] = table[1:]
+    return out
+
+
+def _with_updates(shape: PipelineShape, stream: Block) -> Block:
+    """`stream` with an update after each mini-batch's last backward where a stage has none."""
+    op, stage, index, count = stream
+    n = shape.microbatches
+    final = np.isin(op, (Op.B, Op.W)) & ~np.isin(stage, stage[op == Op.U])
+    rows = np.flatnonzero(final)
+    key = stage[rows] * (shape.minibatches + 1) + index[rows] // n
+    last = np.full(int(key.max()) + 1 if len(key) else 0, -1)
+    np.maximum.at(last, key, rows)
+    after = np.sort(last[last >= 0])
+    where = after + 1
+    new = (Op.U, stage[after], index[after] // n * n, n)
+    return Block(*(np.insert(column, where, value)
+                   for column, value in zip((op, stage, index, count), new, strict=True)))

@@ -1,0 +1,18 @@
+"""One micro-batch at a time: the single GPU at S=1, naive model parallelism above."""
+
+from collections.abc import Iterator
+
+from sim.instruction import Block, alternate, backwards, forwards
+from sim.program import PipelineShape
+from sim.schedules import schedule
+
+
+@schedule("sequential", rule="one micro-batch at a time; update after the mini-batch's last",
+          source="single-GPU training; model parallelism without a pipeline")
+def sequential(device: int, shape: PipelineShape) -> Iterator[Block]:
+    """Two stages, one micro-batch per mini-batch:
+
+        stage 0: F1 .  .  B1 F2 .  .  B2
+        stage 1: .  F1 B1 .  .  F2 B2 .
+    """
+    yield alternate(forwards(device, range(shape.total)), backwards(device, range(shape.total)))

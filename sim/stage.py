@@ -1,0 +1,200 @@
+"""One stage: the staleness semantics around a model of its mathematics.
+
+Both backends use this class: it owns the version store, the stash, the calls into the mitigation
+and the weight distances.  `StageModel` is the mathematics alone, NumPy or torch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from sim.instruction import Op
+from sim.mitigations import Look, Mitigation
+from sim.optim import LearningRate, MomentumSGD
+from sim.versions import VersionPlan
+
+Backward = Literal["graph", "recompute"]
+
+
+class StageModel(Protocol):
+    """The mathematics of one stage on a flat weight vector."""
+
+    def forward(self, weights: Any, inputs: Any, target: Any = None) -> tuple[Any, Any]:
+        """Output (with a target: the mean loss) and what the backward needs of this forward."""
+
+    def backward(self, weights: Any, saved: Any, gradient: Any) -> tuple[Any, Any]:
+        """Weight gradient, and input gradient formed with `weights` (None: nobody wants it)."""
+
+
+@dataclass(slots=True)
+class _Sum:
+    """Gradients of one mini-batch added in micro-batch order, whatever order they come in."""
+
+    following: int
+    partial: Any = None
+    waiting: dict[int, Any] = field(default_factory=dict)
+
+    def add(self, index: int, gradient: Any) -> None:
+        self.waiting[index] = gradient
+        while self.following in self.waiting:
+            next_one = self.waiting.pop(self.following)
+            self.partial = next_one if self.partial is None else self.partial + next_one
+            self.following += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Distance:
+    """How far the weights a pass used were from the fresh ones: RMSE, and relative to them."""
+
+    rmse: float = 0.0
+    relative: float = 0.0
+
+
+FRESH = Distance()
+
+
+class Stage:
+    """Stage `number` of a program: give it forwards, backwards and updates in program order.
+
+    Versions come from the plan and are checked against the stage's own count.  `backward` is
+    `graph` (the forward's activations, the backward's weights in the input-gradient products) or
+    `recompute` (run again from the saved input under the backward's weights).
+    Source: REFERENCE section 3.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        model: StageModel,
+        weights: Any,
+        optimizer: MomentumSGD,
+        plan: VersionPlan,
+        learning_rate: LearningRate,
+        *,
+        backward: Backward = "graph",
+        distances: bool = True,
+        unit_horizons: tuple[int, int] | None = None,
+    ) -> None:
+        self.number, self.model, self.optimizer = number, model, optimizer
+        self.weights, self.version = weights, 0
+        self.mitigation: Mitigation = plan.mitigation
+        self.learning_rate, self.recompute = learning_rate, backward == "recompute"
+        self._per_minibatch = plan.program.shape.microbatches
+        self._reads = {Op.F: plan.forward[number].tolist(), Op.B: plan.backward[number].tolist()}
+        self._horizons = {Op.F: plan.forward_horizon[number].tolist(),
+                          Op.B: plan.backward_horizon[number].tolist()}
+        self._units = dict(zip((Op.F, Op.B), unit_horizons or (None, None), strict=True))
+        self._readers = plan.readers[number].tolist()
+        self._applied = plan.applied[number].tolist()
+        self._versions: dict[int, Any] = {0: weights}
+        self._pending: dict[int, tuple[Any, Any]] = {}
+        self._sums: dict[int, _Sum] = {}
+        self._stashes_versions = plan.mitigation.stash == "version"
+        kind = type(plan.mitigation)
+        self._plain = {Op.F: kind.forward_weights is Mitigation.forward_weights,
+                       Op.B: kind.backward_weights is Mitigation.backward_weights}
+        self._plain_gradient = kind.gradient is Mitigation.gradient
+        self._used: dict[int, list[Any]] | None = {} if distances else None
+        self.distances: dict[tuple[Op, int], Distance] = {}
+        self.update_rmse_sum = 0.0
+
+    @property
+    def versions_held(self) -> int:
+        """Weight sets in the store now."""
+        return len(self._versions)
+
+    def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
+        """The forward of one micro-batch; returns what the next stage gets, or the mean loss."""
+        weights = self._weights_for(Op.F, index, None)
+        output, saved = self.model.forward(weights, inputs, target)
+        self._pending[index] = (weights, (inputs, target) if self.recompute else saved)
+        self._release(self._reads[Op.F][index])
+        if self._used is not None:
+            self._used[index] = [weights, None]
+        return output
+
+    def backward(self, index: int, gradient: Any) -> Any:
+        """The backward of one micro-batch; returns the gradient of its input."""
+        used, saved = self._pending.pop(index)
+        weights = self._weights_for(Op.B, index, used)
+        if self.recompute:
+            _, saved = self.model.forward(weights, *saved)
+        own, passed_on = self.model.backward(weights, saved, gradient)
+        minibatch = index // self._per_minibatch
+        if minibatch not in self._sums:
+            self._sums[minibatch] = _Sum(minibatch * self._per_minibatch)
+        self._sums[minibatch].add(index, own)
+        if self._stashes_versions:
+            self._release(self._reads[Op.B][index])
+        if self._used is not None:
+            self._used[index][1] = weights
+        return passed_on
+
+    def update(self, minibatch: int) -> None:
+        """Apply the gradient of `minibatch` (from 1); the version grows by one."""
+        gradient = self._sums.pop(minibatch - 1).partial
+        first = (minibatch - 1) * self._per_minibatch
+        if self._applied[first] != self.version:
+            raise RuntimeError(f"stage {self.number} applies mini-batch {minibatch} at version "
+                               f"{self.version}, the program says {self._applied[first]}")
+        if not self._plain_gradient:
+            look = self._look(Op.B, first, self.weights, None)
+            gradient = self.mitigation.gradient(gradient, look)
+        fresh = self.weights
+        rate = self.learning_rate(self.version)
+        self.weights = self.optimizer.step(fresh, gradient, rate)
+        if self._used is not None:
+            self._measure(range(first, first + self._per_minibatch), fresh, rate)
+        old, self.version = self.version, self.version + 1
+        self._versions[self.version] = self.weights
+        if not self._readers[old]:
+            del self._versions[old]
+
+    def _weights_for(self, op: Op, index: int, used: Any) -> Any:
+        base = self._versions[self._reads[op][index]] if (
+            self._stashes_versions or op is Op.F) else self.weights
+        if self._plain[op]:
+            return base
+        look = self._look(op, index, base, used)
+        if op is Op.F:
+            return self.mitigation.forward_weights(look)
+        return self.mitigation.backward_weights(look)
+
+    def _look(self, op: Op, index: int, weights: Any, used: Any) -> Look:
+        return Look(weights, self.weights, used, self.optimizer.velocity,
+                    self.learning_rate(self.version), self.optimizer.momentum,
+                    self._horizons[op][index], self._units[op],
+                    self.version - self._reads[op][index])
+
+    def _release(self, version: int) -> None:
+        """One reader less; a version neither newest nor still to be read is dropped."""
+        self._readers[version] -= 1
+        if not self._readers[version] and version != self.version:
+            del self._versions[version]
+
+    def _measure(self, indices: range, fresh: Any, rate: float) -> None:
+        assert self._used is not None
+        size = len(fresh)
+        velocity = self.optimizer.velocity
+        self.update_rmse_sum += rate * math.sqrt(float(velocity @ velocity) / size)
+        for index in indices:
+            forward, backward = self._used.pop(index)
+            first = distance(forward, fresh)
+            self.distances[Op.F, index] = first
+            self.distances[Op.B, index] = (
+                first if backward is forward else distance(backward, fresh))
+
+
+def distance(used: Any, fresh: Any) -> Distance:
+    """RMSE and relative distance of two flat weight vectors.  Source: REFERENCE section 1."""
+    if used is fresh:
+        return FRESH
+    difference = used - fresh
+    squared = float(difference @ difference)
+    if not squared:
+        return FRESH
+    norm = float(fresh @ fresh)
+    return Distance(math.sqrt(squared / len(fresh)),
+                    math.sqrt(squared / norm) if norm else math.inf)

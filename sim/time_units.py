@@ -1,0 +1,24 @@
+"""SpecTrain's time units: wall-clock labels of the asynchronous pipeline, in closed form.
+
+One time unit is one forward and one backward on a GPU.  Stages `k` count from 0, mini-batches `i`
+from 1.  Never to be mixed with version counts: see REFERENCE section 2.
+Source: Chen et al. 2018 (SpecTrain), Figure 3 and equations 5-6.
+"""
+
+from __future__ import annotations
+
+from sim.instruction import Op
+
+
+def time_unit(op: Op, minibatch: int, stage: int, stages: int) -> int:
+    """The time unit in which this pass runs; its weights are labelled W of that unit."""
+    if op is Op.F:
+        return minibatch + (stage + 1) // 2
+    return minibatch + stages - 1 - stage // 2
+
+
+def unit_horizon(op: Op, stage: int, stages: int) -> int:
+    """SpecTrain's `s`: time units from this pass to unit i+S−1, the mini-batch's target."""
+    if op is Op.F:
+        return stage // 2 + stages - stage - 1
+    return stage // 2

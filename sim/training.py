@@ -1,0 +1,117 @@
+"""Training through a program: every pass on the weights the program gives it.
+
+Only the order of the program matters here, never a time, so costs cannot change a weight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sim.instruction import Op
+from sim.numeric import Evaluation, Floats, Task
+from sim.stage import Stage
+
+Watch = Callable[[int, int, Any], None]
+
+
+@dataclass
+class TrainingResult:
+    """What training through a program gave.
+
+    `loss` is each mini-batch's mean loss as its forwards saw it, `evaluated` the mini-batches
+    after whose update (on every stage) an evaluation was made, `diverged_at` the first
+    mini-batch with a loss or weights that are not finite (None: none).
+    """
+
+    loss: Floats
+    final: Evaluation
+    evaluated: list[int] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    diverged_at: int | None = None
+
+
+def train(
+    program_rows: Sequence[int],
+    stages: Sequence[Stage],
+    task: Task,
+    program: Any,
+    *,
+    evaluate_every: int = 0,
+    watch: Watch | None = None,
+) -> TrainingResult:
+    """Step `stages` through the rows of `program` in the given executable order.
+
+    `watch(stage, version, weights)` sees every update.  Non-finite numbers are a result, not an
+    error: the run goes on and `diverged_at` says when they came.
+    """
+    run = _Run(program, stages, task, evaluate_every, watch)
+    with np.errstate(all="ignore"):
+        run.go(program_rows)
+        final = task.evaluate([stage.weights for stage in stages])
+    if run.diverged_at is None and not _all_finite(stages):
+        run.diverged_at = program.shape.minibatches
+    return TrainingResult(run.loss, final, run.evaluated, run.evaluations, run.diverged_at)
+
+
+def _all_finite(stages: Sequence[Stage]) -> bool:
+    return all(np.isfinite(float(stage.weights @ stage.weights)) for stage in stages)
+
+
+class _Run:
+    """The messages in flight and the snapshots under way of one training run."""
+
+    def __init__(self, program: Any, stages: Sequence[Stage], task: Task, every: int,
+                 watch: Watch | None) -> None:
+        self.program, self.stages, self.task = program, stages, task
+        self.every, self.watch = every, watch
+        self.activations: dict[tuple[int, int], Any] = {}
+        self.gradients: dict[tuple[int, int], Any] = {}
+        self.loss = np.zeros(program.shape.minibatches)
+        self.evaluated: list[int] = []
+        self.evaluations: list[Evaluation] = []
+        self.snapshots: dict[int, dict[int, Any]] = {}
+        self.diverged_at: int | None = None
+
+    def go(self, rows: Sequence[int]) -> None:
+        ops, stage, index, count = (column.tolist() for column in self.program.rows)
+        do = {Op.F: self.forward, Op.B: self.backward, Op.I: self.backward, Op.U: self.update}
+        for row in rows:
+            step = do.get(ops[row])
+            if step is not None:
+                step(stage[row], index[row], count[row])
+
+    def forward(self, k: int, index: int, count: int) -> None:
+        inputs = self.activations.pop((k, index)) if k else self.task.inputs(index)
+        if k + 1 < len(self.stages):
+            self.activations[k + 1, index] = self.stages[k].forward(index, inputs)
+            return
+        loss = self.stages[k].forward(index, inputs, self.task.target(index))
+        n = self.program.shape.microbatches
+        self.loss[index // n] += loss / n
+        self.gradients[k, index] = 1.0 / n
+        if self.diverged_at is None and not np.isfinite(loss):
+            self.diverged_at = index // n + 1
+
+    def backward(self, k: int, index: int, count: int) -> None:
+        for each in range(index, index + count):
+            passed_on = self.stages[k].backward(each, self.gradients.pop((k, each)))
+            if k:
+                self.gradients[k - 1, each] = passed_on
+
+    def update(self, k: int, index: int, count: int) -> None:
+        minibatch = index // count + 1
+        stage = self.stages[k]
+        stage.update(minibatch)
+        if self.watch is not None:
+            self.watch(k, stage.version, stage.weights)
+        if self.every and minibatch % self.every == 0:
+            self.snapshots.setdefault(minibatch, {})[k] = stage.weights
+            if len(self.snapshots[minibatch]) == len(self.stages):
+                weights = self.snapshots.pop(minibatch)
+                self.evaluated.append(minibatch)
+                self.evaluations.append(
+                    self.task.evaluate([weights[k] for k in range(len(self.stages))]))

@@ -1,0 +1,163 @@
+"""Whether a program is complete and can be executed, and the marked table when it is not."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.instruction import Op
+
+if TYPE_CHECKING:
+    from sim.program import Program
+
+SHOWN_STEPS = 4  # on either side of a marked cell
+
+
+class InvalidProgramError(ValueError):
+    """A program that cannot be run: the rule it breaks and the device × step table, marked."""
+
+    def __init__(self, rule: str, table: str = "") -> None:
+        super().__init__(rule, table)
+        self.rule, self.table = rule, table
+
+    def __str__(self) -> str:
+        return f"{self.rule}\n{self.table}" if self.table else self.rule
+
+
+def marked_table(program: Program, marked: dict[int, int]) -> str:
+    """Device × step table around the marked cells (device to step), each in `>…<`."""
+    step = max(0, min(marked.values(), default=0) - SHOWN_STEPS)
+    stop = max(marked.values(), default=0) + SHOWN_STEPS + 1
+    lines = []
+    for device in range(program.devices):
+        first, end = program.offsets[device : device + 2]
+        cells = [str(program.instruction(row)) for row in range(first, end)][step:stop]
+        here = marked.get(device, -1) - step
+        cells = [f">{c}<" if i == here else f" {c} " for i, c in enumerate(cells)]
+        if here == len(cells):
+            cells.append(">end<")
+        lines.append([f"device {device}", f"@{step}", *cells])
+    width = [max(len(line[i]) for line in lines if i < len(line))
+             for i in range(max(map(len, lines), default=0))]
+    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, width, strict=False)).rstrip()
+                     for line in lines)
+
+
+def _refuse(program: Program, rule: str, row: int | None = None) -> None:
+    marked = {}
+    if row is not None:
+        device = int(program.device[row])
+        marked = {device: row - program.offsets[device]}
+    raise InvalidProgramError(rule, marked_table(program, marked))
+
+
+def check_complete(program: Program) -> None:
+    """Every stage does every micro-batch once, on one device, and updates every mini-batch.
+
+    Raises InvalidProgramError with the first offending cell marked.
+    """
+    shape, (op, stage, index, count) = program.shape, program.rows
+    _check_ranges(program, stage >= shape.stages, f"stages are 0…{shape.stages - 1}")
+    _check_ranges(program, index + count > shape.total,
+                  f"micro-batches are 0…{shape.total - 1}")
+    _check_ranges(program, index // shape.microbatches
+                  != (index + count - 1) // shape.microbatches,
+                  f"an instruction stays within one mini-batch of {shape.microbatches}")
+    _check_ranges(program, (op == Op.F) & (count > 1), "a forward covers one micro-batch")
+    _check_ranges(program, (op == Op.U) & (count != shape.microbatches),
+                  f"an update covers its whole mini-batch of {shape.microbatches} micro-batches")
+    _check_placement(program)
+    for ops in ((Op.F,), (Op.B, Op.I), (Op.B, Op.W), (Op.U,)):
+        _check_once(program, ops)
+    _check_same_ranges(program)
+
+
+def _check_ranges(program: Program, bad: NDArray[np.bool_], rule: str) -> None:
+    if bad.any():
+        row = int(np.argmax(bad))
+        _refuse(program, f"{rule}: {program.instruction(row)} does not", row)
+
+
+def _check_placement(program: Program) -> None:
+    home = np.full(program.shape.stages, -1)
+    home[program.rows.stage] = program.device
+    _check_ranges(program, home[program.rows.stage] != program.device,
+                  "a stage lives on one device")
+
+
+def _check_once(program: Program, ops: tuple[Op, ...]) -> None:
+    rows, micro = program.micro_rows(*ops)
+    key = program.rows.stage[rows] * program.shape.total + micro
+    times = np.bincount(key, minlength=program.shape.stages * program.shape.total)
+    name = "/".join(each.name for each in ops)
+    if (times > 1).any():
+        twice = int(np.argmax(times > 1))
+        row = int(rows[np.flatnonzero(key == twice)[1]])
+        _refuse(program, f"each stage does {name} of a micro-batch once: "
+                         f"{program.instruction(row)} is a repetition", row)
+    if (times == 0).any():
+        stage, index = divmod(int(np.argmin(times)), program.shape.total)
+        _refuse(program, f"each stage does {name} of every micro-batch: "
+                         f"stage {stage} never does {stage}{ops[0].name}{index}")
+
+
+def _check_same_ranges(program: Program) -> None:
+    """A gradient message is one backward's: neighbours cut a mini-batch at the same places."""
+    table = program.row_of(Op.B, Op.I)
+    first = program.rows.index[table]
+    if (first != first[:1]).any():
+        stage, micro = np.argwhere(first != first[:1])[0]
+        row = int(table[stage, micro])
+        _refuse(program, "all stages cover the same micro-batches in one backward: "
+                         f"{program.instruction(row)} differs from stage 0", row)
+
+
+def check_order(program: Program) -> None:
+    """Execute without times.  Raises InvalidProgramError listing what every stream waits for."""
+    execution_order(program)
+
+
+def execution_order(program: Program) -> list[int]:
+    """Rows in an order that respects every dependency and every stream.
+
+    Raises InvalidProgramError where there is none.
+    """
+    before, after = program.dependencies
+    missing = np.bincount(after, minlength=len(program)).tolist()
+    frees: defaultdict[int, list[int]] = defaultdict(list)
+    for source, target in zip(before.tolist(), after.tolist(), strict=True):
+        frees[source].append(target)
+    device, head = program.device.tolist(), list(program.offsets[:-1])
+    ends = program.offsets[1:]
+    ready, order = list(range(program.devices)), []
+    while ready:
+        d = ready.pop()
+        while head[d] < ends[d] and not missing[head[d]]:
+            row = head[d]
+            head[d] += 1
+            order.append(row)
+            for target in frees[row]:
+                missing[target] -= 1
+                if device[target] != d:
+                    ready.append(device[target])
+    stuck = {d: head[d] for d in range(program.devices) if head[d] < ends[d]}
+    if stuck:
+        marked = {d: row - program.offsets[d] for d, row in stuck.items()}
+        raise InvalidProgramError(
+            f"the order cannot be executed: {waiting_heads(program, stuck, head)}",
+            marked_table(program, marked))
+    return order
+
+
+def waiting_heads(program: Program, heads: dict[int, int], done: list[int]) -> str:
+    """Which stream head waits for which instruction, given how far each stream came."""
+    before, after = program.dependencies
+    said = []
+    for d, row in heads.items():
+        needs = [int(b) for b in before[after == row] if b >= done[int(program.device[b])]]
+        names = ", ".join(str(program.instruction(b)) for b in needs) or "an earlier instruction"
+        said.append(f"device {d} at {program.instruction(row)} waits for {names}")
+    return "; ".join(said)

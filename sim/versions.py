@@ -1,0 +1,121 @@
+"""Which weight version every pass reads: computed from the program, without a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sim.instruction import Ints, Op
+from sim.mitigations import Mitigation, Reads
+from sim.program import Program
+
+
+@dataclass(frozen=True)
+class VersionPlan:
+    """Versions by (stage, micro-batch) for one program under one mitigation.
+
+    `forward`/`backward` are the versions read, `forward_latest`/`backward_latest` the newest ones
+    there at that moment, `applied` the version just before the mini-batch's own update.  A
+    version counts the updates of its stage, from 0.  Arrays have shape (stages, micro-batches).
+    Source: REFERENCE section 1.
+    """
+
+    program: Program
+    mitigation: Mitigation
+    forward_latest: Ints
+    backward_latest: Ints
+    applied: Ints
+    forward: Ints
+    backward: Ints
+
+    @classmethod
+    def of(cls, program: Program, mitigation: Mitigation) -> VersionPlan:
+        """Raises ValueError when a pass would read a version that does not exist yet."""
+        done = _updates_before(program)
+
+        def latest(*ops: Op) -> Ints:
+            return done[program.row_of(*ops)]
+
+        forward_latest, backward_latest = latest(Op.F), latest(Op.B, Op.I)
+        micro = np.arange(program.shape.total)
+        entry = np.broadcast_to(forward_latest[0], forward_latest.shape)
+        reads = Reads(forward_latest, entry, forward_latest, micro, program.shape.microbatches)
+        forward = np.array(np.broadcast_to(mitigation.forward_version(reads), entry.shape))
+        reads = Reads(backward_latest, entry, forward, micro, program.shape.microbatches)
+        backward = np.array(np.broadcast_to(mitigation.backward_version(reads), entry.shape))
+        for name, read, newest in (("forward", forward, forward_latest),
+                                   ("backward", backward, backward_latest)):
+            _refuse_missing(mitigation.name, name, read, newest)
+        return cls(program, mitigation, forward_latest, backward_latest, latest(Op.U),
+                   forward, backward)
+
+    @property
+    def forward_horizon(self) -> Ints:
+        """Updates between a forward's newest weights and its mini-batch's own update."""
+        return self.applied - self.forward_latest
+
+    @property
+    def backward_horizon(self) -> Ints:
+        """The same for backwards."""
+        return self.applied - self.backward_latest
+
+    @cached_property
+    def readers(self) -> Ints:
+        """How many passes read each version, shape (stages, versions)."""
+        versions = self.program.shape.minibatches + 1
+        counts = [np.bincount(reads, minlength=versions) for reads in self.forward]
+        if self.mitigation.stash != "prediction":
+            counts = [c + np.bincount(reads, minlength=versions)
+                      for c, reads in zip(counts, self.backward, strict=True)]
+        return np.array(counts)
+
+    def held_changes(self, stage: int) -> tuple[Ints, Ints]:
+        """Rows at which the number of weight sets a stage holds changes, and by how much.
+
+        A version is held from the update that made it until it is neither newest nor to be read
+        again; a stashed prediction (where it differs from the weights) from its forward to its
+        backward.  A change at row r holds from row r on.
+        """
+        program = self.program
+        updates = np.flatnonzero((program.rows.op == Op.U) & (program.rows.stage == stage))
+        born = np.concatenate(([-1], updates))
+        end = np.concatenate((updates, [len(program)]))
+        forward_row, backward_row = program.row_of(Op.F)[stage], program.row_of(Op.B, Op.I)[stage]
+        np.maximum.at(end, self.forward[stage], forward_row)
+        if self.mitigation.stash == "prediction":
+            ahead = self.forward_horizon[stage] > 0
+            born = np.concatenate((born, forward_row[ahead] - 1))
+            end = np.concatenate((end, backward_row[ahead]))
+        else:
+            np.maximum.at(end, self.backward[stage], backward_row)
+        rows = np.concatenate((born, end)) + 1
+        change = np.repeat([1, -1], len(born))
+        order = np.lexsort((change, rows))
+        return rows[order], change[order]
+
+    @cached_property
+    def versions_held(self) -> Ints:
+        """Peak number of weight sets each stage holds at once."""
+        return np.array([int(np.cumsum(self.held_changes(k)[1]).max())
+                         for k in range(self.program.shape.stages)])
+
+
+def _updates_before(program: Program) -> Ints:
+    """For each row the updates of its stage that precede it in its stream."""
+    before = np.zeros(len(program), dtype=np.int64)
+    for stage in range(program.shape.stages):
+        rows = np.flatnonzero(program.rows.stage == stage)
+        is_update = program.rows.op[rows] == Op.U
+        before[rows] = np.cumsum(is_update) - is_update
+    return before
+
+
+def _refuse_missing(mitigation: str, name: str, read: Ints, newest: Ints) -> None:
+    if (read > newest).any():
+        stage, micro = np.argwhere(read > newest)[0]
+        raise ValueError(
+            f"mitigation {mitigation!r} needs version {read[stage, micro]} for the {name} of "
+            f"micro-batch {micro} on stage {stage}, where only {newest[stage, micro]} exists"
+        )
