@@ -9,7 +9,9 @@ export MPLBACKEND ?= Agg
 .PHONY: demo setup test lint bench clean
 
 demo: $(VENV)/installed-core      ## the main job: comparison table and both figures, into out/
-	$(RUN) -m figures demo --out out
+	$(RUN) -m sim compare figures/experiments/demo.toml --seeds 2 --mitigations \
+	  none@sequential,none,stash,vertical-sync,spectrain,spectrain-stashed,nwpt,i-timeprest,timeprest@nf1b/7,v-timeprest@nf1b/7,i-timeprest@nf1b/7
+	$(RUN) -m figures timeline staleness --out out
 
 setup: $(VENV)/installed-all      ## everything for development: core, gpu, dev
 

@@ -298,10 +298,11 @@ def apply_setting(document: dict[str, Any], setting: str) -> None:
         here = here.setdefault(section, {}) if isinstance(here, dict) else None
     if not isinstance(here, dict):
         raise ConfigurationError([f"{path}: {'.'.join(sections)} is not a table"])
-    here[last] = _value(text.strip())
+    here[last] = toml_value(text.strip())
 
 
-def _value(text: str) -> Any:
+def toml_value(text: str) -> Any:
+    """`text` read as a TOML value; as a string where it is none."""
     try:
         parsed = tomllib.loads(f"value = {text}")
     except (tomllib.TOMLDecodeError, RecursionError):

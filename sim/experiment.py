@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from sim.cluster import Cluster, Link
 from sim.configuration import ConfigurationError, Experiment
@@ -38,13 +39,15 @@ class Sizes:
     boundary_bytes: Floats
 
 
-def run(experiment: Experiment, program: Program | None = None, *,
+def run(experiment: Experiment, program: Program | None = None, *, training: bool = True,
         watch: Watch | None = None) -> Trace:
     """Simulate one experiment, or a given program under its costs, mitigation and task.
 
+    Without `training` times and versions alone; the task still gives the sizes.
+
     Raises ConfigurationError, InvalidProgramError or DeadlockError.
     """
-    pipeline, training = experiment.pipeline, experiment.training
+    pipeline, options = experiment.pipeline, experiment.training
     if program is None:
         program = SCHEDULES[pipeline.schedule].program(pipeline.shape)
     profile = load_profile(experiment)
@@ -52,16 +55,18 @@ def run(experiment: Experiment, program: Program | None = None, *,
     sizes = stage_sizes(experiment, profile, task)
     timeline = simulate(program, cost_model(experiment, profile),
                         make_cluster(experiment, profile, sizes),
-                        stream(training.seed, "jitter"), pipeline.dispatch)
+                        stream(options.seed, "jitter"), pipeline.dispatch)
     try:
         plan = VersionPlan.of(timeline.program, experiment.mitigation)
     except ValueError as error:
         raise ConfigurationError([f"pipeline.mitigation: {error}"]) from None
-    stages = make_stages(experiment, plan, task) if task else []
+    stages: list[Stage] = []
     result = None
-    if task:
-        result = train(execution_order(plan.program), stages, task, plan.program,
-                       evaluate_every=training.evaluate_every, watch=watch)
+    if task and training:
+        stages = make_stages(experiment, plan, task)
+        with threadpool_limits(1):  # sums in one order whatever the machine's cores
+            result = train(execution_order(plan.program), stages, task, plan.program,
+                           evaluate_every=options.evaluate_every, watch=watch)
     return _trace(experiment, timeline, plan, stages, result, sizes)
 
 

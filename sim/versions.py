@@ -71,12 +71,13 @@ class VersionPlan:
                       for c, reads in zip(counts, self.backward, strict=True)]
         return np.array(counts)
 
-    def held_changes(self, stage: int) -> tuple[Ints, Ints]:
-        """Rows at which the number of weight sets a stage holds changes, and by how much.
+    def holdings(self, stage: int) -> tuple[Ints, Ints, Ints]:
+        """Weight sets a stage holds: rows that make them, rows that drop them, predictions.
 
-        A version is held from the update that made it until it is neither newest nor to be read
-        again; a stashed prediction (where it differs from the weights) from its forward to its
-        backward.  A change at row r holds from row r on.
+        A version is made at the end of an update (row −1: before the run) and dropped at the end
+        of the row after which it is neither newest nor to be read again (row `len(program)`:
+        never).  The last array is True for a stashed prediction that differs from the weights:
+        held from the start of its forward to the end of its backward.
         """
         program = self.program
         updates = np.flatnonzero((program.rows.op == Op.U) & (program.rows.stage == stage))
@@ -84,22 +85,27 @@ class VersionPlan:
         end = np.concatenate((updates, [len(program)]))
         forward_row, backward_row = program.row_of(Op.F)[stage], program.row_of(Op.B, Op.I)[stage]
         np.maximum.at(end, self.forward[stage], forward_row)
+        predicted = np.zeros(len(born), dtype=np.int64)
         if self.mitigation.stash == "prediction":
             ahead = self.forward_horizon[stage] > 0
-            born = np.concatenate((born, forward_row[ahead] - 1))
+            born = np.concatenate((born, forward_row[ahead]))
             end = np.concatenate((end, backward_row[ahead]))
+            predicted = np.concatenate((predicted, np.ones(int(ahead.sum()), dtype=np.int64)))
         else:
             np.maximum.at(end, self.backward[stage], backward_row)
-        rows = np.concatenate((born, end)) + 1
-        change = np.repeat([1, -1], len(born))
-        order = np.lexsort((change, rows))
-        return rows[order], change[order]
+        return born, end, predicted
 
     @cached_property
     def versions_held(self) -> Ints:
         """Peak number of weight sets each stage holds at once."""
-        return np.array([int(np.cumsum(self.held_changes(k)[1]).max())
-                         for k in range(self.program.shape.stages)])
+        return np.array([self._peak(k) for k in range(self.program.shape.stages)])
+
+    def _peak(self, stage: int) -> int:
+        """Most weight sets held while any one row executes."""
+        born, end, predicted = self.holdings(stage)
+        change = np.bincount(born + 1 - predicted, minlength=len(self.program) + 2)
+        change -= np.bincount(end + 1, minlength=len(self.program) + 2)
+        return int(np.cumsum(change).max())
 
 
 def _updates_before(program: Program) -> Ints:

@@ -1,0 +1,42 @@
+"""The painter's door: `python -m figures NAME…|all [--out DIR]`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from sim.door import Door
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("names", nargs=-1, required=True, metavar="NAME…|all")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"),
+              show_default=True, help="Folder for PNG, SVG and CSV.")
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True,
+              help="Seeds to average over where a figure trains.")
+def draw(names: tuple[str, ...], out: Path, seeds: int) -> None:
+    """Draw figures by name (timeline, staleness, rates), or all of them."""
+    from figures.catalogue import FIGURES
+    from sim.configuration import ConfigurationError
+
+    unknown = [name for name in names if name not in (*FIGURES, "all")]
+    if unknown:
+        raise ConfigurationError([f"figure {name!r} is unknown; choose from "
+                                  f"{', '.join(FIGURES)}, all" for name in unknown])
+    for name in FIGURES if "all" in names else dict.fromkeys(names):
+        command = shlex.join(["python", "-m", "figures", name, "--seeds", str(seeds)])
+        for path in FIGURES[name](out, seeds, command):
+            click.echo(f"{path} written")
+
+
+class _Bare(Door):
+    """The door without a command name: every argument belongs to `draw`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, ["draw", *args])
+
+
+if __name__ == "__main__":
+    _Bare(commands={"draw": draw})(prog_name="python -m figures")

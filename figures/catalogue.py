@@ -1,0 +1,56 @@
+"""Every figure by name: data first, drawing second, files last."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from figures import gantt, rates, staleness
+from figures.style import save
+
+Make = Callable[[Path, int, str], list[Path]]
+
+
+def _timeline(out: Path, seeds: int, command: str) -> list[Path]:
+    rows = gantt.data()
+    return save(gantt.draw(rows), rows, out, "timeline", command)
+
+
+def _staleness(out: Path, seeds: int, command: str) -> list[Path]:
+    written = []
+    for stages in (3, 8):
+        with progress(f"training through {stages} stages", seeds * len(staleness.METHODS)) as done:
+            rows = staleness.data(stages, range(seeds), done)
+        written += save(staleness.draw(rows), rows, out, f"staleness-{stages}", command)
+    return written
+
+
+def _rates(out: Path, seeds: int, command: str) -> list[Path]:
+    with progress("training at every rate", rates.runs(seeds)) as done:
+        rows = rates.data(range(seeds), done)
+    written = save(rates.draw(rows), rows, out, "rates", command)
+    table = out / "rates.md"
+    table.write_text(rates.markdown(rows, command))
+    return [*written, table]
+
+
+FIGURES: dict[str, Make] = {"timeline": _timeline, "staleness": _staleness, "rates": _rates}
+
+
+class progress:  # noqa: N801 - used as a function
+    """A progress bar on standard error; yields what advances it by one."""
+
+    def __init__(self, label: str, total: int) -> None:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        self.bar = Progress(console=Console(stderr=True), transient=True)
+        self.label, self.total = label, total
+
+    def __enter__(self) -> Callable[[], None]:
+        self.bar.__enter__()
+        task = self.bar.add_task(self.label, total=self.total)
+        return lambda: self.bar.advance(task)
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.__exit__(*error)  # type: ignore[arg-type]

@@ -1,0 +1,108 @@
+"""The W4–W6 timeline: single-GPU training above, a three-GPU pipeline with one round trip below."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Rectangle
+
+from analysis.timeline import round_trip
+from figures.style import COLOURS, Row, new_figure
+from sim.configuration import resolve
+from sim.experiment import run
+from sim.instruction import Op
+from sim.time_units import time_unit
+from sim.trace import Trace
+
+MINIBATCH = 4
+SHOWN_UNITS = 8
+FILL = {(True, "F"): COLOURS["sky"], (True, "B"): COLOURS["orange"],
+        (False, "F"): "#EAF3FA", (False, "B"): "#FBF1DC"}
+
+
+def data(stages: int = 3, minibatch: int = MINIBATCH) -> list[dict[str, Any]]:
+    """A row per pass of both panels: panel, gpu, op, mini-batch, times, labels, staleness."""
+    rows = []
+    for panel, count in (("single GPU", 1), (f"{stages}-GPU pipeline", stages)):
+        trace = run(resolve({"pipeline": {"stages": count, "minibatches": 4 * stages}}),
+                    training=False)
+        rows += _passes(trace, panel, minibatch)
+    return rows
+
+
+def _passes(trace: Trace, panel: str, minibatch: int) -> list[dict[str, Any]]:
+    order = {(p.stage, p.op): n for n, p in enumerate(round_trip(trace, minibatch), 1)}
+    found = []
+    for row in np.flatnonzero(np.isin(trace.op, (Op.F, Op.B))).tolist():
+        op, stage, mine = Op(int(trace.op[row])), int(trace.stage[row]), int(trace.minibatch[row])
+        found.append({
+            "panel": panel, "gpu": stage, "op": op.name, "minibatch": mine,
+            "start_s": float(trace.start_s[row]), "end_s": float(trace.end_s[row]),
+            "time_unit": time_unit(op, mine, stage, trace.shape.stages),
+            "version_updates": int(trace.version_read[row]),
+            "staleness_updates": float(trace.staleness[row]),
+            "round_trip": order[stage, op.name] if mine == minibatch else None})
+    return found
+
+
+def draw(rows: list[dict[str, Any]]) -> Figure:
+    """Two panels on one time axis; mini-batch 4 in full colour with its versions and arrows."""
+    panels = list(dict.fromkeys(row["panel"] for row in rows))
+    heights = [1 + max(r["gpu"] for r in rows if r["panel"] == p) for p in panels]
+    figure = new_figure(9.6, 4.9)
+    axes = figure.subplots(2, 1, sharex=True, height_ratios=[1.25, *[h + 0.9 for h in heights[1:]]])
+    for axis, panel, height in zip(axes, panels, heights, strict=True):
+        _panel(axis, [r for r in rows if r["panel"] == panel], height)
+    axes[0].set_title("Single GPU: mini-batch $i$ uses $W_i$ and makes $W_{i+1}$; "
+                      "4 uses $W_4$", loc="left")
+    axes[1].set_title("Three-GPU pipeline: mini-batch 4 meets $W_4$, $W_5$, $W_5$ forward and "
+                      "$W_5$, $W_6$, $W_6$ backward", loc="left")
+    axes[1].set_xlabel("time (s; one forward or one backward takes 1 s)")
+    axes[1].set_xlim(0, 2 * SHOWN_UNITS)
+    axes[1].set_xticks(range(0, 2 * SHOWN_UNITS + 1))
+    return figure
+
+
+def _panel(axis: Axes, rows: list[dict[str, Any]], height: int) -> None:
+    for row in rows:
+        if row["start_s"] < 2 * SHOWN_UNITS:
+            _box(axis, row)
+    trip = sorted((r for r in rows if r["round_trip"]), key=lambda r: r["round_trip"])
+    for one, following in pairwise(trip):
+        if one["gpu"] != following["gpu"]:
+            _arrow(axis, one, following)
+    for row in trip:
+        _version(axis, row)
+    axis.set_ylim(height - 0.35, -0.85)
+    axis.set_yticks(range(height), [f"GPU {k}" for k in range(height)])
+    axis.tick_params(left=False)
+    axis.spines["left"].set_visible(False)
+
+
+def _box(axis: Axes, row: Row) -> None:
+    mine = row["round_trip"] is not None
+    seconds = row["end_s"] - row["start_s"]
+    axis.add_patch(Rectangle((row["start_s"], row["gpu"] - 0.3), seconds, 0.6, linewidth=0.6,
+                             facecolor=FILL[mine, row["op"]],
+                             edgecolor="black" if mine else COLOURS["grey"]))
+    axis.text(row["start_s"] + seconds / 2, row["gpu"], f"{row['op']}{row['minibatch']}",
+              ha="center", va="center", fontsize=9 if mine else 8,
+              fontweight="bold" if mine else "normal", color="black" if mine else "#666666")
+
+
+def _version(axis: Axes, row: Row) -> None:
+    axis.text((row["start_s"] + row["end_s"]) / 2, row["gpu"] - 0.34, f"$W_{row['time_unit']}$",
+              ha="center", va="bottom", fontsize=11, color=COLOURS["blue"], fontweight="bold")
+
+
+def _arrow(axis: Axes, one: Row, following: Row) -> None:
+    down = following["gpu"] > one["gpu"]
+    begin = (one["end_s"] - 0.12, one["gpu"] + (0.3 if down else -0.3))
+    end = (following["start_s"] + 0.12, following["gpu"] + (-0.3 if down else 0.3))
+    axis.add_patch(FancyArrowPatch(begin, end, arrowstyle="-|>", mutation_scale=12,
+                                   linewidth=1.4, color=COLOURS["vermilion"], zorder=3,
+                                   shrinkA=0, shrinkB=0))
