@@ -75,7 +75,7 @@ def comparison_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, se
     table = _table(f"{pipeline.stages} stages, {pipeline.minibatches} mini-batches, "
                    f"{training.task}, learning rate {training.learning_rate}, {seeds} seed(s); "
                    "a…b: first to last stage", "<mitigation", "<schedule", "staleness\nforward",
-                   "staleness\nbackward", "incon-\nsistent", "weight distance\nforward",
+                   "staleness\nbackward", "incon-\nsistent", "distance %\nforward",
                    "versions\nheld", "bubble", "final\nloss", "validation\naccuracy %")
     for each in rows:
         table.add_row(*([each["mitigation"], each["schedule"], "refused"] if each["refused"]
@@ -102,24 +102,26 @@ def _comparison_cells(values: dict[str, Any]) -> list[str]:
     return [values["mitigation"], schedule,
             span(values["staleness"]["forward"]), span(values["staleness"]["backward"]),
             number(values["inconsistent_fraction"], 2),
-            span(values["weight_distance"]["forward"]), span(values["versions_held"]),
+            span([None if d is None else 100 * d for d in values["weight_distance"]["forward"]]),
+            span(values["versions_held"]),
             number(values["bubble_fraction"], 2), _loss(values),
-            with_spread(values["accuracy"], values["accuracy_sd"], 100, 2)]
+            with_spread(values["accuracy"], values["accuracy_sd"])]
 
 
 def _loss(values: dict[str, Any]) -> str:
     if values["diverged"]:
         seeds = values["diverged_seeds"]
         return f"diverged ({len(seeds)} of {len(values['seeds'])})"
-    return with_spread(values["final_loss"], values["final_loss_sd"], 1, 4)
+    mean, spread = values["final_loss"], values["final_loss_sd"]
+    return number(mean, 3) + (f" ± {number(spread, 1)}" if spread else "")
 
 
-def with_spread(mean: float | None, spread: float | None, scale: float, digits: int) -> str:
-    """`mean ± sd`, without the latter where there is one seed."""
-    if mean is None:
+def with_spread(share: float | None, spread: float | None) -> str:
+    """A share in percent, `mean ± sd`; without the latter where there is one seed."""
+    if share is None:
         return "–"
-    text = f"{scale * mean:.{digits}f}"
-    return f"{text} ± {scale * spread:.{digits}f}" if spread else text
+    text = f"{100 * share:.2f}"
+    return f"{text} ± {100 * spread:.2f}" if spread else text
 
 
 def span(values: Sequence[float | None]) -> str:

@@ -36,7 +36,7 @@ def test_a_pair_runs_to_the_end_or_is_refused_with_a_reason(name, schedule, back
                 "minibatches": minibatches, "microbatches": microbatches,
                 "backward": backward, "task": "quadratic"}
         if not accepted(schedule, name, stages, microbatches):
-            with pytest.raises(ConfigurationError, match="pipeline.mitigation: .+"):
+            with pytest.raises(ConfigurationError, match=r"pipeline.mitigation: .+"):
                 experiment(**keys)
             continue
         trace = simulate(**keys)
