@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
-.PHONY: demo setup test lint bench clean
+.PHONY: demo setup test gallery bench clean
 
 demo: $(VENV)/installed-core      ## the main job: comparison table and both figures, into out/
 	$(RUN) -m sim compare figures/experiments/demo.toml --seeds 2 --mitigations \
@@ -19,6 +19,9 @@ test: setup                       ## lint, types, layering, all tests
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(RUN) -m pytest -n 2 --dist worksteal
+
+gallery: setup                    ## the README's pictures and tables, five seeds (some minutes)
+	$(RUN) -m figures all --seeds 5 --out figures/gallery --readme README.md
 
 bench: setup                      ## speed as ratios taken in one run; writes bench.json
 	$(RUN) -m tests.bench

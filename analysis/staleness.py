@@ -20,8 +20,9 @@ PASSES = {"forward": (Op.F,), "backward": (Op.B, Op.I)}
 
 def plan_of(trace: Trace) -> VersionPlan:
     """The versions of every single micro-batch, from the order the trace recorded."""
-    entry = trace.header["experiment"]["pipeline"]["mitigation"]
-    return VersionPlan.of(Program.from_trace(trace), make_mitigation(entry))
+    pipeline = trace.header["experiment"]["pipeline"]
+    return VersionPlan.of(Program.from_trace(trace), make_mitigation(pipeline["mitigation"]),
+                          pipeline["schedule"])
 
 
 def steady_rows(trace: Trace, name: str) -> NDArray[np.bool_]:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from sim.instruction import Op
-from sim.mitigations import Setting
-from sim.mitigations.spectrain import paper_pipeline
+from sim.time_units import has_time_units as defined
 from sim.time_units import time_unit, unit_horizon
 from sim.trace import Trace
 
@@ -48,8 +47,8 @@ def round_trip(trace: Trace, minibatch: int) -> list[Pass]:
 
 def has_time_units(trace: Trace) -> bool:
     """Whether SpecTrain's time units are defined for this trace's pipeline."""
-    return paper_pipeline(Setting(trace.header["experiment"]["pipeline"]["schedule"],
-                                  trace.shape))
+    schedule = trace.header["experiment"]["pipeline"]["schedule"]
+    return defined(schedule, trace.shape.microbatches)
 
 
 def _pass(trace: Trace, row: int, paper: bool) -> Pass:

@@ -16,9 +16,12 @@ from sim.door import Door
               show_default=True, help="Folder for PNG, SVG and CSV.")
 @click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True,
               help="Seeds to average over where a figure trains.")
-def draw(names: tuple[str, ...], out: Path, seeds: int) -> None:
+@click.option("--readme", type=click.Path(path_type=Path, exists=True), default=None,
+              help="Also put the tables made into this document, between their markers.")
+def draw(names: tuple[str, ...], out: Path, seeds: int, readme: Path | None) -> None:
     """Draw figures by name (timeline, staleness, rates), or all of them."""
     from figures.catalogue import FIGURES
+    from figures.splice import splice
     from sim.configuration import ConfigurationError
 
     unknown = [name for name in names if name not in (*FIGURES, "all")]
@@ -29,6 +32,8 @@ def draw(names: tuple[str, ...], out: Path, seeds: int) -> None:
         command = shlex.join(["python", "-m", "figures", name, "--seeds", str(seeds)])
         for path in FIGURES[name](out, seeds, command):
             click.echo(f"{path} written")
+            if readme is not None and path.suffix == ".md":
+                splice(readme, path.stem, path.read_text())
 
 
 class _Bare(Door):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from figures import gantt, rates, staleness
 from figures.style import save
+from sim.trace import atomic_file
 
 Make = Callable[[Path, int, str], list[Path]]
 
@@ -29,9 +30,10 @@ def _rates(out: Path, seeds: int, command: str) -> list[Path]:
     with progress("training at every rate", rates.runs(seeds)) as done:
         rows = rates.data(range(seeds), done)
     written = save(rates.draw(rows), rows, out, "rates", command)
-    table = out / "rates.md"
-    table.write_text(rates.markdown(rows, command))
-    return [*written, table]
+    text = rates.markdown(rows, command)
+    with atomic_file(out / "rates.md") as file:
+        file.write(text.encode())
+    return [*written, out / "rates.md"]
 
 
 FIGURES: dict[str, Make] = {"timeline": _timeline, "staleness": _staleness, "rates": _rates}

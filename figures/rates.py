@@ -10,11 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.compare import Contender, row
-from figures.staleness import METHODS, experiment
+from figures.staleness import METHODS as SHOWN
+from figures.staleness import experiment
 from figures.style import COLOURS, new_figure
 
 STAGES = 8
 RATES = (0.01, 0.02, 0.03, 0.05, 0.07)
+METHODS = (*SHOWN[:5], ("spectrain, horizon update", "spectrain:horizon=update", "blue", ":"),
+           *SHOWN[5:])
 
 
 def runs(seeds: int) -> int:
@@ -88,16 +91,16 @@ def _lines(axis: Axes, rows: list[dict[str, Any]], quantity: str, label: str) ->
 
 def markdown(rows: list[dict[str, Any]], command: str) -> str:
     """The README's table: final loss ± sd (accuracy %), a column per rate."""
-    lines = [f"<!-- {command} -->", "| method | " + " | ".join(f"η = {r:g}" for r in RATES) + " |",
+    lines = ["| method | " + " | ".join(f"η = {r:g}" for r in RATES) + " |",
              "|---|" + "---|" * len(RATES)]
     for method, *_ in METHODS:
         mine = {r["rate"]: r for r in rows if r["method"] == method}
         lines.append(f"| {method} | " + " | ".join(_cell(mine[rate]) for rate in RATES) + " |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", f"Made by `{command}`."]) + "\n"
 
 
 def _cell(found: dict[str, Any]) -> str:
     if found["final_loss"] is None:
         return f"diverged ({found['diverged']} of {found['seeds']})"
-    return (f"{found['final_loss']:.4f} ± {found['final_loss_sd']:.4f} "
+    return (f"{found['final_loss']:.2g} ± {found['final_loss_sd']:.1g} "
             f"({100 * found['accuracy']:.1f} %)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,9 @@ from sim.door import Door, console, experiment_argument, json_option, number, pr
 if TYPE_CHECKING:
     from sim.configuration import Experiment
     from sim.program import Program
+
+
+UPDATES_A_SECOND = 8000
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,7 +44,8 @@ def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
     program = None
     if program_file is not None:
         resolved, program = _with_program(resolved, program_file)
-    trace = simulate(resolved, program)
+    with _progress(resolved) as watch:
+        trace = simulate(resolved, program, watch=watch)
     if out is not None:
         trace.save(out)
     values = report(trace)
@@ -49,6 +55,21 @@ def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
         _print_report(values)
         if out is not None:
             click.echo(f"trace written to {out}")
+
+
+@contextmanager
+def _progress(experiment: Experiment) -> Iterator[Any]:
+    """A progress bar over the updates of a training that takes more than about a second."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    updates = experiment.pipeline.stages * experiment.pipeline.minibatches
+    if experiment.training.task == "none" or updates < UPDATES_A_SECOND:
+        yield None
+        return
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("training", total=updates)
+        yield lambda stage, version, weights: progress.advance(bar)
 
 
 def _with_program(experiment: Experiment, path: Path) -> tuple[Experiment, Program]:

@@ -11,7 +11,10 @@ import numpy as np
 from sim.instruction import Op
 from sim.program import Program
 
-URGENCY = {Op.U: 0, Op.B: 1, Op.I: 1, Op.W: 3, Op.F: 2}  # W fills what would be a bubble
+# What goes first: updates, backwards, forwards; a weight half fills what would be a bubble
+URGENCY = {Op.U: 0, Op.B: 1, Op.I: 1, Op.F: 2, Op.W: 3}
+FORWARD = URGENCY[Op.F]
+Ready = tuple[int, int, int, int]  # urgency, micro-batch, stage, row
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Readiness:
         for source, target in zip(before.tolist(), after.tolist(), strict=True):
             self.targets[source].append(target)
         self.device: list[int] = program.device.tolist()
-        self.key = [(URGENCY[Op(o)], i, s, row) for row, (o, s, i) in enumerate(
+        self.key: list[Ready] = [(URGENCY[Op(o)], i, s, row) for row, (o, s, i) in enumerate(
             zip(*(c.tolist() for c in list(program.rows)[:3]), strict=True))]
 
 
@@ -60,28 +63,38 @@ class GreedyQueue:
     def __init__(self, program: Program, device: int, readiness: Readiness,
                  limits: EntryLimits) -> None:
         self.program, self.limits, self.shared = program, limits, readiness
+        self.number = device
         rows = range(*program.offsets[device : device + 2])
-        self.ready = sorted(readiness.key[row] for row in rows if not readiness.missing[row])
+        self.ready: list[list[Ready]] = [[] for _ in set(URGENCY.values())]
+        for row in rows:
+            if not readiness.missing[row]:
+                heappush(self.ready[readiness.key[row][0]], readiness.key[row])
         self.remaining = len(rows)
         self.in_flight = self.open = 0
 
     def take(self, fits: Callable[[int], bool]) -> int:
         """The row to execute now, or −1 where nothing is ready and admitted."""
-        refused = []
-        row = -1
-        while self.ready and row < 0:
-            best = heappop(self.ready)
-            if best[0] == URGENCY[Op.F] and not (self.admits(best[3]) and fits(best[3])):
-                refused.append(best)
-                if len(refused) == self.program.shape.chunks:
-                    break
-            else:
+        for urgency, heap in enumerate(self.ready):
+            if heap:
+                row = self._forward(fits) if urgency == FORWARD else heappop(heap)[3]
+                if row >= 0:
+                    self.remaining -= 1
+                    self._count(row)
+                    return row
+        return -1
+
+    def _forward(self, fits: Callable[[int], bool]) -> int:
+        """The first forward that may start; a stage whose first may not lets none overtake."""
+        heap, row = self.ready[FORWARD], -1
+        refused: list[Ready] = []
+        while heap and row < 0 and len(refused) < self.program.shape.chunks:
+            best = heappop(heap)
+            if self.admits(best[3]) and fits(best[3]):
                 row = best[3]
+            else:
+                refused.append(best)
         for each in refused:
-            heappush(self.ready, each)
-        if row >= 0:
-            self.remaining -= 1
-            self._count(row)
+            heappush(heap, each)
         return row
 
     def admits(self, row: int) -> bool:
@@ -110,10 +123,14 @@ class GreedyQueue:
         """One dependency of `row` is met."""
         self.shared.missing[row] -= 1
         if not self.shared.missing[row]:
-            heappush(self.ready, self.shared.key[row])
+            heappush(self.ready[self.shared.key[row][0]], self.shared.key[row])
 
-    def waiting(self, describe: Callable[[int], str]) -> str:
-        """Said of a queue that cannot go on."""
-        if self.ready:
-            return describe(self.ready[0][3])
-        return f"{self.remaining} instructions left and none ready"
+    def waiting(self, fits: Callable[[int], bool], describe: Callable[[int], str]) -> str:
+        """Said of a queue that cannot go on; `describe` tells of a forward that does not fit."""
+        forwards = [each[3] for each in self.ready[FORWARD]]
+        full = next((row for row in forwards if not fits(row)), None)
+        if full is not None:
+            return describe(full)
+        told = (f"{self.program.instruction(forwards[0])} not admitted, {self.in_flight} "
+                "micro-batches in flight" if forwards else "none ready")
+        return f"device {self.number}: {self.remaining} instructions left, {told}"

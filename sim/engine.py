@@ -201,8 +201,8 @@ class _Run:
     def explain(self, dispatch: str) -> str:
         """Which stream head waits for what."""
         if dispatch == "greedy":
-            return "; ".join(f"device {d} has {queue.waiting(self.memory.describe)}"
-                             for d, queue in enumerate(self.queues) if queue.remaining)
+            return "; ".join(queue.waiting(self.memory.fits, self.memory.describe)
+                             for queue in self.queues if queue.remaining)
         offsets = self.program.offsets
         done = [next((r for r in range(a, b) if self.end[r] < 0), b)
                 for a, b in itertools.pairwise(offsets)]
@@ -212,10 +212,11 @@ class _Run:
         return "; ".join(full + ([waiting_heads(self.program, starved, done)] if starved else []))
 
     def timeline(self, dispatch: str) -> Timeline:
-        source = np.array(self.source)
-        came = np.where(source >= 0, np.array(self.arrival)[source], np.nan)
-        sent = np.where(source >= 0, np.array(self.end)[source], np.nan)
-        whole = Timeline(self.program, np.array(self.start), np.array(self.end), sent, came)
+        source = self.program.arrives_from
+        start, end, arrival = (np.array(column) for column in (self.start, self.end, self.arrival))
+        came = np.where(source >= 0, arrival[source], np.nan)
+        sent = np.where(source >= 0, end[source], np.nan)
+        whole = Timeline(self.program, start, end, sent, came)
         if dispatch == "static":
             return whole
         order = np.concatenate([np.array(rows, dtype=np.int64) for rows in self.taken])

@@ -5,25 +5,24 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from sim.cluster import Cluster, Link
-from sim.configuration import ConfigurationError, Experiment
+from sim.configuration import FILE, ConfigurationError, Experiment, make_mitigation
 from sim.costs import CostModel, Floats, Straggler
 from sim.engine import Timeline, simulate
 from sim.instruction import Ints, Op
-from sim.mitigations import Mitigation, Setting
-from sim.mitigations.spectrain import paper_pipeline
+from sim.mitigations import Mitigation
 from sim.numeric import TASKS, Task, TaskOptions, stream
 from sim.optim import LearningRate, MomentumSGD
 from sim.profile import Profile, ProfileError, read_profile
 from sim.program import Program
 from sim.schedules import SCHEDULES
 from sim.stage import Stage
-from sim.time_units import unit_horizon
 from sim.trace import Trace
 from sim.training import TrainingResult, Watch, train
 from sim.validate import execution_order
@@ -48,8 +47,8 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
     Raises ConfigurationError, InvalidProgramError or DeadlockError.
     """
     pipeline, options = experiment.pipeline, experiment.training
-    if program is None:
-        program = SCHEDULES[pipeline.schedule].program(pipeline.shape)
+    program = program or generate(experiment)
+    check_shape(experiment, program)
     profile = load_profile(experiment)
     task = make_task(experiment)
     sizes = stage_sizes(experiment, profile, task)
@@ -57,7 +56,8 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
                         make_cluster(experiment, profile, sizes),
                         stream(options.seed, "jitter"), pipeline.dispatch)
     try:
-        plan = VersionPlan.of(timeline.program, experiment.mitigation)
+        plan = VersionPlan.of(timeline.program, make_mitigation(pipeline.mitigation),
+                              pipeline.schedule)
     except ValueError as error:
         raise ConfigurationError([f"pipeline.mitigation: {error}"]) from None
     stages: list[Stage] = []
@@ -68,6 +68,25 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
             result = train(execution_order(plan.program), stages, task, plan.program,
                            evaluate_every=options.evaluate_every, watch=watch)
     return _trace(experiment, timeline, plan, stages, result, sizes)
+
+
+def generate(experiment: Experiment) -> Program:
+    """The program of the experiment's schedule.  Raises ConfigurationError."""
+    pipeline = experiment.pipeline
+    if pipeline.schedule == FILE:
+        raise ConfigurationError([f"pipeline.schedule: {FILE!r} stands for a program that is "
+                                  "given; run --program FILE does"])
+    return SCHEDULES[pipeline.schedule].program(pipeline.shape)
+
+
+def check_shape(experiment: Experiment, program: Program) -> None:
+    """Refuse a program of another shape than the experiment's.  Raises ConfigurationError."""
+    shape, pipeline = program.shape, experiment.pipeline
+    problems = [f"pipeline.{name}: the program given has {getattr(shape, name)}, got "
+                f"{getattr(pipeline, name)}" for name in ("stages", "minibatches", "microbatches")
+                if getattr(shape, name) != getattr(pipeline, name)]
+    if problems:
+        raise ConfigurationError(problems)
 
 
 def load_profile(experiment: Experiment) -> Profile | None:
@@ -168,16 +187,14 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes) 
 def make_stages(experiment: Experiment, plan: VersionPlan, task: Task) -> list[Stage]:
     """One `Stage` per stage, around the task's models and first weights."""
     pipeline, training = experiment.pipeline, experiment.training
-    shape, schedule = pipeline.shape, training.rate_schedule
+    schedule = training.rate_schedule
     rate = LearningRate(training.learning_rate, schedule.name, pipeline.minibatches,
                         schedule.every, schedule.factor, schedule.warmup)
-    paper = paper_pipeline(Setting(pipeline.schedule, shape))
     return [
         Stage(k, model, weights,
               MomentumSGD(training.momentum, training.convention, np.zeros_like(weights)),
               plan, rate, backward=pipeline.backward, distances=training.distances,
-              unit_horizons=(unit_horizon(Op.F, k, shape.stages),
-                             unit_horizon(Op.B, k, shape.stages)) if paper else None)
+              unit_horizons=plan.unit_horizons(k))
         for k, (model, weights) in enumerate(zip(task.models, task.weights, strict=True))
     ]
 
@@ -223,18 +240,17 @@ def _staleness(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
 def _distances(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
     """Relative distance and RMSE by row, the mean over what a pass covers; NaN where unknown."""
     relative, rmse = np.full(len(program), np.nan), np.full(len(program), np.nan)
-    if not stages or not stages[0].distances:
+    if not stages or not stages[0].measured:
         return relative, rmse
     for op, table in ((Op.F, (Op.F,)), (Op.B, (Op.B, Op.I))):
         rows, micro = program.micro_rows(*table)
-        stage = program.rows.stage[rows].tolist()
-        found = [stages[k].distances[op, m] for k, m in zip(stage, micro.tolist(), strict=True)]
+        known = np.array([stage.distances(op) for stage in stages])  # (stages, 2, micro-batches)
+        found = known[program.rows.stage[rows], :, micro]
         count = program.rows.count[rows]
         own = np.unique(rows)
-        for values, column in (([d.relative for d in found], relative),
-                               ([d.rmse for d in found], rmse)):
+        for values, column in zip(found.T, (rmse, relative), strict=True):
             with np.errstate(all="ignore"):
-                column[own] = np.bincount(rows, np.array(values) / count, len(program))[own]
+                column[own] = np.bincount(rows, values / count, len(program))[own]
     return relative, rmse
 
 
@@ -256,7 +272,7 @@ def _header(experiment: Experiment, plan: VersionPlan, stages: Sequence[Stage],
     shape = plan.program.shape
     header: dict[str, Any] = {
         "experiment": experiment.model_dump(mode="json"),
-        "mitigation": describe(experiment.mitigation),
+        "mitigation": describe(plan.mitigation),
         "shape": {"stages": shape.stages, "minibatches": shape.minibatches,
                   "microbatches": shape.microbatches, "chunks": shape.chunks},
         "seed": experiment.training.seed,
@@ -288,7 +304,5 @@ def describe(mitigation: Mitigation) -> str:
 
 
 def _libraries() -> dict[str, str]:
-    import simpy
-
-    return {"python": platform.python_version(), "numpy": np.__version__,
-            "simpy": simpy.__version__}
+    return {"python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "simpy")}}

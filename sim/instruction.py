@@ -27,7 +27,9 @@ class Op(IntEnum):
     RECV_B = 8
 
 
-_TEXT = re.compile(r"(\d+)(SEND_F|RECV_F|SEND_B|RECV_B|F|B|I|W|U)(\d+)(?:-(\d+))?")
+# at most nine digits: any more is a slip that would only fill the memory
+_TEXT = re.compile(
+    r"([0-9]{1,9})(SEND_F|RECV_F|SEND_B|RECV_B|F|B|I|W|U)([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ def read_profile(path: str | Path) -> Profile:
         raise ProfileError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise ProfileError(f"{path}: not a text file") from None
-    except json.JSONDecodeError as error:
-        raise ProfileError(f"{path}: not JSON: {error}") from None
-    except ValidationError as errors:
+    except ValidationError as errors:  # a ValueError too, so it comes first
         lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in errors.errors()]
         raise ProfileError("\n".join(lines)) from None
+    except (ValueError, RecursionError) as error:
+        raise ProfileError(f"{path}: not JSON: {error}") from None

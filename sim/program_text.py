@@ -54,7 +54,10 @@ def _stream(line: str, number: int) -> list[Instruction]:
 
 
 def _shape_of_header(text: str, number: int) -> PipelineShape:
-    fields = dict(re.findall(r"(\w+)=(\d+)", text))
+    fields = dict(re.findall(r"(\w+)=(\S+)", text))
+    wild = [f"{k}={v}" for k, v in fields.items() if not re.fullmatch("[0-9]{1,9}", v)]
+    if wild:
+        raise InvalidProgramError(f"line {number}: {wild[0][:40]} is no number of a shape")
     try:
         return PipelineShape(**{name: int(value) for name, value in fields.items()})
     except (TypeError, ValueError) as error:

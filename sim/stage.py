@@ -6,10 +6,14 @@ and the weight distances.  `StageModel` is the mathematics alone, NumPy or torch
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
+import numpy as np
+
+from sim.costs import Floats
 from sim.instruction import Op
 from sim.mitigations import Look, Mitigation
 from sim.optim import LearningRate, MomentumSGD
@@ -44,15 +48,16 @@ class _Sum:
             self.following += 1
 
 
-@dataclass(frozen=True, slots=True)
-class Distance:
+Squares = tuple[Any, Any]  # ‖used − fresh‖² and ‖fresh‖², scalars of the arrays' own kind
+FRESH: Squares = (0.0, 1.0)
+UNKNOWN: Squares = (math.nan, math.nan)
+
+
+class Distance(NamedTuple):
     """How far the weights a pass used were from the fresh ones: RMSE, and relative to them."""
 
-    rmse: float = 0.0
-    relative: float = 0.0
-
-
-FRESH = Distance()
+    rmse: float
+    relative: float
 
 
 class Stage:
@@ -61,6 +66,8 @@ class Stage:
     Versions come from the plan and are checked against the stage's own count.  `backward` is
     `graph` (the forward's activations, the backward's weights in the input-gradient products) or
     `recompute` (run again from the saved input under the backward's weights).
+    Measures are kept as squares, in the arrays' own scalars: a root is taken once, at the end, and
+    a device is never waited for.
     Source: REFERENCE section 3.
     """
 
@@ -96,14 +103,27 @@ class Stage:
         self._plain = {Op.F: kind.forward_weights is Mitigation.forward_weights,
                        Op.B: kind.backward_weights is Mitigation.backward_weights}
         self._plain_gradient = kind.gradient is Mitigation.gradient
-        self._used: dict[int, list[Any]] | None = {} if distances else None
-        self.distances: dict[tuple[Op, int], Distance] = {}
-        self.update_rmse_sum = 0.0
+        self.measured = distances
+        self._used: dict[int, tuple[Any, Any]] = {}
+        self._squares = {op: [UNKNOWN] * plan.program.shape.total for op in (Op.F, Op.B)}
+        self._velocity_squares: list[Any] = []
 
     @property
     def versions_held(self) -> int:
         """Weight sets in the store now."""
         return len(self._versions)
+
+    @property
+    def update_rmse_sum(self) -> float:
+        """RMSE of every update so far, added up."""
+        size = len(self.weights)
+        return sum(self.learning_rate(version) * math.sqrt(float(squared) / size)
+                   for version, squared in enumerate(self._velocity_squares))
+
+    def distances(self, op: Op) -> tuple[Floats, Floats]:
+        """RMSE and relative distance of the forwards or backwards by micro-batch (NaN: unknown)."""
+        numbers = map(float, itertools.chain.from_iterable(self._squares[op]))
+        return roots(np.fromiter(numbers, np.float64).reshape(-1, 2), len(self.weights))
 
     def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
         """The forward of one micro-batch; returns what the next stage gets, or the mean loss."""
@@ -111,8 +131,6 @@ class Stage:
         output, saved = self.model.forward(weights, inputs, target)
         self._pending[index] = (weights, (inputs, target) if self.recompute else saved)
         self._release(self._reads[Op.F][index])
-        if self._used is not None:
-            self._used[index] = [weights, None]
         return output
 
     def backward(self, index: int, gradient: Any) -> Any:
@@ -128,8 +146,8 @@ class Stage:
         self._sums[minibatch].add(index, own)
         if self._stashes_versions:
             self._release(self._reads[Op.B][index])
-        if self._used is not None:
-            self._used[index][1] = weights
+        if self.measured:
+            self._used[index] = used, weights
         return passed_on
 
     def update(self, minibatch: int) -> None:
@@ -143,10 +161,11 @@ class Stage:
             look = self._look(Op.B, first, self.weights, None)
             gradient = self.mitigation.gradient(gradient, look)
         fresh = self.weights
-        rate = self.learning_rate(self.version)
-        self.weights = self.optimizer.step(fresh, gradient, rate)
-        if self._used is not None:
-            self._measure(range(first, first + self._per_minibatch), fresh, rate)
+        self.weights = self.optimizer.step(fresh, gradient, self.learning_rate(self.version))
+        velocity = self.optimizer.velocity
+        self._velocity_squares.append(velocity.dot(velocity))
+        if self.measured:
+            self._measure(range(first, first + self._per_minibatch), fresh)
         old, self.version = self.version, self.version + 1
         self._versions[self.version] = self.weights
         if not self._readers[old]:
@@ -174,27 +193,33 @@ class Stage:
         if not self._readers[version] and version != self.version:
             del self._versions[version]
 
-    def _measure(self, indices: range, fresh: Any, rate: float) -> None:
-        assert self._used is not None
-        size = len(fresh)
-        velocity = self.optimizer.velocity
-        self.update_rmse_sum += rate * math.sqrt(float(velocity @ velocity) / size)
-        for index in indices:
+    def _measure(self, passes: range, fresh: Any) -> None:
+        """Compare what these passes used with `fresh`, the weights just before their update."""
+        forwards, backwards = self._squares[Op.F], self._squares[Op.B]
+        for index in passes:
             forward, backward = self._used.pop(index)
-            first = distance(forward, fresh)
-            self.distances[Op.F, index] = first
-            self.distances[Op.B, index] = (
-                first if backward is forward else distance(backward, fresh))
+            forwards[index] = first = squares(forward, fresh)
+            backwards[index] = first if backward is forward else squares(backward, fresh)
+
+
+def squares(used: Any, fresh: Any) -> Squares:
+    """What the distance of two flat weight vectors is made of; `dot` is NumPy's and torch's."""
+    if used is fresh:
+        return FRESH
+    difference = used - fresh
+    return difference.dot(difference), fresh.dot(fresh)
+
+
+def roots(squares: Floats, size: int) -> tuple[Floats, Floats]:
+    """RMSE and relative distance of `size` weights from rows of `Squares` (passes, 2)."""
+    squared, norm = squares.T
+    with np.errstate(all="ignore"):
+        relative = np.where(squared == 0, 0.0, np.sqrt(squared / norm))
+        return np.sqrt(squared / size), relative
 
 
 def distance(used: Any, fresh: Any) -> Distance:
     """RMSE and relative distance of two flat weight vectors.  Source: REFERENCE section 1."""
-    if used is fresh:
-        return FRESH
-    difference = used - fresh
-    squared = float(difference @ difference)
-    if not squared:
-        return FRESH
-    norm = float(fresh @ fresh)
-    return Distance(math.sqrt(squared / len(fresh)),
-                    math.sqrt(squared / norm) if norm else math.inf)
+    squared, norm = squares(used, fresh)
+    rmse, relative = roots(np.array([[float(squared), float(norm)]]), len(fresh))
+    return Distance(float(rmse[0]), float(relative[0]))

@@ -22,3 +22,8 @@ def unit_horizon(op: Op, stage: int, stages: int) -> int:
     if op is Op.F:
         return stage // 2 + stages - stage - 1
     return stage // 2
+
+
+def has_time_units(schedule: str, microbatches: int) -> bool:
+    """Whether time units are defined: on round-robin, where a mini-batch is one pass."""
+    return schedule == "round-robin" and microbatches == 1

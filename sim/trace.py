@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,11 +100,11 @@ class Trace:
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            header = json.loads(str(arrays.pop("header")))
+            header = dict(json.loads(str(arrays.pop("header"))))
             found = header.pop("format"), header.pop("version")
         except FileNotFoundError:
             raise TraceError(f"{path}: there is no such file") from None
-        except (OSError, ValueError, KeyError, AttributeError, zipfile.BadZipFile, EOFError):
+        except Exception:  # a damaged archive can make its readers raise anything
             raise TraceError(f"{path}: not a {FORMAT} file (.npz)") from None
         if found != (FORMAT, VERSION):
             raise TraceError(f"{path}: {found[0]} version {found[1]}; this tool reads {FORMAT} "
@@ -113,9 +112,17 @@ class Trace:
         missing = sorted(set(COLUMNS) - set(arrays))
         if missing:
             raise TraceError(f"{path}: columns are missing: {', '.join(missing)}")
+        odd = [name for name in COLUMNS if arrays[name].shape != (arrays["op"].size,)]
+        if odd:
+            raise TraceError(f"{path}: columns differ in length: {', '.join(odd)}")
         curves = {name.removeprefix("curve/"): values for name, values in arrays.items()
                   if name.startswith("curve/")}
-        return cls(header, **{name: arrays[name] for name in COLUMNS}, curves=curves)
+        trace = cls(header, **{name: arrays[name] for name in COLUMNS}, curves=curves)
+        try:
+            _ = trace.shape
+        except (KeyError, TypeError, ValueError):
+            raise TraceError(f"{path}: the header lacks the pipeline's shape") from None
+        return trace
 
 
 class atomic_file:  # noqa: N801 - used as a function

@@ -24,7 +24,8 @@ class TrainingResult:
 
     `loss` is each mini-batch's mean loss as its forwards saw it, `evaluated` the mini-batches
     after whose update (on every stage) an evaluation was made, `diverged_at` the first
-    mini-batch with a loss or weights that are not finite (None: none).
+    mini-batch with a loss that is not finite, or the last where the norm of the final weights is
+    not (None: neither).
     """
 
     loss: Floats
@@ -52,8 +53,8 @@ def train(
     with np.errstate(all="ignore"):
         run.go(program_rows)
         final = task.evaluate([stage.weights for stage in stages])
-    if run.diverged_at is None and not _all_finite(stages):
-        run.diverged_at = program.shape.minibatches
+        if run.diverged_at is None and not _all_finite(stages):
+            run.diverged_at = program.shape.minibatches
     return TrainingResult(run.loss, final, run.evaluated, run.evaluations, run.diverged_at)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.instruction import Op
+from sim.instruction import Ints, Op
 
 if TYPE_CHECKING:
     from sim.program import Program
@@ -60,6 +60,12 @@ def check_complete(program: Program) -> None:
     Raises InvalidProgramError with the first offending cell marked.
     """
     shape, (op, stage, index, count) = program.shape, program.rows
+    if program.devices != shape.devices:
+        _refuse(program, f"a stream per device: the shape has {shape.devices} devices, "
+                         f"the program {program.devices} streams")
+    if shape.stages * shape.total > len(program):
+        _refuse(program, f"each stage does F of every micro-batch: {shape.stages} stages and "
+                         f"{shape.total} micro-batches need more than {len(program)} instructions")
     _check_ranges(program, stage >= shape.stages, f"stages are 0…{shape.stages - 1}")
     _check_ranges(program, index + count > shape.total,
                   f"micro-batches are 0…{shape.total - 1}")
@@ -73,6 +79,8 @@ def check_complete(program: Program) -> None:
     for ops in ((Op.F,), (Op.B, Op.I), (Op.B, Op.W), (Op.U,)):
         _check_once(program, ops)
     _check_same_ranges(program)
+    if program.lowered:
+        _check_messages(program)
 
 
 def _check_ranges(program: Program, bad: NDArray[np.bool_], rule: str) -> None:
@@ -113,6 +121,44 @@ def _check_same_ranges(program: Program) -> None:
         row = int(table[stage, micro])
         _refuse(program, "all stages cover the same micro-batches in one backward: "
                          f"{program.instruction(row)} differs from stage 0", row)
+
+
+def _check_messages(program: Program) -> None:
+    """In a lowered program what crosses devices has one SEND and one RECV, cut like its pass."""
+    home = np.zeros(program.shape.stages, dtype=np.int64)
+    home[program.rows.stage] = program.device
+    crossing = np.flatnonzero(home[:-1] != home[1:])
+    for send, receive, ops, sender in ((Op.SEND_F, Op.RECV_F, (Op.F,), 0),
+                                       (Op.SEND_B, Op.RECV_B, (Op.B, Op.I), 1)):
+        passes = program.row_of(*ops)
+        for end, stages in ((send, crossing + sender), (receive, crossing + 1 - sender)):
+            _check_ends(program, end, stages, passes[crossing + sender])
+
+
+def _check_ends(program: Program, end: Op, stages: Ints, passes: Ints) -> None:
+    """One `end` on each of `stages` for each of the `passes` (a row per micro-batch)."""
+    rows, micro = program.micro_rows(end)
+    key = program.rows.stage[rows] * program.shape.total + micro
+    if len(np.unique(key)) < len(key):
+        second = np.setdiff1d(np.arange(len(key)), np.unique(key, return_index=True)[1])
+        row = int(rows[second[0]])
+        _refuse(program, f"each message has one {end.name}: {program.instruction(row)} is a "
+                         "repetition", row)
+    table = program.row_of(end)
+    elsewhere = np.isin(program.rows.stage[rows], stages, invert=True)
+    if elsewhere.any():
+        row = int(rows[np.argmax(elsewhere)])
+        _refuse(program, f"{program.instruction(row)}: nothing crosses devices there", row)
+    for stage, mine in zip(stages.tolist(), passes, strict=True):
+        if (table[stage] < 0).any():
+            index = int(np.argmax(table[stage] < 0))
+            _refuse(program, f"what crosses devices has one {end.name} each: stage {stage} has "
+                             f"none of micro-batch {index}")
+        uneven = program.rows.index[table[stage]] != program.rows.index[mine]
+        if uneven.any():
+            row = int(table[stage][np.argmax(uneven)])
+            _refuse(program, f"a message is cut like its pass: {program.instruction(row)} is not "
+                             f"({end.name})", row)
 
 
 def check_order(program: Program) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from sim.instruction import Ints, Op
 from sim.mitigations import Mitigation, Reads
 from sim.program import Program
+from sim.time_units import has_time_units, unit_horizon
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,14 @@ class VersionPlan:
     applied: Ints
     forward: Ints
     backward: Ints
+    schedule: str = ""
 
     @classmethod
-    def of(cls, program: Program, mitigation: Mitigation) -> VersionPlan:
-        """Raises ValueError when a pass would read a version that does not exist yet."""
+    def of(cls, program: Program, mitigation: Mitigation, schedule: str = "") -> VersionPlan:
+        """The versions; `schedule` names the program's, since time units are round-robin's.
+
+        Raises ValueError when a pass would read a version that does not exist yet.
+        """
         done = _updates_before(program)
 
         def latest(*ops: Op) -> Ints:
@@ -49,7 +54,14 @@ class VersionPlan:
                                    ("backward", backward, backward_latest)):
             _refuse_missing(mitigation.name, name, read, newest)
         return cls(program, mitigation, forward_latest, backward_latest, latest(Op.U),
-                   forward, backward)
+                   forward, backward, schedule)
+
+    def unit_horizons(self, stage: int) -> tuple[int, int] | None:
+        """SpecTrain's `s` of a stage's forwards and backwards; None where it is undefined."""
+        shape = self.program.shape
+        if not has_time_units(self.schedule, shape.microbatches):
+            return None
+        return (unit_horizon(Op.F, stage, shape.stages), unit_horizon(Op.B, stage, shape.stages))
 
     @property
     def forward_horizon(self) -> Ints:
@@ -83,17 +95,23 @@ class VersionPlan:
         updates = np.flatnonzero((program.rows.op == Op.U) & (program.rows.stage == stage))
         born = np.concatenate(([-1], updates))
         end = np.concatenate((updates, [len(program)]))
-        forward_row, backward_row = program.row_of(Op.F)[stage], program.row_of(Op.B, Op.I)[stage]
+        forward_row, backward_row = (table[stage] for table in self._pass_rows)
         np.maximum.at(end, self.forward[stage], forward_row)
         predicted = np.zeros(len(born), dtype=np.int64)
         if self.mitigation.stash == "prediction":
-            ahead = self.forward_horizon[stage] > 0
+            unit = (self.unit_horizons(stage) or (None,))[0]
+            ahead = self.mitigation.steps_ahead(self.forward_horizon[stage], unit) > 0
             born = np.concatenate((born, forward_row[ahead]))
             end = np.concatenate((end, backward_row[ahead]))
             predicted = np.concatenate((predicted, np.ones(int(ahead.sum()), dtype=np.int64)))
         else:
             np.maximum.at(end, self.backward[stage], backward_row)
         return born, end, predicted
+
+    @cached_property
+    def _pass_rows(self) -> tuple[Ints, Ints]:
+        """Rows of the forwards and of the backwards by (stage, micro-batch)."""
+        return self.program.row_of(Op.F), self.program.row_of(Op.B, Op.I)
 
     @cached_property
     def versions_held(self) -> Ints:

@@ -92,6 +92,10 @@ class Mitigation:
         """The gradient of one mini-batch as the optimizer shall see it."""
         return gradient
 
+    def steps_ahead(self, horizon: Any, unit_horizon: int | None) -> Any:
+        """Updates a forward's weights are predicted ahead; no prediction, none ahead."""
+        return 0 * horizon
+
     def effective_staleness(self, gap: Any) -> Any:
         """Updates by which weights computed from `gap` versions are effectively behind."""
         return gap

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sim.mitigations import Look, Mitigation, Setting, mitigation
+from sim.time_units import has_time_units
 
 Horizon = Literal["time-unit", "update"] | None
 
@@ -20,25 +21,24 @@ class Prediction(Mitigation):
     horizon: Horizon = None
 
     def check(self, setting: Setting) -> None:
-        if self.horizon == "time-unit" and not paper_pipeline(setting):
+        micro = setting.shape.microbatches
+        if self.horizon == "time-unit" and not has_time_units(setting.schedule, micro):
             raise ValueError(
                 f"the time-unit horizon is defined on round-robin with one micro-batch per "
-                f"mini-batch, not on {setting.schedule} with {setting.shape.microbatches}; "
+                f"mini-batch, not on {setting.schedule} with {micro}; "
                 'use horizon = "update"'
             )
 
+    def steps_ahead(self, horizon: Any, unit_horizon: int | None) -> Any:
+        if self.horizon == "update" or unit_horizon is None:
+            return horizon
+        return 0 * horizon + unit_horizon
+
     def predict(self, look: Look) -> Any:
-        steps = look.horizon
-        if self.horizon != "update" and look.unit_horizon is not None:
-            steps = look.unit_horizon
+        steps = self.steps_ahead(look.horizon, look.unit_horizon)
         if not steps:
             return look.weights
         return look.weights - (steps * look.learning_rate) * look.velocity
-
-
-def paper_pipeline(setting: Setting) -> bool:
-    """Whether time units, and so the paper's horizon, are defined."""
-    return setting.schedule == "round-robin" and setting.shape.microbatches == 1
 
 
 @mitigation("spectrain", rule="both passes compute with W - s*eta*v, predicted afresh",

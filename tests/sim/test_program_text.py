@@ -123,6 +123,9 @@ except InvalidProgramError as error:
     "0F99999999999\n",
     "0F99999999999999999999\n",
     "99999999999F0\n",
+    "0F0,0B99999999999\n",
+    HEADER.format(1, 1, "9" * 30, 1) + "0F0,0B0\n",
+    "0F" + "9" * 5000 + "\n",
     HEADER.format(1, 99999999999, 1, 1) + "0F0\n",
     HEADER.format(99999999999, 1, 1, 1) + "0F0\n",
 ])

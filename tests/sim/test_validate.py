@@ -162,6 +162,14 @@ def test_a_lowered_program_with_one_end_of_a_message_twice_is_refused(cell):
         Program.parse(LOWERED.replace(cell, cell * 2, 1)).validate()
 
 
+def test_a_message_cut_otherwise_than_its_pass_is_refused():
+    lowered = str(SCHEDULES["nf1b"].program(PipelineShape(2, 1, 2)).lower())
+    cut = lowered.replace("1SEND_B0-1", "1SEND_B0,1SEND_B1")
+    assert cut != lowered
+    with pytest.raises(InvalidProgramError, match=r"SEND_B"):
+        Program.parse(cut).validate()
+
+
 @given(names, shapes(4, 4, (1, 2)))
 def test_an_execution_order_respects_streams_and_dependencies(name, shape):
     program = SCHEDULES[name].program(shape)

@@ -1,0 +1,62 @@
+"""What is wrong with a configuration: every problem as `path: message`, with the choices."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+TAGS = ("#number", "#list", "#name", "#table")  # of unions; no part of a key's path
+
+
+class ConfigurationError(ValueError):
+    """Everything wrong with a configuration, one `path: message` each."""
+
+    def __init__(self, problems: Iterable[str]) -> None:
+        self.problems = list(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(self.problems)
+
+
+def unknown(kind: str, name: str, choices: Sequence[str]) -> str:
+    """`kind 'name' is unknown`, the closest choice, and all of them."""
+    close = difflib.get_close_matches(name, choices, 1)
+    hint = f" (did you mean {close[0]}?)" if close else ""
+    return f"{kind} {name!r} is unknown{hint}; choose from {', '.join(choices)}"
+
+
+def listed(errors: ValidationError, model: type[BaseModel], prefix: Sequence[str] = ()
+           ) -> list[str]:
+    """The errors of validating `model`, each with its path below `prefix`."""
+    said: dict[str, str] = {}
+    for error in errors.errors():
+        keys = [key for key in error["loc"] if key not in TAGS]
+        path = ".".join((*prefix, *map(str, keys)))
+        if error["type"] == "extra_forbidden":
+            message = unknown("key", str(keys[-1]), keys_of(model, keys[:-1]))
+        else:
+            message = error["msg"][0].lower() + error["msg"][1:]
+            if error["type"] != "missing":
+                message += f", got {error['input']!r}"[:120]
+        said.setdefault(path, message)
+    return [f"{path}: {message}" for path, message in said.items()]
+
+
+def keys_of(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
+    """The keys a table at `path` inside `model` takes."""
+    here: type[BaseModel] | None = model
+    for key in path:
+        if isinstance(key, str) and here is not None and key in here.model_fields:
+            here = _model_in(here.model_fields[key].annotation)
+    return sorted(here.model_fields) if here else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model an annotation is or contains."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for a in get_args(annotation) if (m := _model_in(a))), None)

@@ -1,0 +1,71 @@
+"""Bubble, communication wait and throughput against what can be worked out by hand."""
+
+import pytest
+
+from analysis.report import report
+from analysis.timing import comm_wait_s, steady_minibatches, timing
+from sim.configuration import resolve
+from sim.experiment import run
+from sim.trace import Trace
+
+
+def simulated(pipeline: dict, costs: dict | None = None, cluster: dict | None = None) -> Trace:
+    return run(resolve({"pipeline": pipeline, "costs": costs or {}, "cluster": cluster or {},
+                        "training": {"task": "none"}}))
+
+
+@pytest.mark.parametrize(("stages", "micro"), [(2, 4), (4, 8), (3, 5)])
+def test_gpipe_bubble_is_the_papers(stages: int, micro: int) -> None:
+    found = timing(simulated({"schedule": "gpipe", "stages": stages, "minibatches": 1,
+                              "microbatches": micro}))
+    assert found.bubble_fraction == pytest.approx((stages - 1) / (micro + stages - 1))
+    assert found.comm_wait_fraction == 0
+    assert found.makespan_s == 2 * (micro + stages - 1)
+
+
+def test_wait_for_a_message_is_told_from_other_bubbles() -> None:
+    """Two stages, one mini-batch, 1 s passes, 0.5 s links: each device waits 0.5 s for one."""
+    trace = simulated({"schedule": "sequential", "stages": 2, "minibatches": 1},
+                      cluster={"latency_s": 0.5})
+    found = timing(trace)
+    assert found.makespan_s == 5
+    assert found.comm_wait_fraction == pytest.approx(1.0 / 10)
+    assert found.bubble_fraction == pytest.approx(1 - 4 / 10)
+    assert comm_wait_s(trace).sum() == 1.0
+
+
+def test_lowered_program_waits_as_long(tmp_path) -> None:
+    from sim.schedules import SCHEDULES
+
+    experiment = resolve({"pipeline": {"minibatches": 9}, "cluster": {"latency_s": 0.25},
+                          "training": {"task": "none"}})
+    program = SCHEDULES["round-robin"].program(experiment.pipeline.shape)
+    plain, lowered = run(experiment, program), run(experiment, program.lower())
+    assert timing(plain).comm_wait_fraction == timing(lowered).comm_wait_fraction > 0
+    assert timing(plain).bubble_fraction == timing(lowered).bubble_fraction
+
+
+def test_steady_state_leaves_out_s_minibatches_at_each_end() -> None:
+    assert steady_minibatches(simulated({"stages": 3, "minibatches": 60})) == (4, 57)
+    assert steady_minibatches(simulated({"stages": 3, "minibatches": 6})) == (1, 6)
+
+
+def test_steady_throughput_is_the_slowest_stage() -> None:
+    found = timing(simulated({"stages": 3, "minibatches": 40},
+                             {"forward_s": [1.0, 2.0, 0.5], "backward_s": [1.0, 3.0, 0.5]}))
+    assert found.steady_throughput_minibatches_per_s == pytest.approx(1 / 5)
+
+
+def test_utilisation_is_the_complement_of_the_bubble() -> None:
+    found = timing(simulated({"stages": 4, "minibatches": 12}, {"jitter": {"sigma": 0.3}}))
+    assert 1 - found.utilisation.mean() == pytest.approx(found.bubble_fraction)
+
+
+def test_recompute_takes_one_more_forward_of_time_and_less_memory() -> None:
+    common = {"stages": 3, "minibatches": 30}
+    graph, again = (report(run(resolve({"pipeline": common | {"backward": how}})))
+                    for how in ("graph", "recompute"))
+    assert graph["steady_throughput_minibatches_per_s"] == pytest.approx(1 / 2)
+    assert again["steady_throughput_minibatches_per_s"] == pytest.approx(1 / 3)
+    assert all(a < g for a, g in zip(again["memory"]["peak_activation_bytes"],
+                                     graph["memory"]["peak_activation_bytes"], strict=True))
