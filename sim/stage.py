@@ -6,8 +6,8 @@ and the weight distances.  `StageModel` is the mathematics alone, NumPy or torch
 
 from __future__ import annotations
 
-import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -46,11 +46,6 @@ class _Sum:
             next_one = self.waiting.pop(self.following)
             self.partial = next_one if self.partial is None else self.partial + next_one
             self.following += 1
-
-
-Squares = tuple[Any, Any]  # ‖used − fresh‖² and ‖fresh‖², scalars of the arrays' own kind
-FRESH: Squares = (0.0, 1.0)
-UNKNOWN: Squares = (math.nan, math.nan)
 
 
 class Distance(NamedTuple):
@@ -105,7 +100,10 @@ class Stage:
         self._plain_gradient = kind.gradient is Mitigation.gradient
         self.measured = distances
         self._used: dict[int, tuple[Any, Any]] = {}
-        self._squares = {op: [UNKNOWN] * plan.program.shape.total for op in (Op.F, Op.B)}
+        shape = plan.program.shape
+        self._forward_squares: list[Any] = [math.nan] * shape.total
+        self._backward_squares: list[Any] = [math.nan] * shape.total
+        self._fresh_squares: list[Any] = [math.nan] * shape.minibatches
         self._velocity_squares: list[Any] = []
 
     @property
@@ -122,8 +120,9 @@ class Stage:
 
     def distances(self, op: Op) -> tuple[Floats, Floats]:
         """RMSE and relative distance of the forwards or backwards by micro-batch (NaN: unknown)."""
-        numbers = map(float, itertools.chain.from_iterable(self._squares[op]))
-        return roots(np.fromiter(numbers, np.float64).reshape(-1, 2), len(self.weights))
+        squares = self._forward_squares if op is Op.F else self._backward_squares
+        fresh = np.repeat(_floats(self._fresh_squares), self._per_minibatch)
+        return _distances(_floats(squares), fresh, len(self.weights))
 
     def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
         """The forward of one micro-batch; returns what the next stage gets, or the mean loss."""
@@ -165,7 +164,7 @@ class Stage:
         velocity = self.optimizer.velocity
         self._velocity_squares.append(velocity.dot(velocity))
         if self.measured:
-            self._measure(range(first, first + self._per_minibatch), fresh)
+            self._measure(minibatch, first, fresh)
         old, self.version = self.version, self.version + 1
         self._versions[self.version] = self.weights
         if not self._readers[old]:
@@ -193,33 +192,39 @@ class Stage:
         if not self._readers[version] and version != self.version:
             del self._versions[version]
 
-    def _measure(self, passes: range, fresh: Any) -> None:
-        """Compare what these passes used with `fresh`, the weights just before their update."""
-        forwards, backwards = self._squares[Op.F], self._squares[Op.B]
-        for index in passes:
+    def _measure(self, minibatch: int, first: int, fresh: Any) -> None:
+        """Compare what its passes used with `fresh`, the weights just before its update."""
+        self._fresh_squares[minibatch - 1] = fresh.dot(fresh)
+        for index in range(first, first + self._per_minibatch):
             forward, backward = self._used.pop(index)
-            forwards[index] = first = squares(forward, fresh)
-            backwards[index] = first if backward is forward else squares(backward, fresh)
-
-
-def squares(used: Any, fresh: Any) -> Squares:
-    """What the distance of two flat weight vectors is made of; `dot` is NumPy's and torch's."""
-    if used is fresh:
-        return FRESH
-    difference = used - fresh
-    return difference.dot(difference), fresh.dot(fresh)
-
-
-def roots(squares: Floats, size: int) -> tuple[Floats, Floats]:
-    """RMSE and relative distance of `size` weights from rows of `Squares` (passes, 2)."""
-    squared, norm = squares.T
-    with np.errstate(all="ignore"):
-        relative = np.where(squared == 0, 0.0, np.sqrt(squared / norm))
-        return np.sqrt(squared / size), relative
+            squared = _squared_distance(forward, fresh)
+            self._forward_squares[index] = squared
+            if backward is not forward:
+                squared = _squared_distance(backward, fresh)
+            self._backward_squares[index] = squared
 
 
 def distance(used: Any, fresh: Any) -> Distance:
     """RMSE and relative distance of two flat weight vectors.  Source: REFERENCE section 1."""
-    squared, norm = squares(used, fresh)
-    rmse, relative = roots(np.array([[float(squared), float(norm)]]), len(fresh))
+    rmse, relative = _distances(_floats([_squared_distance(used, fresh)]),
+                                _floats([fresh.dot(fresh)]), len(fresh))
     return Distance(float(rmse[0]), float(relative[0]))
+
+
+def _squared_distance(used: Any, fresh: Any) -> Any:
+    """‖used − fresh‖²; the method `dot` is NumPy's and torch's, and half the price of `@`."""
+    if used is fresh:
+        return 0.0
+    difference = used - fresh
+    return difference.dot(difference)
+
+
+def _distances(squared: Floats, fresh: Floats, size: int) -> tuple[Floats, Floats]:
+    """RMSE and relative distance of `size` weights from ‖used − fresh‖² and ‖fresh‖²."""
+    with np.errstate(all="ignore"):
+        relative = np.where(squared == 0, 0.0, np.sqrt(squared / fresh))
+        return np.sqrt(squared / size), relative
+
+
+def _floats(scalars: Sequence[Any]) -> Floats:
+    return np.fromiter(map(float, scalars), np.float64, len(scalars))

@@ -15,6 +15,7 @@ import math
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -292,13 +293,12 @@ def table(ratios: list[Ratio]) -> Table:
     """Ratios first, then what they are made of."""
     shown = Table("benchmark", "ratio", "target", "", "ours", "theirs", "unit", "repeats")
     for each in ratios:
-        ours, theirs = (f"{statistics.median(values):,.0f}" if each.unit == "tasks/s"
-                        else f"{statistics.median(values):.4f}"
-                        for values in (each.ours, each.theirs))
+        medians = (statistics.median(values) for values in (each.ours, each.theirs))
         shown.add_row(each.name, f"[bold]{each.value:.2f}[/]",
                       f"{'≥' if each.at_least else '≤'} {each.target:.2f}",
                       "[green]meets[/]" if each.meets else "[bold red]misses target[/]",
-                      ours, theirs, each.unit, str(len(each.ours)))
+                      *(f"{m:,.0f}" if each.unit == "tasks/s" else f"{m:.4f}" for m in medians),
+                      each.unit, str(len(each.ours)))
     return shown
 
 
@@ -309,7 +309,7 @@ def main() -> None:
     document = {**{each.name: each.document() for each in ratios}, "machine": found}
     path = Path(__file__).parents[1] / "bench.json"
     path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(table(ratios))
     console.print(", ".join(f"{key} {value}" for key, value in found.items()), highlight=False)
     console.print(f"written: {path}", highlight=False)

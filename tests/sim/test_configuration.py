@@ -5,15 +5,8 @@ import tomllib
 
 import pytest
 
-from sim.configuration import (
-    ConfigurationError,
-    Experiment,
-    make_mitigation,
-    read_experiment,
-    resolve,
-)
-from sim.mitigations import MITIGATIONS
-from sim.schedules import SCHEDULES
+from sim.configuration import Experiment, resolve
+from tests.sim.problems import only, problems
 
 DEFAULTS = """
 [pipeline]
@@ -39,24 +32,6 @@ batch_size = 32
 width = 64
 seed = 0
 """
-
-
-def problems(document: dict) -> dict[str, str]:
-    """Path to message; every problem has both."""
-    with pytest.raises(ConfigurationError) as caught:
-        resolve(document)
-    listed = caught.value.problems
-    assert str(caught.value) == "\n".join(listed)
-    found = dict(line.split(": ", 1) for line in listed)
-    assert len(found) == len(listed)
-    assert all(found.values())
-    return found
-
-
-def only(document: dict) -> tuple[str, str]:
-    """The one problem of a document."""
-    ((path, message),) = problems(document).items()
-    return path, message
 
 
 def test_the_defaults_are_the_documented_ones():
@@ -105,57 +80,6 @@ def test_the_choices_of_a_literal_are_listed():
     assert "'graph' or 'recompute'" in message
 
 
-@pytest.mark.parametrize(("document", "path", "choices"), [
-    ({"pipline": {}}, "pipline", ["pipeline", "costs", "cluster", "training"]),
-    ({"pipeline": {"stage": 3}}, "pipeline.stage", ["stages", "schedule"]),
-    ({"training": {"rate_schedule": {"nam": "step"}}}, "training.rate_schedule.nam",
-     ["name", "every", "factor", "warmup"]),
-    ({"costs": {"jitter": {"sigma": 0.1, "mean": 1.0}}}, "costs.jitter.mean", ["sigma"]),
-    ({"costs": {"stragglers": [{"stage": 0, "from_s": 0.0, "to_s": 1.0, "factor": 2.0,
-                                "by": 1}]}}, "costs.stragglers.0.by",
-     ["stage", "from_s", "to_s", "factor"]),
-])
-def test_an_unknown_key_is_listed_with_the_keys_there_are(document, path, choices):
-    where, message = only(document)
-    assert where == path
-    assert f"key {path.split('.')[-1]!r} is unknown" in message
-    for choice in choices:
-        assert choice in message.split("choose from")[1]
-
-
-def test_a_close_key_is_suggested():
-    assert "did you mean stages?" in only({"pipeline": {"stage": 3}})[1]
-
-
-@pytest.mark.parametrize("name", ["float", "str", "int", "none", "a[0]"])
-def test_an_unknown_key_named_like_a_type_keeps_its_path(name):
-    assert only({"pipeline": {name: 1}})[0] == f"pipeline.{name}"
-
-
-@pytest.mark.parametrize(("path", "registry", "close", "right"), [
-    ("schedule", SCHEDULES, "rund-robin", "round-robin"), ("schedule", SCHEDULES, "gpip", "gpipe")])
-def test_an_unknown_name_is_listed_with_every_choice_and_the_closest(path, registry, close, right):
-    where, message = only({"pipeline": {path: close}})
-    assert where == f"pipeline.{path}"
-    assert f"did you mean {right}?" in message
-    for name in registry.names():
-        assert name in message
-
-
-def test_an_unknown_mitigation_is_listed_with_every_choice():
-    path, message = only({"pipeline": {"mitigation": "stsh"}})
-    assert path == "pipeline.mitigation"
-    for name in MITIGATIONS.names():
-        assert name in message
-
-
-def test_an_unknown_task_is_listed_with_every_choice():
-    path, message = only({"training": {"task": "digit"}})
-    assert path == "training.task"
-    for name in ("digits-mlp", "quadratic", "none"):
-        assert name in message
-
-
 def test_every_mistake_is_listed_at_once():
     found = problems({"pipeline": {"stages": 0, "colour": "red"}, "costs": {"backward_s": "x"},
                       "training": {"momentum": 2.0}, "other": {}})
@@ -198,69 +122,5 @@ def test_a_number_that_would_fill_the_memory_is_refused():
     assert "instructions" in message
 
 
-@pytest.mark.parametrize(("table", "path", "said"), [
-    ({}, "pipeline.mitigation.name", "choose from"),
-    ({"decay": 1.0}, "pipeline.mitigation.name", "stash"),
-    ({"name": 3}, "pipeline.mitigation.name", "choose from"),
-    ({"name": "stsh"}, "pipeline.mitigation", "stash"),
-    ({"name": "stash", "decay": 1.0}, "pipeline.mitigation.decay", "it takes: none"),
-    ({"name": "i-timeprest", "dcay": 1.0}, "pipeline.mitigation.dcay", "decay, weighting"),
-    ({"name": "i-timeprest", "decay": "fast"}, "pipeline.mitigation.decay", "'fast'"),
-    ({"name": "i-timeprest", "weighting": "linear"}, "pipeline.mitigation.weighting",
-     "'exponential' or 'reciprocal'"),
-    ({"name": "i-timeprest", "decay": -1.0}, "pipeline.mitigation", "decay is 0 or more"),
-    ({"name": "i-timeprest", "decay": math.nan}, "pipeline.mitigation", "decay is 0 or more"),
-    ({"name": "spectrain", "horizon": "far"}, "pipeline.mitigation.horizon",
-     "'time-unit' or 'update'"),
-])
-def test_a_mitigations_parameters_are_checked(table, path, said):
-    where, message = only({"pipeline": {"mitigation": table}})
-    assert where == path
-    assert said in message
-
-
-@pytest.mark.parametrize("value", ["0.5", True])
-def test_a_mitigations_parameters_are_as_strict_as_everything_else(value):
-    table = {"name": "i-timeprest", "decay": value}
-    assert only({"pipeline": {"mitigation": table}})[0] == "pipeline.mitigation.decay"
-
-
-def test_a_mitigations_parameters_reach_it():
-    table = {"name": "i-timeprest", "decay": 0.25, "weighting": "reciprocal"}
-    made = make_mitigation(resolve({"pipeline": {"mitigation": table}}).pipeline.mitigation)
-    assert (made.decay, made.weighting) == (0.25, "reciprocal")
-    assert resolve({"pipeline": {"mitigation": {"name": "i-timeprest", "decay": math.inf}}})
-    assert make_mitigation({"name": "stash"}) == make_mitigation("stash")
-
-
 def test_a_quadratic_needs_a_curvature():
     assert only({"training": {"task": "quadratic", "curvatures": []}})[0] == "training.curvatures"
-
-
-def test_a_file_is_read_with_its_settings(tmp_path):
-    file = tmp_path / "e.toml"
-    file.write_text('[pipeline]\nstages = 4\nmitigation = { name = "i-timeprest", decay = 2 }\n')
-    experiment = read_experiment(file, ["stages=5", "training.seed=3"])
-    assert experiment.pipeline.stages == 5
-    assert experiment.training.seed == 3
-    assert make_mitigation(experiment.pipeline.mitigation).decay == 2.0
-    assert read_experiment(None) == Experiment()
-
-
-@pytest.mark.parametrize(("content", "said"), [
-    (b"[pipeline", "not TOML"), (b"\xff\xfe", "not a UTF-8 text file"),
-    (b"[pipeline]\nstages = 0\n", "pipeline.stages"),
-    (b"x = " + b"[" * 10_000, "e.toml"),
-    (b"x = " + b"9" * 10_000, "e.toml"),
-])
-def test_a_file_that_cannot_be_read_is_one_problem(tmp_path, content, said):
-    (tmp_path / "e.toml").write_bytes(content)
-    with pytest.raises(ConfigurationError, match=said):
-        read_experiment(tmp_path / "e.toml")
-
-
-def test_a_missing_file_or_a_folder_is_one_problem(tmp_path):
-    for path, said in ((tmp_path / "none.toml", "No such file"), (tmp_path, "directory")):
-        with pytest.raises(ConfigurationError, match=said) as caught:
-            read_experiment(path)
-        assert len(caught.value.problems) == 1

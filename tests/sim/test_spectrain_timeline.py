@@ -149,6 +149,18 @@ def test_the_update_horizon_counts_updates_to_the_mini_batchs_own(pipelines, sta
                 assert horizon[stage, i - 1] == (i - 1) - now == closed
 
 
+@pytest.mark.parametrize("name", ["stash", "vertical-sync", "i-timeprest"])
+def test_update_horizons_are_the_programs_and_not_the_mitigations(name):
+    from sim.mitigations import MITIGATIONS
+    from sim.versions import VersionPlan
+    from tests.sim.experiments import schedule_program
+
+    program = schedule_program("round-robin", 4, 12)
+    plain, other = (VersionPlan.of(program, MITIGATIONS[each]()) for each in ("none", name))
+    assert plain.forward_horizon.tolist() == other.forward_horizon.tolist()
+    assert plain.backward_horizon.tolist() == other.backward_horizon.tolist()
+
+
 @pytest.mark.parametrize(("schedule", "microbatches"), [("gpipe", 4), ("1f1b", 4),
                                                         ("sequential", 1)])
 def test_update_horizons_of_a_flushing_schedule_are_zero(schedule, microbatches):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sim.experiment import make_task
+from sim.program import PipelineShape, Program
 from tests.sim.experiments import TINY, by_pass, experiment, history, same_weights, simulate
 from tests.sim.oracles.plain_training import plain_training
 from tests.sim.pairs import running
@@ -60,6 +61,17 @@ def test_cutting_a_minibatch_changes_only_rounding(schedule):
             assert np.linalg.norm(x - y) <= 1e-12 * np.linalg.norm(x)
     loss, cut = (each[0].curves["minibatch_loss"] for each in (whole, pieces))
     assert np.allclose(loss, cut, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("backward", ["graph", "recompute"])
+def test_gradients_add_in_micro_batch_order_whatever_order_the_backwards_ran_in(backward):
+    text = "\n".join(",".join([f"{k}F{m}" for m in range(4)] + [f"{k}B{m}" for m in (2, 0, 3, 1)])
+                     for k in range(3))
+    program = Program.parse(text, PipelineShape(3, 1, 4))
+    keys = {**RUN, "stages": 3, "minibatches": 1, "microbatches": 4, "backward": backward}
+    _, shuffled = history(program, schedule="gpipe", **keys)
+    _, in_order = history(schedule="gpipe", **keys)
+    assert same_weights(shuffled, in_order)
 
 
 def test_asynchronous_training_is_different():
