@@ -74,9 +74,10 @@ def comparison_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, se
     training, pipeline = experiment.training, experiment.pipeline
     table = _table(f"{pipeline.stages} stages, {pipeline.minibatches} mini-batches, "
                    f"{training.task}, learning rate {training.learning_rate}, {seeds} seed(s); "
-                   "a…b: first to last stage", "<mitigation", "<schedule", "staleness\nforward",
-                   "staleness\nbackward", "incon-\nsistent", "distance %\nforward",
-                   "versions\nheld", "bubble", "final\nloss", "validation\naccuracy %")
+                   "a…b: first to last stage; late: updates behind, forward and backward",
+                   "<mitigation", "<schedule", "late\nfwd", "late\nbwd", "incon-\nsistent",
+                   "distance %\nforward", "versions\nheld", "bubble", "final\nloss",
+                   "validation\naccuracy %")
     for each in rows:
         table.add_row(*([each["mitigation"], each["schedule"], "refused"] if each["refused"]
                         else _comparison_cells(each)))

@@ -97,6 +97,14 @@ def test_the_halves_of_a_backward_take_half_of_it():
     assert np.all(lasting(trace, Op.W) == 1.5)
 
 
+def test_the_input_half_of_a_backward_recomputes():
+    program = Program.parse("0F0,0I0,0W0,0U0\n", PipelineShape(1, 1))
+    trace = simulate(program, stages=1, minibatches=1, backward_s=3.0, recompute_s=0.5,
+                     backward="recompute", **TIMES)
+    assert lasting(trace, Op.I).tolist() == [[2.0]]
+    assert lasting(trace, Op.W).tolist() == [[1.5]]
+
+
 def write_profile(path, **stage) -> str:
     stages = [{"forward_s": 1.0, "backward_s": 2.0, **stage} for _ in range(2)]
     path.write_text(json.dumps({"format": "pipestale-profile", "version": 1, "stages": stages,

@@ -34,6 +34,13 @@ def test_training_pixels_have_mean_zero_and_deviation_one():
     assert train.std() == pytest.approx(1.0, rel=1e-12)
 
 
+def test_both_parts_have_one_pixel_scale():
+    train, _, valid, _ = images()
+    levels = np.unique(np.round(np.concatenate([train.ravel(), valid.ravel()]), 9))
+    assert len(levels) == 17
+    assert np.allclose(np.diff(levels), np.diff(levels)[0])
+
+
 def test_every_epoch_visits_every_image_once():
     order = visiting_order(10, 25, np.random.default_rng(0))
     assert len(order) == 25

@@ -123,6 +123,19 @@ def test_nwpt_looks_one_momentum_step_ahead():
     assert close(found, expected(make, 0.9, "heavy-ball"))
 
 
+def test_a_prediction_uses_the_rate_of_the_moment_it_is_made():
+    found = simulated(mitigation={"name": "spectrain", "horizon": "update"}, momentum=0.9,
+                      rate_schedule={"name": "step", "every": 10, "factor": 0.5})
+    for k in range(STAGES):
+        w, v = [1.0], [0.0]
+        for i in range(UPDATES):
+            old = max(0, i - (STAGES - 1 - k))
+            then, now = (ETA * 0.5 ** (version // 10) for version in (old, i))
+            v.append(0.9 * v[-1] + 0.1 * 2.5 * (w[old] - (i - old) * then * v[old]))
+            w.append(w[-1] - now * v[-1])
+        assert close(found[k, :, 2], w)
+
+
 def test_the_learning_rate_schedule_is_applied_by_update():
     found = simulated(mitigation="stash", momentum=0.0,
                       rate_schedule={"name": "step", "every": 10, "factor": 0.5})
