@@ -101,7 +101,7 @@ def _print_report(values: dict[str, Any]) -> None:
 
 @main.command()
 @experiment_argument
-@click.option("--mitigations", required=True, metavar="A,B,…|all",
+@click.option("--mitigations", default="all", show_default=True, metavar="A,B,…|all",
               help="Rows, e.g. none,stash,i-timeprest:decay=2@nf1b/7 "
                    "(parameters after colons, @SCHEDULE/MICROBATCHES).")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True,

@@ -271,7 +271,7 @@ def _header(experiment: Experiment, plan: VersionPlan, stages: Sequence[Stage],
             result: TrainingResult | None, sizes: Sizes) -> dict[str, Any]:
     shape = plan.program.shape
     header: dict[str, Any] = {
-        "experiment": experiment.model_dump(mode="json"),
+        "experiment": experiment.model_dump(),
         "mitigation": describe(plan.mitigation),
         "shape": {"stages": shape.stages, "minibatches": shape.minibatches,
                   "microbatches": shape.microbatches, "chunks": shape.chunks},

@@ -266,3 +266,15 @@ def test_no_program_text_makes_a_traceback(cells: list[str]) -> None:
         path.write_text(",".join(cells))
         result = call(sim, "run", "--program", path, *FAST)
     assert result.exit_code in (0, 2), (cells, result.exception)
+
+
+def test_infinite_decay_is_the_latest_weights(tmp_path) -> None:
+    path = tmp_path / "inf.npz"
+    found = as_json(sim, "run", "--out", path, "--set",
+                    'mitigation={ name = "i-timeprest", decay = inf }')
+    plain = as_json(sim, "run", "--set", "mitigation=none")
+    assert isinstance(found, dict)
+    assert isinstance(plain, dict)
+    assert found["final_loss"] == plain["final_loss"]
+    assert found["staleness"]["effective_backward"] == [0, 0, 0]
+    assert as_json(analysis, "report", path) == found
