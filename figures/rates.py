@@ -63,7 +63,8 @@ def draw(rows: list[dict[str, Any]]) -> Figure:
     left, right = figure.subplots(1, 2)
     _lines(left, rows, "final_loss", "loss over the training set after 800 mini-batches")
     left.set_yscale("log")
-    _lines(right, rows, "accuracy", "validation accuracy")
+    _lines(right, rows, "accuracy", "validation accuracy (cut at 0.86)")
+    right.set_ylim(0.86, 0.99)
     figure.legend(*left.get_legend_handles_labels(), loc="outside right center")
     figure.suptitle(f"{STAGES} stages, digits, batch 28, {rows[0]['seeds']} seeds (mean, bars: "
                     "one standard deviation)", x=0.01, ha="left")
