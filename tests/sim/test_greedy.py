@@ -116,6 +116,25 @@ def test_a_backward_goes_before_a_forward_that_is_also_ready():
         "1F0", "1B0", "1U0", "1F1", "1B1", "1U1"]
 
 
+@pytest.mark.parametrize("latency_s", [0.0, 1.0])
+@pytest.mark.parametrize(("schedule", "microbatches"), [("round-robin", 1), ("nf1b", 2),
+                                                        ("1f1b", 4)])
+@pytest.mark.parametrize("stages", [3, 4, 5])
+def test_a_forward_starts_only_where_no_backward_is_there_at_that_moment(
+        stages, schedule, microbatches, latency_s):
+    """At unit costs messages of both directions arrive together: all of them are looked at."""
+    trace = simulate(stages=stages, minibatches=12, schedule=schedule, latency_s=latency_s,
+                     microbatches=microbatches, dispatch="greedy", **TIMES)
+    own_forward = by_pass(trace, "end_s", Op.F)
+    for stage in range(stages):
+        forwards = trace.start_s[(trace.op == Op.F) & (trace.stage == stage)]
+        for row in np.flatnonzero((trace.op == Op.B) & (trace.stage == stage)):
+            last = trace.index[row] + trace.count[row] - 1
+            ready = np.fmax(trace.arrived_s[row], own_forward[stage, last])
+            waiting = (forwards >= ready) & (forwards < trace.start_s[row])
+            assert not waiting.any(), f"{trace.instruction(row)} is overtaken"
+
+
 def test_versions_of_a_recorded_order_are_those_of_its_walk():
     trace = simulate(**JITTERY, **TIMES, mitigation="stash")
     seen = updates_seen(Program.from_trace(trace))

@@ -112,6 +112,12 @@ def test_saving_twice_gives_the_same_bytes(trace, tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+def test_equal_traces_give_equal_bytes_whatever_the_order_of_their_headers(trace, file):
+    turned = dataclasses.replace(trace, header=dict(reversed(trace.header.items())))
+    turned.save(file.parent / "turned.npz")
+    assert (file.parent / "turned.npz").read_bytes() == file.read_bytes()
+
+
 def test_a_failure_while_saving_leaves_nothing(trace, tmp_path, monkeypatch):
     def fails(handle, **arrays):
         handle.write(b"half")

@@ -33,6 +33,7 @@ def start_times(program: Program, seconds: Seconds,
     free: dict[tuple[int, int], float] = {}
     clock, position = [0.0] * len(streams), [0] * len(streams)
     while any(position[d] < len(stream) for d, stream in enumerate(streams)):
+        before = sum(position)
         for d, stream in enumerate(streams):
             while position[d] < len(stream):
                 each = stream[position[d]]
@@ -45,4 +46,5 @@ def start_times(program: Program, seconds: Seconds,
                     sent = max(end[each], free.get((d, other), 0.0))
                     free[d, other] = here[each, other] = sent + transfer(each)
                 position[d] += 1
+        assert sum(position) > before, "the order cannot be executed"
     return start
