@@ -1,4 +1,4 @@
-"""The analyst's door: `python -m analysis report | compare | export | stability`."""
+"""The analyst's door: `python -m analysis report | compare | export | stability | steady`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sim.door import Door, console, json_option, print_json
+from sim.door import Door, console, experiment_argument, json_option, print_json
 
 TRACE = click.Path(path_type=Path)
 
@@ -124,6 +124,24 @@ def _grid() -> list[dict[str, Any]]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("measuring edges", total=4 * len(GRID))
         return list(grid(done=lambda: progress.advance(bar)))
+
+
+@main.command()
+@experiment_argument
+@json_option
+def steady(experiment: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
+    """Throughput of an endless run without a run, and what to speed up."""
+    from analysis.endless import endless
+    from analysis.theory_tables import steady_tables
+    from sim.configuration import read_experiment
+
+    found = endless(read_experiment(experiment, settings))
+    if as_json:
+        print_json(found)
+        return
+    screen = console()
+    for each in steady_tables(found):
+        screen.print(each)
 
 
 if __name__ == "__main__":
