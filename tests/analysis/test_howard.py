@@ -40,8 +40,8 @@ def graphs(draw, least=0, most=20):
     more = draw(st.lists(st.tuples(*[st.integers(0, nodes - 1)] * 2), max_size=8))
     shift = draw(st.lists(st.integers(-3, 3), min_size=nodes, max_size=nodes))
     pairs = [(v, (v + 1) % nodes) for v in range(nodes)] + more
-    return nodes, [(u, v, draw(st.integers(least, most)), draw(st.integers(1, 3)) + shift[v] - shift[u])
-                   for u, v in pairs]
+    ticks, tokens = st.integers(least, most), st.integers(1, 3)
+    return nodes, [(u, v, draw(ticks), draw(tokens) + shift[v] - shift[u]) for u, v in pairs]
 
 
 @given(graphs())
