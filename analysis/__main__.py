@@ -74,8 +74,8 @@ def export(trace: Path, form: str, out: Path) -> None:
 @click.option("--convention", default="ema", show_default=True, help="ema or heavy-ball.")
 @click.option("--horizon", type=float, default=None,
               help="Updates a prediction looks ahead.  [default: the delay]")
-@click.option("--decay", type=float, default=1.0, show_default=True,
-              help="Of the interpolation's share of stale weights.")
+@click.option("--decay", type=float, default=None,
+              help="Of the interpolation's share of stale weights.  [default: 1]")
 @click.option("--grid", is_flag=True, help="Every mitigation, delay 0 to 7, momentum 0 and 0.9.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=None,
               metavar="FILE", help="Also write the rows as CSV.")
@@ -83,15 +83,14 @@ def export(trace: Path, form: str, out: Path) -> None:
 def stability(grid: bool, out: Path | None, as_json: bool, **given: Any) -> None:
     """Largest stable ηλ on the quadratic: by root location, and as the simulator shows it."""
     from analysis.export import rows_as_csv
-    from analysis.measured_edge import measure
-    from analysis.stability import make_case, row
+    from analysis.stability import make_case
     from analysis.theory_tables import stability_table
     from sim.trace import atomic_file
 
     case = make_case(**given)
     if grid:
         _refuse_with_grid(given)
-    rows = _grid() if grid else [row(case, *measure([case]))]
+    rows = _grid() if grid else _one(case)
     if out is not None:
         with atomic_file(out) as file:
             file.write(rows_as_csv(rows).encode())
@@ -112,6 +111,17 @@ def _refuse_with_grid(given: dict[str, Any]) -> None:
              if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE]
     if extra:
         raise ConfigurationError([f"--grid has its own cases; leave out {', '.join(extra)}"])
+
+
+def _one(case: Any) -> list[dict[str, Any]]:
+    """One case, with a sign of life on standard error: a deep pipeline takes seconds."""
+    from rich.console import Console
+
+    from analysis.measured_edge import measure
+    from analysis.stability import row
+
+    with Console(stderr=True).status("measuring the edge"):
+        return [row(case, *measure([case]))]
 
 
 def _grid() -> list[dict[str, Any]]:

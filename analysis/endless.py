@@ -19,10 +19,11 @@ from sim.experiment import (
     stage_sizes,
 )
 from sim.instruction import Op
-from sim.program import Program
+from sim.program import PipelineShape, Program
 from sim.versions import VersionPlan
 
 SHORTEST, DOUBLINGS = 6, 5  # mini-batches beyond 2·S of the first program looked at; then twice
+MOST = 8_000_000  # instructions to look at
 
 
 def endless(experiment: Experiment) -> dict[str, Any]:
@@ -51,6 +52,7 @@ def solve(experiment: Experiment) -> SteadyState:
     minibatches = 2 * experiment.pipeline.stages + SHORTEST
     for _ in range(DOUBLINGS):
         pipeline = experiment.pipeline.model_copy(update={"minibatches": minibatches})
+        _refuse_huge(pipeline.shape)
         program = generate(experiment.model_copy(update={"pipeline": pipeline})).validate()
         found = steady_state(program, costs, cluster)
         if found is not None:
@@ -80,6 +82,14 @@ def _refuse_unsteady(experiment: Experiment) -> None:
         problems.append("costs.stragglers: a steady state needs fixed costs")
     if problems:
         raise ConfigurationError(problems)
+
+
+def _refuse_huge(shape: PipelineShape) -> None:
+    if 3 * shape.stages * shape.total > MOST:
+        raise ConfigurationError([
+            f"pipeline: a steady state looks at {shape.minibatches} mini-batches here, with "
+            f"{shape.stages} stages and {shape.microbatches} micro-batches more than {MOST} "
+            "instructions"])
 
 
 def _refuse_full(program: Program, cluster: Cluster) -> None:

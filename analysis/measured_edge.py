@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from analysis.growth import first_crossing, fitted_growth, interpolated
 from analysis.recurrence import Case
 from sim.configuration import resolve
 from sim.costs import Floats
@@ -90,25 +91,6 @@ def coarse_grid(cases: Sequence[Case]) -> Floats:
     return np.geomspace(low, 4 * (1 + first.momentum), COARSE) / first.gradient_share
 
 
-def first_crossing(at: Floats, rates: Floats) -> tuple[float, float] | None:
-    """Neighbours on the grid between which growth first passes 1."""
-    unstable = rates > 1
-    if not unstable.any() or unstable[0]:
-        return None
-    number = int(np.argmax(unstable))
-    return float(at[number - 1]), float(at[number])
-
-
-def interpolated(at: Floats, rates: Floats) -> float | None:
-    """Where growth first passes 1, on the straight line between the neighbours."""
-    pair = first_crossing(at, rates)
-    if pair is None:
-        return None
-    number = int(np.argmax(rates > 1))
-    share = (1 - rates[number - 1]) / (rates[number] - rates[number - 1])
-    return float(pair[0] + share * (pair[1] - pair[0]))
-
-
 def _growth(stage_of: dict[Case, int], stages: int, mitigation: dict[str, Any], at: Floats
             ) -> dict[Case, Floats]:
     """Fitted growth by case and curvature of one run."""
@@ -127,26 +109,3 @@ def _growth(stage_of: dict[Case, int], stages: int, mitigation: dict[str, Any], 
                      "convention": case.convention, "curvatures": at.tolist(),
                      "distances": False}}), watch=watch)
     return {each: fitted_growth(weights[stage]) for each, stage in stage_of.items()}
-
-
-def fitted_growth(weights: Floats) -> Floats:
-    """Growth per update of each column of `weights` (updates, curvatures), shape (curvatures,).
-
-    A line through the logarithm of the norm over a sliding window, which averages oscillation
-    away; the first third is transient.  Where numbers leave the floats, what came before counts.
-    """
-    window = len(weights) // 8
-    with np.errstate(all="ignore"):
-        squares = np.cumsum(weights * weights, axis=0)
-        level = 0.5 * np.log(squares[window:] - squares[:-window])
-    return np.array([_slope(column) for column in level.T])
-
-
-def _slope(level: Floats) -> float:
-    """exp of the slope of the later two thirds of what is finite."""
-    broken = np.flatnonzero(~np.isfinite(level))
-    usable = level[: broken[0]] if len(broken) else level
-    late = usable[len(usable) // 3 :]
-    if len(late) < 2:
-        return np.inf if np.isposinf(level[-1]) or np.isnan(level[-1]) else 0.0
-    return float(np.exp(np.polyfit(np.arange(len(late)), late, 1)[0]))

@@ -42,6 +42,11 @@ class Case:
         return 1 - self.momentum if self.convention == "ema" else 1.0
 
     @property
+    def stale_share(self) -> float:
+        """The interpolation's a = exp(−decay·D): its share of the stale weights."""
+        return math.exp(-self.decay * self.delay) if self.delay else 1.0
+
+    @property
     def form(self) -> Form:
         return FORMS[self.mitigation]
 
@@ -55,12 +60,14 @@ class Case:
 class Form:
     """What a mitigation's gradient is taken at, under one reading of the backward.
 
-    `predicts` says whether the horizon matters, `horizon` is its value where none is given.
+    `predicts` says whether a horizon may be given, `horizon` is its value where none is;
+    `interpolates` whether the decay matters.
     """
 
     reads: Callable[[Case], Floats]
     backward: Backward
     predicts: bool = False
+    interpolates: bool = False
     horizon: Callable[[Case], float] = lambda case: 0.0
 
 
@@ -79,10 +86,9 @@ def _predicted(case: Case) -> Floats:
 
 
 def _interpolated(case: Case) -> Floats:
-    """p = a·w[t−D] + (1−a)·w[t] with a = exp(−decay·D)."""
-    share = math.exp(-case.decay * case.delay) if case.delay else 1.0
-    reads = share * _stale(case)
-    reads[0] += 1 - share
+    """p = a·w[t−D] + (1−a)·w[t]."""
+    reads = case.stale_share * _stale(case)
+    reads[0] += 1 - case.stale_share
     return reads
 
 
@@ -94,10 +100,12 @@ FORMS: dict[str, Form] = {
     "none": Form(_stale, "graph"),
     "stash": Form(_stale, "graph"),
     "vertical-sync": Form(_stale, "graph"),
-    "spectrain": Form(_predicted, "graph", True, lambda case: float(case.delay)),
-    "spectrain-stashed": Form(_predicted, "graph", True, lambda case: float(case.delay)),
-    "nwpt": Form(_predicted, "graph", False, lambda case: case.momentum),
-    "i-timeprest": Form(_interpolated, "recompute"),
+    "spectrain": Form(_predicted, "graph", predicts=True,
+                      horizon=lambda case: float(case.delay)),
+    "spectrain-stashed": Form(_predicted, "graph", predicts=True,
+                              horizon=lambda case: float(case.delay)),
+    "nwpt": Form(_predicted, "graph", horizon=lambda case: case.momentum),
+    "i-timeprest": Form(_interpolated, "recompute", interpolates=True),
 }
 
 

@@ -24,8 +24,8 @@ GRID = ("none", "stash", "spectrain", "spectrain-stashed", "nwpt", "i-timeprest"
 
 
 def make_case(mitigation: str, delay: int, momentum: float, convention: str,
-              horizon: float | None = None, decay: float = 1.0) -> Case:
-    """A checked case; without `horizon` the mitigation's own (a prediction's is the delay).
+              horizon: float | None = None, decay: float | None = None) -> Case:
+    """A checked case; `horizon` is by default a prediction's delay, `decay` an interpolation's 1.
 
     Raises ConfigurationError with every problem.
     """
@@ -34,18 +34,26 @@ def make_case(mitigation: str, delay: int, momentum: float, convention: str,
         ("momentum", momentum, 0 <= momentum < 1, "at least 0 and below 1"),
         ("horizon", horizon, horizon is None or 0 <= horizon <= LARGEST_DELAY,
          f"0 to {LARGEST_DELAY} updates"),
-        ("decay", decay, decay >= 0, "0 or more (inf included)")) if not good]
+        ("decay", decay, decay is None or decay >= 0, "0 or more (inf included)")) if not good]
     if convention not in get_args(Convention):
         problems.append(f"convention: {unknown('convention', convention, get_args(Convention))}")
     if mitigation not in FORMS:
         problems.append(f"mitigation: {unknown('mitigation', mitigation, list(FORMS))}")
-    elif horizon is not None and not FORMS[mitigation].predicts:
-        problems.append(f"horizon: {mitigation} takes none; a horizon belongs to "
-                        + ", ".join(name for name, form in FORMS.items() if form.predicts))
+    else:
+        problems += _misplaced(mitigation, horizon, decay)
     if problems:
         raise ConfigurationError(problems)
-    case = Case(mitigation, delay, momentum, convention, decay=decay)  # type: ignore[arg-type]
+    case = Case(mitigation, delay, momentum, convention,  # type: ignore[arg-type]
+                decay=1.0 if decay is None else decay)
     return replace(case, horizon=case.form.horizon(case) if horizon is None else horizon)
+
+
+def _misplaced(mitigation: str, horizon: float | None, decay: float | None) -> Iterator[str]:
+    """What was given though this mitigation has no use for it."""
+    for name, value, used in (("horizon", horizon, "predicts"), ("decay", decay, "interpolates")):
+        if value is not None and not getattr(FORMS[mitigation], used):
+            takers = ", ".join(each for each, form in FORMS.items() if getattr(form, used))
+            yield f"{name}: {mitigation} takes none; it belongs to {takers}"
 
 
 def edge(case: Case) -> float:
@@ -76,7 +84,9 @@ def row(case: Case, measured: float | None) -> dict[str, Any]:
     by_roots = edge(case)
     return {
         "mitigation": case.mitigation, "delay": case.delay, "momentum": case.momentum,
-        "convention": case.convention, "horizon": case.horizon, "backward": case.form.backward,
+        "convention": case.convention, "horizon": case.horizon,
+        "stale_share": case.stale_share if case.form.interpolates else None,
+        "backward": case.form.backward,
         "edge_roots": by_roots, "edge_measured": measured,
         "relative_difference": None if measured is None else measured / by_roots - 1,
     }

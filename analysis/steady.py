@@ -1,15 +1,12 @@
 """The steady state of a static program without a run: period, bubble, and what sets them.
 
-An order with fixed costs is a (max,+) linear system.  Events are the starts of a pattern's
-instructions and of its messages on their links; a device does one instruction at a time in its
-order, a link one message at a time in the order they are sent, and a receiver waits for its
-message.  The period is the maximum cycle mean of that graph, the cycle what to speed up.
+An order with fixed costs is a (max,+) linear system: its period is the maximum cycle mean of its
+event graph, and that cycle is what to speed up.
 Source: Baccelli, Cohen, Olsder and Quadrat 1992, chapters 2 and 3; REFERENCE section 5.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -17,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.event_graph import event_graph
 from analysis.howard import CriticalCycle, EventGraph, critical_cycle
 from analysis.pattern import Pattern, find_pattern
 from sim.cluster import Cluster
@@ -99,11 +97,12 @@ class SteadyState:
 
     def shares(self) -> list[tuple[str, float]]:
         """Names on the critical cycle and their share of it, largest first: what to speed up."""
-        seconds: Counter[str] = Counter()
+        seconds: dict[str, float] = {}
         for each in self.critical:
-            seconds[each.name] += each.seconds  # type: ignore[assignment]
+            seconds[each.name] = seconds.get(each.name, 0.0) + each.seconds
         whole = sum(seconds.values()) or 1.0
-        return [(name, value / whole) for name, value in seconds.most_common() if value]
+        ranked = sorted(seconds.items(), key=lambda item: -item[1])
+        return [(name, value / whole) for name, value in ranked if value]
 
 
 def steady_state(program: Program, costs: CostModel, cluster: Cluster) -> SteadyState | None:
@@ -119,45 +118,6 @@ def steady_state(program: Program, costs: CostModel, cluster: Cluster) -> Steady
     to_device = cluster.links(program)[pattern.rows[senders]] % program.devices
     return SteadyState(pattern, graph, critical_cycle(graph), seconds[pattern.rows], senders,
                        to_device)
-
-
-def event_graph(pattern: Pattern, seconds: Floats, cluster: Cluster) -> tuple[EventGraph, Ints]:
-    """Nodes: the pattern's rows, then the messages of those that send (second result: which).
-
-    Each edge carries the time of its source, so a cycle's ticks are those of its nodes.
-    """
-    program, rows = pattern.program, pattern.rows
-    ticks, transfer = (np.rint(s / TICK).astype(np.int64)
-                       for s in (seconds, cluster.transfers(program)))
-    here = np.arange(len(rows))
-    senders = np.flatnonzero(cluster.sends(program)[rows])
-    message = np.full(len(rows), -1)
-    message[senders] = len(rows) + np.arange(len(senders))
-    source = program.arrives_from[rows]
-    receivers = np.flatnonzero(source >= 0)
-
-    def edges(before: Ints, after: Ints, through: bool) -> tuple[Ints, Ints, Ints, Ints]:
-        node, periods = pattern.locate(before)
-        time = transfer if through else ticks
-        return message[node] if through else node, after, time[before], -periods
-
-    sent_before = _previous_on_link(program, cluster)[rows[senders]]
-    return EventGraph.of(
-        len(rows) + len(senders), edges(rows - 1, here, False),
-        edges(rows[senders], message[senders], False),
-        edges(sent_before, message[senders], True),
-        edges(source[receivers], receivers, True)), senders
-
-
-def _previous_on_link(program: Program, cluster: Cluster) -> Ints:
-    """For each sending row the row whose message its link carries before; −1 for none."""
-    rows = np.flatnonzero(cluster.sends(program))
-    link = cluster.links(program)[rows]
-    order = np.argsort(link, kind="stable")
-    before = np.full(len(program), -1)
-    same = link[order][1:] == link[order][:-1]
-    before[rows[order][1:][same]] = rows[order][:-1][same]
-    return before
 
 
 def as_json(found: SteadyState) -> dict[str, Any]:

@@ -42,7 +42,8 @@ def data(done: Callable[[], None] = lambda: None) -> Rows:
 def draw(rows: Rows) -> Figure:
     """A map per mitigation; below, prediction over stash, and theory beside measurement."""
     figure = new_figure(11.5, 7.6)
-    above, below = np.ravel(figure.subfigures(2, 1, height_ratios=(1, 1.05)))
+    halves: Any = figure.subfigures(2, 1, height_ratios=(1, 1.05))
+    above, below = halves
     tables = {name: _table(rows, name) for name in NAMES}
     every = np.concatenate([table.ravel() for table in tables.values()])
     edges = {"cmap": "viridis_r", "norm": LogNorm(every.min(), every.max())}

@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.__main__ import main
-from analysis.measured_edge import fitted_growth, measure, place
+from analysis.growth import fitted_growth
+from analysis.measured_edge import measure, place
 from analysis.recurrence import FORMS, Case, growth
 from analysis.stability import edge, make_case, theory
 from sim.problems import ConfigurationError
@@ -115,7 +116,8 @@ def test_growth_is_fitted_through_oscillation_and_overflow():
     (("stash", 1, float("nan"), "ema"), "momentum"),
     (("stash", 1, 0.9, "EMA"), "choose from ema, heavy-ball"),
     (("stahs", 1, 0.9, "ema"), "did you mean stash?"),
-    (("stash", 1, 0.9, "ema", 2.0), "a horizon belongs to spectrain, spectrain-stashed"),
+    (("stash", 1, 0.9, "ema", 2.0), "it belongs to spectrain, spectrain-stashed"),
+    (("stash", 1, 0.9, "ema", None, 2.0), "decay: stash takes none; it belongs to i-timeprest"),
     (("i-timeprest", 1, 0.9, "ema", None, -1.0), "decay: 0 or more")])
 def test_mistakes_are_told(given, said):
     with pytest.raises(ConfigurationError) as told:
@@ -137,8 +139,9 @@ def ask(*arguments: object):
 def test_the_door_gives_both_edges():
     found = json.loads(ask("--mitigation", "spectrain", "--delay", 1, "--momentum", 0.9,
                            "--convention", "heavy-ball", "--json").stdout)
-    assert list(found) == ["mitigation", "delay", "momentum", "convention", "horizon", "backward",
-                           "edge_roots", "edge_measured", "relative_difference"]
+    assert list(found) == ["mitigation", "delay", "momentum", "convention", "horizon",
+                           "stale_share", "backward", "edge_roots", "edge_measured",
+                           "relative_difference"]
     assert found["edge_roots"] == pytest.approx(0.270, rel=1e-3)
     assert found["edge_measured"] == pytest.approx(found["edge_roots"], rel=0.02)
     assert (found["horizon"], found["backward"]) == (1.0, "graph")
