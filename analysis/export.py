@@ -1,10 +1,11 @@
-"""Traces for other tools: CSV."""
+"""Traces and rows for other tools: CSV."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -36,6 +37,16 @@ def to_csv(trace: Trace) -> bytes:
             int(trace.version_read[row]), int(trace.version_applied[row]),
             repr(float(trace.staleness[row])), "" if np.isnan(distance) else repr(distance)))
     return text.getvalue().encode()
+
+
+def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows as CSV text; floats in repr precision, what is missing empty."""
+    text = io.StringIO()
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    write = csv.DictWriter(text, names, lineterminator="\n", restval="")
+    write.writeheader()
+    write.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
+    return text.getvalue()
 
 
 FORMATS: dict[str, Callable[[Trace], bytes]] = {"csv": to_csv}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from figures import gantt, rates, staleness
+from figures import gantt, rates, stability, staleness
 from figures.style import save
 from sim.trace import atomic_file
 
@@ -36,7 +36,14 @@ def _rates(out: Path, seeds: int, command: str) -> list[Path]:
     return [*written, out / "rates.md"]
 
 
-FIGURES: dict[str, Make] = {"timeline": _timeline, "staleness": _staleness, "rates": _rates}
+def _stability(out: Path, seeds: int, command: str) -> list[Path]:
+    with progress("measuring edges", stability.runs()) as done:
+        rows = stability.data(done)
+    return save(stability.draw(rows), rows, out, "stability", command)
+
+
+FIGURES: dict[str, Make] = {"timeline": _timeline, "staleness": _staleness, "rates": _rates,
+                            "stability": _stability}
 
 
 class progress:  # noqa: N801 - used as a function

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,12 +9,15 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from analysis.export import rows_as_csv as as_csv
 from sim.trace import atomic_file
 
 # Okabe & Ito 2008: distinguishable under every common colour blindness
 COLOURS = {"black": "#000000", "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73",
            "yellow": "#F0E442", "blue": "#0072B2", "vermilion": "#D55E00", "purple": "#CC79A7",
            "grey": "#8C8C8C", "pale": "#DDDDDD"}
+
+__all__ = ["COLOURS", "FORMATS", "as_csv", "new_figure", "save"]
 
 FORMATS = ("png", "svg")
 Row = Mapping[str, Any]
@@ -45,13 +46,3 @@ def save(figure: Figure, rows: Sequence[Row], out: Path, name: str, command: str
     with atomic_file(written[-1]) as file:
         file.write(as_csv(rows).encode())
     return written
-
-
-def as_csv(rows: Sequence[Row]) -> str:
-    """Rows as CSV text; floats in repr precision, what is missing empty."""
-    text = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    write = csv.DictWriter(text, names, lineterminator="\n", restval="")
-    write.writeheader()
-    write.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
-    return text.getvalue()

@@ -1,5 +1,7 @@
 """`python -m tests.bench`: what recording every version costs, as ratios taken in one run.
 
+The last row alone is no ratio: the steady-state solver's time, against its limit.
+
 Each ratio is ours over a plain program of the same work, written below as a user of SimPy or of
 NumPy would; it is checked first that both do the same work.  The sides take turns (A B C A B C …)
 so that a noisy machine is noisy for all, times are CPU seconds of this process on one thread, and
@@ -29,8 +31,9 @@ from rich.progress import track
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from analysis.steady import steady_state
 from sim.configuration import Experiment, make_mitigation, resolve
-from sim.experiment import make_stages, make_task, run
+from sim.experiment import cost_model, make_cluster, make_stages, make_task, run, stage_sizes
 from sim.instruction import Op
 from sim.numeric import Task
 from sim.schedules import SCHEDULES
@@ -43,7 +46,8 @@ SMALL, LARGE = {"stages": 8, "minibatches": 1000}, {"stages": 16, "minibatches":
 LATENCY_S = 0.25
 TRAINED = {"stages": 8, "minibatches": 1000}
 CHECKED = {"stages": 8, "minibatches": 50}
-TIMING_REPEATS, TRAINING_REPEATS = 7, 15
+SOLVED = {"stages": 64, "minibatches": 134}
+TIMING_REPEATS, TRAINING_REPEATS, SOLVER_REPEATS = 7, 15, 15
 
 
 # --- timing: our engine with everything recorded, and two bare SimPy models ------------------
@@ -222,6 +226,30 @@ class Ratio:
                 "ours_repeats": self.ours, "theirs_repeats": self.theirs}
 
 
+@dataclass(frozen=True)
+class Took:
+    """Something of ours alone, against a limit that it shall not pass."""
+
+    name: str
+    ours: list[float]
+    unit: str
+    target: float
+    at_least: bool = False
+
+    @property
+    def value(self) -> float:
+        return statistics.median(self.ours)
+
+    @property
+    def meets(self) -> bool:
+        return self.value <= self.target
+
+    def document(self) -> dict[str, Any]:
+        return {"value": self.value, "unit": self.unit, "repeats": len(self.ours),
+                "target": self.target, "bound": "at most", "meets_target": self.meets,
+                "ours_repeats": self.ours}
+
+
 def in_turns(runs: dict[str, Callable[[], float]], repeats: int, what: str
              ) -> dict[str, list[float]]:
     """CPU seconds of each run, taking turns; the first round is for warming up."""
@@ -275,6 +303,28 @@ def training_ratios() -> list[Ratio]:
             Ratio("distances_overhead", seconds["on"], seconds["off"], "s", 1.1, False)]
 
 
+def solver_time(sizes: Sizes) -> Took:
+    """Milliseconds from a schedule to its critical cycle, every stage and link its own."""
+    rng, stages = np.random.default_rng(0), sizes["stages"]
+    experiment = resolve({
+        "pipeline": sizes, "training": {"task": "none"},
+        "costs": {key: rng.uniform(0.5, 2.0, stages).tolist()
+                  for key in ("forward_s", "backward_s", "update_s")},
+        "cluster": {"latency_s": LATENCY_S, "bandwidth_bytes_per_s": 10.0,
+                    "boundary_bytes": rng.uniform(1.0, 9.0, stages - 1).tolist()}})
+    costs = cost_model(experiment, None)
+    cluster = make_cluster(experiment, None, stage_sizes(experiment, None, None))
+
+    def solve() -> float:
+        found = steady_state(SCHEDULES["round-robin"].program(experiment.pipeline.shape), costs,
+                             cluster)
+        assert found is not None
+        return found.period_s
+
+    seconds = in_turns({"ours": solve}, SOLVER_REPEATS, "solving")["ours"]
+    return Took("solver_ms", [1000 * each for each in seconds], "ms", 50.0)
+
+
 def machine() -> dict[str, Any]:
     """What the numbers were taken on."""
     import sklearn
@@ -289,22 +339,26 @@ def machine() -> dict[str, Any]:
             "clock": "CPU seconds of the process", "load_average": os.getloadavg()[0]}
 
 
-def table(ratios: list[Ratio]) -> Table:
-    """Ratios first, then what they are made of."""
+def table(ratios: list[Ratio | Took]) -> Table:
+    """Ratios (or what was taken) first, then what they are made of."""
     shown = Table("benchmark", "ratio", "target", "", "ours", "theirs", "unit", "repeats")
     for each in ratios:
-        medians = (statistics.median(values) for values in (each.ours, each.theirs))
+        sides = (each.ours, getattr(each, "theirs", None))
+        medians = (statistics.median(values) if values else None for values in sides)
         shown.add_row(each.name, f"[bold]{each.value:.2f}[/]",
                       f"{'≥' if each.at_least else '≤'} {each.target:.2f}",
                       "[green]meets[/]" if each.meets else "[bold red]misses target[/]",
-                      *(f"{m:,.0f}" if each.unit == "tasks/s" else f"{m:.4f}" for m in medians),
+                      *("–" if m is None else f"{m:,.0f}" if each.unit == "tasks/s"
+                        else f"{m:.4f}" for m in medians),
                       each.unit, str(len(each.ours)))
     return shown
 
 
 def main() -> None:
     with threadpool_limits(1):
-        ratios = [*timing_ratios(LARGE), *timing_ratios(SMALL, "_8x1000"), *training_ratios()]
+        ratios: list[Ratio | Took] = [
+            *timing_ratios(LARGE), *timing_ratios(SMALL, "_8x1000"), *training_ratios(),
+            solver_time(SOLVED)]
     found = machine()
     document = {**{each.name: each.document() for each in ratios}, "machine": found}
     path = Path(__file__).parents[1] / "bench.json"

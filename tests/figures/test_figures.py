@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from figures import gantt, rates, staleness
+from figures import gantt, rates, stability, staleness
 from figures.__main__ import _Bare, draw
 from figures.splice import splice
 from figures.style import as_csv, new_figure, save
@@ -59,6 +59,22 @@ def test_rates_table_says_how_many_seeds_diverged() -> None:
     assert text.count("0.5 ± 0.1 (90.0 %)") == len(rows) - 1
 
 
+def test_stability_figure_has_a_map_a_mitigation_and_both_edges(monkeypatch) -> None:
+    monkeypatch.setattr(stability, "MOMENTA", (0.0,))
+    monkeypatch.setattr(stability, "STEPS", (0.0, 0.9))
+    rows = stability.data()
+    assert len(rows) == len(stability.NAMES) * 2 * 8
+    both = [r for r in rows if r["edge_measured"] is not None]
+    assert {r["momentum"] for r in both} == {0.0}
+    assert all(r["edge_measured"] == pytest.approx(r["edge_roots"], rel=0.02) for r in both)
+    monkeypatch.setattr(stability, "MOMENTA", (0.0, 0.9))
+    figure = stability.draw(rows)
+    figure.canvas.draw()
+    assert len(figure.get_axes()) == 7
+    written = [text.get_text() for text in figure.get_axes()[0].texts]
+    assert written[:3] == ["2", "1", "0.62"]
+
+
 def test_saved_files_carry_data_and_command(tmp_path) -> None:
     rows = [{"x": 1, "y": 0.1}, {"x": 2, "y": None}]
     written = save(new_figure(2, 2), rows, tmp_path, "probe", "python -m figures probe")
@@ -80,7 +96,8 @@ def test_same_data_gives_same_bytes(tmp_path) -> None:
 def test_unknown_figures_are_refused_with_choices(arguments: list[str]) -> None:
     result = CliRunner().invoke(_Bare(commands={"draw": draw}), arguments)
     assert result.exit_code == 2
-    assert not arguments or "choose from timeline, staleness, rates, all" in result.output
+    assert not arguments or ("choose from timeline, staleness, rates, stability, all"
+                             in result.output)
 
 
 def test_readme_shows_the_gallerys_tables() -> None:
