@@ -34,9 +34,11 @@ def listed(errors: ValidationError, model: type[BaseModel], prefix: Sequence[str
     """The errors of validating `model`, each with its path below `prefix`."""
     said: dict[str, str] = {}
     for error in errors.errors():
-        keys = [key for key in error["loc"] if key not in TAGS]
+        loc, strange = error["loc"], error["type"] == "extra_forbidden"
+        keys = [key for key in loc[:-1] if key not in TAGS]
+        keys += [key for key in loc[-1:] if strange or key not in TAGS]  # a key named like a tag
         path = ".".join((*prefix, *map(str, keys)))
-        if error["type"] == "extra_forbidden":
+        if strange:
             message = unknown("key", str(keys[-1]), keys_of(model, keys[:-1]))
         else:
             message = error["msg"][0].lower() + error["msg"][1:]

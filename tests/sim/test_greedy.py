@@ -41,6 +41,15 @@ def test_a_greedy_order_is_a_valid_program(keys):
             map(str, original.stream(device)))
 
 
+@given(greedy())
+def test_passes_of_a_stage_stay_in_micro_batch_order(keys):
+    program = Program.from_trace(simulate(**keys))
+    for device in range(program.devices):
+        for op in (Op.F, Op.B, Op.U):
+            order = [each.index for each in program.stream(device) if each.op is op]
+            assert order == sorted(order)
+
+
 def peaks(stream, microbatches: int) -> tuple[int, int]:
     """Most micro-batches in flight and most mini-batches begun and not updated."""
     flight = begun = most_flight = most_begun = 0

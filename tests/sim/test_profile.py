@@ -121,3 +121,10 @@ def test_sizes_of_the_perceptron_are_those_of_its_arrays():
     trace = simulate(stages=3, minibatches=2, width=6, batch_size=8, microbatches=2)
     assert trace.header["sizes"]["weight_bytes"] == [8.0 * n for n in (65 * 6, 7 * 6, 7 * 10)]
     assert trace.header["sizes"]["boundary_bytes"] == [8.0 * 4 * 6] * 2
+
+
+@pytest.mark.parametrize(("backward", "kept"), [
+    ("graph", [64 + 6 + 6, 6 + 10]), ("recompute", [64, 6])])
+def test_a_stage_keeps_every_layers_input_and_its_output_or_its_input_alone(backward, kept):
+    trace = simulate(stages=2, minibatches=2, width=6, batch_size=8, backward=backward)
+    assert trace.header["sizes"]["activation_bytes"] == [8.0 * 8 * numbers for numbers in kept]

@@ -1,8 +1,11 @@
 """Each mitigation on the quadratic equals its recurrence written by hand."""
 
+import math
+
 import numpy as np
 import pytest
 
+from sim.program import PipelineShape, Program
 from tests.sim.experiments import history
 from tests.sim.oracles import quadratic
 
@@ -77,6 +80,17 @@ def test_reciprocal_interpolation_gives_the_stale_one_over_one_plus_gap():
                       momentum=0.0, backward="recompute")
     make = lambda c, k, delay: quadratic.interpolated(c, delay, lambda d: 1 / (1 + d))  # noqa: E731
     assert close(found, expected(make))
+
+
+def test_the_gap_of_an_interpolation_is_to_the_newest_weights_at_that_moment():
+    """Two backwards before the next update: both see one update more than their forwards."""
+    program = Program.parse("0F0,0F1,0F2,0B0,0U0,0B1,0B2,0U1,0U2\n", PipelineShape(1, 3))
+    _, weights = history(program, task="quadratic", schedule="file", stages=1, minibatches=3,
+                         learning_rate=ETA, momentum=0.0, backward="recompute",
+                         mitigation="i-timeprest")
+    old, new = 1.0, 1.0 - ETA
+    step = ETA * (math.exp(-1) * old + (1 - math.exp(-1)) * new)
+    assert close(np.concatenate(weights[0]), [old, new, new - step, new - 2 * step])
 
 
 def test_interpolation_changes_nothing_on_the_quadratic_under_graph():

@@ -29,7 +29,7 @@ def test_a_close_key_is_suggested():
     assert "did you mean stages?" in only({"pipeline": {"stage": 3}})[1]
 
 
-@pytest.mark.parametrize("name", ["float", "str", "int", "none", "a[0]"])
+@pytest.mark.parametrize("name", ["float", "str", "int", "none", "a[0]", "#list", "#number"])
 def test_an_unknown_key_named_like_a_type_keeps_its_path(name):
     assert only({"pipeline": {name: 1}})[0] == f"pipeline.{name}"
 

@@ -1,0 +1,69 @@
+"""A stage keeps the weights that will be read, and no others."""
+
+import numpy as np
+import pytest
+
+import sim.experiment
+from sim.stage import Stage
+from tests.sim.experiments import TINY, simulate
+from tests.sim.pairs import running
+
+
+def recorded(monkeypatch, **keys) -> tuple[list[int], list[int], list[int]]:
+    """Versions held per stage: most after any pass, at the end, and as the plan says."""
+    stages: list[Stage] = []
+    most: dict[int, int] = {}
+
+    class Recording(Stage):
+        def __init__(self, *arguments, **options):
+            super().__init__(*arguments, **options)
+            stages.append(self)
+            most[self.number] = 1
+
+        def count(self):
+            most[self.number] = max(most[self.number], self.versions_held)
+
+        def forward(self, *arguments):
+            output = super().forward(*arguments)
+            self.count()
+            return output
+
+        def update(self, *arguments):
+            super().update(*arguments)
+            self.count()
+
+    monkeypatch.setattr(sim.experiment, "Stage", Recording)
+    trace = simulate(**keys)
+    return ([most[k] for k in range(len(stages))], [stage.versions_held for stage in stages],
+            trace.header["versions_held"])
+
+
+@pytest.mark.parametrize(("schedule", "mitigation"), [
+    pair for pair in running(3, 2) if pair[1] != "spectrain-stashed"])
+def test_the_store_holds_at_its_peak_what_the_plan_says(monkeypatch, schedule, mitigation):
+    most, at_the_end, planned = recorded(monkeypatch, **TINY, schedule=schedule, stages=3,
+                                         minibatches=9, microbatches=2, mitigation=mitigation)
+    assert most == planned
+    assert at_the_end == [1, 1, 1]
+
+
+def test_the_store_of_a_stash_shrinks_towards_the_last_stage(monkeypatch):
+    most, at_the_end, _ = recorded(monkeypatch, **TINY, stages=4, minibatches=12,
+                                   mitigation="stash")
+    assert most == [4, 3, 2, 1]
+    assert at_the_end == [1, 1, 1, 1]
+
+
+def test_weights_once_made_are_never_changed_in_place():
+    """Updates are functional: a stash is a reference, and a run leaves its task as it was."""
+    from sim.experiment import make_task
+    from tests.sim.experiments import experiment
+
+    given = experiment(**TINY, stages=3, minibatches=5, mitigation="stash")
+    task = make_task(given)
+    before = [weights.copy() for weights in task.weights]
+    seen = []
+    sim.experiment.run(given, watch=lambda stage, version, weights: seen.append(
+        (weights, weights.copy())))
+    assert all(np.array_equal(weights, then) for weights, then in seen)
+    assert all(np.array_equal(a, b) for a, b in zip(before, task.weights, strict=True))
