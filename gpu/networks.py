@@ -73,13 +73,15 @@ def vgg16(classes: int = 1000) -> Network:
     return Network("vgg16", units, classes, 224)
 
 
-NETWORKS: dict[str, Callable[[int], Network]] = {
+NETWORKS: dict[str, Callable[..., Network]] = {
     "narrow": narrow, "resnet50": resnet50, "vgg16": vgg16,
 }
 
 
-def build(name: str, classes: int, seed: int) -> Network:
+def build(name: str, classes: int | None, seed: int) -> Network:
     """A network with weights drawn from `seed`; torch's global generator is left as it was.
+
+    Without `classes` it has as many as is usual: 1,000, the narrow one 10.
 
     Raises ValueError for an unknown name.
     """
@@ -87,4 +89,4 @@ def build(name: str, classes: int, seed: int) -> Network:
         raise ValueError(f"network {name!r} is unknown; choose from {', '.join(NETWORKS)}")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return NETWORKS[name](classes)
+        return NETWORKS[name](classes) if classes else NETWORKS[name]()

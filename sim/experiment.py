@@ -202,9 +202,9 @@ def make_stages(experiment: Experiment, plan: VersionPlan, task: Task) -> list[S
 def _trace(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
            stages: Sequence[Stage], result: TrainingResult | None, sizes: Sizes) -> Trace:
     program = timeline.program
-    read, staleness, effective = _staleness(plan)
+    read, staleness, effective = staleness_columns(plan)
     applied = plan.applied[program.rows.stage, program.rows.index]
-    distance, rmse = _distances(program, stages)
+    distance, rmse = distance_columns(program, stages)
     return Trace(
         _header(experiment, plan, stages, result, sizes), program.device, *_instruction(program),
         timeline.start_s, timeline.end_s, timeline.sent_s, timeline.arrived_s, read, applied,
@@ -216,7 +216,7 @@ def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:
     return op, stage, index, count
 
 
-def _staleness(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
+def staleness_columns(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
     """Version read, staleness and effective staleness by row."""
     program = plan.program
     size = len(program)
@@ -237,7 +237,7 @@ def _staleness(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
     return read, late / program.rows.count, effective / program.rows.count
 
 
-def _distances(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
+def distance_columns(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
     """Relative distance and RMSE by row, the mean over what a pass covers; NaN where unknown."""
     relative, rmse = np.full(len(program), np.nan), np.full(len(program), np.nan)
     if not stages or not stages[0].measured:

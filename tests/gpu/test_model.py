@@ -132,7 +132,8 @@ def test_readings_differ_when_the_weights_do_and_agree_when_not(case):
             _, resaved = again.forward(weights, inputs)
         one, two = graph.backward(weights, saved, gradient), again.backward(weights, resaved,
                                                                              gradient)
-        assert torch.equal(one[0], two[0]) is same and torch.equal(one[1], two[1]) is same
+        assert torch.equal(one[0], two[0]) is same
+        assert torch.equal(one[1], two[1]) is same
 
 
 def test_passes_sharing_weights_do_not_spoil_each_other(case):
@@ -146,7 +147,8 @@ def test_passes_sharing_weights_do_not_spoil_each_other(case):
     alone = conv_stage()
     _, saved = alone.forward(old, inputs * 2)
     fresh = alone.backward(old, saved, gradient)
-    assert torch.equal(late[0], fresh[0]) and torch.equal(late[1], fresh[1])
+    assert torch.equal(late[0], fresh[0])
+    assert torch.equal(late[1], fresh[1])
 
 
 def test_buffers_move_once_per_forward_and_not_in_a_recompute(case):

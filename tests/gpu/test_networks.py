@@ -21,7 +21,8 @@ def test_resnet50_has_the_published_size_and_work(resnet50):
 def test_resnet50_in_two_is_the_tutorials_cut(resnet50):
     ends = boundaries(resnet50, 2)
     names = [name for name, _ in resnet50.units]
-    assert names[ends[0] - 1].startswith("layer2") and names[ends[0]] == "layer3_0"
+    assert names[ends[0] - 1].startswith("layer2")
+    assert names[ends[0]] == "layer3_0"
     front, back = cut(resnet50, ends)
     with torch.no_grad():
         crossing = front.eval()(torch.empty(1, 3, 128, 128, device="meta"))
@@ -62,7 +63,8 @@ def test_balanced_is_optimal_by_exhaustion():
     for stages in range(1, 8):
         best = min(worst([*c, 7]) for c in combinations(range(1, 7), stages - 1))
         ends = balanced(costs, stages)
-        assert len(ends) == stages and worst(ends) == best
+        assert len(ends) == stages
+        assert worst(ends) == best
 
 
 def test_measured_costs_move_the_cut():
@@ -79,6 +81,7 @@ def test_weights_come_from_the_seed_and_the_global_generator_is_left_alone():
     one, two, other = (build("narrow", 10, seed) for seed in (1, 1, 2))
     assert torch.equal(before, torch.random.get_rng_state())
     first = [next(n.units[0][1].parameters()) for n in (one, two, other)]
-    assert torch.equal(first[0], first[1]) and not torch.equal(first[0], first[2])
+    assert torch.equal(first[0], first[1])
+    assert not torch.equal(first[0], first[2])
     with pytest.raises(ValueError, match="choose from narrow, resnet50, vgg16"):
         build("alexnet", 10, 0)
