@@ -78,3 +78,19 @@ def open_lanes(specs: Sequence[DeviceSpec]) -> list[Lane]:
             stream = part_stream(spec.index, spec.part, spec.parts)
         lanes.append(CudaLane(str(spec), spec.device, stream))
     return lanes
+
+
+def rank_spec(specs: Sequence[DeviceSpec], local_rank: int) -> DeviceSpec:
+    """The device of a rank: one name for all of them (`cpu`), or one for each on this host.
+
+    Raises DeviceError where there is none, or two ranks would share a GPU.
+    """
+    if all(spec.kind == "cpu" for spec in specs):
+        return DeviceSpec("cpu")
+    if local_rank >= len(specs) or specs[local_rank].parts > 1:
+        names = ",".join(map(str, specs))
+        raise DeviceError(f"local rank {local_rank} has no GPU of its own in --devices {names}; "
+                          "two ranks cannot share one GPU")
+    spec = specs[local_rank]
+    check_devices([spec], 1)
+    return spec

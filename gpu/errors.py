@@ -52,8 +52,6 @@ MEMORY_WORDS = ("out of memory", "can't allocate memory", "alloc_failed")
 
 def stage_error(stage: int, instruction: str, device: str, error: BaseException) -> StageError:
     """The StageError that says what `error` means for the user, in one line."""
-    if isinstance(error, StageError):
-        return error
     text = " ".join(str(error).split()) or type(error).__name__
     short = isinstance(error, MemoryError) or any(word in text.lower() for word in MEMORY_WORDS)
     kind = StageMemoryError if short else StageError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -148,6 +149,11 @@ def _losses(program: Program, pieces: Sequence[Piece]) -> Floats:
     return loss
 
 
+def digest(weights: torch.Tensor) -> str:
+    """SHA-256 of the bits of a flat vector: equal digests are bit-equal weights."""
+    return hashlib.sha256(weights.detach().cpu().numpy().tobytes()).hexdigest()
+
+
 def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
     """First mini-batch with a loss that is not finite; the last where only weights are not."""
     if not np.isfinite(loss).all():
@@ -175,7 +181,9 @@ def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any
                 "clock_residual_s": max(piece.clock["residual_s"] for piece in pieces),
                 "launch_bound_fraction": [piece.launch_bound for piece in pieces],
                 "host_s": [piece.host_s for piece in pieces],
-                "peak_bytes": [piece.peak_bytes for piece in pieces], **extra},
+                "peak_bytes": [piece.peak_bytes for piece in pieces],
+                "weights_sha256": [digest(stage.weights) for stage in assembly.stages],
+                **extra},
     }
     header["training"] = {
         "mean_update_rmse": [piece.update_rmse_sum[k] / shape.minibatches for k in

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from gpu.data import TorchTask
-from gpu.errors import NonFiniteError, stage_error
+from gpu.errors import NonFiniteError, StageError, stage_error
 from gpu.links import Links, Stopped
 from gpu.stage import WatchedStage
 from gpu.streams import Lane, Mark
@@ -99,7 +99,7 @@ class Worker:
             else:
                 self._compute(row, Op(op), stage, index, count)
             self.losses.poll()
-        except Stopped:
+        except (Stopped, StageError):
             raise
         except Exception as error:
             name = str(self.program.instruction(row))
