@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -10,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+
+from sim.door import experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
     from gpu.assembly import Assembly, RunSettings
@@ -25,9 +26,7 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("experiment", required=False, metavar="[EXPERIMENT.toml]")
-@click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
-              help="Change one key of the experiment; repeatable.")
+@experiment_argument
 @click.option("--model", default="narrow", show_default=True, help="narrow, resnet50 or vgg16.")
 @click.option("--devices", default="cpu,cpu", show_default=True,
               help="cpu,cpu or cuda:0,cuda:1 or cuda:0/2 (one GPU as two).")
@@ -40,8 +39,8 @@ def main() -> None:
               help="Threads of one CPU operation; results differ with their number.")
 @click.option("--keep-going", is_flag=True, help="Record a divergence instead of stopping at it.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="TRACE.npz")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def run(experiment: str | None, settings: tuple[str, ...], model: str, devices: str,
+@json_option
+def run(experiment: Path | None, settings: tuple[str, ...], model: str, devices: str,
         image_size: int | None, classes: int | None, loss: str, optimizer: Any, dtype: str,
         threads: int, keep_going: bool, out: Path | None, as_json: bool) -> None:
     """Execute one experiment on real stages and write its trace.
@@ -55,10 +54,11 @@ def run(experiment: str | None, settings: tuple[str, ...], model: str, devices: 
     trace = _guarded(lambda: _run(experiment, settings, devices, wanted, threads,
                                   not keep_going, out))
     if trace is not None:
-        print(json.dumps(summary(trace)) if as_json else _table(summary(trace)))
+        values = summary(trace)
+        print_json(values) if as_json else click.echo(_table(values))
 
 
-def _run(path: str | None, settings: tuple[str, ...], devices: str, wanted: RunSettings,
+def _run(path: Path | None, settings: tuple[str, ...], devices: str, wanted: RunSettings,
          threads: int, strict: bool, out: Path | None) -> Trace | None:
     from gpu.determinism import exact
     from gpu.devices import check_devices, open_lanes, parse_devices
@@ -110,7 +110,7 @@ def _assemble(experiment: Experiment, wanted: RunSettings, devices: list[Any]) -
     return assemble(experiment, wanted, devices)
 
 
-def _experiment(path: str | None, settings: tuple[str, ...], devices: int) -> Experiment:
+def _experiment(path: Path | None, settings: tuple[str, ...], devices: int) -> Experiment:
     from sim.configuration import read_experiment
 
     experiment = read_experiment(path, settings)
@@ -161,23 +161,20 @@ def _end(code: int, *lines: str, now: bool = False) -> NoReturn:
 
 
 def summary(trace: Trace) -> dict[str, Any]:
-    """What a run says of itself in a few numbers; everything else is in the trace."""
-    header, gpu = trace.header, trace.header["gpu"]
-    makespan = float(trace.end_s.max())
-    pipeline = header["experiment"]["pipeline"]
-    return {"schedule": pipeline["schedule"], "mitigation": header["mitigation"],
-            "stages": trace.shape.stages, "model": gpu["settings"]["model"],
-            "devices": gpu["devices"], "makespan_s": makespan,
-            "throughput_minibatches_per_s": trace.shape.minibatches / makespan,
-            "launch_bound_fraction": gpu["launch_bound_fraction"],
-            "clock_residual_s": gpu["clock_residual_s"], "seed": header["seed"],
-            **{name: header["training"][name] for name in ("final_loss", "accuracy",
-                                                           "diverged_at")}}
+    """The analysis room's report, and what only a run on real devices has to say."""
+    from analysis.report import report
+
+    gpu = trace.header["gpu"]
+    return {**report(trace), "model": gpu["settings"]["model"], "devices": gpu["devices"],
+            **{name: gpu[name] for name in ("threads", "launch_bound_fraction",
+                                            "clock_residual_s", "weights_sha256")}}
 
 
 def _table(values: dict[str, Any]) -> str:
-    width = max(map(len, values))
-    return "\n".join(f"{name:{width}}  {value}" for name, value in values.items())
+    """The plain numbers; the nested ones are in the JSON and the trace."""
+    shown = {name: value for name, value in values.items() if not isinstance(value, dict)}
+    width = max(map(len, shown))
+    return "\n".join(f"{name:{width}}  {value}" for name, value in shown.items())
 
 
 if __name__ == "__main__":

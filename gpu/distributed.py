@@ -8,7 +8,6 @@ Source: NCCL user guide (operations of a communicator run in issue order).
 
 from __future__ import annotations
 
-import copy
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from gpu.assembly import Assembly
 from gpu.errors import DeviceError
 from gpu.links import Message
 from gpu.order import Channel, channels, check_links
+from gpu.sizes import stage_sizes
 from gpu.streams import Lane
 from sim.instruction import Op
 from sim.program import Program
@@ -90,7 +90,7 @@ class RankLinks:
     def __init__(self, program: Program, assembly: Assembly, device: int, lane: Lane) -> None:
         check_links(program)
         self.program, self.lane = program, lane
-        self.shapes = boundary_shapes(assembly)
+        self.shapes = [each.input_shape for each in stage_sizes(assembly.task)]
         self.dtype = next(iter(assembly.task.models)).live.dtype
         self.groups: dict[Channel, Any] = {}
         self.of: dict[int, Channel] = {}
@@ -163,14 +163,3 @@ class RankLinks:
 
     def stop(self) -> None:
         pass
-
-
-def boundary_shapes(assembly: Assembly) -> list[tuple[int, ...]]:
-    """Shape of what enters each stage, of one micro-batch; worked out without computing."""
-    here = assembly.task.inputs(0).to("meta")
-    shapes = []
-    for model in assembly.task.models:
-        shapes.append(tuple(here.shape))
-        with torch.no_grad():
-            here = copy.deepcopy(model.module).to("meta").eval()(here)
-    return shapes

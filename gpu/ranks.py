@@ -93,7 +93,7 @@ def _execute(world: World, lane: Lane, make: Callable[[], Assembly], strict: boo
     lane.begin()
     worker.run()
     links.finish()
-    piece = collect(worker)
+    piece = collect(worker, assembly.stages)
     if strict:
         check_finite(assembly, [worker])
     after = clock_offsets(world, control)
@@ -143,7 +143,6 @@ def _whole(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]],
         for k, (weights, buffers) in own.items():
             stage = assembly.stages[k]
             stage.weights = weights.to(stage.model.live.device)
-            stage.distances, stage.reading = piece.distances[k], piece.readings[k]
             for name, buffer in stage.model.module.named_buffers():
                 buffer.copy_(buffers[name])
     pieces = [piece for piece, _ in found]

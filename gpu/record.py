@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from gpu.assembly import Assembly
+from gpu.sizes import stage_sizes
 from gpu.stage import Reading
 from gpu.streams import CpuLane
 from gpu.worker import Worker
@@ -20,7 +21,7 @@ from sim.experiment import describe, distance_columns, staleness_columns
 from sim.instruction import Ints, Op
 from sim.numeric import Evaluation
 from sim.program import Program
-from sim.stage import Distance
+from sim.stage import Stage
 from sim.trace import Trace
 from sim.versions import VersionPlan
 
@@ -45,26 +46,27 @@ class Piece:
     clock: dict[str, float]
     losses: dict[int, float]
     readings: dict[int, Reading]
-    distances: dict[int, dict[tuple[Op, int], Distance]]
+    distances: list[tuple[float, float]]  # relative and RMSE, NaN where unknown
     update_rmse_sum: dict[int, float]
     peak_bytes: int | None = None
 
 
-def collect(worker: Worker) -> Piece:
-    """Wait for a worker's device and read its marks."""
+def collect(worker: Worker, stages: Sequence[Stage]) -> Piece:
+    """Wait for a worker's device and read its marks; `stages` are all of the program's."""
     lane, spans = worker.lane, worker.finished
     alignment = lane.finish()
     worker.losses.poll()
     start, end = ([lane.seconds(getattr(s, side)) for s in spans] for side in ("start", "end"))
     came = [float("nan") if s.arrived is None else lane.seconds(s.arrived) for s in spans]
-    stages = worker.stages.items()
+    own = worker.stages.items()
+    relative, rmse = distance_columns(worker.program, stages)
     cpu = isinstance(lane, CpuLane)
     return Piece(
         worker.device, lane.name, [s.row for s in spans], start, end, came,
         None if cpu else launch_bound(worker, end), sum(s.left_s - s.asked_s for s in spans),
         {"residual_s": alignment.residual_s, "drift_s": alignment.drift_s},
-        worker.losses.values, {k: s.reading for k, s in stages},
-        {k: s.distances for k, s in stages}, {k: s.update_rmse_sum for k, s in stages},
+        worker.losses.values, {k: s.reading for k, s in own},
+        [(relative[s.row], rmse[s.row]) for s in spans], {k: s.update_rmse_sum for k, s in own},
         None if cpu else torch.cuda.max_memory_allocated(lane.device))
 
 
@@ -91,16 +93,18 @@ def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
     executed = _executed(assembly.program, lowered, order)
     plan = observed_plan(executed, assembly.plan, pieces)
     read, staleness, effective = staleness_columns(plan)
-    stages = [assembly.stages[k] for k in range(lowered.shape.stages)]
-    relative, rmse = distance_columns(executed, stages)
     applied = plan.applied[executed.rows.stage, executed.rows.index]
+    distance = np.full((len(lowered), 2), np.nan)
+    for piece in pieces:
+        distance[piece.rows] = piece.distances
     loss = _losses(lowered, pieces)
     header = _header(assembly, pieces, extra, final)
     header["training"]["diverged_at"] = diverged_at(assembly, loss)
     op, stage, index, count = executed.rows
     return Trace(
         header, executed.device, op, stage, index, count, start[order],
-        end[order], sent[order], came[order], read, applied, staleness, effective, relative, rmse,
+        end[order], sent[order], came[order], read, applied, staleness, effective,
+        distance[order, 0], distance[order, 1],
         {"minibatch_loss": loss})
 
 
@@ -165,12 +169,16 @@ def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
 def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any],
             final: Evaluation | None) -> dict[str, Any]:
     shape, settings = assembly.program.shape, assembly.settings
+    sizes = stage_sizes(assembly.task)
     header: dict[str, Any] = {
         "experiment": assembly.experiment.model_dump(mode="json"),
         "mitigation": describe(assembly.plan.mitigation),
         "shape": {"stages": shape.stages, "minibatches": shape.minibatches,
                   "microbatches": shape.microbatches, "chunks": shape.chunks},
         "seed": assembly.experiment.training.seed,
+        "sizes": {"weight_bytes": [s.weight_bytes for s in sizes],
+                  "activation_bytes": [s.activation_bytes for s in sizes],
+                  "boundary_bytes": [s.input_bytes for s in sizes[1:]]},
         "versions_held": assembly.plan.versions_held.tolist(),
         "libraries": {"python": platform.python_version(), "numpy": np.__version__,
                       "torch": str(torch.__version__)},

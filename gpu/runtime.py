@@ -36,7 +36,7 @@ def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evalu
     for lane in lanes:
         lane.begin()
     _Crew(workers, links).work()
-    pieces = [collect(worker) for worker in workers]
+    pieces = [collect(worker, assembly.stages) for worker in workers]
     if strict:
         check_finite(assembly, workers)
     final = assembly.task.evaluate([s.weights for s in assembly.stages]) if evaluate else None
