@@ -13,14 +13,10 @@ from gpu.data import ImageOptions, TorchTask
 from gpu.model import LOSSES, TorchStage
 from gpu.networks import build
 from gpu.stage import WatchedStage
-from sim.configuration import ConfigurationError, Experiment
-from sim.instruction import Op
-from sim.mitigations import Setting
-from sim.mitigations.spectrain import paper_pipeline
+from sim.configuration import ConfigurationError, Experiment, make_mitigation
+from sim.experiment import generate
 from sim.optim import Adam, LearningRate, MomentumSGD, Optimizer
 from sim.program import Program
-from sim.schedules import SCHEDULES
-from sim.time_units import unit_horizon
 from sim.versions import VersionPlan
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -58,12 +54,14 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
     Raises ConfigurationError.
     """
     try:
-        program = program or SCHEDULES[experiment.pipeline.schedule].program(
-            experiment.pipeline.shape)
-        plan = VersionPlan.of(program, experiment.mitigation)
+        program = program or generate(experiment)
+        plan = VersionPlan.of(program, make_mitigation(experiment.pipeline.mitigation),
+                              experiment.pipeline.schedule)
         network = build(settings.model, settings.classes, experiment.training.seed)
         models = torch_stages(experiment, settings, network, homes(program, devices))
         task = TorchTask(models, program.shape, image_options(experiment, settings, network))
+    except ConfigurationError:
+        raise
     except ValueError as error:
         raise ConfigurationError([str(error)]) from None
     return Assembly(experiment, settings, program, plan, task,
@@ -96,15 +94,13 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
 def pipeline_stages(experiment: Experiment, settings: RunSettings, plan: VersionPlan,
                     models: Sequence[TorchStage]) -> list[WatchedStage]:
     """The staleness semantics around each model."""
-    training, shape = experiment.training, plan.program.shape
-    schedule = training.rate_schedule
-    rate = LearningRate(training.learning_rate, schedule.name, shape.minibatches, schedule.every,
+    training = experiment.training
+    schedule, updates = training.rate_schedule, plan.program.shape.minibatches
+    rate = LearningRate(training.learning_rate, schedule.name, updates, schedule.every,
                         schedule.factor, schedule.warmup)
-    paper = paper_pipeline(Setting(experiment.pipeline.schedule, shape))
     return [WatchedStage(k, model, make_optimizer(experiment, settings, model), plan, rate,
                          distances=training.distances,
-                         unit_horizons=(unit_horizon(Op.F, k, shape.stages),
-                                        unit_horizon(Op.B, k, shape.stages)) if paper else None)
+                         unit_horizons=plan.unit_horizons(k))
             for k, model in enumerate(models)]
 
 

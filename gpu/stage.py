@@ -87,6 +87,9 @@ class Observed(Mitigation):
         self.reading.current = base
         return result if hasattr(result, STAMP) else stamp(result, base)
 
+    def steps_ahead(self, horizon: Any, unit_horizon: int | None) -> Any:
+        return self.inner.steps_ahead(horizon, unit_horizon)
+
     def gradient(self, gradient: Any, look: Look) -> Any:
         return self.inner.gradient(gradient, look)
 

@@ -8,14 +8,12 @@ import torch
 
 from gpu.model import TorchStage
 from gpu.stage import WatchedStage
-from sim.configuration import ConfigurationError, resolve
+from sim.configuration import ConfigurationError, make_mitigation, resolve
 from sim.experiment import make_stages, make_task
-from sim.instruction import Op
 from sim.mitigations import MITIGATIONS
 from sim.numeric import Evaluation
 from sim.optim import LearningRate, MomentumSGD
 from sim.schedules import SCHEDULES
-from sim.time_units import unit_horizon
 from sim.training import train
 from sim.validate import execution_order
 from sim.versions import VersionPlan
@@ -34,7 +32,7 @@ def cases():
                     experiment = resolve({"pipeline": pipeline,
                                           "training": {"batch_size": 12, "width": 16}})
                     program = SCHEDULES[schedule].program(experiment.pipeline.shape)
-                    plan = VersionPlan.of(program, experiment.mitigation)
+                    plan = VersionPlan.of(program, make_mitigation(mitigation), schedule)
                 except (ConfigurationError, ValueError):
                     continue
                 yield pytest.param(experiment, plan, id=f"{schedule}-{mitigation}-{backward}")
@@ -45,11 +43,8 @@ def torch_stage(number, model, experiment, plan):
     twin = TorchStage(mlp(model), first=model.first,
                       recompute=experiment.pipeline.backward == "recompute")
     twin.live.copy_(as_torch(model, make_task(experiment).weights[number]))
-    units = None
-    if experiment.pipeline.schedule == "round-robin":
-        units = unit_horizon(Op.F, number, 3), unit_horizon(Op.B, number, 3)
     return WatchedStage(number, twin, MomentumSGD(0.9, "ema", torch.zeros_like(twin.live)), plan,
-                        LearningRate(0.05), unit_horizons=units)
+                        LearningRate(0.05), unit_horizons=plan.unit_horizons(number))
 
 
 @pytest.mark.parametrize(("experiment", "plan"), list(cases()))
