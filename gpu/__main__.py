@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -13,11 +14,9 @@ import click
 from sim.door import experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
-    from gpu.assembly import Assembly, RunSettings
-    from gpu.devices import DeviceSpec
-    from gpu.distributed import World
-    from sim.configuration import Experiment
     from sim.trace import Trace
+
+SOON_S = 1.0  # what takes longer shows how far it is
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -38,7 +37,8 @@ def main() -> None:
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
               help="Threads of one CPU operation; results differ with their number.")
 @click.option("--keep-going", is_flag=True, help="Record a divergence instead of stopping at it.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="TRACE.npz")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="TRACE.npz",
+              help="Write the trace here.")
 @json_option
 def run(experiment: Path | None, settings: tuple[str, ...], model: str, devices: str,
         image_size: int | None, classes: int | None, loss: str, optimizer: Any, dtype: str,
@@ -48,82 +48,33 @@ def run(experiment: Path | None, settings: tuple[str, ...], model: str, devices:
     Without pipeline.stages in the experiment there are as many stages as devices.  Under
     torchrun every rank is a device and rank 0 writes.
     """
-    from gpu.assembly import RunSettings
 
-    wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype)
-    trace = _guarded(lambda: _run(experiment, settings, devices, wanted, threads,
-                                  not keep_going, out))
+    def work() -> Trace | None:
+        from gpu.assembly import RunSettings
+        from gpu.launch import Request, launch
+
+        wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype)
+        with _progress() as watch:
+            return launch(Request(experiment, settings, devices, wanted, threads, not keep_going,
+                                  out), watch)
+
+    trace = _guarded(work)
     if trace is not None:
         values = summary(trace)
         print_json(values) if as_json else click.echo(_table(values))
 
 
-def _run(path: Path | None, settings: tuple[str, ...], devices: str, wanted: RunSettings,
-         threads: int, strict: bool, out: Path | None) -> Trace | None:
-    from gpu.determinism import exact
-    from gpu.devices import check_devices, open_lanes, parse_devices
-    from gpu.distributed import World
-    from gpu.runtime import run as run_here
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int, float], None]]:
+    """A bar on a terminal once a run takes more than a second."""
+    from rich.console import Console
+    from rich.progress import Progress
 
-    exact(threads)
-    specs, world = parse_devices(devices), World.of_environment()
-    experiment = _experiment(path, settings, world.size if world else len(specs))
-    _check_out(out)
-    if world:
-        trace = _run_rank(world, specs, experiment, wanted, strict)
-    else:
-        check_devices(specs, experiment.pipeline.shape.devices)
-        assembly = _assemble(experiment, wanted, [spec.device for spec in specs])
-        trace = run_here(assembly, open_lanes(specs), strict=strict)
-    if trace is not None and out is not None:
-        _save(trace, out)
-    return trace
-
-
-def _save(trace: Trace, out: Path) -> None:
-    try:
-        trace.save(out)
-    except OSError as error:
-        raise OSError(f"--out {out}: {error.strerror}") from None
-
-
-def _run_rank(world: World, specs: list[DeviceSpec], experiment: Experiment,
-              wanted: RunSettings, strict: bool) -> Trace | None:
-    import torch
-
-    from gpu.devices import open_lanes, rank_spec
-    from gpu.distributed import check_ranks
-    from gpu.ranks import run_rank
-
-    check_ranks(world, experiment.pipeline.shape.devices)
-    spec = rank_spec(specs, world.local_rank)
-    lane = open_lanes([spec])[0]
-    lane.name = f"rank {world.rank} {spec}"
-    homes = [spec.device if r == world.rank else torch.device("cpu") for r in range(world.size)]
-    return run_rank(world, lane, lambda: _assemble(experiment, wanted, homes),
-                    strict=strict)
-
-
-def _assemble(experiment: Experiment, wanted: RunSettings, devices: list[Any]) -> Assembly:
-    from gpu.assembly import assemble
-
-    return assemble(experiment, wanted, devices)
-
-
-def _experiment(path: Path | None, settings: tuple[str, ...], devices: int) -> Experiment:
-    from sim.configuration import read_experiment
-
-    experiment = read_experiment(path, settings)
-    if "stages" not in experiment.pipeline.model_fields_set:
-        experiment = read_experiment(path, (*settings, f"pipeline.stages={devices}"))
-    return experiment
-
-
-def _check_out(out: Path | None) -> None:
-    if out is not None:
-        folder = next(p for p in (out.absolute().parents) if p.exists())
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise OSError(f"--out {out}: {folder} is no folder that can be written to")
+    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+                  ) as progress:
+        bar = progress.add_task("running", visible=False)
+        yield lambda done, total, seconds: progress.update(
+            bar, completed=done, total=total, visible=seconds > SOON_S)
 
 
 def _guarded(work: Callable[[], Trace | None]) -> Trace | None:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import torch
 
+from gpu.cuda import CudaLane
 from gpu.errors import DeviceError
-from gpu.streams import CpuLane, CudaLane, Lane
+from gpu.streams import CpuLane, Lane
 
 _NAME = re.compile(r"(cpu)|cuda:(\d+)(?:/(\d+))?")
 FORMS = "write e.g. cpu,cpu or cuda:0,cuda:1 or cuda:0/2 (one GPU as two)"

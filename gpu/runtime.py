@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import perf_counter
 
 import torch
 
 from gpu.assembly import Assembly
 from gpu.errors import NonFiniteError
 from gpu.links import Mailboxes, Stopped
-from gpu.record import collect, to_trace
+from gpu.piece import collect
+from gpu.record import to_trace
 from gpu.streams import Lane
 from gpu.worker import Worker
 from sim.trace import Trace
 
 POLL_S = 0.1
+Watch = Callable[[int, int, float], None]
 
 
-def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evaluate: bool = True
-        ) -> Trace:
+def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evaluate: bool = True,
+        watch: Watch | None = None) -> Trace:
     """Execute the assembly's program once, device d on `lanes[d]`.
 
     The stages keep their last weights.  `strict` ends the run at the first loss or weights that
-    are not finite.  The first failure ends all workers and is raised: StageError or one of its
-    kinds, or KeyboardInterrupt.  No thread outlives the call.
+    are not finite; `watch` hears of instructions done, of their number, and of seconds.  The first
+    failure ends all workers and is raised: StageError or one of its kinds, or KeyboardInterrupt.
+    No thread outlives the call.
     """
     program = assembly.program.lower()
     links = Mailboxes(program, lanes)
@@ -35,7 +39,7 @@ def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evalu
         for d, lane in enumerate(lanes)]
     for lane in lanes:
         lane.begin()
-    _Crew(workers, links).work()
+    _Crew(workers, links, watch).work()
     pieces = [collect(worker, assembly.stages) for worker in workers]
     if strict:
         check_finite(assembly, workers)
@@ -55,20 +59,23 @@ def check_finite(assembly: Assembly, workers: Sequence[Worker]) -> None:
 class _Crew:
     """The threads of a run: all stop at the first failure, and none is left behind."""
 
-    def __init__(self, workers: Sequence[Worker], links: Mailboxes) -> None:
-        self.workers, self.links = workers, links
+    def __init__(self, workers: Sequence[Worker], links: Mailboxes, watch: Watch | None
+                 ) -> None:
+        self.workers, self.links, self.watch = workers, links, watch
         self.failure: BaseException | None = None
         self.lock = threading.Lock()
 
     def work(self) -> None:
         threads = [threading.Thread(target=self._run, args=(worker,), daemon=True,
                                     name=f"device {worker.device}") for worker in self.workers]
+        began = perf_counter()
         try:
             for thread in threads:
                 thread.start()
             for thread in threads:
                 while thread.is_alive():
                     thread.join(POLL_S)
+                    self._tell(began)
         except BaseException:
             self.stop()
             raise
@@ -78,6 +85,12 @@ class _Crew:
                     thread.join()
         if self.failure is not None:
             raise self.failure
+
+    def _tell(self, began: float) -> None:
+        if self.watch is not None:
+            done = sum(len(worker.finished) for worker in self.workers)
+            total = sum(len(worker.rows) for worker in self.workers)
+            self.watch(done, total, perf_counter() - began)
 
     def _run(self, worker: Worker) -> None:
         try:

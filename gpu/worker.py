@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
 
 from torch import Tensor
 
 from gpu.data import TorchTask
-from gpu.errors import NonFiniteError, StageError, stage_error
+from gpu.errors import StageError, stage_error
 from gpu.links import Links, Stopped
+from gpu.losses import Losses
 from gpu.stage import WatchedStage
 from gpu.streams import Lane, Mark
 from sim.instruction import Op
@@ -30,33 +30,6 @@ class Span:
     asked_s: float
     left_s: float
     arrived: Mark = None
-
-
-@dataclass
-class Losses:
-    """Mean losses of micro-batches, fetched without waiting for the device.
-
-    Raises NonFiniteError from `poll` at the first that is not finite, if `strict`.
-    """
-
-    lane: Lane
-    strict: bool
-    waiting: list[tuple[str, int, int, Any]] = field(default_factory=list)
-    values: dict[int, float] = field(default_factory=dict)
-
-    def add(self, stage: int, index: int, loss: Tensor) -> None:
-        self.waiting.append((f"{stage}F{index}", stage, index, self.lane.fetch(loss)))
-
-    def poll(self) -> None:
-        while self.waiting:
-            name, stage, index, ticket = self.waiting[0]
-            value = self.lane.fetched(ticket)
-            if value is None:
-                return
-            self.waiting.pop(0)
-            self.values[index] = value
-            if self.strict and not abs(value) < float("inf"):
-                raise NonFiniteError(stage, name, self.lane.name, f"the loss is {value}")
 
 
 class Worker:

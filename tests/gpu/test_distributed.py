@@ -125,7 +125,7 @@ def test_a_killed_rank_is_named_by_the_survivor_under_any_launcher(start, tmp_pa
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
     command = [sys.executable, *DOOR, *ENDLESS, "--out", str(tmp_path / "trace.npz")]
     ranks = [start(command, RANK=str(r), LOCAL_RANK=str(r), **shared) for r in range(2)]
-    time.sleep(10)
+    assert under_way(os.getpid()).keys() == {0, 1}
     ranks[1].kill()
     output, _ = ranks[0].communicate(timeout=LIMIT_S)
     ranks[1].communicate()
