@@ -65,7 +65,8 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
     except ValueError as error:
         raise ConfigurationError([str(error)]) from None
     return Assembly(experiment, settings, program, plan, task,
-                    pipeline_stages(experiment, settings, plan, models))
+                    [pipeline_stage(experiment, settings, plan, k, model)
+                     for k, model in enumerate(models)])
 
 
 def homes(program: Program, devices: Sequence[torch.device]) -> list[torch.device]:
@@ -91,17 +92,15 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
             for k, (part, device) in enumerate(zip(parts, home, strict=True))]
 
 
-def pipeline_stages(experiment: Experiment, settings: RunSettings, plan: VersionPlan,
-                    models: Sequence[TorchStage]) -> list[WatchedStage]:
-    """The staleness semantics around each model."""
+def pipeline_stage(experiment: Experiment, settings: RunSettings, plan: VersionPlan, k: int,
+                   model: TorchStage) -> WatchedStage:
+    """The staleness semantics around the model of stage `k`."""
     training = experiment.training
     schedule, updates = training.rate_schedule, plan.program.shape.minibatches
     rate = LearningRate(training.learning_rate, schedule.name, updates, schedule.every,
                         schedule.factor, schedule.warmup)
-    return [WatchedStage(k, model, make_optimizer(experiment, settings, model), plan, rate,
-                         distances=training.distances,
-                         unit_horizons=plan.unit_horizons(k))
-            for k, model in enumerate(models)]
+    return WatchedStage(k, model, make_optimizer(experiment, settings, model), plan, rate,
+                        distances=training.distances, unit_horizons=plan.unit_horizons(k))
 
 
 def make_optimizer(experiment: Experiment, settings: RunSettings, model: TorchStage) -> Optimizer:

@@ -64,6 +64,9 @@ class CudaLane:
         self.held = [(kept, event) for kept, event in self.held if not event.query()]
         self.held.append((tensors, until))
 
+    def rest(self) -> None:
+        self.compute.synchronize()
+
     def _bracket(self) -> tuple[Bracket, torch.cuda.Event]:
         torch.cuda.synchronize(self.device)
         before = perf_counter()
@@ -72,7 +75,9 @@ class CudaLane:
         return Bracket(before, perf_counter()), event
 
     def begin(self) -> None:
+        torch.cuda.synchronize(self.device)
         torch.cuda.reset_peak_memory_stats(self.device)
+        self.base_bytes = int(torch.cuda.memory_allocated(self.device))
         self.first, self.origin = self._bracket()
 
     def finish(self) -> Alignment:

@@ -39,7 +39,8 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
     """
     exact(request.threads)
     specs, world = parse_devices(request.devices), World.of_environment()
-    experiment = _experiment(request, world.size if world else len(specs))
+    experiment = experiment_for(request.experiment, request.settings,
+                                world.size if world else len(specs))
     check_out(request.out)
     if world:
         trace = _on_rank(world, specs, experiment, request)
@@ -52,13 +53,17 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
     return trace
 
 
-def _experiment(request: Request, devices: int) -> Experiment:
-    """The experiment, with a stage for every device unless it says how many."""
-    experiment = read_experiment(request.experiment, request.settings)
-    if "stages" in experiment.pipeline.model_fields_set:
-        return experiment
-    return read_experiment(request.experiment,
-                           (*request.settings, f"pipeline.stages={devices}"))
+def experiment_for(path: Path | None, settings: tuple[str, ...], devices: int,
+                   **otherwise: int) -> Experiment:
+    """The experiment, with a stage for every device unless it says how many.
+
+    `otherwise` are defaults of other keys of `pipeline` and `training`, by bare name.
+    """
+    experiment = read_experiment(path, settings)
+    given = experiment.pipeline.model_fields_set | experiment.training.model_fields_set
+    missing = {"stages": devices, **otherwise}.items()
+    more = tuple(f"{name}={value}" for name, value in missing if name not in given)
+    return read_experiment(path, (*settings, *more))
 
 
 def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment, request: Request

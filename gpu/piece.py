@@ -39,6 +39,7 @@ class Piece:
     distances: list[tuple[float, float]]  # relative and RMSE, NaN where unknown
     update_rmse_sum: dict[int, float]
     peak_bytes: int | None = None
+    base_bytes: int | None = None  # allocated on the device before the run
 
 
 def collect(worker: Worker, stages: Sequence[Stage]) -> Piece:
@@ -57,7 +58,8 @@ def collect(worker: Worker, stages: Sequence[Stage]) -> Piece:
         {"residual_s": alignment.residual_s, "drift_s": alignment.drift_s},
         worker.losses.values, {k: s.reading for k, s in own},
         [(relative[s.row], rmse[s.row]) for s in spans], {k: s.update_rmse_sum for k, s in own},
-        None if cpu else torch.cuda.max_memory_allocated(lane.device))
+        None if cpu else torch.cuda.max_memory_allocated(lane.device),
+        getattr(lane, "base_bytes", None))
 
 
 def launch_bound(worker: Worker, end_s: Sequence[float]) -> float:

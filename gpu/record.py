@@ -135,6 +135,7 @@ def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any
                 "launch_bound_fraction": [piece.launch_bound for piece in pieces],
                 "host_s": [piece.host_s for piece in pieces],
                 "peak_bytes": [piece.peak_bytes for piece in pieces],
+                "base_bytes": [piece.base_bytes for piece in pieces],
                 "weights_sha256": [digest(stage.weights) for stage in assembly.stages],
                 **extra},
     }

@@ -16,12 +16,17 @@ from gpu.model import TorchStage
 
 
 class StageSizes(NamedTuple):
-    """Of one stage: shape of one micro-batch's input, and bytes (per micro-batch but weights)."""
+    """Of one stage: shape of one micro-batch's input, and bytes (per micro-batch but weights).
+
+    `graph_bytes` is what autograd keeps of a forward, `activation_bytes` what the stage keeps: that
+    or, where it recomputes, its input.
+    """
 
     input_shape: tuple[int, ...]
     weight_bytes: int
     input_bytes: int
     activation_bytes: int
+    graph_bytes: int
 
 
 def stage_sizes(task: TorchTask) -> list[StageSizes]:
@@ -31,8 +36,8 @@ def stage_sizes(task: TorchTask) -> list[StageSizes]:
         inputs = tuple(here.shape)
         kept, after = _kept(model, here)
         weights = model.live.numel() * model.live.element_size()
-        sizes.append(StageSizes(inputs, weights, _size(here), _size(here) if model.recompute
-                                else kept))
+        sizes.append(StageSizes(inputs, weights, _size(here),
+                                _size(here) if model.recompute else kept, kept))
         here = after
     return sizes
 

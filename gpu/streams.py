@@ -42,6 +42,9 @@ class Lane(Protocol):
     def hold(self, tensors: Any, until: Mark) -> None:
         """Keep tensors that crossed streams alive until a mark of this lane has passed."""
 
+    def rest(self) -> None:
+        """Wait until the computing asked for so far is done."""
+
     def begin(self) -> None:
         """Relate this lane's clock to the host's, before the run."""
 
@@ -78,6 +81,9 @@ class CpuLane:
         pass
 
     def hold(self, tensors: Any, until: float) -> None:
+        pass
+
+    def rest(self) -> None:
         pass
 
     def begin(self) -> None:

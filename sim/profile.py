@@ -49,7 +49,8 @@ class LinkSample(BaseModel):
 class StageProfile(BaseModel):
     """One stage: seconds per micro-batch (update: per update) and bytes.
 
-    `workspace_bytes` is what the stage holds at its peak beside weight versions and activations.
+    Beside weight versions and activations a stage holds `resident_bytes` all the time (optimizer,
+    buffers) and `workspace_bytes` more at the peak of a backward or update.
     """
 
     model_config = STRICT
@@ -61,6 +62,7 @@ class StageProfile(BaseModel):
     activation_bytes: Amount | None = None
     input_bytes: Amount | None = None
     workspace_bytes: Amount | None = None
+    resident_bytes: Amount | None = None
     contention_factor: Factor | None = None
     spread: dict[str, Spread] = {}
 

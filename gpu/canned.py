@@ -1,0 +1,59 @@
+"""Made-up neighbours: what really crosses the boundaries once, handed out whenever asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from gpu.data import TorchTask
+from gpu.links import Message
+from gpu.streams import Lane
+from sim.instruction import Op
+from sim.program import Program
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Of each stage: an input, and a gradient of its output (a number for the last stage)."""
+
+    inputs: list[Tensor]
+    gradients: list[Any]
+
+
+def samples(task: TorchTask, microbatches: int) -> Samples:
+    """What really crosses the boundaries for the first micro-batch; buffers stay as they were."""
+    inputs, saved, weights = [], [], []
+    here, last = task.inputs(0), len(task.models) - 1
+    for k, model in enumerate(task.models):
+        inputs.append(here.to(model.live.device))
+        weights.append(model.first_weights())
+        with model.again():
+            here, kept = model.forward(weights[k], inputs[k], task.target(0) if k == last
+                                       else None)
+        saved.append(kept)
+    gradients: list[Any] = [1.0 / microbatches]
+    for k in range(last, 0, -1):
+        _, passed_on = task.models[k].backward(weights[k], saved[k], gradients[0])
+        gradients.insert(0, passed_on.to(task.models[k - 1].live.device))
+    return Samples(inputs, gradients)
+
+
+class Canned:
+    """Links that answer every receive at once with a sample, and drop what is sent."""
+
+    def __init__(self, program: Program, samples: Samples) -> None:
+        self.program, self.samples = program, samples
+
+    def send(self, row: int, tensors: Sequence[Tensor], lane: Lane) -> None:
+        pass
+
+    def receive(self, row: int, lane: Lane) -> Message:
+        op, stage, _, count = (int(column[row]) for column in self.program.rows)
+        kind = self.samples.inputs if op == Op.RECV_F else self.samples.gradients
+        return Message([kind[stage]] * count, lane.mark())
+
+    def stop(self) -> None:
+        pass
