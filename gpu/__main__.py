@@ -122,10 +122,12 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
 @click.option("--image-sizes", help="Every run at each of these, e.g. 32,64.")
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True,
               help="Timed runs of each; the one with the median makespan counts.")
+@click.option("--within", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+              help="Begin no run that would not be done by then.")
 @folder_option
 def validate(experiment: Path | None, settings: tuple[str, ...], model: str, devices: str,
              image_size: int | None, grid: str, batch_sizes: str | None, image_sizes: str | None,
-             repeats: int, out: Path | None) -> None:
+             repeats: int, within: float | None, out: Path | None) -> None:
     """Profile, simulate, run and compare a grid of schedules and mitigations.
 
     Exits with 1 where order, versions or weights are not exactly the simulator's.
@@ -149,7 +151,9 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str, dev
         with _progress() as watch:
             began, done = perf_counter(), iter(range(1, len(todo) + 1))
             found = compare(todo, cases.Bench(specs, _lanes(specs), repeats=repeats),
-                            lambda: watch(next(done), len(todo), perf_counter() - began))
+                            lambda: watch(next(done), len(todo), perf_counter() - began),
+                            within or float("inf"))
+        refused += [f"{case}: no time left" for case in todo[len(found):]]
         report = build(found, head, refused)
         if out is not None:
             write(report, found, out)

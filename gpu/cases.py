@@ -12,7 +12,8 @@ from gpu.assembly import Assembly, RunSettings, assemble
 from gpu.devices import DeviceSpec
 from gpu.profile import Effort
 from gpu.streams import Lane
-from sim.configuration import ConfigurationError, Experiment, resolve
+from sim.configuration import ConfigurationError, Experiment, make_mitigation, resolve
+from sim.experiment import describe
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class Case:
 
     experiment: Experiment
     settings: RunSettings
+
+    def __str__(self) -> str:
+        pipeline = self.experiment.pipeline
+        name = describe(make_mitigation(pipeline.mitigation))
+        return f"{name}@{pipeline.schedule}/{pipeline.microbatches}"
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,11 @@ class Solo:
 
     def worker(self, device: int) -> Worker:
         """A worker at the start of its stream, with new stages around the same models."""
-        own = [k for k, at in sorted(self.home.items()) if at == device]
-        return Worker(device, self.program, {k: self.stage(k) for k in own}, self.assembly.task,
-                      self.lanes[device], Canned(self.program, self.samples), strict=False)
+        own, lane = [k for k, at in sorted(self.home.items()) if at == device], self.lanes[device]
+        with lane.current():
+            stages = {k: self.stage(k) for k in own}
+        return Worker(device, self.program, stages, self.assembly.task, lane,
+                      Canned(self.program, self.samples), strict=False)
 
     def stage(self, k: int) -> WatchedStage:
         given = self.assembly

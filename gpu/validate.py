@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 from gpu.assembly import RunSettings
@@ -45,17 +46,25 @@ class Found:
         return self.case.settings.model
 
 
-def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lambda: None
-             ) -> list[Found]:
-    """Validate every case; the link between the devices is measured once.
+def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lambda: None,
+             within_s: float = float("inf")) -> list[Found]:
+    """Validate the cases in order, the link between the devices measured once.
 
-    Raises StageError where a run fails, ConfigurationError where a case cannot be assembled.
+    The first is always done; another only where the longest so far would still fit into
+    `within_s`.  Raises StageError where a run fails, ConfigurationError where a case cannot be
+    assembled.
     """
+    began = perf_counter()
     with quiet():
         link = link_times(bench.lanes, bench.effort.trips) if len(bench.lanes) > 1 else None
-    found = []
+    found: list[Found] = []
+    longest = 0.0
     for case in cases:
+        start = perf_counter()
+        if found and start - began + longest > within_s:
+            break
         found.append(validate_one(case, bench, link))
+        longest = max(longest, perf_counter() - start)
         done()
     return found
 
