@@ -100,9 +100,13 @@ def _stage(k: int, experiment: Experiment, alone: Times, beside: Times, again: F
 
 
 def _ratio(beside: Times, alone: Times, stages: Sequence[int], microbatches: int) -> float:
-    """How many times as long a mini-batch of these stages takes beside busy neighbours."""
+    """How many times as long a mini-batch of these stages takes beside busy neighbours.
+
+    [choice] Of lower quartiles: what the hardware shares slows every pass, what the operating
+    system takes away for other programs only some.
+    """
     def whole(times: Times) -> float:
-        return sum(float(np.median(times[k, op])) * (1 if op is Op.U else microbatches)
+        return sum(float(np.percentile(times[k, op], 25)) * (1 if op is Op.U else microbatches)
                    for k in stages for op in (Op.F, Op.B, Op.U))
 
     return whole(beside) / whole(alone)
