@@ -6,7 +6,10 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
-.PHONY: demo setup test gallery bench clean
+DEVICES ?= cuda:0,cuda:1
+MACHINE ?= $(shell hostname)
+
+.PHONY: demo setup test gallery bench gpu clean
 
 demo: $(VENV)/installed-core      ## the main job: comparison table and both figures, into out/
 	$(RUN) -m sim compare figures/experiments/demo.toml --seeds 2 --mitigations \
@@ -25,6 +28,9 @@ gallery: setup                    ## the README's pictures and tables, five seed
 
 bench: setup                      ## speed as ratios taken in one run; writes bench.json
 	$(RUN) -m tests.bench
+
+gpu: setup                        ## measure this machine, at most nine minutes (DEVICES, MACHINE)
+	$(RUN) -m gpu measure --devices $(DEVICES) --out figures/measured/$(MACHINE)
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from sim.cluster import Cluster, Link
 from sim.configuration import FILE, ConfigurationError, Experiment, make_mitigation
+from sim.contention import contended, contends
 from sim.costs import CostModel, Floats, Straggler
 from sim.engine import Timeline, simulate
 from sim.instruction import Ints, Op
@@ -39,22 +40,21 @@ class Sizes:
 
 
 def run(experiment: Experiment, program: Program | None = None, *, training: bool = True,
-        watch: Watch | None = None) -> Trace:
+        watch: Watch | None = None, profile: Profile | None = None) -> Trace:
     """Simulate one experiment, or a given program under its costs, mitigation and task.
 
-    Without `training` times and versions alone; the task still gives the sizes.
+    Without `training` times and versions alone; the task still gives the sizes.  A `profile`
+    given here stands in for the file `costs.profile` names.
 
     Raises ConfigurationError, InvalidProgramError or DeadlockError.
     """
     pipeline, options = experiment.pipeline, experiment.training
     program = program or generate(experiment)
     check_shape(experiment, program)
-    profile = load_profile(experiment)
+    profile = profile or load_profile(experiment)
     task = make_task(experiment)
     sizes = stage_sizes(experiment, profile, task)
-    timeline = simulate(program, cost_model(experiment, profile),
-                        make_cluster(experiment, profile, sizes),
-                        stream(options.seed, "jitter"), pipeline.dispatch)
+    timeline = add_times(experiment, program, profile, sizes)
     try:
         plan = VersionPlan.of(timeline.program, make_mitigation(pipeline.mitigation),
                               pipeline.schedule)
@@ -68,6 +68,18 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
             result = train(execution_order(plan.program), stages, task, plan.program,
                            evaluate_every=options.evaluate_every, watch=watch)
     return _trace(experiment, timeline, plan, stages, result, sizes)
+
+
+def add_times(experiment: Experiment, program: Program, profile: Profile | None, sizes: Sizes
+              ) -> Timeline:
+    """Simulate; where profiled stages share hardware a second time, slowed by each other."""
+    costs, cluster = cost_model(experiment, profile), make_cluster(experiment, profile, sizes)
+    seed, dispatch = experiment.training.seed, experiment.pipeline.dispatch
+    alone = simulate(program, costs, cluster, stream(seed, "jitter"), dispatch)
+    if profile is None or not contends(profile):
+        return alone
+    return simulate(program, contended(costs, profile, alone), cluster, stream(seed, "jitter"),
+                    dispatch)
 
 
 def generate(experiment: Experiment) -> Program:
@@ -100,6 +112,7 @@ def load_profile(experiment: Experiment) -> Profile | None:
                                  ) from None
     stages = experiment.pipeline.stages
     for name, have, need in (("stages", len(profile.stages), stages),
+                             ("placement", len(profile.placement or ()), stages),
                              ("boundary_bytes", len(profile.boundary_bytes or ()), stages - 1)):
         if have != need and (name == "stages" or have):
             raise ConfigurationError([f"costs.profile: {experiment.costs.profile} has {have} "
@@ -202,9 +215,9 @@ def make_stages(experiment: Experiment, plan: VersionPlan, task: Task) -> list[S
 def _trace(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
            stages: Sequence[Stage], result: TrainingResult | None, sizes: Sizes) -> Trace:
     program = timeline.program
-    read, staleness, effective = _staleness(plan)
+    read, staleness, effective = staleness_columns(plan)
     applied = plan.applied[program.rows.stage, program.rows.index]
-    distance, rmse = _distances(program, stages)
+    distance, rmse = distance_columns(program, stages)
     return Trace(
         _header(experiment, plan, stages, result, sizes), program.device, *_instruction(program),
         timeline.start_s, timeline.end_s, timeline.sent_s, timeline.arrived_s, read, applied,
@@ -216,7 +229,7 @@ def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:
     return op, stage, index, count
 
 
-def _staleness(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
+def staleness_columns(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
     """Version read, staleness and effective staleness by row."""
     program = plan.program
     size = len(program)
@@ -237,7 +250,7 @@ def _staleness(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
     return read, late / program.rows.count, effective / program.rows.count
 
 
-def _distances(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
+def distance_columns(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
     """Relative distance and RMSE by row, the mean over what a pass covers; NaN where unknown."""
     relative, rmse = np.full(len(program), np.nan), np.full(len(program), np.nan)
     if not stages or not stages[0].measured:

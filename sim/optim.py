@@ -1,12 +1,21 @@
-"""Stochastic gradient descent with momentum, functional: a step returns new weights."""
+"""Optimizers, functional: a step returns new weights.  Momentum SGD, and Adam for torch runs."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 Convention = Literal["ema", "heavy-ball"]
+
+
+class Optimizer(Protocol):
+    """What a stage asks of its optimizer: W ← W − η·velocity, and γ for those who look ahead."""
+
+    momentum: float
+    velocity: Any
+
+    def step(self, weights: Any, gradient: Any, learning_rate: float) -> Any: ...
 
 
 @dataclass(slots=True)
@@ -29,6 +38,33 @@ class MomentumSGD:
             self.velocity = self.momentum * self.velocity + (1 - self.momentum) * gradient
         else:
             self.velocity = self.momentum * self.velocity + gradient
+        return weights - learning_rate * self.velocity
+
+
+@dataclass(slots=True)
+class Adam:
+    """W ← W − η·m̂/(√v̂+ε); `velocity` is that whole step, so predictions use it as it is.
+
+    `momentum` is β₁; `velocity` starts at zero.  Operators only: NumPy or torch.
+    Source: Kingma & Ba 2015, Algorithm 1; XPipe's ΔW.
+    """
+
+    momentum: float
+    velocity: Any
+    second: float = 0.999
+    epsilon: float = 1e-8
+    mean: Any = 0.0
+    square: Any = 0.0
+    steps: int = 0
+
+    def step(self, weights: Any, gradient: Any, learning_rate: float) -> Any:
+        """The weights after one update; afterwards `velocity` is the one that made them."""
+        self.steps += 1
+        self.mean = self.momentum * self.mean + (1 - self.momentum) * gradient
+        self.square = self.second * self.square + (1 - self.second) * (gradient * gradient)
+        mean = self.mean / (1 - self.momentum**self.steps)
+        square = self.square / (1 - self.second**self.steps)
+        self.velocity = mean / (square**0.5 + self.epsilon)
         return weights - learning_rate * self.velocity
 
 

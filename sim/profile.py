@@ -7,6 +7,11 @@
 
 `forward_s`, `backward_s` and `recompute_s` are of one micro-batch; a backward of several takes
 that many times as long.  Only `stages` with `forward_s` and `backward_s` is required.
+
+Where stages share hardware, `placement` names each stage's (`["cuda:0", "cuda:0"]`) and a stage's
+`contention_factor` says how many times as long it takes beside busy neighbours there; see
+`sim.contention`.  `spread` has the median, interquartile range and number of repeats behind a
+value, by its name; `link` the message times that latency and bandwidth were fitted to.
 """
 
 from __future__ import annotations
@@ -17,12 +22,36 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sim.trace import atomic_file
+
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
+class Spread(BaseModel):
+    """How far repeated measurements lie apart."""
+
+    model_config = STRICT
+    median: Amount
+    iqr: Amount
+    repeats: Annotated[int, Field(ge=1)]
+
+
+class LinkSample(BaseModel):
+    """Seconds of one message of some size, from one stage's end to the next one's start."""
+
+    model_config = STRICT
+    size_bytes: Amount
+    seconds: Spread
+
+
 class StageProfile(BaseModel):
-    """One stage: seconds per micro-batch (update: per update) and bytes."""
+    """One stage: seconds per micro-batch (update: per update) and bytes.
+
+    Beside weight versions and activations a stage holds `resident_bytes` all the time (optimizer,
+    buffers) and `workspace_bytes` more at the peak of a backward or update.
+    """
 
     model_config = STRICT
     forward_s: Amount
@@ -33,10 +62,16 @@ class StageProfile(BaseModel):
     activation_bytes: Amount | None = None
     input_bytes: Amount | None = None
     workspace_bytes: Amount | None = None
+    resident_bytes: Amount | None = None
+    contention_factor: Factor | None = None
+    spread: dict[str, Spread] = {}
 
 
 class Profile(BaseModel):
-    """A whole profile file; `notes` is free for whoever measured it."""
+    """A whole profile file; `notes` is free for whoever measured it.
+
+    The overall `contention_factor` is for the reader; the simulator uses the stages' own.
+    """
 
     model_config = STRICT
     format: Literal["pipestale-profile"]
@@ -47,6 +82,9 @@ class Profile(BaseModel):
     boundary_bytes: Annotated[tuple[Amount, ...], Field(strict=False)] | None = None
     latency_s: Amount = 0.0
     bandwidth_bytes_per_s: Annotated[float, Field(gt=0)] | None = None
+    placement: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    contention_factor: Factor | None = None
+    link: Annotated[tuple[LinkSample, ...], Field(strict=False)] = ()
     notes: dict[str, Any] = {}
 
 
@@ -67,3 +105,10 @@ def read_profile(path: str | Path) -> Profile:
         raise ProfileError("\n".join(lines)) from None
     except (ValueError, RecursionError) as error:
         raise ProfileError(f"{path}: not JSON: {error}") from None
+
+
+def write_profile(profile: Profile, path: str | Path) -> None:
+    """Write the file complete or not at all; what was not measured is left out."""
+    text = profile.model_dump_json(indent=1, exclude_none=True)
+    with atomic_file(path) as file:
+        file.write(f"{text}\n".encode())

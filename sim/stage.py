@@ -99,6 +99,8 @@ class Stage:
                        Op.B: kind.backward_weights is Mitigation.backward_weights}
         self._plain_gradient = kind.gradient is Mitigation.gradient
         self.measured = distances
+        # else the forward's weights would stay alive until its backward for nobody's sake
+        self._keeps_used = distances or plan.mitigation.stash == "prediction"
         self._used: dict[int, tuple[Any, Any]] = {}
         shape = plan.program.shape
         self._forward_squares: list[Any] = [math.nan] * shape.total
@@ -128,7 +130,8 @@ class Stage:
         """The forward of one micro-batch; returns what the next stage gets, or the mean loss."""
         weights = self._weights_for(Op.F, index, None)
         output, saved = self.model.forward(weights, inputs, target)
-        self._pending[index] = (weights, (inputs, target) if self.recompute else saved)
+        used = weights if self._keeps_used else None
+        self._pending[index] = (used, (inputs, target) if self.recompute else saved)
         self._release(self._reads[Op.F][index])
         return output
 

@@ -90,7 +90,7 @@ class _Run:
         if k + 1 < len(self.stages):
             self.activations[k + 1, index] = self.stages[k].forward(index, inputs)
             return
-        loss = self.stages[k].forward(index, inputs, self.task.target(index))
+        loss = float(self.stages[k].forward(index, inputs, self.task.target(index)))
         n = self.program.shape.microbatches
         self.loss[index // n] += loss / n
         self.gradients[k, index] = 1.0 / n

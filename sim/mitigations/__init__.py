@@ -35,10 +35,11 @@ class Look(NamedTuple):
     """What is known when a pass chooses its weights.
 
     `weights` are those of the version it reads, `latest` the newest, `used` what this
-    micro-batch's forward computed with (backward only), `velocity` the optimizer's velocity that
-    produced `latest`, `horizon` the updates until the gradient's own, read off the program,
-    `unit_horizon` SpecTrain's closed form (None off round-robin), `gap` the versions between the
-    one read and the latest.
+    micro-batch's forward computed with (in a backward, of a mitigation whose `stash` is the
+    prediction: nobody else keeps it), `velocity` the optimizer's velocity that produced `latest`,
+    `horizon` the updates until the gradient's own, read off the program, `unit_horizon`
+    SpecTrain's closed form (None off round-robin), `gap` the versions between the one read and
+    the latest.
     """
 
     weights: Any
