@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -126,6 +128,92 @@ def _table(values: dict[str, Any]) -> str:
     shown = {name: value for name, value in values.items() if not isinstance(value, dict)}
     width = max(map(len, shown))
     return "\n".join(f"{name:{width}}  {value}" for name, value in shown.items())
+
+
+@main.command()
+@experiment_argument
+@click.option("--model", default="narrow", show_default=True, help="narrow, resnet50 or vgg16.")
+@click.option("--devices", default="cpu,cpu,cpu,cpu", show_default=True, help="One a stage.")
+@click.option("--data", metavar="DIR", help="Image folder or CIFAR-10 files [synthetic images].")
+@click.option("--limit", type=click.IntRange(min=1), help="Train on at most so many images of it.")
+@click.option("--image-size", type=click.IntRange(min=8), help="Side in pixels.")
+@click.option("--noise", type=click.FloatRange(min=0), default=2.0, show_default=True,
+              help="Of the synthetic images; a class's pattern has deviation 1.")
+@click.option("--mitigations", metavar="a,b,…", help="Only these [all].")
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option("--target", type=click.FloatRange(0, 1), default=0.95, show_default=True,
+              help="Validation accuracy to say the way to.")
+@click.option("--timing/--no-timing", default=True, help="Also run every method for its seconds.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"),
+              show_default=True, help="Folder for JSON, Markdown, CSV and figures.")
+def staleness(experiment: Path | None, settings: tuple[str, ...], model: str, devices: str,
+              data: str | None, limit: int | None, image_size: int | None, noise: float,
+              mitigations: str | None, seeds: int, target: float, timing: bool, threads: int,
+              out: Path) -> None:
+    """Which weights every pass of a real network used, stale beside predicted, and its curves."""
+
+    def work() -> None:
+        from gpu.assembly import RunSettings
+        from gpu.staleness import investigate
+        from gpu.staleness_report import markdown, report, write
+        from gpu.study import StudyRequest, prepare
+
+        wanted = RunSettings(model, image_size, data=data, limit=limit, noise=noise)
+        study, specs = prepare(StudyRequest(experiment, settings, devices, wanted, mitigations,
+                                            seeds, target, timing, threads, out))
+        with _counted(len(study.methods) * seeds) as done:
+            found = investigate(study, specs, done)
+        told = report(study, found, specs, _command())
+        click.echo(markdown(told))
+        _written([*write(told, out), *_staleness_figures(told, found, out)])
+
+    _guarded(work)
+
+
+def _staleness_figures(told: dict[str, Any], found: Any, out: Path) -> list[Path]:
+    from figures import network, prediction
+    from figures.style import save
+    from gpu.spread import plural
+
+    title = (f"{told['model']}, {told['settings']['stages']} stages, {told['data']} images, "
+             f"{plural(len(told['seeds']), 'seed')}")
+    pictures = [
+        (network.draw_distances(found.distances, title), found.distances, "distances"),
+        (network.draw_curves(found.curves, title, told["target_accuracy"]), found.curves,
+         "curves")]
+    if found.prediction:
+        pictures.append((prediction.draw(found.prediction, title), found.prediction,
+                         "prediction"))
+    paths = [path for figure, rows, name in pictures
+             for path in save(figure, rows, out, name, told["command"])]
+    return [*paths, save_rows(found.targets, out / "targets.csv")]
+
+
+def save_rows(rows: list[dict[str, Any]], path: Path) -> Path:
+    """Rows as CSV."""
+    from figures.style import as_csv
+    from gpu.spread import write_text
+
+    write_text(path, as_csv(rows))
+    return path
+
+
+@contextmanager
+def _counted(total: int) -> Iterator[Callable[[], None]]:
+    """A bar that the function given advances by one."""
+    begun, count = time.perf_counter(), iter(range(1, total + 1))
+    with _progress() as watch:
+        yield lambda: watch(next(count, total), total, time.perf_counter() - begun)
+
+
+def _command() -> str:
+    return shlex.join(["python", "-m", "gpu", *sys.argv[1:]])
+
+
+def _written(paths: list[Path]) -> None:
+    for path in paths:
+        click.echo(f"{path} written")
 
 
 if __name__ == "__main__":

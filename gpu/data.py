@@ -56,8 +56,8 @@ class TorchTask:
         if options.batch_size % shape.microbatches:
             raise ValueError(f"microbatches divides the batch size, got {shape.microbatches} "
                              f"and {options.batch_size}")
-        self.models: list[Any] = list(models)
-        self.weights: list[Any] = [model.first_weights() for model in models]
+        self.models: Sequence[Any] = list(models)
+        self.weights: Sequence[Any] = [model.first_weights() for model in models]
         self.options, self.images = options, images or options.synthetic()
         first, last = models[0].live.device, models[-1].live.device
         self._pixels, self._labels = self.images.pixels.to(first), self.images.labels.to(last)
