@@ -65,14 +65,18 @@ def _table(axis: Axes, values: Any, methods: Sequence[str]) -> None:
 
 
 def draw_curves(rows: Sequence[Row], title: str, target: float | None = None,
-                along: str = "minibatch", label: str = "mini-batch") -> Figure:
-    """Loss above, accuracy below, training left, validation right; means over seeds."""
+                along: str = "minibatch", label: str = "mini-batch",
+                looks: Mapping[str, tuple[str, Any]] = LOOKS) -> Figure:
+    """Loss above, accuracy below, training left, validation right; means over seeds.
+
+    `looks` gives colour and line by method, its number of micro-batches left out.
+    """
     figure = new_figure(10.5, 6.2)
     axes = figure.subplots(2, 2, sharex=True, sharey="row")
     for axis, (quantity, name) in zip(axes.flat, CURVES, strict=True):
         mine = [row for row in rows if row["quantity"] == quantity and row["value"] is not None]
         for (method, xs, ys), other in zip(_lines(mine, along), cycle(OTHERS)):
-            colour, line = LOOKS.get(re.sub(r" \d+$", "", method), other)
+            colour, line = looks.get(re.sub(r" \d+$", "", method), other)
             axis.plot(xs, ys, color=COLOURS[colour], linestyle=line, label=method, linewidth=1.4,
                       marker="." if len(xs) < 12 else None)
         axis.set_ylabel(name)

@@ -216,5 +216,61 @@ def _written(paths: list[Path]) -> None:
         click.echo(f"{path} written")
 
 
+@main.command()
+@click.option("--devices", default="cpu,cpu", show_default=True,
+              help="cpu,cpu or cuda:0,cuda:1 or cuda:0/2; the first is the single one.")
+@click.option("--full", is_flag=True, help="The tutorial's ResNet-50, 120 images of 128x128.")
+@click.option("--model", help="narrow, resnet50 or vgg16 [narrow; full: resnet50].")
+@click.option("--image-size", type=click.IntRange(min=8), help="Side in pixels [128].")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images of a mini-batch [120].")
+@click.option("--splits", metavar="N,N,…", help="Images of a micro-batch [the tutorial's].")
+@click.option("--repeats", type=click.IntRange(min=1), help="[5; full: 10]")
+@click.option("--epochs", type=click.IntRange(min=1), default=6, show_default=True)
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option("--data", metavar="DIR", help="Image folder or CIFAR-10 files for the training.")
+@click.option("--limit", type=click.IntRange(min=1), help="Train on at most so many images of it.")
+@click.option("--noise", type=click.FloatRange(min=0), default=2.0, show_default=True,
+              help="Of the synthetic images.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"),
+              show_default=True, help="Folder for JSON, Markdown, CSV and figures.")
+def tutorial(**options: Any) -> None:
+    """Single device, model parallel, pipelined by split size; then with and without NWPT."""
+
+    def work() -> None:
+        from gpu.tutorial import Asked, perform, prepare
+        from gpu.tutorial_report import markdown, report, write
+
+        asked = Asked(**options)
+        plan = prepare(asked)
+        with _counted(plan.rounds) as done:
+            found = perform(plan, done)
+        told = report(plan, found, _command())
+        click.echo(markdown(told))
+        _written([*write(told, asked.out), *_tutorial_figures(told, found, asked.out)])
+
+    _guarded(work)
+
+
+def _tutorial_figures(told: dict[str, Any], found: Any, out: Path) -> list[Path]:
+    from figures import network, tutorial
+    from figures.style import save
+    from gpu.spread import plural
+
+    s, learnt = told["setting"], told["look_ahead"]["setting"]
+    size = "reduced setting: " if told["reduced"] else ""
+    title = (f"{size}{s['model']}, batch {s['batch_size']}, 3×{s['image_size']}×{s['image_size']}, "
+             f"{s['minibatches']} mini-batches, {', '.join(told['machine']['devices'])}")
+    course = (f"{size}{s['model']}, batch {learnt['batch_size']}, {learnt['epochs']} epochs, "
+              f"{plural(len(learnt['seeds']), 'seed')}")
+    pictures = [
+        (tutorial.draw(found.timing, s["shown"], title), found.timing, "split_sizes"),
+        (network.draw_curves(found.curves, course, None, "epoch", "epoch", tutorial.LOOK_AHEAD),
+         found.curves, "look_ahead"),
+        (tutorial.draw_totals(found.totals, course), found.totals, "look_ahead_time")]
+    return [path for figure, rows, name in pictures
+            for path in save(figure, rows, out, name, told["command"])]
+
+
 if __name__ == "__main__":
     main(prog_name="python -m gpu")

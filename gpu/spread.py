@@ -43,18 +43,20 @@ def told(found: dict[str, Any], digits: int = 3, scale: float = 1.0) -> str:
 
 
 def machine(devices: Sequence[torch.device]) -> dict[str, Any]:
-    """What was measured on: devices, cores, threads, libraries."""
+    """What was measured on: devices, cores, load at the end, threads, libraries."""
     gpus = sorted({d.index or 0 for d in devices if d.type == "cuda"})
     return {"devices": [str(d) for d in devices],
             "gpus": [torch.cuda.get_device_name(i) for i in gpus],
-            "cpu_cores": os.cpu_count(), "threads_per_device": torch.get_num_threads(),
+            "cpu_cores": os.cpu_count(), "load_average": [round(v, 2) for v in os.getloadavg()],
+            "threads_per_device": torch.get_num_threads(),
             "platform": platform.machine(), "python": platform.python_version(),
             "torch": str(torch.__version__)}
 
 
 def place(found: dict[str, Any]) -> str:
     """A sentence of what `machine` found."""
-    parts = [*found["gpus"], plural(found["cpu_cores"], "CPU core"), f"torch {found['torch']}"]
+    parts = [*found["gpus"], plural(found["cpu_cores"], "CPU core"), f"torch {found['torch']}",
+             f"load average over the last minute {found['load_average'][0]}"]
     return (f"Devices {', '.join(found['devices'])} with "
             f"{plural(found['threads_per_device'], 'thread')} each; {', '.join(parts)}.")
 
