@@ -17,6 +17,9 @@ LOOK_AHEAD: Looks = {
     "asynchronous pipeline": ("vermilion", "--"),
     "asynchronous pipeline, NWPT": ("purple", "--")}
 
+BARS = {method: colour if colour != "black" else "grey"  # dots are black
+        for method, (colour, _) in LOOK_AHEAD.items()}
+
 
 def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
     """Bars with spread for the three ways to run, and time over split size (mean ± sd)."""
@@ -70,7 +73,7 @@ def draw_totals(rows: Sequence[Row], title: str) -> Figure:
     axis = figure.subplots()
     methods = dict.fromkeys(row["method"] for row in rows)
     _bars(axis, [(method.replace(", ", ",\n").replace(" pipeline", "\npipeline"),
-                  LOOK_AHEAD.get(method, ("grey", "-"))[0],
+                  BARS.get(method, "grey"),
                   [row["total_s"] for row in rows if row["method"] == method])
                  for method in methods])
     axis.set_ylabel("seconds in all")

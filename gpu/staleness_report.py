@@ -94,7 +94,7 @@ def markdown(report: dict[str, Any]) -> str:
         "accuracy\n",
         f"Evaluated every {s['evaluate_every']} mini-batches; seconds are those of the program on "
         "the devices above, without evaluations.\n" if report["timed"] else "Not timed.\n",
-        _training(report), *_refused(report)])
+        _training(report), *_cut(report), *_refused(report)])
 
 
 def _distances(report: dict[str, Any]) -> str:
@@ -120,6 +120,16 @@ def _training(report: dict[str, Any]) -> str:
             for label, f in report["methods"].items()]
     return table(["method", "mini-batches", "seconds", "whole run, s", "training loss",
                   "validation loss", "training accuracy, %", "validation accuracy, %"], rows)
+
+
+def _cut(report: dict[str, Any]) -> list[str]:
+    """What else differs where a batch is cut in micro-batches."""
+    cut = [label for label in report["methods"] if "," in label]
+    if not cut:
+        return []
+    named = " and ".join(f"`{label}`" for label in cut)
+    return [f"BatchNorm sees a micro-batch at a time, so {named} also train with "
+            "statistics of fewer images: their losses are not the weights' staleness alone.\n"]
 
 
 def _refused(report: dict[str, Any]) -> list[str]:
