@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
@@ -164,7 +164,7 @@ def staleness(experiment: Path | None, settings: tuple[str, ...], model: str, de
                                             seeds, target, timing, threads, out))
         with _counted(len(study.methods) * seeds) as done:
             found = investigate(study, specs, done)
-        told = report(study, found, specs, _command())
+        told = report(study, found, specs, _as_typed())
         click.echo(markdown(told))
         _written([*write(told, out), *_staleness_figures(told, found, out)])
 
@@ -202,12 +202,12 @@ def save_rows(rows: list[dict[str, Any]], path: Path) -> Path:
 @contextmanager
 def _counted(total: int) -> Iterator[Callable[[], None]]:
     """A bar that the function given advances by one."""
-    begun, count = time.perf_counter(), iter(range(1, total + 1))
+    begun, count = perf_counter(), iter(range(1, total + 1))
     with _progress() as watch:
-        yield lambda: watch(next(count, total), total, time.perf_counter() - begun)
+        yield lambda: watch(next(count, total), total, perf_counter() - begun)
 
 
-def _command() -> str:
+def _as_typed() -> str:
     return shlex.join(["python", "-m", "gpu", *sys.argv[1:]])
 
 
@@ -245,7 +245,7 @@ def tutorial(**options: Any) -> None:
         plan = prepare(asked)
         with _counted(plan.rounds) as done:
             found = perform(plan, done)
-        told = report(plan, found, _command())
+        told = report(plan, found, _as_typed())
         click.echo(markdown(told))
         _written([*write(told, asked.out), *_tutorial_figures(told, found, asked.out)])
 

@@ -6,6 +6,7 @@ Figures 2.1 and 2.2 repeat it.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import process_time
@@ -89,6 +90,7 @@ def measure(setting: Setting, lanes: Sequence[Lane], done: Callable[[], None] = 
     rows: Rows = []
     for repeat in range(setting.repeats + 1):
         for mode in modes(setting):
+            gc.collect()  # a run's weights are in cycles: gone before the next one needs the room
             seconds, cpu_s = seconds_of(mode, setting, lanes)
             if repeat:
                 rows.append({"mode": mode.kind, "split": mode.split, "repeat": repeat,
