@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpu.guard import counted, end, guarded, progress, typed
 from sim.door import experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
@@ -22,10 +19,6 @@ if TYPE_CHECKING:
 
 GRID = ("none@sequential,none,stash,vertical-sync,spectrain,nwpt,i-timeprest,none@gpipe/4,"
         "none@1f1b/4,timeprest@nf1b/4,v-timeprest@nf1b/4,i-timeprest@nf1b/4")
-SOON_S = 1.0  # what takes longer shows how far it is
-
-
-Result = TypeVar("Result")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -71,11 +64,11 @@ def run(experiment: Path | None, settings: tuple[str, ...], model: str, devices:
         from gpu.launch import Request, launch
 
         wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype)
-        with _progress() as watch:
+        with progress() as watch:
             return launch(Request(experiment, settings, devices, wanted, threads, not keep_going,
                                   out), watch)
 
-    trace = _guarded(work)
+    trace = guarded(work)
     if trace is not None:
         values = summary(trace)
         print_json(values) if as_json else click.echo(_table(values))
@@ -108,7 +101,7 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
         write_profile(measured, out / "profile.json")
         return f"{table(measured)}\n{out / 'profile.json'} written"
 
-    click.echo(_guarded(work))
+    click.echo(guarded(work))
 
 
 @main.command()
@@ -144,11 +137,11 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str, dev
 
         specs, resolved = _prepared(experiment, settings, devices, out, batch_size=16,
                                     minibatches=24)
-        head = {**machine(specs), "command": _command(), "repeats": repeats}
+        head = {**machine(specs), "command": typed(), "repeats": repeats}
         todo, refused = cases.grid(resolved, RunSettings(model, image_size), contenders(grid),
                                    cases.sizes("--batch-sizes", batch_sizes),
                                    cases.sizes("--image-sizes", image_sizes))
-        with _progress() as watch:
+        with progress() as watch:
             began, done = perf_counter(), iter(range(1, len(todo) + 1))
             found = compare(todo, cases.Bench(specs, _lanes(specs), repeats=repeats),
                             lambda: watch(next(done), len(todo), perf_counter() - began),
@@ -159,12 +152,12 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str, dev
             write(report, found, out)
         return report
 
-    report = _guarded(work)
+    report = guarded(work)
     from analysis.validation_text import markdown
 
     click.echo(markdown(report))
     if not report["exact"]["passed"]:
-        _end(1, "the exact part failed: order, versions or weights are not the simulator's")
+        end(1, "the exact part failed: order, versions or weights are not the simulator's")
 
 
 @main.command()
@@ -181,11 +174,11 @@ def measure(devices: str, out: Path) -> None:
         _prepared(None, (), devices, out)
         outcomes = execute(steps(devices, out), lambda line: click.echo(line, err=True))
         with atomic_file(out / "README.md") as file:
-            file.write(page(outcomes, out.name, _command()).encode())
+            file.write(page(outcomes, out.name, typed()).encode())
         return outcomes
 
-    if any(outcome.code != 0 for outcome in _guarded(work)):
-        _end(1, f"not every step succeeded; {out}/README.md says which")
+    if any(outcome.code != 0 for outcome in guarded(work)):
+        end(1, f"not every step succeeded; {out}/README.md says which")
 
 
 def _prepared(experiment: Path | None, settings: tuple[str, ...], devices: str, out: Path | None,
@@ -209,57 +202,6 @@ def _lanes(specs: Sequence[DeviceSpec]) -> Any:
     return open_lanes(specs)
 
 
-def _command() -> str:
-    return shlex.join(["python", "-m", "gpu", *sys.argv[1:]])
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int, float], None]]:
-    """A bar on a terminal once a run takes more than a second."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
-                  ) as progress:
-        bar = progress.add_task("running", visible=False)
-        yield lambda done, total, seconds: progress.update(
-            bar, completed=done, total=total, visible=seconds > SOON_S)
-
-
-def _guarded(work: Callable[[], Result]) -> Result:
-    """Run `work`; a user's mistake ends with code 2, a failed run with 1, each in clear lines."""
-    from gpu.errors import DeviceError, RankError, StageError
-    from sim.configuration import ConfigurationError
-    from sim.validate import InvalidProgramError
-
-    try:
-        return work()
-    except ConfigurationError as error:
-        _end(2, *error.problems)
-    except (DeviceError, InvalidProgramError, OSError) as error:
-        _end(2, str(error))
-    except StageError as error:
-        _end(1, str(error))
-    except RankError as error:
-        _end(1, str(error), now=True)
-    except KeyboardInterrupt:
-        _end(130, "interrupted; nothing was written", now=True)
-
-
-def _end(code: int, *lines: str, now: bool = False) -> NoReturn:
-    """Say what is wrong and exit.
-
-    `now`, as ever in a distributed run, waits for no thread: one may be held by another rank.
-    """
-    rank = f"[rank {os.environ['RANK']}] " if "RANK" in os.environ else ""
-    for line in lines:
-        print(f"{rank}error: {line}", file=sys.stderr)
-    if now or rank:
-        sys.stderr.flush()
-        os._exit(code)
-    sys.exit(code)
-
-
 def summary(trace: Trace) -> dict[str, Any]:
     """The analysis room's report, and what only a run on real devices has to say."""
     from analysis.report import report
@@ -275,6 +217,136 @@ def _table(values: dict[str, Any]) -> str:
     shown = {name: value for name, value in values.items() if not isinstance(value, dict)}
     width = max(map(len, shown))
     return "\n".join(f"{name:{width}}  {value}" for name, value in shown.items())
+
+
+@main.command()
+@experiment_argument
+@click.option("--model", default="narrow", show_default=True, help="narrow, resnet50 or vgg16.")
+@click.option("--devices", default="cpu,cpu,cpu,cpu", show_default=True, help="One a stage.")
+@click.option("--data", metavar="DIR", help="Image folder or CIFAR-10 files [synthetic images].")
+@click.option("--limit", type=click.IntRange(min=1), help="Train on at most so many images of it.")
+@click.option("--image-size", type=click.IntRange(min=8), help="Side in pixels.")
+@click.option("--noise", type=click.FloatRange(min=0), default=2.0, show_default=True,
+              help="Of the synthetic images; a class's pattern has deviation 1.")
+@click.option("--mitigations", metavar="a,b,…", help="Only these [all].")
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option("--target", type=click.FloatRange(0, 1), default=0.95, show_default=True,
+              help="Validation accuracy to say the way to.")
+@click.option("--timing/--no-timing", default=True, help="Also run every method for its seconds.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"),
+              show_default=True, help="Folder for JSON, Markdown, CSV and figures.")
+def staleness(experiment: Path | None, settings: tuple[str, ...], model: str, devices: str,
+              data: str | None, limit: int | None, image_size: int | None, noise: float,
+              mitigations: str | None, seeds: int, target: float, timing: bool, threads: int,
+              out: Path) -> None:
+    """Which weights every pass of a real network used, stale beside predicted, and its curves."""
+
+    def work() -> None:
+        from gpu.assembly import RunSettings
+        from gpu.staleness import investigate
+        from gpu.staleness_report import markdown, report, write
+        from gpu.study import StudyRequest, prepare
+
+        wanted = RunSettings(model, image_size, data=data, limit=limit, noise=noise)
+        study, specs = prepare(StudyRequest(experiment, settings, devices, wanted, mitigations,
+                                            seeds, target, timing, threads, out))
+        with counted(len(study.methods) * seeds) as done:
+            found = investigate(study, specs, done)
+        told = report(study, found, specs, typed())
+        click.echo(markdown(told))
+        _written([*write(told, out), *_staleness_figures(told, found, out)])
+
+    guarded(work)
+
+
+def _staleness_figures(told: dict[str, Any], found: Any, out: Path) -> list[Path]:
+    from figures import network, prediction
+    from figures.style import save
+    from gpu.spread import plural
+
+    title = (f"{told['model']}, {told['settings']['stages']} stages, {told['data']} images, "
+             f"{plural(len(told['seeds']), 'seed')}")
+    pictures = [
+        (network.draw_distances(found.distances, title), found.distances, "distances"),
+        (network.draw_curves(found.curves, title, told["target_accuracy"]), found.curves,
+         "curves")]
+    if found.prediction:
+        pictures.append((prediction.draw(found.prediction, title), found.prediction,
+                         "prediction"))
+    paths = [path for figure, rows, name in pictures
+             for path in save(figure, rows, out, name, told["command"])]
+    return [*paths, save_rows(found.targets, out / "targets.csv")]
+
+
+def save_rows(rows: list[dict[str, Any]], path: Path) -> Path:
+    """Rows as CSV."""
+    from analysis.export import rows_as_csv
+    from gpu.spread import write_text
+
+    write_text(path, rows_as_csv(rows))
+    return path
+
+
+def _written(paths: list[Path]) -> None:
+    for path in paths:
+        click.echo(f"{path} written")
+
+
+@main.command()
+@click.option("--devices", default="cpu,cpu", show_default=True,
+              help="cpu,cpu or cuda:0,cuda:1 or cuda:0/2; the first is the single one.")
+@click.option("--full", is_flag=True, help="The tutorial's ResNet-50, 120 images of 128x128.")
+@click.option("--model", help="narrow, resnet50 or vgg16 [narrow; full: resnet50].")
+@click.option("--image-size", type=click.IntRange(min=8), help="Side in pixels [128].")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images of a mini-batch [120].")
+@click.option("--splits", metavar="N,N,…", help="Images of a micro-batch [the tutorial's].")
+@click.option("--repeats", type=click.IntRange(min=1), help="[5; full: 10]")
+@click.option("--epochs", type=click.IntRange(min=1), default=6, show_default=True)
+@click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option("--data", metavar="DIR", help="Image folder or CIFAR-10 files for the training.")
+@click.option("--limit", type=click.IntRange(min=1), help="Train on at most so many images of it.")
+@click.option("--noise", type=click.FloatRange(min=0), default=2.0, show_default=True,
+              help="Of the synthetic images.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default=Path("out"),
+              show_default=True, help="Folder for JSON, Markdown, CSV and figures.")
+def tutorial(**options: Any) -> None:
+    """Single device, model parallel, pipelined by split size; then with and without NWPT."""
+
+    def work() -> None:
+        from gpu.tutorial import Asked, perform, prepare
+        from gpu.tutorial_report import markdown, report, write
+
+        asked = Asked(**options)
+        plan = prepare(asked)
+        with counted(plan.rounds) as done:
+            found = perform(plan, done)
+        told = report(plan, found, typed())
+        click.echo(markdown(told))
+        _written([*write(told, asked.out), *_tutorial_figures(told, found, asked.out)])
+
+    guarded(work)
+
+
+def _tutorial_figures(told: dict[str, Any], found: Any, out: Path) -> list[Path]:
+    from figures import network, tutorial
+    from figures.style import save
+    from gpu.spread import plural
+
+    s, learnt = told["setting"], told["look_ahead"]["setting"]
+    size = "reduced setting: " if told["reduced"] else ""
+    title = (f"{size}{s['model']}, batch {s['batch_size']}, 3×{s['image_size']}×{s['image_size']}, "
+             f"{s['minibatches']} mini-batches, {', '.join(told['machine']['devices'])}")
+    course = (f"{size}{s['model']}, batch {learnt['batch_size']}, {learnt['epochs']} epochs, "
+              f"{plural(len(learnt['seeds']), 'seed')}")
+    pictures = [
+        (tutorial.draw(found.timing, s["shown"], title), found.timing, "split_sizes"),
+        (network.draw_curves(found.curves, course, None, "epoch", "epoch", tutorial.LOOK_AHEAD),
+         found.curves, "look_ahead"),
+        (tutorial.draw_totals(found.totals, course), found.totals, "look_ahead_time")]
+    return [path for figure, rows, name in pictures
+            for path in save(figure, rows, out, name, told["command"])]
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 
 from gpu.cutter import Network, boundaries, cut
 from gpu.data import ImageOptions, TorchTask
+from gpu.datasets import class_count, images_at
 from gpu.model import LOSSES, TorchStage
 from gpu.networks import build
 from gpu.stage import WatchedStage
@@ -24,7 +25,11 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 @dataclass(frozen=True)
 class RunSettings:
-    """What a run on real stages needs beyond the experiment: network, images, loss, optimizer."""
+    """What a run on real stages needs beyond the experiment: network, images, loss, optimizer.
+
+    `data` is a directory of images (synthetic ones without it), `limit` how many of them to train
+    on, `noise` that of the synthetic ones.
+    """
 
     model: str = "narrow"
     image_size: int | None = None
@@ -33,6 +38,9 @@ class RunSettings:
     optimizer: Literal["momentum", "adam"] = "momentum"
     dtype: str = "float32"
     costs: tuple[float, ...] | None = None
+    data: str | None = None
+    limit: int | None = None
+    noise: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -57,9 +65,12 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
         program = program or generate(experiment)
         plan = VersionPlan.of(program, make_mitigation(experiment.pipeline.mitigation),
                               experiment.pipeline.schedule)
-        network = build(settings.model, settings.classes, experiment.training.seed)
+        network = build(settings.model, class_count(settings.data, settings.classes),
+                        experiment.training.seed)
         models = torch_stages(experiment, settings, network, homes(program, devices))
-        task = TorchTask(models, program.shape, image_options(experiment, settings, network))
+        options = image_options(experiment, settings, network)
+        task = TorchTask(models, program.shape, options,
+                         images_at(settings.data, options.image_size, settings.limit))
     except ConfigurationError:
         raise
     except ValueError as error:
@@ -79,7 +90,7 @@ def image_options(experiment: Experiment, settings: RunSettings, network: Networ
                   ) -> ImageOptions:
     training = experiment.training
     return ImageOptions(settings.image_size or network.image_size, network.classes,
-                        training.batch_size, training.seed, DTYPES[settings.dtype])
+                        training.batch_size, training.seed, DTYPES[settings.dtype], settings.noise)
 
 
 def torch_stages(experiment: Experiment, settings: RunSettings, network: Network,

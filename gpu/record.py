@@ -116,7 +116,7 @@ def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any
     shape, settings = assembly.program.shape, assembly.settings
     sizes = stage_sizes(assembly.task)
     header: dict[str, Any] = {
-        "experiment": assembly.experiment.model_dump(mode="json"),
+        "experiment": assembly.experiment.model_dump(),
         "mitigation": describe(assembly.plan.mitigation),
         "shape": {"stages": shape.stages, "minibatches": shape.minibatches,
                   "microbatches": shape.microbatches, "chunks": shape.chunks},

@@ -200,21 +200,21 @@ class Stage:
         self._fresh_squares[minibatch - 1] = fresh.dot(fresh)
         for index in range(first, first + self._per_minibatch):
             forward, backward = self._used.pop(index)
-            squared = _squared_distance(forward, fresh)
+            squared = squared_distance(forward, fresh)
             self._forward_squares[index] = squared
             if backward is not forward:
-                squared = _squared_distance(backward, fresh)
+                squared = squared_distance(backward, fresh)
             self._backward_squares[index] = squared
 
 
 def distance(used: Any, fresh: Any) -> Distance:
     """RMSE and relative distance of two flat weight vectors.  Source: REFERENCE section 1."""
-    rmse, relative = _distances(_floats([_squared_distance(used, fresh)]),
+    rmse, relative = _distances(_floats([squared_distance(used, fresh)]),
                                 _floats([fresh.dot(fresh)]), len(fresh))
     return Distance(float(rmse[0]), float(relative[0]))
 
 
-def _squared_distance(used: Any, fresh: Any) -> Any:
+def squared_distance(used: Any, fresh: Any) -> Any:
     """‖used − fresh‖²; the method `dot` is NumPy's and torch's, and half the price of `@`."""
     if used is fresh:
         return 0.0

@@ -1,0 +1,93 @@
+"""Numbers with their spread, and files of them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from sim.trace import atomic_file
+
+
+def spread(values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean, sample standard deviation, median, extremes and the values; None where none is known.
+
+    What is missing or not finite is left out and counted as `missing`.
+    """
+    known = [float(v) for v in values if v is not None and math.isfinite(v)]
+    missing = len(values) - len(known)
+    if not known:
+        return {"mean": None, "sd": None, "median": None, "min": None, "max": None,
+                "values": [], "missing": missing}
+    deviation = float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
+    return {"mean": float(np.mean(known)), "sd": deviation, "median": median(known),
+            "min": min(known), "max": max(known), "values": known, "missing": missing}
+
+
+def told(found: dict[str, Any], digits: int = 3, scale: float = 1.0) -> str:
+    """`mean ± sd` for a table (a single value alone); `–` where nothing is known."""
+    if found["mean"] is None:
+        return "–"
+    number = f"{scale * found['mean']:.{digits}f}"
+    if len(found["values"]) > 1:
+        number += f" ± {scale * found['sd']:.{digits}f}"
+    return number if not found["missing"] else f"{number} ({found['missing']} missing)"
+
+
+def machine(devices: Sequence[torch.device]) -> dict[str, Any]:
+    """What was measured on: devices, cores, load at the end, threads, libraries."""
+    gpus = sorted({d.index or 0 for d in devices if d.type == "cuda"})
+    return {"devices": [str(d) for d in devices],
+            "gpus": [torch.cuda.get_device_name(i) for i in gpus],
+            "cpu_cores": os.cpu_count(), "load_average": [round(v, 2) for v in os.getloadavg()],
+            "threads_per_device": torch.get_num_threads(),
+            "platform": platform.machine(), "python": platform.python_version(),
+            "torch": str(torch.__version__)}
+
+
+def place(found: dict[str, Any]) -> str:
+    """A sentence of what `machine` found."""
+    parts = [*found["gpus"], plural(found["cpu_cores"], "CPU core"), f"torch {found['torch']}",
+             f"load average over the last minute {found['load_average'][0]}"]
+    return (f"Devices {', '.join(found['devices'])} with "
+            f"{plural(found['threads_per_device'], 'thread')} each; {', '.join(parts)}.")
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Atomically; numbers that are not finite become null."""
+    with atomic_file(path) as file:
+        file.write((json.dumps(_plain(values), indent=2, allow_nan=False) + "\n").encode())
+
+
+def write_text(path: Path, text: str) -> None:
+    with atomic_file(path) as file:
+        file.write(text.encode())
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def plural(count: int, name: str) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{count} {name}{'s' * (count != 1)}"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
