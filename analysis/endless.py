@@ -10,16 +10,10 @@ from analysis.pattern import Pattern
 from analysis.steady import SteadyState, as_json, steady_state
 from sim.cluster import Cluster
 from sim.configuration import ConfigurationError, Experiment, make_mitigation
-from sim.experiment import (
-    cost_model,
-    generate,
-    load_profile,
-    make_cluster,
-    make_task,
-    stage_sizes,
-)
+from sim.experiment import generate
 from sim.instruction import Op
 from sim.program import PipelineShape, Program
+from sim.setup import cost_model, load_profile, make_cluster, make_task, stage_sizes
 from sim.versions import VersionPlan
 
 SHORTEST, DOUBLINGS = 6, 5  # mini-batches beyond 2·S of the first program looked at; then twice

@@ -13,7 +13,7 @@ from gpu.devices import DeviceSpec
 from gpu.profile import Effort
 from gpu.streams import Lane
 from sim.configuration import ConfigurationError, Experiment, make_mitigation, resolve
-from sim.experiment import describe
+from sim.recording import describe
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ import torch
 from gpu.stage import Reading
 from gpu.streams import CpuLane
 from gpu.worker import Worker
-from sim.experiment import distance_columns
 from sim.instruction import Op
+from sim.recording import distance_columns
 from sim.stage import Stage
 
 LAUNCH_MARGIN_S = 20e-6  # a device that ends this soon after its host was waiting for the host

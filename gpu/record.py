@@ -15,10 +15,10 @@ from gpu.assembly import Assembly
 from gpu.piece import Piece
 from gpu.sizes import stage_sizes
 from sim.costs import Floats
-from sim.experiment import describe, staleness_columns
 from sim.instruction import Ints, Op
 from sim.numeric import Evaluation
 from sim.program import Program
+from sim.recording import describe, staleness_columns
 from sim.trace import Trace
 from sim.versions import VersionPlan
 

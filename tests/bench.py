@@ -33,10 +33,11 @@ from threadpoolctl import threadpool_limits
 
 from analysis.steady import steady_state
 from sim.configuration import Experiment, make_mitigation, resolve
-from sim.experiment import cost_model, make_cluster, make_stages, make_task, run, stage_sizes
+from sim.experiment import run
 from sim.instruction import Op
 from sim.numeric import Task
 from sim.schedules import SCHEDULES
+from sim.setup import cost_model, make_cluster, make_stages, make_task, stage_sizes
 from sim.training import train
 from sim.validate import execution_order
 from sim.versions import VersionPlan

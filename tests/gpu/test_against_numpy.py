@@ -9,11 +9,11 @@ import torch
 from gpu.model import TorchStage
 from gpu.stage import WatchedStage
 from sim.configuration import ConfigurationError, make_mitigation, resolve
-from sim.experiment import make_stages, make_task
 from sim.mitigations import MITIGATIONS
 from sim.numeric import Evaluation
 from sim.optim import LearningRate, MomentumSGD
 from sim.schedules import SCHEDULES
+from sim.setup import make_stages, make_task
 from sim.training import train
 from sim.validate import execution_order
 from sim.versions import VersionPlan

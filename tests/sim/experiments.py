@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from sim.configuration import Experiment, resolve
-from sim.experiment import make_task, run
+from sim.experiment import run
 from sim.instruction import Op
 from sim.program import PipelineShape, Program
 from sim.schedules import SCHEDULES
+from sim.setup import make_task
 from sim.trace import Trace
 
 TINY = {"task": "digits-mlp", "width": 6, "batch_size": 8}

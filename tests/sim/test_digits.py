@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sim.experiment import make_task
 from sim.numeric import stream
 from sim.numeric.digits import images, visiting_order
+from sim.setup import make_task
 from tests.sim.experiments import TINY, experiment, simulate
 
 

@@ -38,7 +38,8 @@ import sim.schedules, sim.mitigations
 sim.schedules.__path__.append(sys.argv[1])
 sim.mitigations.__path__.append(sys.argv[2])
 from sim.configuration import resolve
-from sim.experiment import make_task, run
+from sim.experiment import run
+from sim.setup import make_task
 from sim.mitigations import MITIGATIONS
 from sim.schedules import SCHEDULES
 

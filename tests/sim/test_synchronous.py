@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sim.experiment import make_task
 from sim.program import PipelineShape, Program
+from sim.setup import make_task
 from tests.sim.experiments import TINY, by_pass, experiment, history, same_weights, simulate
 from tests.sim.oracles.plain_training import plain_training
 from tests.sim.pairs import running

@@ -1,0 +1,131 @@
+"""From a finished run to its trace: columns by row, curves, and the header that explains them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from sim.configuration import Experiment
+from sim.costs import Floats
+from sim.engine import Timeline
+from sim.instruction import Ints, Op
+from sim.mitigations import Mitigation
+from sim.program import Program
+from sim.setup import Sizes
+from sim.stage import Stage
+from sim.trace import Trace
+from sim.training import TrainingResult
+from sim.versions import VersionPlan
+
+
+def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
+           stages: Sequence[Stage], result: TrainingResult | None, sizes: Sizes) -> Trace:
+    program = timeline.program
+    read, staleness, effective = staleness_columns(plan)
+    applied = plan.applied[program.rows.stage, program.rows.index]
+    distance, rmse = distance_columns(program, stages)
+    return Trace(
+        _header(experiment, plan, stages, result, sizes), program.device, *_instruction(program),
+        timeline.start_s, timeline.end_s, timeline.sent_s, timeline.arrived_s, read, applied,
+        staleness, effective, distance, rmse, _curves(result))
+
+
+def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:
+    op, stage, index, count = program.rows
+    return op, stage, index, count
+
+
+def staleness_columns(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
+    """Version read, staleness and effective staleness by row."""
+    program = plan.program
+    size = len(program)
+    read = plan.applied[program.rows.stage, program.rows.index]  # an update reads what it steps
+    late, effective = np.zeros(size), np.zeros(size)
+    for ops, versions in (((Op.F,), plan.forward), ((Op.B, Op.I), plan.backward)):
+        rows, micro = program.micro_rows(*ops)
+        stage = program.rows.stage[rows]
+        mine = versions[stage, micro]
+        gap = plan.applied[stage, micro] - mine
+        np.minimum.at(read, rows, mine)
+        late += np.bincount(rows, gap, size)
+        share = gap.astype(np.float64)
+        if Op.B in ops:
+            for each in np.unique(gap):
+                share[gap == each] = plan.mitigation.effective_staleness(int(each))
+        effective += np.bincount(rows, share, size)
+    return read, late / program.rows.count, effective / program.rows.count
+
+
+def distance_columns(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
+    """Relative distance and RMSE by row, the mean over what a pass covers; NaN where unknown."""
+    relative, rmse = np.full(len(program), np.nan), np.full(len(program), np.nan)
+    if not stages or not stages[0].measured:
+        return relative, rmse
+    for op, table in ((Op.F, (Op.F,)), (Op.B, (Op.B, Op.I))):
+        rows, micro = program.micro_rows(*table)
+        known = np.array([stage.distances(op) for stage in stages])  # (stages, 2, micro-batches)
+        found = known[program.rows.stage[rows], :, micro]
+        count = program.rows.count[rows]
+        own = np.unique(rows)
+        for values, column in zip(found.T, (rmse, relative), strict=True):
+            with np.errstate(all="ignore"):
+                column[own] = np.bincount(rows, values / count, len(program))[own]
+    return relative, rmse
+
+
+def _curves(result: TrainingResult | None) -> dict[str, Any]:
+    if result is None:
+        return {}
+    points = result.evaluations
+    values: dict[str, list[float | None]] = {"validation_loss": [p.validation_loss for p in points],
+              "accuracy": [p.accuracy for p in points],
+              "training_loss": [*(p.final_loss for p in points)]}
+    return {"minibatch_loss": result.loss,
+            "evaluated_minibatch": np.array(result.evaluated, dtype=np.int64),
+            **{name: np.array([np.nan if v is None else v for v in column])
+               for name, column in values.items()}}
+
+
+def _header(experiment: Experiment, plan: VersionPlan, stages: Sequence[Stage],
+            result: TrainingResult | None, sizes: Sizes) -> dict[str, Any]:
+    shape = plan.program.shape
+    header: dict[str, Any] = {
+        "experiment": experiment.model_dump(),
+        "mitigation": describe(plan.mitigation),
+        "shape": {"stages": shape.stages, "minibatches": shape.minibatches,
+                  "microbatches": shape.microbatches, "chunks": shape.chunks},
+        "seed": experiment.training.seed,
+        "versions_held": plan.versions_held.tolist(),
+        "sizes": {"weight_bytes": sizes.weight_bytes.tolist(),
+                  "activation_bytes": sizes.activation_bytes.tolist(),
+                  "boundary_bytes": sizes.boundary_bytes.tolist()},
+        "libraries": _libraries(),
+    }
+    if result is not None:
+        updates = shape.minibatches
+        header["training"] = {
+            "final_loss": result.final.final_loss,
+            "validation_loss": result.final.validation_loss,
+            "accuracy": result.final.accuracy,
+            "diverged_at": result.diverged_at,
+            "mean_update_rmse": [s.update_rmse_sum / updates for s in stages],
+        }
+    return header
+
+
+def describe(mitigation: Mitigation) -> str:
+    """A mitigation's name with the parameters that differ from their defaults."""
+    plain = type(mitigation)()
+    changed = {name: value for name, value in vars(mitigation).items()
+               if value != getattr(plain, name)}
+    inside = ", ".join(f"{name}={value}" for name, value in changed.items())
+    return f"{mitigation.name}({inside})" if inside else mitigation.name
+
+
+def _libraries() -> dict[str, str]:
+    return {"python": platform.python_version(),
+            **{name: version(name) for name in ("numpy", "simpy")}}
