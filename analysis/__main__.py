@@ -1,4 +1,4 @@
-"""The analyst's door: `python -m analysis report | compare | export | stability | steady | advise`."""
+"""The analyst's door: reports and exports of traces, theory, and advice for a profile."""
 
 from __future__ import annotations
 
@@ -12,19 +12,15 @@ from sim.door import Door, console, experiment_argument, json_option, print_json
 TRACE = click.Path(path_type=Path)
 
 
-class _WholeNumbers(click.ParamType):
-    """`1,2,4` as whole numbers."""
+def whole_numbers(_: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...]:
+    """`1,2,4` as whole numbers; none where the option is not given."""
+    from sim.configuration import ConfigurationError
 
-    name = "numbers"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> tuple[int, ...]:
-        try:
-            return tuple(int(each) for each in value.split(","))
-        except ValueError:
-            self.fail(f"whole numbers by comma, e.g. 1,2,4; got {value!r}", param, ctx)
-
-
-WHOLE_NUMBERS = _WholeNumbers()
+    try:
+        return tuple(int(each) for each in text.split(",")) if text is not None else ()
+    except ValueError:
+        raise ConfigurationError([f"{option.opts[0]}: whole numbers by comma, e.g. 1,2,4, got "
+                                  f"{text!r}"]) from None
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
@@ -174,9 +170,9 @@ def steady(experiment: Path | None, settings: tuple[str, ...], as_json: bool) ->
 @click.option("--memory-limit", type=float, required=True, metavar="BYTES",
               help="Of each device, e.g. 16e9.")
 @click.option("--devices", type=int, required=True, help="One per stage of the profile.")
-@click.option("--microbatches", type=WHOLE_NUMBERS, default=None, metavar="A,B,…",
+@click.option("--microbatches", callback=whole_numbers, metavar="A,B,…",
               help="Micro-batches per mini-batch to consider.  [default: 1,2,4,8]")
-@click.option("--batch-size", "batch_sizes", type=WHOLE_NUMBERS, default=None, metavar="A,B,…",
+@click.option("--batch-size", "batch_sizes", callback=whole_numbers, metavar="A,B,…",
               help="Samples per mini-batch instead: multiples of the profile's microbatch_size.")
 @click.option("--backward", type=click.Choice(["graph", "recompute", "both"]), default="both",
               show_default=True, help="Recompute keeps inputs alone and runs a stage again.")
@@ -194,8 +190,7 @@ def advise(profile: Path, memory_limit: float, backward: str, everything: bool,
     from analysis.advice_tables import advice_tables
     from analysis.advise import BACKWARDS, Question
 
-    backwards = BACKWARDS if backward == "both" else (backward,)
-    given = {key: () if value is None else value for key, value in given.items()}
+    backwards = [each for each in BACKWARDS if backward in (each, "both")]
     advice = _advice(Question(profile, memory_limit, backwards=backwards, **given))
     written = [] if out is None else _write_advice(advice, out)
     if as_json:

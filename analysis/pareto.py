@@ -19,5 +19,4 @@ def pareto_front(costs: Floats) -> NDArray[np.bool_]:
 
 def dominates(costs: Floats, point: Floats) -> NDArray[np.bool_]:
     """Which points of `costs` dominate `point` of shape (criteria,)."""
-    found: NDArray[np.bool_] = (costs <= point).all(axis=1) & (costs < point).any(axis=1)
-    return found
+    return np.logical_and((costs <= point).all(axis=1), (costs < point).any(axis=1))
