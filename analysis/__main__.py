@@ -210,7 +210,8 @@ def _advice(question: Any) -> dict[str, Any]:
 
     from analysis.advise import advise as answer
 
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+    screen = Console(stderr=True)
+    with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
         bar = progress.add_task("weighing up", total=None)
         return answer(question, lambda: progress.advance(bar))
 

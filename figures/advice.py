@@ -76,7 +76,7 @@ def _marks(figure: Figure, axis: Axes, known: Rows, front: Rows) -> None:
     most = max((r["staleness_mean"] for r in known if r["status"] in ALLOWED), default=0.0)
     colours = ScalarMappable(PowerNorm(0.4, 0, most or 1.0), PALETTE)
     ruled_out = _places([r for r in known if r["status"] not in ALLOWED
-                         and r["peak_bytes"] <= BEYOND * r["memory_limit_bytes"]])
+                         and r["peak_bytes"] <= _end_bytes(known)])
     if len(ruled_out):
         axis.scatter(ruled_out[:, 0], ruled_out[:, 1], marker="x", s=12,
                      color=COLOURS["grey"], linewidths=0.7, label="ruled out")
@@ -111,16 +111,22 @@ def _frame(axis: Axes, known: Rows) -> None:
         axis.axvline(limit, color=COLOURS["black"], linewidth=0.9, linestyle=":",
                      label="memory limit")
         axis.set_ylabel(known[0]["unit"])
-        _cut(axis, known, BEYOND * limit)
+        _cut(axis, known)
     axis.set_xlabel("peak memory of the fullest device (GB)")
     axis.set_ylim(bottom=0)
     axis.grid(color=COLOURS["pale"], linewidth=0.6)
     axis.figure.legend(loc="outside lower center", ncols=6)
 
 
-def _cut(axis: Axes, known: Rows, end: float) -> None:
+def _end_bytes(known: Rows) -> float:
+    """Where the axis ends: a little beyond the limit, if anything is within it."""
+    within = any(row["status"] in ALLOWED for row in known)
+    return BEYOND * known[0]["memory_limit_bytes"] if within else float("inf")
+
+
+def _cut(axis: Axes, known: Rows) -> None:
     """End the axis there where something lies beyond, and say how much."""
-    x = _places(known)[:, 0]
+    x, end = _places(known)[:, 0], _end_bytes(known) / 1e9
     beyond = int((x > end).sum())
     axis.margins(0.07)
     if beyond:
