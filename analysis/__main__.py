@@ -179,7 +179,8 @@ def steady(experiment: Path | None, settings: tuple[str, ...], as_json: bool) ->
 @click.option("--state-copies", type=float, default=2.0, show_default=True,
               help="Arrays as large as the weights beside them: gradient and velocity.")
 @click.option("--consistent", is_flag=True,
-              help="Only where forward and backward read the same version.")
+              help="Only where forward and backward read the same version (an interpolation "
+                   "reads the stale one).")
 @click.option("--all", "everything", is_flag=True, help="Also show what the front beats.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=None,
               metavar="DIR", help="Write an experiment per front point, the rows and a picture.")
@@ -233,7 +234,9 @@ def _write_advice(advice: dict[str, Any], out: Path) -> list[Path]:
     for name, content in files.items():
         with atomic_file(out / name) as file:
             file.write(content.encode())
-    command = shlex.join(["python", "-m", "analysis", "advise", advice["profile"]])
+    command = shlex.join(["python", "-m", "analysis", "advise", advice["profile"],
+                          "--memory-limit", repr(advice["memory_limit_bytes"]),
+                          "--devices", str(advice["devices"])])
     return [*(out / name for name in files), *save(figure, rows, out, "advice", command)]
 
 

@@ -17,7 +17,8 @@ from sim.experiment import run
 from sim.instruction import Op
 from sim.trace import Trace
 
-SHORTEST, DOUBLINGS, LAPS = 60, 6, 24
+SHORTEST, LAPS = 60, 24
+MOST = 60_000  # micro-batches times stages to simulate in search of the settled run
 
 
 def experiment_files(advice: dict[str, Any]) -> dict[str, str]:
@@ -31,8 +32,9 @@ def experiment_files(advice: dict[str, Any]) -> dict[str, str]:
         if order not in lengths:
             lengths[order] = _long_enough(chosen, where, advice["devices"], row["period_s"])
         row["experiment_file"] = f"{name(row)}.toml"
-        document = chosen.document(where, advice["devices"], lengths[order])
-        written[row["experiment_file"]] = _comment(row) + as_toml(document)
+        minibatches, settled = lengths[order]
+        document = chosen.document(where, advice["devices"], minibatches)
+        written[row["experiment_file"]] = _comment(row, settled) + as_toml(document)
     return written
 
 
@@ -48,26 +50,29 @@ def _value(value: str | int) -> str:
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
-def _comment(row: Row) -> str:
+def _comment(row: Row, settled: bool) -> str:
+    how = "come at exactly" if settled else "approach"
     return (f"# Advised: {row['microbatches_per_s']:.6g} micro-batches/s in an endless run, "
             f"{row['period_s']:.9g} s per mini-batch,\n# at most {row['peak_bytes']:.6g} bytes on "
             "a device. A run also fills and drains the pipeline; its last steady\n# mini-batches "
-            "come at exactly this period.\n")
+            f"{how} this period.\n")
 
 
 def _candidate(row: Row) -> Candidate:
     return Candidate(row["schedule"], row["microbatches"], row["backward"], row["mitigation"])
 
 
-def _long_enough(chosen: Candidate, profile: Path, stages: int, period_s: float) -> int:
-    """Mini-batches after which a run has settled into the period; the longest tried if none."""
+def _long_enough(chosen: Candidate, profile: Path, stages: int, period_s: float
+                 ) -> tuple[int, bool]:
+    """Mini-batches after which a run has settled into the period, else the most tried and no."""
     minibatches = max(SHORTEST, 10 * stages)
-    for _ in range(DOUBLINGS):
+    while True:
         found = settled_period_s(run(resolve(chosen.document(profile, stages, minibatches))))
         if found is not None and math.isclose(found, period_s, rel_tol=1e-12):
-            break
+            return minibatches, True
+        if 2 * minibatches * stages * chosen.microbatches > MOST:
+            return minibatches, False
         minibatches *= 2
-    return minibatches
 
 
 def settled_period_s(trace: Trace, laps: Sequence[int] = range(1, LAPS + 1)) -> float | None:

@@ -21,14 +21,17 @@ SAID = {"dominated": "dominated", "over limit": "over the memory limit",
 def advice_tables(advice: dict[str, Any], everything: bool) -> Iterator[Table | str]:
     """The front, one line per point; below it the rest, dimmed, or how many they are."""
     rows = advice["rows"]
-    if any(row["status"] == "front" for row in rows):
-        yield _table(advice, everything)
-    else:
+    found = any(row["status"] == "front" for row in rows)
+    if not found:
         yield _nothing(advice)
+    if found or everything:
+        yield _table(advice, everything)
     counts = {status: sum(row["status"] == status for row in rows) for status in SAID}
     told = ", ".join(f"{n} {SAID[status]}" for status, n in counts.items() if n)
     if told:
         yield "besides: " + told + ("" if everything else " (--all shows what ran, --json all)")
+    if not found:
+        return
     yield ("late: effective updates behind, over stages and passes. Larger mini-batches are less "
            "late by count;\nwhat they cost in epochs is not seen here: compare at one --batch-size."
            f" Memory counts weights, {advice['state_copies']:g} more\nof their size (gradient, "
@@ -62,20 +65,25 @@ def points(advice: dict[str, Any]) -> list[Row]:
 
 
 def like(advice: dict[str, Any], row: Row) -> list[str]:
-    """What costs the same as a point: the mitigation alone where nothing else differs."""
-    order = row["schedule"], row["microbatches"], row["backward"]
-    return [other["mitigation"]
-            if (other["schedule"], other["microbatches"], other["backward"]) == order
-            else name(other) for other in advice["rows"] if other.get("same_as") == name(row)]
+    """What costs the same as a point: mitigations of its order, then other orders by name."""
+    twins = [other for other in advice["rows"] if other.get("same_as") == name(row)]
+    mine = [other["mitigation"] for other in twins if _order(other) == _order(row)]
+    return mine + list(dict.fromkeys(f"{order} {backward}" for order, backward in map(_order, twins)
+                                     if (order, backward) != _order(row)))
+
+
+def _order(row: Row) -> tuple[str, str]:
+    """`1f1b/4` and its backward."""
+    return f"{row['schedule']}/{row['microbatches']}", row["backward"]
 
 
 def _add(table: Table, advice: dict[str, Any], row: Row, style: str = "") -> None:
     front = row["status"] == "front"
     also = like(advice, row) if front else []
     mitigation = row["mitigation"] + (f" (or {', '.join(also)})" if also else "")
-    table.add_row("*" if front else row["status"], f"{row['schedule']}/{row['microbatches']}",
-                  mitigation, row["backward"], number(row[advice["criteria"]["throughput"]]),
-                  _giga(row["peak_bytes"]),
+    order, backward = _order(row)
+    table.add_row("*" if front else row["status"], order, mitigation, backward,
+                  number(row[advice["criteria"]["throughput"]]), _giga(row["peak_bytes"]),
                   *(number(row[key], 2) for key in ("staleness_mean", "staleness_max",
                                                     "inconsistent_fraction", "bubble_fraction")),
                   style=style)

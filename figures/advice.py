@@ -115,7 +115,8 @@ def _frame(axis: Axes, known: Rows) -> None:
     axis.set_xlabel("peak memory of the fullest device (GB)")
     axis.set_ylim(bottom=0)
     axis.grid(color=COLOURS["pale"], linewidth=0.6)
-    axis.figure.legend(loc="outside lower center", ncols=6)
+    if axis.get_legend_handles_labels()[0]:
+        axis.figure.legend(loc="outside lower center", ncols=6)
 
 
 def _end_bytes(known: Rows) -> float:
