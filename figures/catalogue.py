@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from figures import gantt, rates, stability, staleness
+from figures import advice, gantt, rates, stability, staleness
 from figures.style import save
 from sim.trace import atomic_file
 
@@ -42,8 +42,13 @@ def _stability(out: Path, seeds: int, command: str) -> list[Path]:
     return save(stability.draw(rows), rows, out, "stability", command)
 
 
+def _advice(out: Path, seeds: int, command: str) -> list[Path]:
+    rows = advice.data()
+    return save(advice.draw(rows), rows, out, "advice", command)
+
+
 FIGURES: dict[str, Make] = {"timeline": _timeline, "staleness": _staleness, "rates": _rates,
-                            "stability": _stability}
+                            "stability": _stability, "advice": _advice}
 
 
 class progress:  # noqa: N801 - used as a function

@@ -96,7 +96,7 @@ def test_same_data_gives_same_bytes(tmp_path) -> None:
 def test_unknown_figures_are_refused_with_choices(arguments: list[str]) -> None:
     result = CliRunner().invoke(_Bare(commands={"draw": draw}), arguments)
     assert result.exit_code == 2
-    assert not arguments or ("choose from timeline, staleness, rates, stability, all"
+    assert not arguments or ("choose from timeline, staleness, rates, stability, advice, all"
                              in result.output)
 
 
