@@ -19,8 +19,8 @@ from analysis.candidates import Candidate, Measured, Row, candidates, evaluate
 from analysis.footprint import COUNTED
 from analysis.pareto import pareto_front
 from sim.configuration import ConfigurationError, resolve
-from sim.experiment import load_profile
 from sim.profile import Profile, read_profile
+from sim.setup import load_profile
 from sim.stage import Backward
 
 NEEDED = ("weight_bytes", "activation_bytes")
