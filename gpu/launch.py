@@ -45,7 +45,7 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
     if world:
         trace = _on_rank(world, specs, experiment, request)
     else:
-        check_devices(specs, experiment.pipeline.shape.devices)
+        check_devices(specs, experiment.shape.devices)
         assembly = assemble(experiment, request.run, [spec.device for spec in specs])
         trace = run(assembly, open_lanes(specs), strict=request.strict, watch=watch)
     if trace is not None and request.out is not None:
@@ -68,7 +68,7 @@ def experiment_for(path: Path | None, settings: tuple[str, ...], devices: int,
 
 def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment, request: Request
              ) -> Trace | None:
-    check_ranks(world, experiment.pipeline.shape.devices)
+    check_ranks(world, experiment.shape.devices)
     spec = rank_spec(specs, world.local_rank)
     lane = open_lanes([spec])[0]
     lane.name = f"rank {world.rank} {spec}"
