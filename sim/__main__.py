@@ -105,8 +105,8 @@ def _print_report(values: dict[str, Any]) -> None:
               help="Rows, e.g. none,stash,i-timeprest:decay=2@nf1b/7 "
                    "(parameters after colons, @SCHEDULE/MICROBATCHES).")
 @click.option("--systems", default=None, metavar="A,B,…|all",
-              help="Rows are systems by name instead, e.g. pipedream,i-timeprest:decay=2; forward_s "
-                   "and backward_s are then those of a whole mini-batch.")
+              help="Rows are systems by name instead, e.g. pipedream,i-timeprest:decay=2; "
+                   "forward_s and backward_s are then those of a whole mini-batch.")
 @click.option("--target", type=click.FloatRange(0, 1), default=None,
               help="Validation accuracy to reach, of systems.  [default: 0.9]")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True,
@@ -231,8 +231,9 @@ def list_(as_json: bool) -> None:
                for each in registry]
         for kind, registry in (("schedules", SCHEDULES), ("mitigations", MITIGATIONS),
                                ("systems", SYSTEMS), ("workers", COMBINES), ("tasks", TASKS))}
-    for name, registry in (("mitigations", MITIGATIONS), ("workers", COMBINES)):
-        for entry, kind in zip(listed[name], registry, strict=True):
+    parametrised: dict[str, list[Any]] = {"mitigations": [*MITIGATIONS], "workers": [*COMBINES]}
+    for name, kinds in parametrised.items():
+        for entry, kind in zip(listed[name], kinds, strict=True):
             entry["parameters"] = {f.name: f.default for f in fields(kind)}
     for entry, system in zip(listed["systems"], SYSTEMS, strict=True):
         entry["reading"] = system.reading

@@ -37,6 +37,7 @@ from sim.trace import Trace
 from sim.training import Learning, Watch, train
 from sim.validate import execution_order
 from sim.versions import VersionPlan
+from sim.workers.all_reduce import AllReduce
 
 
 def run(experiment: Experiment, program: Program | None = None, *, training: bool = True,
@@ -75,9 +76,9 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
 
 def together(experiment: Experiment, crews: Sequence[Sequence[Stage]]) -> Sequence[Learning]:
     """The stages training steps: one worker's own, or the copies of each on several workers."""
-    if len(crews) == 1:
-        return crews[0]
     rule, shape = make_combine(experiment.workers.combine), experiment.shape
+    if len(crews) == 1 and rule == AllReduce():  # the mean of one: nothing to exchange
+        return crews[0]
     return [Copies(copies, rule.exchange(copies, shape), shape)
             for copies in zip(*crews, strict=True)]
 
@@ -109,7 +110,7 @@ def generate(experiment: Experiment) -> Program:
 def check_shape(experiment: Experiment, program: Program) -> None:
     """Refuse a program of another shape than the experiment's.  Raises ConfigurationError."""
     shape, pipeline = program.shape, experiment.pipeline
-    names = ("stages", "minibatches", "microbatches", "chunks")
+    names = ("stages", "minibatches", "microbatches")
     problems = [f"pipeline.{name}: the program given has {getattr(shape, name)}, got "
                 f"{getattr(pipeline, name)}" for name in names
                 if getattr(shape, name) != getattr(pipeline, name)]

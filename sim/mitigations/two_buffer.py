@@ -14,6 +14,8 @@ class TwoBuffer(Mitigation):
 
     def check(self, setting: Setting) -> None:
         shape = setting.shape
+        if setting.schedule == "nf1b":
+            raise ValueError("2bw is defined on 1F1B orders, not on nf1b, which runs further ahead")
         if shape.microbatches < shape.stages:
             raise ValueError("2bw needs at least as many micro-batches per update as stages, got "
                              f"{shape.microbatches} micro-batches and {shape.stages} stages")

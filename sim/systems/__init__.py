@@ -107,7 +107,7 @@ class Common:
 
     def _bytes(self, share: float) -> Document:
         """Configured bytes of a mini-batch as those of its parts."""
-        cluster, found = self.experiment.cluster, {}
+        cluster, found = self.experiment.cluster, Document()
         if cluster.activation_bytes is not None:
             found["activation_bytes"] = [
                 share * b for b in _each(cluster.activation_bytes, self.stages)]

@@ -5,7 +5,8 @@ from sim.systems import Common, Document, system
 HETPIPE_WORKERS = 2
 
 
-@system("data-parallel", rule="the network on every device, gradients averaged by a ring all-reduce",
+@system("data-parallel",
+        rule="the network on every device, gradients averaged by a ring all-reduce",
         source="synchronous data parallelism; a device for each stage of the pipelines",
         reading="every worker takes a whole mini-batch, so an update sees as many as workers")
 def data_parallel(common: Common) -> Document:
