@@ -14,7 +14,7 @@ from gpu.devices import DeviceSpec, check_devices, open_lanes, parse_devices, ra
 from gpu.ranks import run_rank
 from gpu.runtime import Watch, run
 from gpu.world import World, check_ranks
-from sim.configuration import Experiment, read_experiment
+from sim.configuration import ConfigurationError, Experiment, read_experiment
 from sim.trace import Trace
 
 
@@ -63,7 +63,11 @@ def experiment_for(path: Path | None, settings: tuple[str, ...], devices: int,
     given = experiment.pipeline.model_fields_set | experiment.training.model_fields_set
     missing = {"stages": devices, **otherwise}.items()
     more = tuple(f"{name}={value}" for name, value in missing if name not in given)
-    return read_experiment(path, (*settings, *more))
+    asked = read_experiment(path, (*settings, *more))
+    if asked.workers.count > 1:
+        raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
+                                  f"{asked.workers.count}; sim runs several"])
+    return asked
 
 
 def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment, request: Request
