@@ -134,7 +134,7 @@ def test_micro_batches_in_flight_hold_an_input_each():
     """Messages that shared memory would hide all inputs but one of a stage that does not make its
     own."""
     assembly = cpu_assembly(stages=2, minibatches=2, microbatches=4, schedule="gpipe",
-                            training={"distances": False, "batch_size": 8})
+                            training={"distances": False, "batch_size": 256})
     solo = Solo(assembly, cpu_lanes(2))
     fresh, shared = solo.worker(1), solo.worker(1)
     with Allocations() as allocations:
