@@ -25,6 +25,11 @@ def _whole(values: dict[str, Any]) -> Table:
     table = new_table(f"{values['schedule']} · {values['mitigation']} · seed {values['seed']}",
                    "<", "<")
     table.show_header = False
+    workers = values["workers"]
+    if workers:
+        table.add_row("workers", f"{workers['count']}, {workers['combine']}, ahead of what they "
+                      f"have seen of each other by {number(workers['behind_mean'])} mini-batches "
+                      f"of their own, at most {workers['behind_max']}")
     first, last = values["steady_minibatches"]
     for label, text in (
         ("makespan", f"{number(values['makespan_s'], 6)} s"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gpu.assembly import RunSettings, assemble
 from gpu.runtime import run
 from sim.configuration import ConfigurationError, resolve
 from sim.experiment import run as simulate
@@ -36,7 +37,6 @@ def test_a_system_runs_on_torch_with_the_versions_it_is_known_for(name):
 
 
 def test_several_workers_are_refused_on_torch():
-    with pytest.raises(ConfigurationError, match="workers.count: the torch backend runs one"):
-        from gpu.assembly import RunSettings, assemble
-
-        assemble(resolve({"workers": {"count": 2}}), RunSettings(), [])
+    experiment = resolve({"workers": {"count": 2}})
+    with pytest.raises(ConfigurationError, match=r"workers\.count: the torch backend runs one"):
+        assemble(experiment, RunSettings(), [])
