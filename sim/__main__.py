@@ -13,7 +13,6 @@ from sim.door import Door, console, experiment_argument, json_option, number, pr
 
 if TYPE_CHECKING:
     from sim.configuration import Experiment
-    from sim.program import Program
 
 
 UPDATES_A_SECOND = 8000
@@ -29,7 +28,8 @@ def main() -> None:
 @click.option("--engine", type=click.Choice(["auto", "simpy"]), default="auto",
               help="How times are computed; auto is simpy.")
 @click.option("--program", "program_file", type=click.Path(path_type=Path), metavar="FILE",
-              help="Run this program (text form) instead of a schedule's.")
+              help="Run this program instead of a schedule's: our text form, or PyTorch's "
+                   "pipelining CSV (one mini-batch; --set minibatches=M repeats it).")
 @click.option("--out", type=click.Path(path_type=Path), metavar="TRACE.npz",
               help="Write the trace here.")
 @json_option
@@ -39,11 +39,12 @@ def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
     from analysis.report import report
     from sim.configuration import read_experiment
     from sim.experiment import run as simulate
+    from sim.program_file import with_program
 
     resolved = read_experiment(experiment, settings)
     program = None
     if program_file is not None:
-        resolved, program = _with_program(resolved, program_file)
+        resolved, program = with_program(resolved, program_file)
     with _progress(resolved) as watch:
         trace = simulate(resolved, program, watch=watch)
     if out is not None:
@@ -70,25 +71,6 @@ def _progress(experiment: Experiment) -> Iterator[Any]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("training", total=updates)
         yield lambda stage, version, weights: progress.advance(bar)
-
-
-def _with_program(experiment: Experiment, path: Path) -> tuple[Experiment, Program]:
-    """A program file, and the experiment reshaped to it.  Raises InvalidProgramError."""
-    from sim.configuration import resolve
-    from sim.program import Program
-    from sim.validate import InvalidProgramError
-
-    try:
-        program = Program.parse(path.read_text(encoding="utf-8")).validate()
-    except UnicodeDecodeError:
-        raise InvalidProgramError(f"{path}: not a UTF-8 text file") from None
-    except InvalidProgramError as error:
-        raise InvalidProgramError(f"{path}: {error.rule}", error.table) from None
-    document = experiment.model_dump(mode="python", exclude_unset=True)
-    document.setdefault("pipeline", {}).update(
-        schedule="file", stages=program.shape.stages, minibatches=program.shape.minibatches,
-        microbatches=program.shape.microbatches)
-    return resolve(document), program
 
 
 def _print_report(values: dict[str, Any]) -> None:
