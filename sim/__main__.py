@@ -154,6 +154,9 @@ def timeline(experiment: Path | None, settings: tuple[str, ...], minibatch: int 
     except ValueError as error:
         raise ConfigurationError([f"--minibatch: {error}"]) from None
     if as_json:
+        if set(grid.values()) != {None}:
+            raise ConfigurationError(["--from, --to and --column choose what is drawn; --json "
+                                      "has every pass"])
         print_json(passes_as_json(passes) if minibatch is not None else json_cells(trace))
         return
     screen = console()

@@ -51,8 +51,8 @@ def is_torch_csv(text: str) -> bool:
     """Whether a program's text is PyTorch's: an action only PyTorch has, or nothing of ours."""
     if _THEIRS.search(text):
         return True
-    cells = [cell.strip() for line in text.splitlines() for cell in line.split(",")]
-    return not _OURS.search(text) and all(_ACTION.fullmatch(c) for c in cells if c)
+    cells = [c.strip() for line in text.splitlines() for c in line.split(",") if c.strip()]
+    return bool(cells) and not _OURS.search(text) and all(map(_ACTION.fullmatch, cells))
 
 
 def parse(text: str) -> Program:

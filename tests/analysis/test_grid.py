@@ -166,7 +166,8 @@ def test_from_and_to_choose_columns():
     whole, part = timeline(COLUMNS="200"), timeline("--from", "10", "--to", "12", COLUMNS="200")
     assert part[0].split()[2:] == whole[0].split()[12:15]
     assert "columns 10 to 12 of 124 shown; --from 13 goes on" in part
-    for options in (["--from", "124"], ["--from", "9", "--to", "8"], ["--column", "0"]):
+    for options in (["--from", "124"], ["--from", "9", "--to", "8"], ["--column", "0"],
+                    ["--from", "1", "--json"]):
         refused = CliRunner().invoke(sim, ["timeline", *options])
         assert refused.exit_code == 2
         assert "Traceback" not in refused.output

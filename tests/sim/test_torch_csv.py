@@ -141,6 +141,7 @@ def test_the_text_form_is_not_mistaken_for_torchs():
     assert not is_torch_csv("0F0,0B0,0U0\n")
     assert not is_torch_csv("0F0,0F1,0B0-1\n")
     assert not is_torch_csv("0F0,0B0,what\n")
+    assert not is_torch_csv("\n")
     assert is_torch_csv("0F0,,0B0\n")
 
 
