@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from analysis.exports import FORMATS
 from sim.door import Door, console, experiment_argument, json_option, print_json
 
 TRACE = click.Path(path_type=Path)
@@ -65,14 +66,14 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
 
 @main.command()
 @click.argument("trace", type=TRACE)
-@click.option("--format", "form", type=click.Choice(["csv"]), required=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), required=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE")
 def export(trace: Path, form: str, out: Path) -> None:
-    """Write a trace for other tools."""
-    from analysis.export import FORMATS
+    """Write a trace for other tools: chrome opens in Perfetto, torch-csv in PyTorch."""
+    from analysis.exports import export as content_of
     from sim.trace import Trace, atomic_file
 
-    content = FORMATS[form](Trace.load(trace))
+    content = content_of(Trace.load(trace), form)
     with atomic_file(out) as file:
         file.write(content)
     click.echo(f"{out} written")

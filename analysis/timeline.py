@@ -1,4 +1,4 @@
-"""The pipeline in the papers' grid, and one mini-batch's round trip through it."""
+"""The passes of a pipeline: their names and version labels, and one mini-batch's round trip."""
 
 from __future__ import annotations
 
@@ -72,53 +72,23 @@ def as_json(passes: list[Pass]) -> list[dict[str, Any]]:
     return rows
 
 
-@dataclass(frozen=True)
-class Cell:
-    """A box of the grid: device, first slot, slots, text, and the version label under it."""
-
-    device: int
-    slot: int
-    width: int
-    text: str
-    version: str
-    op: Op
-    minibatch: int
-
-
-def slot_s(trace: Trace) -> float:
-    """The grid's slot: the shortest pass."""
-    seconds = (trace.end_s - trace.start_s)[trace.op <= Op.W]
-    positive = seconds[seconds > 0]
-    return float(positive.min()) if len(positive) else 1.0
-
-
-def cells(trace: Trace, labels: str = "updates") -> list[Cell]:
-    """Every pass that takes time, by device and slot.
-
-    A forward is `4F`, or `4A`, `4B`, … by micro-batch; a backward the bare number `4` (with its
-    micro-batch letter in lower case where it covers one of several).
-    """
-    slot, found = slot_s(trace), []
-    for row in np.flatnonzero((trace.op <= Op.W) & (trace.end_s > trace.start_s)).tolist():
-        start = round(trace.start_s[row] / slot)
-        found.append(Cell(
-            int(trace.device[row]), start, max(1, round(trace.end_s[row] / slot) - start),
-            name(trace, row), version_label(trace, row, labels), Op(int(trace.op[row])),
-            int(trace.minibatch[row])))
-    return found
-
-
 def name(trace: Trace, row: int) -> str:
-    """What the papers write into the box."""
+    """What the papers write into the box: `4F` a forward, the bare `4` its backward, `U4`.
+
+    A micro-batch is a letter, `4A` forwards and `4a` backwards; beyond 26 a number, `4F27` and
+    `4B27`.  The halves of a backward end in `i` and `w`.
+    """
     n, op = trace.shape.microbatches, Op(int(trace.op[row]))
-    micro = int(trace.index[row]) % n
-    letter = "" if n == 1 else chr(ord("A") + micro) if n <= 26 else f".{micro}"
-    minibatch = int(trace.minibatch[row])
+    index = int(trace.index[row])
+    micro, minibatch = index % n, index // n + 1
+    if op is Op.U:
+        return f"U{minibatch}"
+    letter = chr(ord("A") + micro) if n <= 26 else f"F{micro}"
     if op is Op.F:
-        return f"{minibatch}{letter or 'F'}"
+        return f"{minibatch}{'F' if n == 1 else letter}"
     half = {Op.I: "i", Op.W: "w"}.get(op, "")
-    whole = int(trace.count[row]) == n
-    return f"{minibatch}{'' if whole else letter.lower()}{half}"
+    cut = "" if int(trace.count[row]) == n else letter.lower() if n <= 26 else f"B{micro}"
+    return f"{minibatch}{cut}{half}"
 
 
 def version_label(trace: Trace, row: int, labels: str) -> str:
@@ -128,38 +98,6 @@ def version_label(trace: Trace, row: int, labels: str) -> str:
                          int(trace.stage[row]), trace.shape.stages)
         return f"W{unit}"
     return f"v{int(trace.version_read[row])}"
-
-
-def grid(trace: Trace, columns: int = 100, labels: str = "updates", first_slot: int = 0
-         ) -> list[str]:
-    """Text lines, two a device: boxes, and the version each read; as wide as `columns`."""
-    boxes = [c for c in cells(trace, labels) if c.slot >= first_slot]
-    width = max((len(t) for c in boxes for t in (c.text, c.version)), default=1) + 1
-    margin = len(f"device {trace.shape.devices - 1}  ")
-    slots = max(1, (columns - margin) // width)
-    lines = []
-    for device in range(trace.shape.devices):
-        upper = ["." for _ in range(slots)]
-        lower = ["" for _ in range(slots)]
-        for c in boxes:
-            here = c.slot - first_slot
-            if c.device == device and here < slots:
-                upper[here], lower[here] = c.text, c.version
-                for more in range(here + 1, min(slots, here + c.width)):
-                    upper[more] = "="
-        for title, row in ((f"device {device}", upper), ("", lower)):
-            lines.append((title.ljust(margin) + "".join(t.ljust(width) for t in row)).rstrip())
-    return lines
-
-
-def legend(trace: Trace, labels: str, first_slot: int) -> str:
-    """What the grid's signs mean."""
-    letters = "" if trace.shape.microbatches == 1 else ", a letter its micro-batch"
-    versions = ("W = weights by SpecTrain's time unit" if labels == "time-unit"
-                else "v = weight version in updates of the stage")
-    since = f", from second {first_slot * slot_s(trace):g}" if first_slot else ""
-    return (f"one column = {slot_s(trace):g} s{since}; number = mini-batch, F or letter = "
-            f"forward, bare = backward{letters}; = goes on, . idle; below: {versions}")
 
 
 def json_cells(trace: Trace) -> list[dict[str, Any]]:

@@ -13,10 +13,14 @@ from sim.door import Door, console, experiment_argument, json_option, number, pr
 
 if TYPE_CHECKING:
     from sim.configuration import Experiment
-    from sim.program import Program
 
 
 UPDATES_A_SECOND = 8000
+
+program_option = click.option(
+    "--program", "program_file", type=click.Path(path_type=Path), metavar="FILE",
+    help="Run this program instead of a schedule's: our text form, or PyTorch's pipelining CSV "
+         "(one mini-batch; --set minibatches=M repeats it).")
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"]})
@@ -28,8 +32,7 @@ def main() -> None:
 @experiment_argument
 @click.option("--engine", type=click.Choice(["auto", "simpy"]), default="auto",
               help="How times are computed; auto is simpy.")
-@click.option("--program", "program_file", type=click.Path(path_type=Path), metavar="FILE",
-              help="Run this program (text form) instead of a schedule's.")
+@program_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="TRACE.npz",
               help="Write the trace here.")
 @json_option
@@ -39,11 +42,12 @@ def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
     from analysis.report import report
     from sim.configuration import read_experiment
     from sim.experiment import run as simulate
+    from sim.program_file import with_program
 
     resolved = read_experiment(experiment, settings)
     program = None
     if program_file is not None:
-        resolved, program = _with_program(resolved, program_file)
+        resolved, program = with_program(resolved, program_file)
     with _progress(resolved) as watch:
         trace = simulate(resolved, program, watch=watch)
     if out is not None:
@@ -70,25 +74,6 @@ def _progress(experiment: Experiment) -> Iterator[Any]:
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("training", total=updates)
         yield lambda stage, version, weights: progress.advance(bar)
-
-
-def _with_program(experiment: Experiment, path: Path) -> tuple[Experiment, Program]:
-    """A program file, and the experiment reshaped to it.  Raises InvalidProgramError."""
-    from sim.configuration import resolve
-    from sim.program import Program
-    from sim.validate import InvalidProgramError
-
-    try:
-        program = Program.parse(path.read_text(encoding="utf-8")).validate()
-    except UnicodeDecodeError:
-        raise InvalidProgramError(f"{path}: not a UTF-8 text file") from None
-    except InvalidProgramError as error:
-        raise InvalidProgramError(f"{path}: {error.rule}", error.table) from None
-    document = experiment.model_dump(mode="python", exclude_unset=True)
-    document.setdefault("pipeline", {}).update(
-        schedule="file", stages=program.shape.stages, minibatches=program.shape.minibatches,
-        microbatches=program.shape.microbatches, chunks=program.shape.chunks)
-    return resolve(document), program
 
 
 def _print_report(values: dict[str, Any]) -> None:
@@ -174,17 +159,28 @@ def _counted(label: str, total: int) -> Iterator[Callable[[], None]]:
 @click.option("--labels", type=click.Choice(["time-unit", "updates"]), default=None,
               help="Version labels in the grid: W4 by SpecTrain's time unit, or v3 by updates "
                    "(default: time-unit on round-robin).")
+@click.option("--from", "first", type=click.IntRange(0), metavar="COLUMN",
+              help="First column of the grid to show.  [default: 0, or shortly before I]")
+@click.option("--to", "last", type=click.IntRange(0), metavar="COLUMN",
+              help="Last column to show.  [default: as many as the terminal is wide]")
+@click.option("--column", "slot_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="Seconds of a column.  [default: a short pass]")
+@program_option
 @json_option
 def timeline(experiment: Path | None, settings: tuple[str, ...], minibatch: int | None,
-             labels: str | None, as_json: bool) -> None:
+             labels: str | None, program_file: Path | None, as_json: bool, **grid: Any) -> None:
     """The pipeline in the papers' grid; with --minibatch, its round trip."""
     from analysis.tables import round_trip_table
     from analysis.timeline import as_json as passes_as_json
     from analysis.timeline import has_time_units, json_cells, round_trip
     from sim.configuration import ConfigurationError, read_experiment
     from sim.experiment import run as simulate
+    from sim.program_file import with_program
 
-    trace = simulate(read_experiment(experiment, settings), training=False)
+    resolved, program = read_experiment(experiment, settings), None
+    if program_file is not None:
+        resolved, program = with_program(resolved, program_file)
+    trace = simulate(resolved, program, training=False)
     units = has_time_units(trace)
     if labels == "time-unit" and not units:
         raise ConfigurationError(["--labels: time units are defined on round-robin with one "
@@ -195,23 +191,30 @@ def timeline(experiment: Path | None, settings: tuple[str, ...], minibatch: int 
     except ValueError as error:
         raise ConfigurationError([f"--minibatch: {error}"]) from None
     if as_json:
+        if set(grid.values()) != {None}:
+            raise ConfigurationError(["--from, --to and --column choose what is drawn; --json "
+                                      "has every pass"])
         print_json(passes_as_json(passes) if minibatch is not None else json_cells(trace))
         return
     screen = console()
-    _print_grid(screen, trace, labels, passes)
+    _print_grid(screen, trace, labels, minibatch=minibatch, **grid)
     if passes:
         screen.print(round_trip_table(passes, minibatch, trace))
 
 
-def _print_grid(screen: Any, trace: Any, labels: str, passes: list[Any]) -> None:
-    from analysis.timeline import grid, legend, slot_s
+def _print_grid(screen: Any, trace: Any, labels: str, **shown: Any) -> None:
+    from analysis.grid import lay_out
+    from analysis.grid_text import cut, legend, lines
+    from sim.configuration import ConfigurationError
 
-    first = 0
-    if passes:
-        first = max(0, round(passes[0].start_s / slot_s(trace)) - 2 * trace.shape.stages)
-    for line in grid(trace, screen.width, labels, first):
-        screen.print(line, highlight=False, markup=False, soft_wrap=True)
-    screen.print(legend(trace, labels, first), highlight=False, markup=False)
+    try:
+        grid = lay_out(trace, screen.width, labels, **shown)
+    except ValueError as error:
+        raise ConfigurationError([f"--from, --to: {error}"]) from None
+    for line in lines(grid):
+        screen.print(line, highlight=False, soft_wrap=True)
+    for said in filter(None, (cut(grid), legend(grid))):
+        screen.print(said, highlight=False, markup=False)
 
 
 @main.command(name="list")

@@ -68,11 +68,19 @@ def print_json(value: Any) -> None:
 
 
 def console() -> Any:
-    """A rich console: as wide as the terminal, or 120 columns into a file or pipe."""
+    """A rich console: as wide as the terminal, or `COLUMNS` or 120 into a file or pipe.
+
+    With `NO_COLOR` it writes no escape codes at all, bold ones neither.
+    """
+    import os
+
     from rich.console import Console
 
-    plain = Console(highlight=False)
-    return plain if plain.is_terminal else Console(width=120, highlight=False)
+    colours: Any = None if os.environ.get("NO_COLOR") else "auto"
+    plain = Console(highlight=False, color_system=colours)
+    if plain.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return plain
+    return Console(width=120, highlight=False, color_system=colours)
 
 
 def number(value: Any, digits: int = 4) -> str:

@@ -307,6 +307,8 @@ def _with_updates(shape: PipelineShape, stream: Block) -> Block:
     final = np.isin(op, (Op.B, Op.W)) & ~np.isin(stage, stage[op == Op.U])
     rows = np.flatnonzero(final)
     key = stage[rows] * (shape.minibatches + 1) + index[rows] // n
+    if len(key) and key.max() > 8 * len(op):  # a slip of the pen would fill the memory
+        key = np.unique(key, return_inverse=True)[1]
     last = np.full(int(key.max()) + 1 if len(key) else 0, -1)
     np.maximum.at(last, key, rows)
     after = np.sort(last[last >= 0])

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.instruction import Ints, Op
+from sim.marked_table import marked_table
 
 if TYPE_CHECKING:
     from sim.program import Program
-
-SHOWN_STEPS = 4  # on either side of a marked cell
 
 
 class InvalidProgramError(ValueError):
@@ -25,25 +24,6 @@ class InvalidProgramError(ValueError):
 
     def __str__(self) -> str:
         return f"{self.rule}\n{self.table}" if self.table else self.rule
-
-
-def marked_table(program: Program, marked: dict[int, int]) -> str:
-    """Device × step table around the marked cells (device to step), each in `>…<`."""
-    step = max(0, min(marked.values(), default=0) - SHOWN_STEPS)
-    stop = max(marked.values(), default=0) + SHOWN_STEPS + 1
-    lines = []
-    for device in range(program.devices):
-        first, end = program.offsets[device : device + 2]
-        cells = [str(program.instruction(row)) for row in range(first, end)][step:stop]
-        here = marked.get(device, -1) - step
-        cells = [f">{c}<" if i == here else f" {c} " for i, c in enumerate(cells)]
-        if here == len(cells):
-            cells.append(">end<")
-        lines.append([f"device {device}", f"@{step}", *cells])
-    width = [max(len(line[i]) for line in lines if i < len(line))
-             for i in range(max(map(len, lines), default=0))]
-    return "\n".join("  ".join(c.ljust(w) for c, w in zip(line, width, strict=False)).rstrip()
-                     for line in lines)
 
 
 def _refuse(program: Program, rule: str, row: int | None = None) -> None:

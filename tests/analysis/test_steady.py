@@ -59,7 +59,8 @@ def chunked(shape):
 def interleaved(shape):
     """Interleaved 1F1B over two chunks a device, in rounds of as many micro-batches as devices."""
     n = shape.microbatches * shape.stages
-    return SCHEDULES["interleaved"].program(PipelineShape(2 * shape.stages, shape.minibatches, n, 2))
+    whole = PipelineShape(2 * shape.stages, shape.minibatches, n, 2)
+    return SCHEDULES["interleaved"].program(whole)
 
 
 @st.composite

@@ -133,3 +133,11 @@ def test_a_mistyped_large_number_is_refused_before_it_fills_the_memory(text):
     done = subprocess.run([sys.executable, "-c", LIMITED, text], capture_output=True, text=True,
                           check=False)
     assert done.stdout.startswith("refused:"), done.stderr[-500:]
+
+
+@pytest.mark.parametrize("text", ["0F0,0U0,999999999B0\n", "0F0,0B0\n0F0,1B999999999,1U0\n",
+                                  "# pipestale program: stages=1 minibatches=1 microbatches=1\n"
+                                  "0F0,0B0,0B999999999\n"])
+def test_a_huge_number_is_refused_without_filling_the_memory(text):
+    with pytest.raises(InvalidProgramError):
+        Program.parse(text)

@@ -1,0 +1,44 @@
+"""Counters of a Chrome trace: bytes, weight versions and micro-batches each stage holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from analysis.exports.chrome_slices import COUNTER, Event, Key, Slices, microseconds, nanoseconds
+from analysis.memory import Held, activation_changes, memory, steps
+from analysis.staleness import plan_of
+from sim.costs import Floats
+from sim.trace import Trace
+
+
+def counters(trace: Trace, drawn: Slices) -> Iterator[tuple[Key, Event]]:
+    """A value at every change, on the process of the stage's device."""
+    digits = len(str(trace.shape.stages - 1))
+    for k, held in enumerate(memory(trace, plan_of(trace))):
+        name = f"stage {k:0{digits}}"
+        pid = int(drawn.pid[np.argmax(trace.stage == k)])
+        weights = Held(np.zeros(1), np.full(1, held.weight_bytes))
+        in_flight = steps(*activation_changes(trace, trace.stage == k))
+        yield from _counter(pid, f"{name} bytes", {
+            "weights": weights, "stash": held.stash_bytes, "activations": held.activation_bytes})
+        yield from _counter(pid, f"{name} weight versions", {"held": held.versions})
+        yield from _counter(pid, f"{name} in flight", {"micro-batches": in_flight})
+
+
+def _counter(pid: int, name: str, series: dict[str, Held]) -> Iterator[tuple[Key, Event]]:
+    """All series at each moment one of them changes, since viewers stack them."""
+    moments = np.unique(np.concatenate([held.time_s for held in series.values()]))
+    values = {key: _at(held, moments) for key, held in series.items()}
+    for i, at in enumerate(nanoseconds(moments).tolist()):
+        yield (at, -1, COUNTER), {
+            "ph": "C", "pid": pid, "name": name, "cat": "held", "ts": microseconds(at),
+            "args": {key: float(column[i]) for key, column in values.items()}}
+
+
+def _at(held: Held, moments: Floats) -> Floats:
+    """The step function's values; 0 before its first change."""
+    place = np.searchsorted(held.time_s, moments, side="right") - 1
+    values: Floats = np.where(place >= 0, held.value[np.maximum(place, 0)], 0.0)
+    return values

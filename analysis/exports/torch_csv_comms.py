@@ -1,0 +1,12 @@
+"""The order of a trace as PyTorch's pipelining CSV with messages (`compute_comms`)."""
+
+from __future__ import annotations
+
+from sim.program import Program
+from sim.torch_render import render
+from sim.trace import Trace
+
+
+def write(trace: Trace) -> bytes:
+    """A row per rank.  Raises InvalidProgramError where PyTorch has no such step."""
+    return render(Program.from_trace(trace), messages=True).encode()
