@@ -1,0 +1,49 @@
+/** Version labels of a round trip, a line of them per lane, none over another. */
+
+const FAR = 44; // a label further than this from its pass would mislead
+
+/** Put labels `{ at, x, width, text }` (x: wanted middle, at: what they belong to) side by side in
+ *  the order of `at`; equal neighbours that collide become one.  Labels that would end up far from
+ *  their place are left out. */
+function spread(labels, left, right) {
+  const groups = [];
+  for (const label of [...labels].sort((a, b) => a.at - b.at)) {
+    const last = groups[groups.length - 1];
+    if (last && last.text === label.text && label.at - last.to < label.width + 4) last.to = label.at;
+    else groups.push({ ...label, from: label.at, to: label.at });
+  }
+  const wanted = groups.map((group) =>
+    (group.to > group.from ? { ...group, x: (group.from + group.to) / 2 } : group));
+  return settle(wanted, left, right).filter((label) => {
+    const off = Math.max(label.from - label.x, label.x - label.to, 0);
+    return off <= Math.max(FAR, label.width);
+  });
+}
+
+/** Push overlapping labels apart, each cluster about its mean. */
+function settle(labels, left, right) {
+  const clusters = [];
+  for (const label of labels) {
+    let cluster = { labels: [label], width: label.width, middle: label.x };
+    let last = clusters[clusters.length - 1];
+    while (last && last.middle + last.width / 2 + 4 > cluster.middle - cluster.width / 2) {
+      cluster = merged(clusters.pop(), cluster);
+      last = clusters[clusters.length - 1];
+    }
+    clusters.push(cluster);
+  }
+  return clusters.flatMap(({ labels: own, width, middle }) => {
+    let x = Math.min(Math.max(middle - width / 2, left), Math.max(left, right - width));
+    return own.map((label) => {
+      const placed = { ...label, x: x + label.width / 2 };
+      x += label.width + 4;
+      return placed;
+    });
+  });
+}
+
+function merged(one, other) {
+  const labels = [...one.labels, ...other.labels];
+  return { labels, width: one.width + 4 + other.width,
+    middle: labels.reduce((sum, label) => sum + label.x, 0) / labels.length };
+}
