@@ -45,7 +45,7 @@ function makeActions(state, redraw, say) {
       const rows = state.traces.filter((trace) => state.minibatch <= trace.minibatches)
         .flatMap((trace) => tripRows(trace, state.minibatch).map((row) => [trace.start_s[row], trace.end_s[row]]));
       const first = Math.min(...rows.map(([start]) => start)), last = Math.max(...rows.map(([, end]) => end));
-      look(first - 0.25 * (last - first), last + 0.25 * (last - first));
+      look(first - 0.35 * (last - first), last + 0.35 * (last - first));
       redraw();
     },
     clear() {

@@ -2,22 +2,28 @@
 
 const FAR = 44; // a label further than this from its pass would mislead
 
-/** Put labels `{ at, x, width, text }` (x: wanted middle, at: what they belong to) side by side in
- *  the order of `at`; equal neighbours that collide become one.  Labels that would end up far from
- *  their place are left out. */
+/** Put labels `{ at, x, width, text, side }` (x: wanted middle, at: what they belong to) side by
+ *  side in the order of `at`; equal neighbours that collide become one, at their middle or on the
+ *  side (−1 left, +1 right) they stand on.  Labels that would end up far from their place are left
+ *  out. */
 function spread(labels, left, right) {
   const groups = [];
   for (const label of [...labels].sort((a, b) => a.at - b.at)) {
     const last = groups[groups.length - 1];
-    if (last && last.text === label.text && label.at - last.to < label.width + 4) last.to = label.at;
+    const same = last && last.text === label.text && last.side === label.side;
+    if (same && label.at - last.to < label.width + 4) join(last, label);
     else groups.push({ ...label, from: label.at, to: label.at });
   }
-  const wanted = groups.map((group) =>
-    (group.to > group.from ? { ...group, x: (group.from + group.to) / 2 } : group));
-  return settle(wanted, left, right).filter((label) => {
+  return settle(groups, left, right).filter((label) => {
     const off = Math.max(label.from - label.x, label.x - label.to, 0);
     return off <= Math.max(FAR, label.width);
   });
+}
+
+function join(group, label) {
+  group.to = label.at;
+  if (group.side > 0) group.x = label.x;
+  if (group.side === 0) group.x = (group.from + group.to) / 2;
 }
 
 /** Push overlapping labels apart, each cluster about its mean. */

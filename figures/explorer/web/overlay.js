@@ -83,13 +83,11 @@ function drawArrow(pen, theme, trace, from, to, top) {
   pen.lineWidth = 1;
 }
 
-/** Which way a label leans off its box, out of the arrow's way: +1 right, −1 left, 0 neither. */
-function beside(trace, row) {
-  if (trace.stage[row] === trace.stages - 1) return 0;
-  return trace.op[row] === F ? 1 : -1;
-}
+/** Whether there is room for labels above boxes. */
+const roomy = () => view.room > 10;
 
-/** The versions read, above the boxes, or over their upper edge where lanes are close. */
+/** The versions read: above the boxes, leaning out of the arrows' way, or where lanes are close
+ *  beside them, forwards' left and backwards' right. */
 function drawVersions(pen, theme, trace, rows, top) {
   const lanes = new Map();
   pen.font = theme.font(12, true);
@@ -98,12 +96,15 @@ function drawVersions(pen, theme, trace, rows, top) {
     if (!text || x + width < view.gutter || x > view.width - PAD) continue;
     if (!lanes.has(y)) lanes.set(y, []);
     const wide = pen.measureText(text).width + 6, at = x + width / 2;
-    lanes.get(y).push({ text, at, x: at + beside(trace, row) * (wide / 2 - 2), width: wide });
+    const lean = trace.stage[row] === trace.stages - 1 ? 0 : trace.op[row] === F ? 1 : -1;
+    const side = trace.op[row] === F ? -1 : 1;
+    lanes.get(y).push({ text, at, width: wide, ...(roomy() ? { x: at + lean * (wide / 2 - 2), side: 0 }
+      : { x: at + side * ((width + wide) / 2 + 2), side }) });
   }
   pen.textAlign = 'center';
   pen.textBaseline = 'middle';
   for (const [y, labels] of lanes) {
-    const middle = view.room > 10 ? y - 9 : y - 1;
+    const middle = roomy() ? y - 9 : y + view.box / 2;
     for (const { text, x, width } of spread(labels, view.gutter, view.width - PAD)) {
       pen.fillStyle = theme.halo;
       pen.fillRect(x - width / 2, middle - 7, width, 14);
