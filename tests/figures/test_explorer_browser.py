@@ -225,9 +225,12 @@ def test_versions_are_written_at_the_passes_that_read_them(show, default) -> Non
 @pytest.mark.parametrize("shape", [{"stages": 3}, {"stages": 24}])
 def test_versions_never_cover_each_other(show, shape) -> None:
     found = show(simulated({"minibatches": 40, **shape}, training=False))
-    for minibatch in (1, 20, 40):
+    for minibatch, stretch in ((1, (-1, 200)), (20, (-1, 200)), (40, (-1, 200)), (6, (9, 50)),
+                               (12, (25, 65))):
+        found.js("window.pipestale.look(...arguments)", *stretch)
+        found.settle()
         labels = versions(found, minibatch)
-        assert len(labels) > shape["stages"]
+        assert len(labels) >= 3
         for number, (_, x, y, width) in enumerate(labels):
             for _, other, height, wide in labels[number + 1:]:
                 assert y != height or abs(x - other) >= (width + wide) / 2

@@ -26,20 +26,20 @@ function join(group, label) {
   if (group.side === 0) group.x = (group.from + group.to) / 2;
 }
 
-/** Push overlapping labels apart, each cluster about its mean. */
+/** Push overlapping labels apart, each cluster about its mean, none beyond the edges. */
 function settle(labels, left, right) {
   const clusters = [];
   for (const label of labels) {
-    let cluster = { labels: [label], width: label.width, middle: label.x };
+    let cluster = clustered([label], left, right);
     let last = clusters[clusters.length - 1];
     while (last && last.middle + last.width / 2 + 4 > cluster.middle - cluster.width / 2) {
-      cluster = merged(clusters.pop(), cluster);
+      cluster = clustered([...clusters.pop().labels, ...cluster.labels], left, right);
       last = clusters[clusters.length - 1];
     }
     clusters.push(cluster);
   }
   return clusters.flatMap(({ labels: own, width, middle }) => {
-    let x = Math.min(Math.max(middle - width / 2, left), Math.max(left, right - width));
+    let x = middle - width / 2;
     return own.map((label) => {
       const placed = { ...label, x: x + label.width / 2 };
       x += label.width + 4;
@@ -48,8 +48,9 @@ function settle(labels, left, right) {
   });
 }
 
-function merged(one, other) {
-  const labels = [...one.labels, ...other.labels];
-  return { labels, width: one.width + 4 + other.width,
-    middle: labels.reduce((sum, label) => sum + label.x, 0) / labels.length };
+function clustered(labels, left, right) {
+  const width = labels.reduce((sum, label) => sum + label.width + 4, -4);
+  const mean = labels.reduce((sum, label) => sum + label.x, 0) / labels.length;
+  const middle = Math.max(left + width / 2, Math.min(mean, right - width / 2));
+  return { labels, width, middle };
 }
