@@ -92,7 +92,7 @@ def merge(reports: Sequence[dict[str, Any]], seeds: Sequence[int]) -> dict[str, 
     """One report for several seeds: what training gave is averaged over those that have it."""
     merged = dict(reports[0]) | {"seeds": list(seeds), "refused": None}
     for name in AVERAGED:
-        merged[name], merged[f"{name}_sd"] = _mean_sd([each[name] for each in reports])
+        merged[name], merged[f"{name}_sd"] = mean_sd([each[name] for each in reports])
     for name in ("weight_distance", "weight_rmse", "weight_gap"):
         merged[name] = {p: _column_means([each[name][p] for each in reports])
                         for p in reports[0][name]}
@@ -102,7 +102,7 @@ def merge(reports: Sequence[dict[str, Any]], seeds: Sequence[int]) -> dict[str, 
     return dict(plain(merged))
 
 
-def _mean_sd(values: Sequence[float | None]) -> tuple[float | None, float | None]:
+def mean_sd(values: Sequence[float | None]) -> tuple[float | None, float | None]:
     """Mean and sample standard deviation; None as soon as one value is missing (diverged)."""
     known = [v for v in values if v is not None]
     if len(known) < len(values) or not known:

@@ -40,14 +40,18 @@ def endless(experiment: Experiment) -> dict[str, Any]:
 
 def solve(experiment: Experiment) -> SteadyState:
     """The steady state of the experiment's schedule.  Raises ConfigurationError."""
+    if experiment.workers.count > 1:
+        raise ConfigurationError(["workers.count: the steady state is that of one worker, got "
+                                  f"{experiment.workers.count}"])
     profile, task = load_profile(experiment), make_task(experiment)
     cluster = make_cluster(experiment, profile, stage_sizes(experiment, profile, task))
     costs = cost_model(experiment, profile)
     minibatches = 2 * experiment.pipeline.stages + SHORTEST
     for _ in range(DOUBLINGS):
         pipeline = experiment.pipeline.model_copy(update={"minibatches": minibatches})
-        _refuse_huge(pipeline.shape)
-        program = generate(experiment.model_copy(update={"pipeline": pipeline})).validate()
+        longer = experiment.model_copy(update={"pipeline": pipeline})
+        _refuse_huge(longer.shape)
+        program = generate(longer).validate()
         found = steady_state(program, costs, cluster)
         if found is not None:
             _refuse_full(program, cluster)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,6 +43,23 @@ def steps(time_s: Floats, change: Floats) -> Held:
     moments, first = np.unique(time_s[order], return_index=True)
     sums = np.add.reduceat(change[order], first) if len(first) else change
     return Held(moments, np.cumsum(sums))
+
+
+def device_peaks(trace: Trace, held: Sequence[StageMemory]) -> list[float]:
+    """Most bytes each device holds at once, of all stages on it."""
+    peaks = []
+    for device in range(trace.shape.devices):
+        mine = [held[k].total_bytes for k in np.unique(trace.stage[trace.device == device])]
+        peaks.append(_together(mine).peak)
+    return peaks
+
+
+def _together(parts: Sequence[Held]) -> Held:
+    """The sum of step functions."""
+    if len(parts) == 1:
+        return parts[0]
+    return steps(np.concatenate([each.time_s for each in parts]),
+                 np.concatenate([np.diff(each.value, prepend=0.0) for each in parts]))
 
 
 def memory(trace: Trace, plan: VersionPlan) -> list[StageMemory]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from analysis import staleness as late
-from analysis.memory import activation_changes, memory, steps
+from analysis.memory import activation_changes, device_peaks, memory, steps
 from analysis.timing import steady_minibatches, timing
 from sim.trace import Trace
 
@@ -24,6 +24,9 @@ def report(trace: Trace) -> dict[str, Any]:
         "stages": trace.shape.stages,
         "minibatches": trace.shape.minibatches,
         "microbatches": trace.shape.microbatches,
+        "chunks": trace.shape.chunks,
+        "devices": trace.shape.devices,
+        "workers": _workers(trace),
         "dispatch": pipeline["dispatch"],
         "backward": pipeline["backward"],
         "steady_minibatches": [first, last],
@@ -64,17 +67,37 @@ def _staleness(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _memory(trace: Trace, plan: Any) -> dict[str, Any]:
+def _workers(trace: Trace) -> dict[str, Any] | None:
+    """Of several workers: how they combine and how far each is ahead of the others it has seen."""
+    if trace.shape.workers == 1:
+        return None
+    return {"count": trace.shape.workers, **trace.header["workers"]}
+
+
+def _memory(whole: Trace, plan: Any) -> dict[str, Any]:
+    """Of the first worker, which is as large as the others."""
+    trace = whole.first_worker()
     held = memory(trace, plan)
-    crossing = trace.header["sizes"]["boundary_bytes"]
     return {
         "weight_bytes": [s.weight_bytes for s in held],
         "peak_stash_bytes": [s.stash_bytes.peak for s in held],
         "peak_activation_bytes": [s.activation_bytes.peak for s in held],
         "peak_bytes": [s.total_bytes.peak for s in held],
+        "peak_device_bytes": device_peaks(trace, held),
         "peak_in_flight": [peak_in_flight(trace, k) for k in range(trace.shape.stages)],
-        "link_bytes_per_minibatch": 2 * sum(crossing) * trace.shape.microbatches,
+        "link_bytes_per_minibatch": _link_bytes(whole),
     }
+
+
+def _link_bytes(trace: Trace) -> float:
+    """Bytes that cross devices for each mini-batch: between stages, and between workers."""
+    shape = trace.shape
+    home = np.zeros(shape.stages, dtype=np.int64)
+    home[trace.stage] = trace.device % shape.worker_devices
+    boundary = np.array(trace.header["sizes"]["boundary_bytes"])
+    crossing = float(boundary[home[:-1] != home[1:]].sum())
+    between = trace.header.get("workers", {}).get("bytes_per_minibatch", 0.0)
+    return 2 * crossing * shape.microbatches + float(between)
 
 
 def peak_in_flight(trace: Trace, stage: int) -> int:

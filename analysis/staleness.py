@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.timing import steady_minibatches
+from analysis.timing import steady_minibatches, steady_of
 from sim.configuration import make_mitigation
 from sim.costs import Floats
 from sim.instruction import Op
-from sim.program import Program
+from sim.program import PipelineShape, Program
+from sim.spread import own_program
 from sim.trace import Trace
 from sim.versions import VersionPlan
 
@@ -19,10 +20,10 @@ PASSES = {"forward": (Op.F,), "backward": (Op.B, Op.I)}
 
 
 def plan_of(trace: Trace) -> VersionPlan:
-    """The versions of every single micro-batch, from the order the trace recorded."""
+    """The versions of every single micro-batch of a worker, from the order the trace recorded."""
     pipeline = trace.header["experiment"]["pipeline"]
-    return VersionPlan.of(Program.from_trace(trace), make_mitigation(pipeline["mitigation"]),
-                          pipeline["schedule"])
+    own = own_program(Program.from_trace(trace))
+    return VersionPlan.of(own, make_mitigation(pipeline["mitigation"]), pipeline["schedule"])
 
 
 def steady_rows(trace: Trace, name: str) -> NDArray[np.bool_]:
@@ -61,21 +62,21 @@ def max_staleness(trace: Trace) -> float:
     return float(trace.staleness.max(initial=0.0))
 
 
-def _steady_micro(trace: Trace) -> slice:
-    first, last = steady_minibatches(trace)
-    n = trace.shape.microbatches
+def _steady_micro(shape: PipelineShape) -> slice:
+    first, last = steady_of(shape)
+    n = shape.microbatches
     return slice((first - 1) * n, last * n)
 
 
 def inconsistent_fraction(trace: Trace, plan: VersionPlan) -> float:
     """Steady (stage, micro-batch) pairs whose forward and backward read different versions."""
-    steady = _steady_micro(trace)
+    steady = _steady_micro(plan.program.shape)
     return float((plan.forward != plan.backward)[:, steady].mean())
 
 
 def vertical_inconsistent_fraction(trace: Trace, plan: VersionPlan) -> float:
     """Steady micro-batches whose forwards read different versions on different stages."""
-    forward = plan.forward[:, _steady_micro(trace)]
+    forward = plan.forward[:, _steady_micro(plan.program.shape)]
     return float((forward != forward[:1]).any(axis=0).mean())
 
 

@@ -22,9 +22,14 @@ def report_tables(values: dict[str, Any]) -> list[Table]:
 
 
 def _whole(values: dict[str, Any]) -> Table:
-    table = _table(f"{values['schedule']} · {values['mitigation']} · seed {values['seed']}",
+    table = new_table(f"{values['schedule']} · {values['mitigation']} · seed {values['seed']}",
                    "<", "<")
     table.show_header = False
+    workers = values["workers"]
+    if workers:
+        table.add_row("workers", f"{workers['count']}, {workers['combine']}, ahead of what they "
+                      f"have seen of each other by {number(workers['behind_mean'])} mini-batches "
+                      f"of their own, at most {workers['behind_max']}")
     first, last = values["steady_minibatches"]
     for label, text in (
         ("makespan", f"{number(values['makespan_s'], 6)} s"),
@@ -53,7 +58,7 @@ def _training(values: dict[str, Any]) -> str:
 
 
 def _by_stage(values: dict[str, Any]) -> Table:
-    table = _table("by stage (staleness in updates, steady state; distance relative)", "stage",
+    table = new_table("by stage (staleness in updates, steady state; distance relative)", "stage",
                    "staleness\nforward", "staleness\nbackward", "weight distance\nforward",
                    "weight distance\nbackward", "versions\nheld", "peak stash\nbytes",
                    "peak activation\nbytes")
@@ -72,7 +77,7 @@ def comparison_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, se
                       ) -> list[Table | str]:
     """A row per contender; below, why any was refused."""
     training, pipeline = experiment.training, experiment.pipeline
-    table = _table(f"{pipeline.stages} stages, {pipeline.minibatches} mini-batches, "
+    table = new_table(f"{pipeline.stages} stages, {pipeline.minibatches} mini-batches, "
                    f"{training.task}, learning rate {training.learning_rate}, {seeds} seed(s); "
                    "a…b: first to last stage; late: updates behind, forward and backward",
                    "<mitigation", "<schedule", "late\nfwd", "late\nbwd", "incon-\nsistent",
@@ -86,7 +91,7 @@ def comparison_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, se
     return [table, *reasons]
 
 
-def _table(title: str, *names: str) -> Table:
+def new_table(title: str, *names: str) -> Table:
     """A table with right-aligned columns; a name after `<` is aligned to the left."""
     table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD,
                   pad_edge=False, collapse_padding=True)
@@ -105,11 +110,12 @@ def _comparison_cells(values: dict[str, Any]) -> list[str]:
             number(values["inconsistent_fraction"], 2),
             span([None if d is None else 100 * d for d in values["weight_distance"]["forward"]]),
             span(values["versions_held"]),
-            number(values["bubble_fraction"], 2), _loss(values),
+            number(values["bubble_fraction"], 2), loss(values),
             with_spread(values["accuracy"], values["accuracy_sd"])]
 
 
-def _loss(values: dict[str, Any]) -> str:
+def loss(values: dict[str, Any]) -> str:
+    """Final loss, `mean ± sd`, or of how many seeds it diverged."""
     if values["diverged"]:
         seeds = values["diverged_seeds"]
         return f"diverged ({len(seeds)} of {len(values['seeds'])})"
@@ -133,7 +139,7 @@ def span(values: Sequence[float | None]) -> str:
 
 def round_trip_table(passes: Sequence[Pass], minibatch: int | None, trace: Trace) -> Table:
     """One mini-batch's passes in time order, under both labellings."""
-    table = _table(f"mini-batch {minibatch} of {trace.shape.minibatches}, mitigation "
+    table = new_table(f"mini-batch {minibatch} of {trace.shape.minibatches}, mitigation "
                    f"{trace.header['mitigation']}", "stage", "pass", "start (s)", "time unit",
                    "version\n(time unit)", "SpecTrain\nhorizon s", "version\n(updates)",
                    "staleness\n(updates)")
@@ -153,7 +159,7 @@ def distribution_table(values: dict[str, Any]) -> list[Table]:
     if not any(len(stage) > 1 for stages in found.values() for stage in stages):
         return []
     seen = sorted({float(v) for stages in found.values() for stage in stages for v in stage})
-    table = _table("staleness distribution (share of steady passes, by staleness in updates)",
+    table = new_table("staleness distribution (share of steady passes, by staleness in updates)",
                    "stage", "<pass", *(f"{value:g}" for value in seen))
     for name, stages in found.items():
         for k, counts in enumerate(stages):
@@ -169,7 +175,7 @@ def difference_table(values: dict[str, Any], first: str, second: str) -> Table:
     said = (f"order {'equal' if values['order_equal'] else 'different'}"
             + (f", versions {'equal' if values['versions_equal'] else 'different'}, starts at "
                f"most {number(apart)} s apart" if values["order_equal"] else ""))
-    table = _table(said, "<metric", escape(first), escape(second))
+    table = new_table(said, "<metric", escape(first), escape(second))
     for name, pair in values["metrics"].items():
         table.add_row(name, *(number(v, 6) for v in pair))
     return table

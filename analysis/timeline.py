@@ -48,7 +48,7 @@ def round_trip(trace: Trace, minibatch: int) -> list[Pass]:
 def has_time_units(trace: Trace) -> bool:
     """Whether SpecTrain's time units are defined for this trace's pipeline."""
     schedule = trace.header["experiment"]["pipeline"]["schedule"]
-    return defined(schedule, trace.shape.microbatches)
+    return defined(schedule, trace.shape)
 
 
 def _pass(trace: Trace, row: int, paper: bool) -> Pass:

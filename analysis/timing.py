@@ -8,6 +8,7 @@ import numpy as np
 
 from sim.costs import Floats
 from sim.instruction import Ints, Op
+from sim.program import PipelineShape
 from sim.trace import Trace
 
 
@@ -28,14 +29,19 @@ class Timing:
 
 
 def steady_minibatches(trace: Trace) -> tuple[int, int]:
-    """First and last mini-batch of the steady state: all but the first and last S.
+    """First and last mini-batch of the steady state of a trace."""
+    return steady_of(trace.shape)
 
-    A run with 2·S mini-batches or fewer has none; then all of them are taken.
+
+def steady_of(shape: PipelineShape) -> tuple[int, int]:
+    """All mini-batches but each worker's first and last S.
+
+    A run with no more than those has no steady state; then all of them are taken.
     """
-    stages, minibatches = trace.shape.stages, trace.shape.minibatches
-    if minibatches <= 2 * stages:
-        return 1, minibatches
-    return stages + 1, minibatches - stages
+    edge = shape.stages * shape.workers
+    if shape.minibatches <= 2 * edge:
+        return 1, shape.minibatches
+    return edge + 1, shape.minibatches - edge
 
 
 def timing(trace: Trace) -> Timing:
@@ -79,4 +85,6 @@ def steady_rate(trace: Trace) -> float | None:
     first, last = steady_minibatches(trace)
     done = finished_s(trace)
     seconds = float(done[last - 1] - done[first - 1])
-    return (last - first) / seconds if seconds > 0 else None
+    # workers can end several at once: those that end with the first are before it
+    between = int(((done > done[first - 1]) & (done <= done[last - 1])).sum())
+    return between / seconds if seconds > 0 else None

@@ -191,7 +191,7 @@ def _prepared(experiment: Path | None, settings: tuple[str, ...], devices: str, 
     exact()
     specs = parse_devices(devices)
     resolved = experiment_for(experiment, settings, len(specs), **otherwise)
-    check_devices(specs, resolved.pipeline.shape.devices)
+    check_devices(specs, resolved.shape.devices)
     check_out(out / "report.json" if out else None)
     return specs, resolved
 

@@ -61,6 +61,9 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
 
     Raises ConfigurationError.
     """
+    if experiment.workers.count > 1:
+        raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
+                                  f"{experiment.workers.count}; sim runs several"])
     try:
         program = program or generate(experiment)
         plan = VersionPlan.of(program, make_mitigation(experiment.pipeline.mitigation),

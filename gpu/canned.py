@@ -58,10 +58,14 @@ def _named(instruction: str, stage: int, model: TorchStage) -> Iterator[None]:
 
 
 class Canned:
-    """Links that answer every receive at once with a sample, and drop what is sent."""
+    """Links that answer every receive at once with a sample, and drop what is sent.
+
+    With `fresh` every answer is memory of its own, as real messages are; a timed pass is spared
+    the copies.
+    """
 
     def __init__(self, program: Program, samples: Samples) -> None:
-        self.program, self.samples = program, samples
+        self.program, self.samples, self.fresh = program, samples, False
 
     def send(self, row: int, tensors: Sequence[Tensor], lane: Lane) -> None:
         pass
@@ -69,7 +73,10 @@ class Canned:
     def receive(self, row: int, lane: Lane) -> Message:
         op, stage, _, count = (int(column[row]) for column in self.program.rows)
         kind = self.samples.inputs if op == Op.RECV_F else self.samples.gradients
-        return Message([kind[stage]] * count, lane.mark())
+        tensors = [kind[stage]] * count
+        if self.fresh:
+            tensors = [t.clone() if isinstance(t, Tensor) else t for t in tensors]
+        return Message(tensors, lane.mark())
 
     def stop(self) -> None:
         pass

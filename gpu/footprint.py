@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from gpu.canned import Canned
 from gpu.sizes import StageSizes
 from gpu.solo import Solo
 from gpu.worker import Worker
@@ -68,8 +69,11 @@ def resident_bytes(worker: Worker) -> int:
 def peak_bytes(worker: Worker) -> int:
     """Execute a worker's stream, its messages canned; the peak of what its stages hold.
 
-    BatchNorm statistics, the images and the program's bookkeeping are not counted.
+    BatchNorm statistics, the images and the program's bookkeeping are not counted.  Messages are
+    fresh ones: micro-batches in flight that shared one input would look smaller than they are.
     """
+    if isinstance(worker.links, Canned):
+        worker.links.fresh = True
     if worker.lane.device.type == "cuda":
         return _peak_on_cuda(worker)
     with Allocations() as allocations:

@@ -14,7 +14,7 @@ from gpu.devices import DeviceSpec, check_devices, open_lanes, parse_devices, ra
 from gpu.ranks import run_rank
 from gpu.runtime import Watch, run
 from gpu.world import World, check_ranks
-from sim.configuration import Experiment, read_experiment
+from sim.configuration import ConfigurationError, Experiment, read_experiment
 from sim.trace import Trace
 
 
@@ -45,7 +45,7 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
     if world:
         trace = _on_rank(world, specs, experiment, request)
     else:
-        check_devices(specs, experiment.pipeline.shape.devices)
+        check_devices(specs, experiment.shape.devices)
         assembly = assemble(experiment, request.run, [spec.device for spec in specs])
         trace = run(assembly, open_lanes(specs), strict=request.strict, watch=watch)
     if trace is not None and request.out is not None:
@@ -63,12 +63,16 @@ def experiment_for(path: Path | None, settings: tuple[str, ...], devices: int,
     given = experiment.pipeline.model_fields_set | experiment.training.model_fields_set
     missing = {"stages": devices, **otherwise}.items()
     more = tuple(f"{name}={value}" for name, value in missing if name not in given)
-    return read_experiment(path, (*settings, *more))
+    asked = read_experiment(path, (*settings, *more))
+    if asked.workers.count > 1:
+        raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
+                                  f"{asked.workers.count}; sim runs several"])
+    return asked
 
 
 def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment, request: Request
              ) -> Trace | None:
-    check_ranks(world, experiment.pipeline.shape.devices)
+    check_ranks(world, experiment.shape.devices)
     spec = rank_spec(specs, world.local_rank)
     lane = open_lanes([spec])[0]
     lane.name = f"rank {world.rank} {spec}"

@@ -118,8 +118,7 @@ def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any
     header: dict[str, Any] = {
         "experiment": assembly.experiment.model_dump(),
         "mitigation": describe(assembly.plan.mitigation),
-        "shape": {"stages": shape.stages, "minibatches": shape.minibatches,
-                  "microbatches": shape.microbatches, "chunks": shape.chunks},
+        "shape": shape.as_dict(),
         "seed": assembly.experiment.training.seed,
         "sizes": {"weight_bytes": [s.weight_bytes for s in sizes],
                   "activation_bytes": [s.activation_bytes for s in sizes],

@@ -76,6 +76,10 @@ class Observed(Mitigation):
     def backward_version(self, reads: Reads) -> Any:
         return self.inner.backward_version(reads)
 
+    @property
+    def keeps_forward(self) -> bool:
+        return self.inner.keeps_forward
+
     def forward_weights(self, look: Look) -> Any:
         return self._note(look, self.inner.forward_weights(look))
 
@@ -122,6 +126,6 @@ class WatchedStage(Stage):
         self.reading.read[Op.B, index] = self.reading.current
         return passed_on
 
-    def update(self, minibatch: int) -> None:
+    def update(self, minibatch: int, gradient: Any = None) -> None:
         self.reading.applied[minibatch] = version_of(self.weights)
-        super().update(minibatch)
+        super().update(minibatch, gradient)

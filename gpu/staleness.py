@@ -88,7 +88,7 @@ def weight_pass(experiment: Experiment, settings: RunSettings, spec: DeviceSpec,
                 probed: bool = False) -> tuple[Assembly, TrainingResult, Probe | None]:
     """Train in program order with all stages on one device; nothing here is timed."""
     assembly = assemble(experiment, settings,
-                        [spec.device] * experiment.pipeline.shape.devices)
+                        [spec.device] * experiment.shape.devices)
     probe = Probe(assembly.stages, HORIZONS) if probed else None
     result = train(execution_order(assembly.program), assembly.stages, assembly.task,
                    assembly.program, evaluate_every=experiment.training.evaluate_every,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +87,7 @@ def _with_program(experiment: Experiment, path: Path) -> tuple[Experiment, Progr
     document = experiment.model_dump(mode="python", exclude_unset=True)
     document.setdefault("pipeline", {}).update(
         schedule="file", stages=program.shape.stages, minibatches=program.shape.minibatches,
-        microbatches=program.shape.microbatches)
+        microbatches=program.shape.microbatches, chunks=program.shape.chunks)
     return resolve(document), program
 
 
@@ -104,31 +104,68 @@ def _print_report(values: dict[str, Any]) -> None:
 @click.option("--mitigations", default="all", show_default=True, metavar="A,B,…|all",
               help="Rows, e.g. none,stash,i-timeprest:decay=2@nf1b/7 "
                    "(parameters after colons, @SCHEDULE/MICROBATCHES).")
+@click.option("--systems", default=None, metavar="A,B,…|all",
+              help="Rows are systems by name instead, e.g. pipedream,i-timeprest:decay=2; "
+                   "forward_s and backward_s are then those of a whole mini-batch.")
+@click.option("--target", type=click.FloatRange(0, 1), default=None,
+              help="Validation accuracy to reach, of systems.  [default: 0.9]")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True,
               help="Seeds to average over, counted from training.seed.")
 @json_option
-def compare(experiment: Path | None, settings: tuple[str, ...], mitigations: str, seeds: int,
-            as_json: bool) -> None:
-    """One table, a row per mitigation; one that is refused is a row with its reason."""
+def compare(experiment: Path | None, settings: tuple[str, ...], mitigations: str,
+            systems: str | None, target: float | None, seeds: int, as_json: bool) -> None:
+    """One table, a row per mitigation or system; one that is refused is a row with its reason."""
+    from sim.configuration import ConfigurationError, read_experiment
+
+    if systems is not None and mitigations != "all":
+        raise ConfigurationError(["--systems, --mitigations: rows are one or the other"])
+    if systems is None and target is not None:
+        raise ConfigurationError(["--target: is of --systems"])
+    resolved = read_experiment(experiment, (*settings, "pipeline.mitigation=none"))
+    asked = range(resolved.training.seed, resolved.training.seed + seeds)
+    if systems is None:
+        rows, tables = _compare_mitigations(resolved, mitigations, asked)
+    else:
+        rows, tables = _compare_systems(resolved, systems, asked, target or 0.9)
+    if as_json:
+        print_json(rows)
+        return
+    for each in tables():
+        console().print(each, markup=False)
+
+
+Compared = tuple[list[dict[str, Any]], Callable[[], list[Any]]]
+
+
+def _compare_mitigations(experiment: Experiment, names: str, seeds: range) -> Compared:
+    from analysis.compare import contenders, row
+    from analysis.tables import comparison_tables
+
+    chosen = contenders(names)
+    with _counted("simulating", len(chosen) * len(seeds)) as done:
+        rows = [row(experiment, each, seeds, done) for each in chosen]
+    return rows, lambda: comparison_tables(rows, experiment, len(seeds))
+
+
+def _compare_systems(experiment: Experiment, names: str, seeds: range, target: float) -> Compared:
+    from analysis.system_tables import system_tables
+    from analysis.systems import entrants, system_row
+
+    chosen = entrants(names)
+    with _counted("simulating", len(chosen) * len(seeds)) as done:
+        rows = [system_row(experiment, each, seeds, target, done) for each in chosen]
+    return rows, lambda: system_tables(rows, experiment, len(seeds), target)
+
+
+@contextmanager
+def _counted(label: str, total: int) -> Iterator[Callable[[], None]]:
+    """A progress bar on standard error; yields what advances it by one."""
     from rich.console import Console
     from rich.progress import Progress
 
-    from analysis.compare import contenders, row
-    from analysis.tables import comparison_tables
-    from sim.configuration import read_experiment
-
-    chosen = contenders(mitigations)
-    resolved = read_experiment(experiment, (*settings, "pipeline.mitigation=none"))
-    first = resolved.training.seed
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("simulating", total=len(chosen) * seeds)
-        rows = [row(resolved, each, range(first, first + seeds),
-                    lambda: progress.advance(task)) for each in chosen]
-    if as_json:
-        print_json(rows)
-    else:
-        for each in comparison_tables(rows, resolved, seeds):
-            console().print(each, markup=False)
+        task = progress.add_task(label, total=total)
+        yield lambda: progress.advance(task)
 
 
 @main.command()
@@ -180,20 +217,26 @@ def _print_grid(screen: Any, trace: Any, labels: str, passes: list[Any]) -> None
 @main.command(name="list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Schedules, mitigations and tasks: name, one-line rule, source."""
+    """Schedules, mitigations, systems, ways workers combine, tasks: name, rule, source."""
     from dataclasses import fields
 
     from sim.mitigations import MITIGATIONS
     from sim.numeric import TASKS
     from sim.schedules import SCHEDULES
+    from sim.systems import SYSTEMS
+    from sim.workers import COMBINES
 
     listed: dict[str, list[dict[str, Any]]] = {
         kind: [{"name": each.name, "rule": each.rule, "source": each.source}
                for each in registry]
         for kind, registry in (("schedules", SCHEDULES), ("mitigations", MITIGATIONS),
-                               ("tasks", TASKS))}
-    for entry, kind in zip(listed["mitigations"], MITIGATIONS, strict=True):
-        entry["parameters"] = {f.name: f.default for f in fields(kind)}
+                               ("systems", SYSTEMS), ("workers", COMBINES), ("tasks", TASKS))}
+    parametrised: dict[str, list[Any]] = {"mitigations": [*MITIGATIONS], "workers": [*COMBINES]}
+    for name, kinds in parametrised.items():
+        for entry, kind in zip(listed[name], kinds, strict=True):
+            entry["parameters"] = {f.name: f.default for f in fields(kind)}
+    for entry, system in zip(listed["systems"], SYSTEMS, strict=True):
+        entry["reading"] = system.reading
     listed["tasks"].append({"name": "none", "rule": "timing and versions alone", "source": "–"})
     if as_json:
         print_json(listed)
@@ -213,7 +256,9 @@ def _print_list(listed: dict[str, list[dict[str, Any]]]) -> None:
             table.add_column(column, overflow="fold", ratio=1)
         for entry in entries:
             takes = "".join(f"\n{k} = {number(v)}" for k, v in entry.get("parameters", {}).items())
-            table.add_row(entry["name"], escape(entry["rule"] + takes), escape(entry["source"]))
+            choice = f"\n[choice] {entry['reading']}" if entry.get("reading") else ""
+            table.add_row(entry["name"], escape(entry["rule"] + takes + choice),
+                          escape(entry["source"]))
         screen.print(table)
         screen.print()
 

@@ -30,13 +30,15 @@ class Cluster:
 
     `boundary_bytes[k]` is what one micro-batch sends from stage k to k+1, and back as its
     gradient (shape (stages-1,)); `activation_bytes[k]` what stage k keeps of a micro-batch from
-    the start of its forward to the end of its backward (shape (stages,)).
+    the start of its forward to the end of its backward (shape (stages,)).  `sync_s[k]` is how
+    long workers take to exchange stage k's weights or gradients once all are ready.
     """
 
     link: Link
     boundary_bytes: Floats
     activation_bytes: Floats
     activation_limit_bytes: float = float("inf")
+    sync_s: Floats | None = None
 
     def message_bytes(self, program: Program) -> Floats:
         """Bytes each row sends to another device (0: none)."""
@@ -57,6 +59,12 @@ class Cluster:
         """Seconds each row's message takes its link."""
         seconds = quantize(self.link.transfer_s(self.message_bytes(program)))
         return np.where(self.sends(program), seconds, 0.0)
+
+    def exchange_s(self, program: Program) -> Floats:
+        """Seconds between the last row a row waits for by `sync` and its start, for each row."""
+        if self.sync_s is None:
+            return np.zeros(len(program))
+        return quantize(self.sync_s)[program.rows.stage]
 
     def links(self, program: Program) -> Ints:
         """Number of the link each row's message takes: one per (from device, to device)."""

@@ -14,9 +14,12 @@ from sim.mitigations import MITIGATIONS, Mitigation, Setting
 from sim.numeric import TASKS
 from sim.options import STRICT, Experiment
 from sim.problems import ConfigurationError, listed, unknown
+from sim.program import PipelineShape
+from sim.registry import Registry
 from sim.schedules import SCHEDULES
+from sim.workers import COMBINES, Combine
 
-__all__ = ["ConfigurationError", "Experiment", "apply_setting", "make_mitigation",
+__all__ = ["ConfigurationError", "Experiment", "apply_setting", "make_combine", "make_mitigation",
            "read_experiment", "resolve", "toml_value"]
 
 FILE = "file"  # the schedule of a program that was given, not generated
@@ -41,6 +44,8 @@ def resolve(document: dict[str, Any]) -> Experiment:
     except ValidationError as errors:
         raise ConfigurationError(listed(errors, Experiment)) from None
     problems = [*_names(experiment), *_sizes(experiment), *_stragglers(experiment),
+                *_workers(experiment)]
+    problems = [*problems, *(_order(experiment) if not problems else []),
                 *_mitigation(experiment)]
     if problems:
         raise ConfigurationError(problems)
@@ -52,15 +57,26 @@ def make_mitigation(entry: str | dict[str, Any]) -> Mitigation:
 
     Raises ConfigurationError.
     """
+    made: Mitigation = _made(entry, MITIGATIONS, "pipeline.mitigation")
+    return made
+
+
+def make_combine(entry: str | dict[str, Any]) -> Combine:
+    """How workers combine, from its name or table.  Raises ConfigurationError."""
+    made: Combine = _made(entry, COMBINES, "workers.combine")
+    return made
+
+
+def _made(entry: str | dict[str, Any], registry: Registry[Any], where: str) -> Any:
+    """An item of a registry of parametrised classes.  Raises ConfigurationError."""
     table = {"name": entry} if isinstance(entry, str) else dict(entry)
-    where = "pipeline.mitigation"
     if not isinstance(table.get("name"), str):
         raise ConfigurationError([f"{where}.name: missing; choose from "
-                                  f"{', '.join(MITIGATIONS.names())}"])
+                                  f"{', '.join(registry.names())}"])
     name = table.pop("name")
-    if name not in MITIGATIONS.names():
-        raise ConfigurationError([f"{where}: {unknown('mitigation', name, MITIGATIONS.names())}"])
-    kind = MITIGATIONS[name]
+    if name not in registry.names():
+        raise ConfigurationError([f"{where}: {unknown(registry.kind, name, registry.names())}"])
+    kind = registry[name]
     known = [f.name for f in fields(kind)]
     strange = [key for key in table if key not in known]
     if strange:
@@ -69,8 +85,7 @@ def make_mitigation(entry: str | dict[str, Any]) -> Mitigation:
     return kind(**_checked_parameters(kind, table, where))
 
 
-def _checked_parameters(kind: type[Mitigation], table: dict[str, Any], where: str
-                        ) -> dict[str, Any]:
+def _checked_parameters(kind: type[Any], table: dict[str, Any], where: str) -> dict[str, Any]:
     """The given parameters as strictly typed as every other key, and accepted by `kind`."""
     hints = get_type_hints(kind)
     keys: dict[str, Any] = {f.name: (hints[f.name], f.default) for f in fields(kind)}
@@ -101,6 +116,9 @@ def _sizes(experiment: Experiment) -> Iterable[str]:
     if training.task == "digits-mlp" and training.batch_size % pipeline.microbatches:
         yield (f"pipeline.microbatches: divides training.batch_size, got {pipeline.microbatches} "
                f"and {training.batch_size}")
+    if pipeline.stages % pipeline.chunks:
+        yield (f"pipeline.chunks: divides pipeline.stages, got {pipeline.chunks} and "
+               f"{pipeline.stages}")
     if training.layers is not None and training.layers < pipeline.stages:
         yield (f"training.layers: every stage owns at least one weight layer, got "
                f"{training.layers} layers and {pipeline.stages} stages")
@@ -117,6 +135,32 @@ def _sizes(experiment: Experiment) -> Iterable[str]:
                        f"{len(value)}")
 
 
+def _workers(experiment: Experiment) -> Iterable[str]:
+    workers, pipeline = experiment.workers, experiment.pipeline
+    if pipeline.minibatches % workers.count:
+        yield (f"workers.count: divides pipeline.minibatches, got {workers.count} and "
+               f"{pipeline.minibatches}")
+    if isinstance(workers.slowdown, list) and len(workers.slowdown) != workers.count:
+        yield (f"workers.slowdown: one number per worker, so {workers.count}, got "
+               f"{len(workers.slowdown)}")
+    if workers.count > 1 and pipeline.dispatch == "greedy":
+        yield "pipeline.dispatch: greedy dispatch takes one worker; choose static"
+    try:
+        make_combine(workers.combine)
+    except ConfigurationError as error:
+        yield from error.problems
+
+
+def _order(experiment: Experiment) -> Iterable[str]:
+    """Whether the schedule, which is known, has an order for the shape, which is one."""
+    schedule = experiment.pipeline.schedule
+    try:
+        if schedule != FILE:
+            SCHEDULES[schedule].check(experiment.shape)
+    except ValueError as error:
+        yield f"pipeline.schedule: {error}"
+
+
 def _stragglers(experiment: Experiment) -> Iterable[str]:
     for number, window in enumerate(experiment.costs.stragglers):
         path = f"costs.stragglers.{number}"
@@ -130,7 +174,11 @@ def _stragglers(experiment: Experiment) -> Iterable[str]:
 def _mitigation(experiment: Experiment) -> Iterable[str]:
     pipeline = experiment.pipeline
     try:
-        make_mitigation(pipeline.mitigation).check(Setting(pipeline.schedule, pipeline.shape))
+        mitigation = make_mitigation(pipeline.mitigation)
+        if not pipeline.stages % pipeline.chunks:
+            shape = PipelineShape(pipeline.stages, pipeline.minibatches, pipeline.microbatches,
+                                  pipeline.chunks, in_flight=pipeline.in_flight)
+            mitigation.check(Setting(pipeline.schedule, shape))
     except ConfigurationError as error:
         yield from error.problems
     except ValueError as error:

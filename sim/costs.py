@@ -41,6 +41,7 @@ class CostModel:
     a backward of several micro-batches takes that many times as long.  `recompute_s` is added to
     a backward for every micro-batch it runs again (0 under `graph`).  An input or weight half of
     a backward takes half of it.  Jitter is lognormal with mean 1 and the given sigma.
+    `slowdown` multiplies the seconds of each worker (shape (workers,)).
     """
 
     forward_s: Floats
@@ -50,6 +51,7 @@ class CostModel:
     per_micro_batch: bool = False
     jitter_sigma: float = 0.0
     stragglers: tuple[Straggler, ...] = ()
+    slowdown: Floats | None = None
 
     def durations(self, program: Program, rng: np.random.Generator) -> Floats:
         """Seconds of each row, before stragglers; messages take none of a device's time.
@@ -68,6 +70,8 @@ class CostModel:
             shape = (program.shape.stages, Op.U + 1, program.shape.total)
             noise = rng.standard_normal(shape)[stage, np.minimum(op, Op.U), index]
             seconds = seconds * np.exp(self.jitter_sigma * noise - self.jitter_sigma**2 / 2)
+        if self.slowdown is not None:
+            seconds = seconds * self.slowdown[program.worker]
         return quantize(seconds)
 
     def stretch(self, stage: int) -> Stretch | None:

@@ -66,6 +66,9 @@ def simulate(
     if dispatch == "greedy" and program.lowered:
         raise ValueError("greedy dispatch takes a program of compute instructions; this one has "
                          "SEND and RECV instructions, whose order is part of it")
+    if dispatch == "greedy" and program.shape.workers > 1:
+        raise ValueError("greedy dispatch takes one worker, got "
+                         f"{program.shape.workers}")
     run = _Run(program, costs, cluster, rng)
     device = run.greedy_device if dispatch == "greedy" else run.static_device
     for d in range(program.devices):
@@ -100,6 +103,7 @@ class _Run:
         self.waiting: list[Event | None] = [None] * size
         self.stretch = [self.costs.stretch(k) for k in range(program.shape.stages)]
         self.memory = _Memory(program, self.cluster)
+        self.gates = _Gates(program, self.cluster)
         self.queues: list[GreedyQueue] = []
         self.idle: list[Event | None] = [None] * program.devices
         self.taken: list[list[int]] = [[] for _ in range(program.devices)]
@@ -111,6 +115,7 @@ class _Run:
         sends, send = self.sends, self.send
         memory = self.memory if self.memory.limited else None
         slowed = any(self.stretch)
+        gates = self.gates if len(self.program.sync[0]) else None
         first, stop = self.program.offsets[device : device + 2]
         for row in range(first, stop):
             if source[row] >= 0:
@@ -120,6 +125,8 @@ class _Run:
                     yield event
                 elif came > env._now:
                     yield Timeout(env, came - env._now)
+            if gates is not None and row in gates.missing:
+                yield from gates.wait(env, row)
             if memory is not None and not memory.take(row):
                 return
             start[row] = now = env._now
@@ -132,6 +139,8 @@ class _Run:
                 memory.give(row)
             if sends[row]:
                 send(row, now)
+            if gates is not None and row in gates.opens:
+                gates.finished(env, row)
 
     def slowed(self, row: int, now: float) -> float:
         stretch = self.stretch[int(self.program.rows.stage[row])]
@@ -222,6 +231,37 @@ class _Run:
         order = np.concatenate([np.array(rows, dtype=np.int64) for rows in self.taken])
         columns = (c[order] for c in (whole.start_s, whole.end_s, sent, came))
         return Timeline(self.program.reordered(order), *columns)
+
+
+class _Gates:
+    """Rows that wait for several others by `sync`, and for the exchange after the last of them."""
+
+    def __init__(self, program: Program, cluster: Cluster) -> None:
+        self.missing: dict[int, int] = {}
+        self.opens: dict[int, list[int]] = {}
+        for before, after in zip(*(side.tolist() for side in program.sync), strict=True):
+            self.missing[after] = self.missing.get(after, 0) + 1
+            self.opens.setdefault(before, []).append(after)
+        seconds = cluster.exchange_s(program)
+        self.seconds = {row: float(seconds[row]) for row in self.missing}
+        self.open_s: dict[int, float] = {}
+        self.waiting: dict[int, Event] = {}
+
+    def wait(self, env: simpy.Environment, row: int) -> Process:
+        """Until the exchange before `row` is over."""
+        if self.missing[row]:
+            event = self.waiting[row] = Event(env)
+            yield event
+        if self.open_s[row] > env.now:
+            yield Timeout(env, self.open_s[row] - env.now)
+
+    def finished(self, env: simpy.Environment, row: int) -> None:
+        for target in self.opens[row]:
+            self.missing[target] -= 1
+            if not self.missing[target]:
+                self.open_s[target] = env.now + self.seconds[target]
+                if target in self.waiting:
+                    self.waiting[target].succeed()
 
 
 class _Memory:

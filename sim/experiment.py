@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from threadpoolctl import threadpool_limits
 
-from sim.configuration import FILE, ConfigurationError, Experiment, make_mitigation
+from sim.configuration import (
+    FILE,
+    ConfigurationError,
+    Experiment,
+    make_combine,
+    make_mitigation,
+)
 from sim.contention import contended, contends
+from sim.copies import Copies
 from sim.engine import Timeline, simulate
 from sim.numeric import stream
 from sim.profile import Profile
@@ -21,11 +30,14 @@ from sim.setup import (
     make_task,
     stage_sizes,
 )
+from sim.spread import own_program
 from sim.stage import Stage
+from sim.sync import synchronised
 from sim.trace import Trace
-from sim.training import Watch, train
+from sim.training import Learning, Watch, train
 from sim.validate import execution_order
 from sim.versions import VersionPlan
+from sim.workers.all_reduce import AllReduce
 
 
 def run(experiment: Experiment, program: Program | None = None, *, training: bool = True,
@@ -40,23 +52,35 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
     pipeline, options = experiment.pipeline, experiment.training
     program = program or generate(experiment)
     check_shape(experiment, program)
+    program = synchronised(program, make_combine(experiment.workers.combine))
+    if program.shape.workers > 1:
+        program.validate()  # a rule can ask for what the order gives later: say so before the run
     profile = profile or load_profile(experiment)
     task = make_task(experiment)
     sizes = stage_sizes(experiment, profile, task)
     timeline = add_times(experiment, program, profile, sizes)
     try:
-        plan = VersionPlan.of(timeline.program, make_mitigation(pipeline.mitigation),
+        plan = VersionPlan.of(own_program(timeline.program), make_mitigation(pipeline.mitigation),
                               pipeline.schedule)
     except ValueError as error:
         raise ConfigurationError([f"pipeline.mitigation: {error}"]) from None
-    stages: list[Stage] = []
+    crews: list[list[Stage]] = []
     result = None
     if task and training:
-        stages = make_stages(experiment, plan, task)
+        crews = [make_stages(experiment, plan, task) for _ in range(experiment.workers.count)]
         with threadpool_limits(1):  # sums in one order whatever the machine's cores
-            result = train(execution_order(plan.program), stages, task, plan.program,
-                           evaluate_every=options.evaluate_every, watch=watch)
-    return record(experiment, timeline, plan, stages, result, sizes)
+            result = train(execution_order(timeline.program), together(experiment, crews), task,
+                           timeline.program, evaluate_every=options.evaluate_every, watch=watch)
+    return record(experiment, timeline, plan, crews, result, sizes)
+
+
+def together(experiment: Experiment, crews: Sequence[Sequence[Stage]]) -> Sequence[Learning]:
+    """The stages training steps: one worker's own, or the copies of each on several workers."""
+    rule, shape = make_combine(experiment.workers.combine), experiment.shape
+    if len(crews) == 1 and rule == AllReduce():  # the mean of one: nothing to exchange
+        return crews[0]
+    return [Copies(copies, rule.exchange(copies, shape), shape)
+            for copies in zip(*crews, strict=True)]
 
 
 def add_times(experiment: Experiment, program: Program, profile: Profile | None, sizes: Sizes
@@ -67,6 +91,9 @@ def add_times(experiment: Experiment, program: Program, profile: Profile | None,
     alone = simulate(program, costs, cluster, stream(seed, "jitter"), dispatch)
     if profile is None or not contends(profile):
         return alone
+    if program.shape.workers > 1:
+        raise ConfigurationError(["costs.profile: its stages share hardware, which is known for "
+                                  f"one worker, got {program.shape.workers} workers"])
     return simulate(program, contended(costs, profile, alone), cluster, stream(seed, "jitter"),
                     dispatch)
 
@@ -77,14 +104,18 @@ def generate(experiment: Experiment) -> Program:
     if pipeline.schedule == FILE:
         raise ConfigurationError([f"pipeline.schedule: {FILE!r} stands for a program that is "
                                   "given; run --program FILE does"])
-    return SCHEDULES[pipeline.schedule].program(pipeline.shape)
+    return SCHEDULES[pipeline.schedule].program(experiment.shape)
 
 
 def check_shape(experiment: Experiment, program: Program) -> None:
     """Refuse a program of another shape than the experiment's.  Raises ConfigurationError."""
     shape, pipeline = program.shape, experiment.pipeline
+    names = ("stages", "minibatches", "microbatches")
     problems = [f"pipeline.{name}: the program given has {getattr(shape, name)}, got "
-                f"{getattr(pipeline, name)}" for name in ("stages", "minibatches", "microbatches")
+                f"{getattr(pipeline, name)}" for name in names
                 if getattr(shape, name) != getattr(pipeline, name)]
+    if shape.workers != experiment.workers.count:
+        problems.append(f"workers.count: the program given has {shape.workers}, got "
+                        f"{experiment.workers.count}")
     if problems:
         raise ConfigurationError(problems)

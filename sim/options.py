@@ -22,6 +22,9 @@ SecondsPerStage = Annotated[
     Annotated[Seconds, Tag("#number")] | Annotated[list[Seconds], Tag("#list")], NUMBER_OR_LIST]
 BytesPerStage = Annotated[
     Annotated[Bytes, Tag("#number")] | Annotated[list[Bytes], Tag("#list")], NUMBER_OR_LIST]
+Slowdown = Annotated[float, Field(gt=0, le=1e4)]
+SlowdownPerWorker = Annotated[
+    Annotated[Slowdown, Tag("#number")] | Annotated[list[Slowdown], Tag("#list")], NUMBER_OR_LIST]
 NamedTable = Annotated[
     Annotated[str, Tag("#name")] | Annotated[dict[str, Any], Tag("#table")], NAME_OR_TABLE]
 
@@ -37,10 +40,19 @@ class Pipeline(BaseModel):
     mitigation: NamedTable = "none"
     backward: Backward = "graph"
     dispatch: Literal["static", "greedy"] = "static"
+    chunks: Count = 1
+    in_flight: Count | None = None
 
-    @property
-    def shape(self) -> PipelineShape:
-        return PipelineShape(self.stages, self.minibatches, self.microbatches)
+
+class Workers(BaseModel):
+    """Copies of the whole pipeline that learn together: how many, and how they combine."""
+
+    model_config = STRICT
+    count: Annotated[int, Field(ge=1, le=1024)] = 1
+    combine: NamedTable = "all-reduce"
+    slowdown: SlowdownPerWorker = 1.0
+    sync_latency_s: Seconds | None = None
+    sync_bandwidth_bytes_per_s: Annotated[float, Field(gt=0)] | None = None
 
 
 class Jitter(BaseModel):
@@ -121,3 +133,11 @@ class Experiment(BaseModel):
     costs: Costs = Costs()
     cluster: ClusterOptions = ClusterOptions()
     training: Training = Training()
+    workers: Workers = Workers()
+
+    @property
+    def shape(self) -> PipelineShape:
+        """Raises ValueError with the rule broken."""
+        p = self.pipeline
+        return PipelineShape(p.stages, p.minibatches, p.microbatches, p.chunks,
+                             self.workers.count, p.in_flight)

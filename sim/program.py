@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,27 +15,58 @@ if TYPE_CHECKING:
     from sim.trace import Trace
 
 BACKWARDS = (Op.B, Op.I, Op.W)
+NO_EDGES: tuple[Ints, Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineShape:
-    """Stages, mini-batches, micro-batches per mini-batch, and stages (chunks) per device."""
+    """Stages, mini-batches, micro-batches per mini-batch, stages (chunks) per device, and workers.
+
+    A worker is a pipeline of its own with a copy of every stage; `minibatches` counts those of
+    all workers together, which take them in turn.  `in_flight` bounds the mini-batches a worker
+    has under way, where a schedule lets it (None: as many as the schedule has).
+    """
 
     stages: int
     minibatches: int
     microbatches: int = 1
     chunks: int = 1
+    workers: int = 1
+    in_flight: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("stages", "minibatches", "microbatches", "chunks"):
+        for name in ("stages", "minibatches", "microbatches", "chunks", "workers"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, got {getattr(self, name)}")
         if self.stages % self.chunks:
             raise ValueError(f"chunks divides stages, got {self.stages} by {self.chunks}")
+        if self.minibatches % self.workers:
+            raise ValueError("workers take equally many mini-batches, got "
+                             f"{self.minibatches} for {self.workers} workers")
+        if self.in_flight is not None and self.in_flight < 1:
+            raise ValueError(f"in_flight is at least 1, got {self.in_flight}")
 
     @property
     def devices(self) -> int:
+        return self.worker_devices * self.workers
+
+    @property
+    def worker_devices(self) -> int:
+        """Devices of one worker."""
         return self.stages // self.chunks
+
+    @property
+    def of_worker(self) -> PipelineShape:
+        """The shape of one worker's own pipeline."""
+        return replace(self, minibatches=self.minibatches // self.workers, workers=1)
+
+    def as_dict(self) -> dict[str, int]:
+        """Fields by name, the later ones only where they say something."""
+        later = {"workers": self.workers if self.workers > 1 else None,
+                 "in_flight": self.in_flight}
+        return {"stages": self.stages, "minibatches": self.minibatches,
+                "microbatches": self.microbatches, "chunks": self.chunks,
+                **{name: value for name, value in later.items() if value is not None}}
 
     @property
     def total(self) -> int:
@@ -53,12 +84,14 @@ class Program:
     `rows` holds the streams one after another (device 0 first); device `d` owns the rows
     `offsets[d] … offsets[d+1] - 1`, so a row number is a position in a stream too.  Construction
     checks completeness (every stage does every micro-batch once); `validate` also proves that the
-    order can be executed.  Raises InvalidProgramError.
+    order can be executed.  `sync` are the edges (row before, row after) by which workers wait for
+    each other, see `sim.workers`.  Raises InvalidProgramError.
     """
 
     shape: PipelineShape
     rows: Block
     offsets: tuple[int, ...]
+    sync: tuple[Ints, Ints] = NO_EDGES
 
     def __post_init__(self) -> None:
         from sim.validate import check_complete
@@ -111,7 +144,8 @@ class Program:
         return (
             isinstance(other, Program)
             and (self.shape, self.offsets) == (other.shape, other.offsets)
-            and all(np.array_equal(a, b) for a, b in zip(self.rows, other.rows, strict=True))
+            and all(np.array_equal(a, b) for a, b in zip(
+                (*self.rows, *self.sync), (*other.rows, *other.sync), strict=True))
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -124,6 +158,11 @@ class Program:
     def device(self) -> Ints:
         """Device of each row."""
         return np.repeat(np.arange(self.devices), np.diff(self.offsets))
+
+    @cached_property
+    def worker(self) -> Ints:
+        """Worker of each row."""
+        return self.device // self.shape.worker_devices
 
     @cached_property
     def minibatch(self) -> Ints:
@@ -165,8 +204,14 @@ class Program:
         A forward needs the previous stage's forward; a backward needs the next stage's backward
         (its input half) and its own stage's forward; `W` needs its `I`; an update needs every
         backward of its mini-batch on its stage.  In a lowered program what crosses devices goes
-        through its SEND and RECV.
+        through its SEND and RECV.  Workers wait for each other by `sync`.
         """
+        return (np.concatenate((self.data_edges[0], self.sync[0])),
+                np.concatenate((self.data_edges[1], self.sync[1])))
+
+    @cached_property
+    def data_edges(self) -> tuple[Ints, Ints]:
+        """The dependencies within a worker: what a row needs of another's result."""
         forward, gradient = self.row_of(Op.F), self.row_of(Op.B, Op.I)
         edges = [
             self._edges((Op.F,), _shifted(forward, -1), _shifted(self.row_of(Op.RECV_F), 0)),
@@ -199,7 +244,7 @@ class Program:
     @cached_property
     def arrives_from(self) -> Ints:
         """For each row the row of another device whose message it waits for; −1 for none."""
-        before, after = self.dependencies
+        before, after = self.data_edges
         crossing = self.device[before] != self.device[after]
         source = np.full(len(self), -1)
         source[after[crossing]] = before[crossing]
@@ -214,12 +259,21 @@ class Program:
 
     def reordered(self, order: Ints) -> Program:
         """The same instructions, each device's in another order (`order` lists rows)."""
+        if len(self.sync[0]):
+            raise ValueError("the order of workers that wait for each other is fixed")
         return Program(self.shape, Block(*(column[order] for column in self.rows)), self.offsets)
 
     def lower(self) -> Program:
-        """The same program with SEND and RECV instructions where data crosses devices."""
+        """The same program with SEND and RECV instructions where data crosses devices.
+
+        Raises ValueError for workers that wait for each other: their exchange is no message of
+        the pipeline.
+        """
         if self.lowered:
             return self
+        if len(self.sync[0]):
+            raise ValueError("programs of one worker are lowered; this one has "
+                             f"{self.shape.workers} that wait for each other")
         op, stage, index, count = self.rows
         arrives = self.arrives_from >= 0
         leaves = np.zeros(len(self), dtype=bool)

@@ -24,9 +24,8 @@ _HEADER = re.compile(r"#\s*pipestale program:(.*)")
 
 def render(program: Program) -> str:
     """Text that `parse` turns back into an equal program."""
-    shape = program.shape
-    head = (f"# pipestale program: stages={shape.stages} minibatches={shape.minibatches} "
-            f"microbatches={shape.microbatches} chunks={shape.chunks}")
+    fields = " ".join(f"{name}={value}" for name, value in program.shape.as_dict().items())
+    head = f"# pipestale program: {fields}"
     lines = [",".join(map(str, program.stream(d))) for d in range(program.devices)]
     return "\n".join([head, *lines]) + "\n"
 

@@ -9,29 +9,34 @@ from typing import Any
 
 import numpy as np
 
-from sim.configuration import Experiment
+from sim.configuration import Experiment, make_combine
 from sim.costs import Floats
 from sim.engine import Timeline
 from sim.instruction import Ints, Op
 from sim.mitigations import Mitigation
-from sim.program import Program
+from sim.program import PipelineShape, Program
 from sim.setup import Sizes
 from sim.stage import Stage
 from sim.trace import Trace
 from sim.training import TrainingResult
 from sim.versions import VersionPlan
+from sim.workers import Combine
 
 
 def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
-           stages: Sequence[Stage], result: TrainingResult | None, sizes: Sizes) -> Trace:
-    program = timeline.program
-    read, staleness, effective = staleness_columns(plan)
-    applied = plan.applied[program.rows.stage, program.rows.index]
-    distance, rmse = distance_columns(program, stages)
+           crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes) -> Trace:
+    """The trace of a run; `crews` are each worker's stages, `plan` is every worker's own."""
+    program, own = timeline.program, plan.program
+    workers = program.shape.workers
+    read, late, effective = staleness_columns(plan)
+    applied = plan.applied[own.rows.stage, own.rows.index]
+    distances = [distance_columns(own, stages) for stages in crews or [[]] * workers]
+    distance, rmse = (np.concatenate(column) for column in zip(*distances, strict=True))
     return Trace(
-        _header(experiment, plan, stages, result, sizes), program.device, *_instruction(program),
-        timeline.start_s, timeline.end_s, timeline.sent_s, timeline.arrived_s, read, applied,
-        staleness, effective, distance, rmse, _curves(result))
+        _header(experiment, program.shape, plan, crews, result, sizes), program.device,
+        *_instruction(program), timeline.start_s, timeline.end_s, timeline.sent_s,
+        timeline.arrived_s, np.tile(read, workers), np.tile(applied, workers),
+        np.tile(late, workers), np.tile(effective, workers), distance, rmse, _curves(result))
 
 
 def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:
@@ -90,14 +95,13 @@ def _curves(result: TrainingResult | None) -> dict[str, Any]:
                for name, column in values.items()}}
 
 
-def _header(experiment: Experiment, plan: VersionPlan, stages: Sequence[Stage],
-            result: TrainingResult | None, sizes: Sizes) -> dict[str, Any]:
-    shape = plan.program.shape
+def _header(experiment: Experiment, shape: PipelineShape, plan: VersionPlan,
+            crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes
+            ) -> dict[str, Any]:
     header: dict[str, Any] = {
         "experiment": experiment.model_dump(),
         "mitigation": describe(plan.mitigation),
-        "shape": {"stages": shape.stages, "minibatches": shape.minibatches,
-                  "microbatches": shape.microbatches, "chunks": shape.chunks},
+        "shape": shape.as_dict(),
         "seed": experiment.training.seed,
         "versions_held": plan.versions_held.tolist(),
         "sizes": {"weight_bytes": sizes.weight_bytes.tolist(),
@@ -105,20 +109,35 @@ def _header(experiment: Experiment, plan: VersionPlan, stages: Sequence[Stage],
                   "boundary_bytes": sizes.boundary_bytes.tolist()},
         "libraries": _libraries(),
     }
+    if shape.workers > 1:
+        header["workers"] = _between_workers(experiment, shape, sizes)
     if result is not None:
-        updates = shape.minibatches
+        updates = shape.of_worker.minibatches * shape.workers
         header["training"] = {
             "final_loss": result.final.final_loss,
             "validation_loss": result.final.validation_loss,
             "accuracy": result.final.accuracy,
             "diverged_at": result.diverged_at,
-            "mean_update_rmse": [s.update_rmse_sum / updates for s in stages],
+            "examples": result.examples,
+            "mean_update_rmse": [
+                sum(s.update_rmse_sum for s in copies) / updates
+                for copies in zip(*crews, strict=True)],
         }
     return header
 
 
-def describe(mitigation: Mitigation) -> str:
-    """A mitigation's name with the parameters that differ from their defaults."""
+def _between_workers(experiment: Experiment, shape: PipelineShape, sizes: Sizes
+                     ) -> dict[str, Any]:
+    """How far workers are ahead of what they have seen of each other, and what that costs."""
+    rule = make_combine(experiment.workers.combine)
+    behind = rule.behind(np.arange(shape.of_worker.minibatches), shape)
+    return {"combine": describe(rule), "behind_mean": float(behind.mean()),
+            "behind_max": int(behind.max()),
+            "bytes_per_minibatch": rule.bytes_per_minibatch(float(sizes.weight_bytes.sum()), shape)}
+
+
+def describe(mitigation: Mitigation | Combine) -> str:
+    """A mitigation's (or combine rule's) name with the parameters that differ from defaults."""
     plain = type(mitigation)()
     changed = {name: value for name, value in vars(mitigation).items()
                if value != getattr(plain, name)}

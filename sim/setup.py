@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.cluster import Cluster, Link
-from sim.configuration import ConfigurationError, Experiment
+from sim.configuration import ConfigurationError, Experiment, make_combine
 from sim.costs import CostModel, Floats, Straggler
 from sim.numeric import TASKS, Task, TaskOptions
 from sim.optim import LearningRate, MomentumSGD
@@ -51,7 +51,7 @@ def make_task(experiment: Experiment) -> Task | None:
     if t.task == "none":
         return None
     options = TaskOptions(t.batch_size, t.width, t.layers, t.seed, tuple(t.curvatures))
-    return TASKS[t.task].make(experiment.pipeline.shape, options)
+    return TASKS[t.task].make(experiment.shape, options)
 
 
 def stage_sizes(experiment: Experiment, profile: Profile | None, task: Task | None) -> Sizes:
@@ -104,9 +104,12 @@ def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
         again = _measured(profile, "recompute_s", forward)
     if experiment.pipeline.backward == "graph":
         again = zero
+    workers = experiment.workers
+    slowdown = np.array(np.broadcast_to(workers.slowdown, (workers.count,)), dtype=np.float64)
     return CostModel(forward, backward, update, again, per_micro_batch=profile is not None,
                      jitter_sigma=costs.jitter.sigma if costs.jitter else 0.0,
-                     stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers))
+                     stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers),
+                     slowdown=None if (slowdown == 1).all() else slowdown)
 
 
 def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes) -> Cluster:
@@ -118,8 +121,21 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes) 
         latency = profile.latency_s
     if profile is not None and "bandwidth_bytes_per_s" not in given:
         bandwidth = profile.bandwidth_bytes_per_s
-    return Cluster(Link(latency, bandwidth or float("inf")), sizes.boundary_bytes,
-                   sizes.activation_bytes, options.activation_limit_bytes or float("inf"))
+    link = Link(latency, bandwidth or float("inf"))
+    return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
+                   options.activation_limit_bytes or float("inf"),
+                   _exchange_s(experiment, link, sizes))
+
+
+def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes) -> Floats | None:
+    """Seconds workers take to exchange each stage; over the pipeline's link unless given one."""
+    workers = experiment.workers
+    if workers.count == 1:
+        return None
+    latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
+    between = Link(link.latency_s if latency is None else latency,
+                   link.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    return make_combine(workers.combine).seconds(sizes.weight_bytes, between, workers.count)
 
 
 def make_stages(experiment: Experiment, plan: VersionPlan, task: Task) -> list[Stage]:

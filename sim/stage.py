@@ -92,6 +92,8 @@ class Stage:
         self._applied = plan.applied[number].tolist()
         self._versions: dict[int, Any] = {0: weights}
         self._pending: dict[int, tuple[Any, Any]] = {}
+        self._keeps_forward = plan.mitigation.keeps_forward
+        self._outlived: dict[int, Any] = {}
         self._sums: dict[int, _Sum] = {}
         self._stashes_versions = plan.mitigation.stash == "version"
         kind = type(plan.mitigation)
@@ -152,9 +154,30 @@ class Stage:
             self._used[index] = used, weights
         return passed_on
 
-    def update(self, minibatch: int) -> None:
-        """Apply the gradient of `minibatch` (from 1); the version grows by one."""
-        gradient = self._sums.pop(minibatch - 1).partial
+    def take_gradient(self, minibatch: int) -> Any:
+        """The gradient of `minibatch` (from 1) handed over, to be applied by `update`."""
+        return self._sums.pop(minibatch - 1).partial
+
+    def refresh(self, weights: Any) -> None:
+        """New weights under the same version, without an update: what other workers have learnt.
+
+        A backward that reads its forward's version still finds the weights that forward used.
+        """
+        if self._keeps_forward:
+            for index in self._pending:
+                if self._reads[Op.B][index] == self.version:
+                    self._outlived.setdefault(index, self.weights)
+        self.weights = self._versions[self.version] = weights
+
+    @property
+    def learnt(self) -> Any:
+        """The weights to judge this stage by."""
+        return self.weights
+
+    def update(self, minibatch: int, gradient: Any = None) -> None:
+        """Apply the gradient of `minibatch` (from 1), or one given; the version grows by one."""
+        if gradient is None:
+            gradient = self.take_gradient(minibatch)
         first = (minibatch - 1) * self._per_minibatch
         if self._applied[first] != self.version:
             raise RuntimeError(f"stage {self.number} applies mini-batch {minibatch} at version "
@@ -176,6 +199,8 @@ class Stage:
     def _weights_for(self, op: Op, index: int, used: Any) -> Any:
         base = self._versions[self._reads[op][index]] if (
             self._stashes_versions or op is Op.F) else self.weights
+        if self._outlived and op is Op.B:
+            base = self._outlived.pop(index, base)
         if self._plain[op]:
             return base
         look = self._look(op, index, base, used)

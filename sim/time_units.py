@@ -8,6 +8,7 @@ Source: Chen et al. 2018 (SpecTrain), Figure 3 and equations 5-6.
 from __future__ import annotations
 
 from sim.instruction import Op
+from sim.program import PipelineShape
 
 
 def time_unit(op: Op, minibatch: int, stage: int, stages: int) -> int:
@@ -33,6 +34,8 @@ def version_unit(op: Op, minibatch: int, stage: int, stages: int, version: int) 
     return min(time_unit(op, minibatch, stage, stages), version + stages - stage // 2)
 
 
-def has_time_units(schedule: str, microbatches: int) -> bool:
-    """Whether time units are defined: on round-robin, where a mini-batch is one pass."""
-    return schedule == "round-robin" and microbatches == 1
+def has_time_units(schedule: str, shape: PipelineShape) -> bool:
+    """Whether time units are defined: on one round-robin pipeline, filled, a mini-batch a pass."""
+    filled = shape.in_flight is None or shape.in_flight >= shape.stages
+    return (schedule == "round-robin" and shape.microbatches == 1 and shape.workers == 1
+            and filled)

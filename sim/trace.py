@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from sim.costs import Floats
 from sim.instruction import Instruction, Ints, Op
 from sim.program import PipelineShape
+from sim.spread import own_index
 
 FORMAT, VERSION = "pipestale-trace", 1
 
@@ -80,6 +81,17 @@ class Trace:
     def minibatch(self) -> Ints:
         """Mini-batch of each row, from 1."""
         return self.index // self.shape.microbatches + 1
+
+    def first_worker(self) -> Trace:
+        """The rows of the first worker in its own numbering; all of them where it is alone."""
+        shape = self.shape
+        if shape.workers == 1:
+            return self
+        rows = self.device < shape.worker_devices
+        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
+        columns["index"] = own_index(columns["index"], shape)
+        header = {**self.header, "shape": shape.of_worker.as_dict()}
+        return Trace(header, **columns, curves=self.curves)
 
     def instruction(self, row: int) -> Instruction:
         return Instruction(int(self.stage[row]), Op(int(self.op[row])), int(self.index[row]),

@@ -7,15 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from sim.instruction import Op
 from sim.numeric import Evaluation, Floats, Task
-from sim.stage import Stage
 
 Watch = Callable[[int, int, Any], None]
+
+
+class Learning(Protocol):
+    """A stage as training steps it: a `Stage`, or the copies of one on several workers."""
+
+    @property
+    def weights(self) -> Any: ...
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def learnt(self) -> Any: ...
+
+    def forward(self, index: int, inputs: Any, target: Any = None) -> Any: ...
+
+    def backward(self, index: int, gradient: Any) -> Any: ...
+
+    def update(self, minibatch: int) -> None: ...
 
 
 @dataclass
@@ -25,7 +43,7 @@ class TrainingResult:
     `loss` is each mini-batch's mean loss as its forwards saw it, `evaluated` the mini-batches
     after whose update (on every stage) an evaluation was made, `diverged_at` the first
     mini-batch with a loss that is not finite, or the last where the norm of the final weights is
-    not (None: neither).
+    not (None: neither), `examples` how many the training set has (None: no such set).
     """
 
     loss: Floats
@@ -33,11 +51,12 @@ class TrainingResult:
     evaluated: list[int] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
     diverged_at: int | None = None
+    examples: int | None = None
 
 
 def train(
     program_rows: Sequence[int],
-    stages: Sequence[Stage],
+    stages: Sequence[Learning],
     task: Task,
     program: Any,
     *,
@@ -52,20 +71,21 @@ def train(
     run = _Run(program, stages, task, evaluate_every, watch)
     with np.errstate(all="ignore"):
         run.go(program_rows)
-        final = task.evaluate([stage.weights for stage in stages])
+        final = task.evaluate([stage.learnt for stage in stages])
         if run.diverged_at is None and not _all_finite(stages):
             run.diverged_at = program.shape.minibatches
-    return TrainingResult(run.loss, final, run.evaluated, run.evaluations, run.diverged_at)
+    return TrainingResult(run.loss, final, run.evaluated, run.evaluations, run.diverged_at,
+                          getattr(task, "examples", None))
 
 
-def _all_finite(stages: Sequence[Stage]) -> bool:
-    return all(np.isfinite(float(stage.weights @ stage.weights)) for stage in stages)
+def _all_finite(stages: Sequence[Learning]) -> bool:
+    return all(np.isfinite(float(stage.learnt @ stage.learnt)) for stage in stages)
 
 
 class _Run:
     """The messages in flight and the snapshots under way of one training run."""
 
-    def __init__(self, program: Any, stages: Sequence[Stage], task: Task, every: int,
+    def __init__(self, program: Any, stages: Sequence[Learning], task: Task, every: int,
                  watch: Watch | None) -> None:
         self.program, self.stages, self.task = program, stages, task
         self.every, self.watch = every, watch

@@ -90,9 +90,13 @@ def _check_ranges(program: Program, bad: NDArray[np.bool_], rule: str) -> None:
 
 
 def _check_placement(program: Program) -> None:
-    home = np.full(program.shape.stages, -1)
-    home[program.rows.stage] = program.device
-    _check_ranges(program, home[program.rows.stage] != program.device,
+    shape = program.shape
+    worker = program.rows.index // shape.microbatches % shape.workers
+    _check_ranges(program, worker != program.worker,
+                  f"the {shape.workers} workers take mini-batches in turn")
+    home = np.full((shape.workers, shape.stages), -1)
+    home[worker, program.rows.stage] = program.device
+    _check_ranges(program, home[worker, program.rows.stage] != program.device,
                   "a stage lives on one device")
 
 
@@ -126,7 +130,7 @@ def _check_same_ranges(program: Program) -> None:
 def _check_messages(program: Program) -> None:
     """In a lowered program what crosses devices has one SEND and one RECV, cut like its pass."""
     home = np.zeros(program.shape.stages, dtype=np.int64)
-    home[program.rows.stage] = program.device
+    home[program.rows.stage] = program.device % program.shape.worker_devices
     crossing = np.flatnonzero(home[:-1] != home[1:])
     for send, receive, ops, sender in ((Op.SEND_F, Op.RECV_F, (Op.F,), 0),
                                        (Op.SEND_B, Op.RECV_B, (Op.B, Op.I), 1)):

@@ -59,7 +59,7 @@ class VersionPlan:
     def unit_horizons(self, stage: int) -> tuple[int, int] | None:
         """SpecTrain's `s` of a stage's forwards and backwards; None where it is undefined."""
         shape = self.program.shape
-        if not has_time_units(self.schedule, shape.microbatches):
+        if not has_time_units(self.schedule, shape):
             return None
         return (unit_horizon(Op.F, stage, shape.stages), unit_horizon(Op.B, stage, shape.stages))
 

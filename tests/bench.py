@@ -136,7 +136,7 @@ def trained(experiment: Experiment, task: Task) -> Callable[[], float]:
     """Program, versions, stages, training, distances where measured.  Gives the final loss."""
     def pipeline() -> float:
         schedule = experiment.pipeline.schedule
-        program = SCHEDULES[schedule].program(experiment.pipeline.shape)
+        program = SCHEDULES[schedule].program(experiment.shape)
         plan = VersionPlan.of(program, make_mitigation("none"), schedule)
         stages = make_stages(experiment, plan, task)
         result = train(execution_order(program), stages, task, program)
@@ -317,7 +317,7 @@ def solver_time(sizes: Sizes) -> Took:
     cluster = make_cluster(experiment, None, stage_sizes(experiment, None, None))
 
     def solve() -> float:
-        found = steady_state(SCHEDULES["round-robin"].program(experiment.pipeline.shape), costs,
+        found = steady_state(SCHEDULES["round-robin"].program(experiment.shape), costs,
                              cluster)
         assert found is not None
         return found.period_s

@@ -83,6 +83,12 @@ class Mitigation:
     def backward_version(self, reads: Reads) -> Any:
         return reads.latest
 
+    @property
+    def keeps_forward(self) -> bool:
+        """Whether a backward reads the very version its own forward read."""
+        own = 1
+        return bool(self.backward_version(Reads(4, 3, own, 0, 1)) == own)
+
     def forward_weights(self, look: Look) -> Any:
         return look.weights
 

@@ -21,11 +21,12 @@ class Prediction(Mitigation):
     horizon: Horizon = None
 
     def check(self, setting: Setting) -> None:
-        micro = setting.shape.microbatches
-        if self.horizon == "time-unit" and not has_time_units(setting.schedule, micro):
+        shape = setting.shape
+        if self.horizon == "time-unit" and not has_time_units(setting.schedule, shape):
+            bound = "" if shape.in_flight is None else f" and {shape.in_flight} in flight"
             raise ValueError(
                 f"the time-unit horizon is defined on round-robin with one micro-batch per "
-                f"mini-batch, not on {setting.schedule} with {micro}; "
+                f"mini-batch, not on {setting.schedule} with {shape.microbatches}{bound}; "
                 'use horizon = "update"'
             )
 

@@ -55,6 +55,7 @@ class DigitsMlp:
         visits = shape.minibatches * options.batch_size
         order = visiting_order(len(self._labels), visits, stream(options.seed, "order"))
         self._visits = order.reshape(shape.total, -1)
+        self.examples = len(self._labels)
 
     def inputs(self, micro_batch: int) -> Floats:
         inputs: Floats = self._inputs[self._visits[micro_batch]]

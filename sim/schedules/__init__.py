@@ -7,29 +7,55 @@ from dataclasses import dataclass
 
 from sim.program import Generate, PipelineShape, Program
 from sim.registry import Registry
+from sim.spread import spread
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A named order: `generate(device, shape)` yields instructions, single ones or blocks."""
+    """A named order: `generate(device, shape)` yields instructions, single ones or blocks.
+
+    `chunks` says that it can put several stages on a device, `in_flight` that it can bound the
+    mini-batches under way, `refuse` raises ValueError for a shape it has no order for.
+    """
 
     name: str
     rule: str
     source: str
     generate: Generate
+    chunks: bool = False
+    in_flight: bool = False
+    refuse: Callable[[PipelineShape], object] | None = None
+
+    def check(self, shape: PipelineShape) -> None:
+        """Raise ValueError with the reason where this schedule has no order for a shape."""
+        able = [each for each in SCHEDULES if each.chunks]
+        if shape.chunks > 1 and not self.chunks:
+            raise ValueError(f"{self.name} has one stage per device; chunks are for "
+                             f"{', '.join(each.name for each in able)}")
+        able = [each for each in SCHEDULES if each.in_flight]
+        if shape.in_flight is not None and not self.in_flight:
+            raise ValueError(f"{self.name} has its own number of mini-batches in flight; in_flight "
+                             f"is for {', '.join(each.name for each in able)}")
+        if self.refuse is not None:
+            self.refuse(shape)
 
     def program(self, shape: PipelineShape) -> Program:
-        return Program.build(self.generate, shape)
+        """The order of one worker, or of several alike.  Raises ValueError as `check` does."""
+        self.check(shape)
+        return spread(Program.build(self.generate, shape.of_worker), shape)
 
 
 SCHEDULES: Registry[Schedule] = Registry("schedule", "sim.schedules")
 
 
-def schedule(name: str, *, rule: str, source: str) -> Callable[[Generate], Generate]:
-    """Register the decorated generator under `name`."""
+def schedule(name: str, *, rule: str, source: str, chunks: bool = False, in_flight: bool = False,
+             refuse: Callable[[PipelineShape], object] | None = None
+             ) -> Callable[[Generate], Generate]:
+    """Register the decorated generator under `name`; see `Schedule` for the options."""
 
     def register(generate: Generate) -> Generate:
-        SCHEDULES.register(name, Schedule(name, rule, source, generate))
+        SCHEDULES.register(
+            name, Schedule(name, rule, source, generate, chunks, in_flight, refuse))
         return generate
 
     return register

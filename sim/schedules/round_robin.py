@@ -8,16 +8,19 @@ from sim.schedules import schedule
 
 
 @schedule("round-robin", rule="S-k forwards ahead, then backward and forward in turn, no flush",
-          source="Narayanan et al. 2019 (PipeDream 1F1B); Chen et al. 2018 (SpecTrain), Figure 3")
+          source="Narayanan et al. 2019 (PipeDream 1F1B); Chen et al. 2018 (SpecTrain), Figure 3",
+          in_flight=True)
 def round_robin(device: int, shape: PipelineShape) -> Iterator[Block]:
     """Three stages (a bare number is a backward; each is followed by its update):
 
         stage 0: 1F 2F 3F .  .  1  4F 2  5F 3
         stage 1: .  1F 2F .  1  3F 2  4F 3  5F
         stage 2: .  .  1F 1  2F 2  3F 3  4F 4
+
+    With `in_flight` mini-batches at most under way, fewer forwards go ahead.
     """
-    total = shape.total
-    ahead = min(shape.stages - device, total)
+    total, bound = shape.total, shape.in_flight or shape.stages
+    ahead = min(shape.stages - device, bound * shape.microbatches, total)
     yield forwards(device, range(ahead))
     yield alternate(backwards(device, range(total - ahead)),
                     forwards(device, range(ahead, total)))

@@ -56,16 +56,25 @@ def chunked(shape):
         for d in range(shape.devices)])
 
 
+def interleaved(shape):
+    """Interleaved 1F1B over two chunks a device, in rounds of as many micro-batches as devices."""
+    n = shape.microbatches * shape.stages
+    return SCHEDULES["interleaved"].program(PipelineShape(2 * shape.stages, shape.minibatches, n, 2))
+
+
 @st.composite
 def orders(draw):
     """A way to make a program of any length, its stages, and its micro-batches."""
     stages, n = draw(st.integers(1, 5)), draw(st.sampled_from([1, 2, 3]))
-    kind = draw(st.sampled_from(["schedule", "schedule", "ahead", "chunked", "lowered"]))
+    kind = draw(st.sampled_from(["schedule", "schedule", "ahead", "chunked", "interleaved",
+                                 "lowered"]))
     if kind == "ahead":
         deep = sorted(draw(st.lists(st.integers(1, 7), min_size=stages, max_size=stages)))
         make = ahead(deep[::-1])
     elif kind == "chunked":
         make = chunked
+    elif kind == "interleaved":
+        make = interleaved
     else:
         schedule = SCHEDULES[draw(names)]
         make = schedule.program if kind == "schedule" else lambda s: schedule.program(s).lower()

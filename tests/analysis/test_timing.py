@@ -39,7 +39,7 @@ def test_lowered_program_waits_as_long(tmp_path) -> None:
 
     experiment = resolve({"pipeline": {"minibatches": 9}, "cluster": {"latency_s": 0.25},
                           "training": {"task": "none"}})
-    program = SCHEDULES["round-robin"].program(experiment.pipeline.shape)
+    program = SCHEDULES["round-robin"].program(experiment.shape)
     plain, lowered = run(experiment, program), run(experiment, program.lower())
     assert timing(plain).comm_wait_fraction == timing(lowered).comm_wait_fraction > 0
     assert timing(plain).bubble_fraction == timing(lowered).bubble_fraction

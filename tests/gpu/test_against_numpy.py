@@ -31,7 +31,7 @@ def cases():
                 try:
                     experiment = resolve({"pipeline": pipeline,
                                           "training": {"batch_size": 12, "width": 16}})
-                    program = SCHEDULES[schedule].program(experiment.pipeline.shape)
+                    program = SCHEDULES[schedule].program(experiment.shape)
                     plan = VersionPlan.of(program, make_mitigation(mitigation), schedule)
                 except (ConfigurationError, ValueError):
                     continue

@@ -8,7 +8,7 @@ import torch
 from click.testing import CliRunner
 
 from gpu.__main__ import main
-from gpu.footprint import Allocations, peak_bytes
+from gpu.footprint import Allocations, peak_bytes, resident
 from gpu.link_times import fit, link_times, spread
 from gpu.solo import Solo
 from gpu.stage_times import alone_and_beside
@@ -128,6 +128,21 @@ def test_a_stage_without_a_stash_holds_no_old_weights():
     assert stash[0] - none[0] >= 2 * size[0]
     assert measured[0] - none[0] >= 2 * size[0]
     assert abs(stash[3] - none[3]) < size[3]
+
+
+def test_micro_batches_in_flight_hold_an_input_each():
+    """Messages that shared memory would hide all inputs but one of a stage that does not make its
+    own."""
+    assembly = cpu_assembly(stages=2, minibatches=2, microbatches=4, schedule="gpipe",
+                            training={"distances": False, "batch_size": 256})
+    solo = Solo(assembly, cpu_lanes(2))
+    fresh, shared = solo.worker(1), solo.worker(1)
+    with Allocations() as allocations:
+        allocations.count(resident(shared))
+        allocations.count([solo.samples.inputs[1]])
+        shared.run()
+    one = solo.samples.inputs[1].untyped_storage().nbytes()
+    assert peak_bytes(fresh) - allocations.peak >= 2 * one
 
 
 def test_a_line_is_fitted_to_the_times_of_messages():

@@ -40,7 +40,15 @@ def accepted():
                     virtual(**pipeline)
                 except ConfigurationError:
                     continue
-                yield pytest.param(pipeline, id="-".join(map(str, pipeline.values())))
+                yield named(pipeline)
+    yield named({"schedule": "interleaved", "mitigation": "none", "stages": 4, "microbatches": 2,
+                 "chunks": 2})
+    yield named({"schedule": "round-robin", "mitigation": "2bw", "stages": 2, "microbatches": 2})
+    yield named({"schedule": "round-robin", "mitigation": "stash", "stages": 3, "in_flight": 2})
+
+
+def named(pipeline):
+    return pytest.param(pipeline, id="-".join(map(str, pipeline.values())))
 
 
 CASES = list(accepted())

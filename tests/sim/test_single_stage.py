@@ -7,6 +7,7 @@ from tests.sim.oracles.plain_training import plain_training
 from tests.sim.pairs import running
 
 NESTEROV = {"nwpt"}  # look one step ahead even where nothing is stale
+DELAYED = {"2bw"}  # a mini-batch late by definition, tested on its own
 RUN = {**TINY, "stages": 1, "minibatches": 6, "learning_rate": 0.1, "momentum": 0.9}
 
 
@@ -22,7 +23,7 @@ def plain(convention: str, microbatches: int, nesterov: bool):
 @pytest.mark.parametrize("convention", ["ema", "heavy-ball"])
 @pytest.mark.parametrize("backward", ["graph", "recompute"])
 @pytest.mark.parametrize(("schedule", "mitigation", "microbatches"), [
-    (*pair, n) for n in (1, 2) for pair in running(1, n)])
+    (*pair, n) for n in (1, 2) for pair in running(1, n) if pair[1] not in DELAYED])
 def test_one_stage_is_plain_training_bit_for_bit(schedule, mitigation, microbatches, backward,
                                                  convention):
     trace, weights = history(**RUN, schedule=schedule, mitigation=mitigation, backward=backward,

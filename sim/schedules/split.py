@@ -1,0 +1,21 @@
+"""The tutorial's split-size pipeline: forwards split by split, then one backward of the whole."""
+
+from collections.abc import Iterator
+
+from sim.instruction import Block, backwards, forwards, join, repeat
+from sim.program import PipelineShape
+from sim.schedules import schedule
+
+
+@schedule("split", rule="all forwards of a mini-batch, then its backwards last split first, flush",
+          source="PyTorch model-parallel tutorial, PipelineParallelResNet50; autograd visits the "
+                 "newest part of the graph first")
+def split(device: int, shape: PipelineShape) -> Iterator[Block]:
+    """Two stages, one mini-batch of splits A B C; the loss is that of all splits together:
+
+        stage 0: FA FB FC .  .  BC BB BA
+        stage 1: .  FA FB FC BC BB BA .
+    """
+    n = shape.microbatches
+    once = join([forwards(device, range(n)), backwards(device, range(n - 1, -1, -1))])
+    yield repeat(once, shape.minibatches, n)

@@ -1,0 +1,109 @@
+"""How workers (copies of the whole pipeline) learn together: one file each.
+
+A rule says which instructions of a worker wait for which of all workers, how long the exchange
+takes once they are done, and what happens to gradients and weights then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from sim.cluster import Link
+from sim.costs import Floats
+from sim.instruction import Ints, Op
+from sim.program import PipelineShape
+from sim.registry import Registry
+
+
+class Learner(Protocol):
+    """One stage of one worker, as an exchange sees it (`sim.stage.Stage` is one)."""
+
+    weights: Any
+
+    def take_gradient(self, minibatch: int) -> Any:
+        """The gradient of a mini-batch (from 1, the worker's own number), handed over."""
+
+    def refresh(self, weights: Any) -> None:
+        """New weights without an update of its own."""
+
+
+class Exchange:
+    """What the workers' copies of one stage give each other; mini-batches are own ones, from 0.
+
+    The default exchanges nothing: every worker learns alone.
+    """
+
+    def __init__(self, copies: Sequence[Learner]) -> None:
+        self.copies = copies
+
+    def before_forward(self, worker: int, minibatch: int) -> None:
+        """Called before the first forward of every mini-batch."""
+
+    def gradient(self, worker: int, minibatch: int) -> Any:
+        """The gradient to apply; None: the worker's own."""
+        return None
+
+    def after_update(self, worker: int, minibatch: int, step: Any) -> None:
+        """Called with the new weights minus the old ones."""
+
+    def consensus(self) -> Any:
+        """The weights the workers have learnt together."""
+        return self.copies[0].weights
+
+
+@dataclass(frozen=True)
+class Combine:
+    """A rule by which workers combine; subclasses are frozen dataclasses of its parameters.
+
+    `holds` is the operation of a mini-batch that waits, `awaits` the one it waits for.
+    """
+
+    name: ClassVar[str]
+    rule: ClassVar[str]
+    source: ClassVar[str]
+    holds: ClassVar[Op]
+    awaits: ClassVar[Op]
+
+    def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
+        """Mini-batches that wait, and for which mini-batch of every worker each (own ones)."""
+        raise NotImplementedError
+
+    def seconds(self, weight_bytes: Floats, link: Link, workers: int) -> Floats:
+        """Seconds from the last awaited instruction to the end of the exchange, by stage."""
+        raise NotImplementedError
+
+    def bytes_per_minibatch(self, weight_bytes: float, shape: PipelineShape) -> float:
+        """Bytes on the links between workers for each mini-batch of any worker."""
+        raise NotImplementedError
+
+    def behind(self, minibatches: Ints, shape: PipelineShape) -> Ints:
+        """By how many of its own mini-batches a forward is ahead of the others' it has seen."""
+        raise NotImplementedError
+
+    def exchange(self, copies: Sequence[Learner], shape: PipelineShape) -> Exchange:
+        """The exchange between the workers' copies of one stage."""
+        raise NotImplementedError
+
+
+COMBINES: Registry[type[Combine]] = Registry("combine", "sim.workers")
+
+
+def combine(name: str, *, rule: str, source: str) -> Callable[[type[Combine]], type[Combine]]:
+    """Register the decorated class, a frozen dataclass whose fields are its parameters."""
+
+    def register(cls: type[Combine]) -> type[Combine]:
+        cls.name, cls.rule, cls.source = name, rule, source
+        return COMBINES.register(name, cls)
+
+    return register
+
+
+def ring_all_reduce_s(size_bytes: Floats, link: Link, workers: int) -> Floats:
+    """2(R−1) steps, each moving 1/R of the array over every link of the ring at once.
+
+    Source: Patarasuk & Yuan 2009, bandwidth-optimal ring all-reduce.
+    """
+    steps = 2 * (workers - 1)
+    return steps * link.transfer_s(size_bytes / workers) if steps else 0.0 * size_bytes

@@ -1,0 +1,61 @@
+"""Synchronous data parallelism: every update applies the mean of the workers' gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.cluster import Link
+from sim.costs import Floats
+from sim.instruction import Ints, Op
+from sim.program import PipelineShape
+from sim.workers import Combine, Exchange, Learner, combine, ring_all_reduce_s
+
+
+class MeanGradient(Exchange):
+    """The gradients of the workers' mean losses, averaged once all are there."""
+
+    def __init__(self, copies: Sequence[Learner]) -> None:
+        super().__init__(copies)
+        self._means: dict[int, Any] = {}
+        self._taken: dict[int, int] = {}
+
+    def gradient(self, worker: int, minibatch: int) -> Any:
+        if minibatch not in self._means:
+            gradients = [each.take_gradient(minibatch + 1) for each in self.copies]
+            self._means[minibatch] = sum(gradients[1:], gradients[0]) / len(gradients)
+            self._taken[minibatch] = 0
+        self._taken[minibatch] += 1
+        if self._taken[minibatch] == len(self.copies):
+            return self._means.pop(minibatch)
+        return self._means[minibatch]
+
+
+@combine("all-reduce", rule="an update waits for all workers' gradients and applies their mean",
+         source="synchronous data parallelism; ring all-reduce cost (Patarasuk & Yuan 2009)")
+@dataclass(frozen=True)
+class AllReduce(Combine):
+    """Equal to one worker on the joined batch, but for rounding (and batch statistics)."""
+
+    holds = Op.U
+    awaits = Op.B
+
+    def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
+        own = np.arange(shape.of_worker.minibatches)
+        return own, own
+
+    def seconds(self, weight_bytes: Floats, link: Link, workers: int) -> Floats:
+        return ring_all_reduce_s(weight_bytes, link, workers)
+
+    def bytes_per_minibatch(self, weight_bytes: float, shape: PipelineShape) -> float:
+        """One exchange serves a mini-batch of every worker."""
+        return 2 * (shape.workers - 1) * weight_bytes / shape.workers
+
+    def behind(self, minibatches: Ints, shape: PipelineShape) -> Ints:
+        return np.zeros_like(minibatches)
+
+    def exchange(self, copies: Sequence[Learner], shape: PipelineShape) -> Exchange:
+        return MeanGradient(copies)

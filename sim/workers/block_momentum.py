@@ -1,0 +1,82 @@
+"""BMUF: workers train a block alone, block momentum filters the averaged update."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.cluster import Link
+from sim.costs import Floats
+from sim.instruction import Ints, Op
+from sim.program import PipelineShape
+from sim.workers import Combine, Exchange, Learner, combine, ring_all_reduce_s
+
+
+class BlockFilter(Exchange):
+    """`W ← W_prev + Δ` with `Δ ← μΔ + ζ(mean of the workers − W_prev)` after every block."""
+
+    def __init__(self, copies: Sequence[Learner], rule: BlockMomentum) -> None:
+        super().__init__(copies)
+        self.rule = rule
+        self._previous = copies[0].weights
+        self._filtered: Any = 0.0 * self._previous
+        self._blocks = 0
+
+    def before_forward(self, worker: int, minibatch: int) -> None:
+        block, place = divmod(minibatch, self.rule.block)
+        if place or not block:
+            return
+        if block > self._blocks:  # the first worker to come: all have ended the block before
+            self._previous, self._filtered = self._combined()
+            self._blocks = block
+        self.copies[worker].refresh(self._previous)
+
+    def _combined(self) -> tuple[Any, Any]:
+        weights = [each.weights for each in self.copies]
+        step = sum(weights[1:], weights[0]) / len(weights) - self._previous
+        filtered = self.rule.momentum * self._filtered + self.rule.rate * step
+        return self._previous + filtered, filtered
+
+    def consensus(self) -> Any:
+        """The weights after one more combination: that of the block the run ended in."""
+        return self._combined()[0]
+
+
+@combine("block-momentum",
+         rule="after every block of mini-batches Δ ← μΔ + ζ(mean − W), W ← W + Δ",
+         source="Chen & Huo 2016 (BMUF), classical block momentum [recalled]; a worker's own "
+                "velocity lives on across blocks [choice]")
+@dataclass(frozen=True)
+class BlockMomentum(Combine):
+    """`block` own mini-batches, block momentum μ and block learning rate ζ."""
+
+    holds = Op.F
+    awaits = Op.U
+    block: int = 5
+    momentum: float = 0.0
+    rate: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.block < 1 or not 0 <= self.momentum < 1 or self.rate <= 0:
+            raise ValueError("block is at least 1, 0 <= momentum < 1 and rate > 0, got "
+                             f"block={self.block} momentum={self.momentum} rate={self.rate}")
+
+    def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
+        first = np.arange(self.block, shape.of_worker.minibatches, self.block)
+        return first, first - 1
+
+    def seconds(self, weight_bytes: Floats, link: Link, workers: int) -> Floats:
+        return ring_all_reduce_s(weight_bytes, link, workers)
+
+    def bytes_per_minibatch(self, weight_bytes: float, shape: PipelineShape) -> float:
+        return 2 * (shape.workers - 1) * weight_bytes / (shape.workers * self.block)
+
+    def behind(self, minibatches: Ints, shape: PipelineShape) -> Ints:
+        behind: Ints = minibatches % self.block
+        return behind
+
+    def exchange(self, copies: Sequence[Learner], shape: PipelineShape) -> Exchange:
+        return BlockFilter(copies, self)

@@ -1,0 +1,104 @@
+"""HetPipe's wave-synchronous parallel: pipelined workers, a parameter server, a clock distance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.cluster import Link
+from sim.costs import Floats
+from sim.instruction import Ints, Op
+from sim.program import PipelineShape
+from sim.workers import Combine, Exchange, Learner, combine
+
+
+def wave_size(shape: PipelineShape) -> int:
+    """Nm: mini-batches a worker has in flight, which make one wave."""
+    return min(shape.in_flight or shape.stages, shape.of_worker.minibatches)
+
+
+class ParameterServer(Exchange):
+    """Waves pushed by each worker; a pull adds the others' share and keeps what is in flight.
+
+    The server's weights are the first ones plus every pushed update divided by the number of
+    workers.  A worker's own waves count in full until it pulls them back as its share.
+    """
+
+    def __init__(self, copies: Sequence[Learner], distance: int, size: int) -> None:
+        super().__init__(copies)
+        self.distance, self.size = distance, size
+        self._first = copies[0].weights
+        self._waves: list[list[Any]] = [[] for _ in copies]
+        self._pulled = [0] * len(copies)
+
+    def after_update(self, worker: int, minibatch: int, step: Any) -> None:
+        waves = self._waves[worker]
+        if minibatch % self.size:
+            waves[-1] = waves[-1] + step
+        else:
+            waves.append(step)
+
+    def before_forward(self, worker: int, minibatch: int) -> None:
+        wave, place = divmod(minibatch, self.size)
+        visible = wave - self.distance
+        if place != self.size - 1 or visible < 1 or len(self.copies) == 1:
+            return
+        weights, share = self.copies[worker].weights, 1 / len(self.copies)
+        for number in range(self._pulled[worker], visible):
+            for other, waves in enumerate(self._waves):
+                weights = weights + waves[number] * (share - (other == worker))
+        self._pulled[worker] = visible
+        self.copies[worker].refresh(weights)
+
+    def consensus(self) -> Any:
+        """The server's weights once every worker has pushed all it did."""
+        if len(self.copies) == 1:
+            return self.copies[0].weights
+        steps = [step for waves in self._waves for step in waves]
+        return self._first + sum(steps[1:], steps[0]) / len(self.copies)
+
+
+@combine("wave", rule="a wave is Nm mini-batches; the last forward of wave c waits for all "
+                      "workers' waves up to c − D − 1 and adds the others' mean share",
+         source="Park et al. 2020 (HetPipe), wave-synchronous parallel [recalled]; a pull brings "
+                "exactly the waves it has to wait for [choice]")
+@dataclass(frozen=True)
+class Wave(Combine):
+    """`distance` is D; Nm is `pipeline.in_flight`, or the pipeline's depth.
+
+    Local staleness is at most Nm − 1, global staleness at most (D+1)·Nm + Nm − 2.
+    """
+
+    holds = Op.F
+    awaits = Op.U
+    distance: int = 0
+
+    def __post_init__(self) -> None:
+        if self.distance < 0:
+            raise ValueError(f"distance is at least 0, got {self.distance}")
+
+    def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
+        size = wave_size(shape)
+        waves = np.arange(1 + self.distance, -(-shape.of_worker.minibatches // size))
+        holds, awaits = (waves + 1) * size - 1, (waves - self.distance) * size - 1
+        inside = holds < shape.of_worker.minibatches
+        return holds[inside], awaits[inside]
+
+    def seconds(self, weight_bytes: Floats, link: Link, workers: int) -> Floats:
+        """A push and a pull of the stage's weights."""
+        return 2 * link.transfer_s(weight_bytes) if workers > 1 else 0.0 * weight_bytes
+
+    def bytes_per_minibatch(self, weight_bytes: float, shape: PipelineShape) -> float:
+        return 2 * weight_bytes / wave_size(shape) if shape.workers > 1 else 0.0
+
+    def behind(self, minibatches: Ints, shape: PipelineShape) -> Ints:
+        size = wave_size(shape)
+        pulled = minibatches // size - self.distance - (minibatches % size != size - 1)
+        behind: Ints = minibatches - np.maximum(pulled, 0) * size
+        return behind
+
+    def exchange(self, copies: Sequence[Learner], shape: PipelineShape) -> Exchange:
+        return ParameterServer(copies, self.distance, wave_size(shape))

@@ -1,0 +1,94 @@
+"""Interleaved 1F1B: Megatron's order, the published bubble, sizes it refuses."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.timing import timing
+from sim.configuration import ConfigurationError
+from sim.instruction import Op
+from sim.program import PipelineShape
+from sim.schedules import SCHEDULES
+from tests.sim.experiments import TINY, experiment, history, same_weights, simulate
+from tests.sim.oracles.megatron import order
+
+TIMES = {"task": "none", "schedule": "interleaved", "batch_size": 48}
+
+
+def passes(program, device: int) -> list[str]:
+    return [str(each) for each in program.stream(device) if each.op is not Op.U]
+
+
+def test_the_first_device_of_the_published_figure():
+    """Megatron-LM's Figure 4: four devices with two chunks, eight micro-batches (here from 0)."""
+    program = SCHEDULES["interleaved"].program(PipelineShape(8, 1, 8, 2))
+    assert passes(program, 0)[:14] == [
+        "0F0", "0F1", "0F2", "0F3", "4F0", "4F1", "4F2", "4F3", "0F4", "0F5", "0F6", "4B0",
+        "0F7", "4B1"]
+    for device in range(4):
+        assert passes(program, device) == order(device, 4, 2, 8)
+
+
+@given(st.integers(1, 5), st.integers(2, 4), st.integers(1, 4))
+def test_the_order_is_megatrons_wherever_devices_divide_the_micro_batches(devices, chunks, rounds):
+    shape = PipelineShape(devices * chunks, 1, rounds * devices, chunks)
+    program = SCHEDULES["interleaved"].program(shape).validate()
+    for device in range(devices):
+        assert passes(program, device) == order(device, devices, chunks, rounds * devices)
+
+
+@given(st.integers(1, 5), st.integers(1, 4), st.integers(1, 4))
+def test_the_bubble_is_the_published_one(devices, chunks, rounds):
+    """(S−1)/(V·M+S−1) for S devices and V chunks."""
+    n = rounds * devices
+    trace = simulate(**TIMES | {"batch_size": n}, stages=devices * chunks, chunks=chunks,
+                     microbatches=n, minibatches=1)
+    makespan = 2 * (chunks * n + devices - 1)
+    assert trace.end_s.max() == makespan
+    assert timing(trace).bubble_fraction == pytest.approx(
+        (devices - 1) / (chunks * n + devices - 1), abs=1e-12)
+
+
+def test_four_by_two_by_eight_takes_38_seconds():
+    trace = simulate(**TIMES, stages=8, chunks=2, microbatches=8, minibatches=1)
+    assert trace.end_s.max() == 38
+
+
+@given(st.integers(1, 4), st.integers(1, 8))
+def test_one_chunk_a_device_is_1f1b(stages, microbatches):
+    shape = PipelineShape(stages, 2, microbatches)
+    try:
+        SCHEDULES["interleaved"].check(shape)
+    except ValueError:
+        return
+    assert SCHEDULES["interleaved"].program(shape) == SCHEDULES["1f1b"].program(shape)
+
+
+def test_it_trains_like_sequential():
+    keys = {**TINY, "stages": 6, "microbatches": 4, "minibatches": 4}
+    _, interleaved = history(**keys, schedule="interleaved", chunks=2)
+    assert same_weights(interleaved, history(**keys, schedule="sequential")[1])
+
+
+def refusal(**keys) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        experiment(**{"task": "none", "batch_size": 48} | keys)
+    return str(caught.value)
+
+
+def test_uneven_rounds_are_refused():
+    said = refusal(schedule="interleaved", stages=4, chunks=2, microbatches=5, batch_size=50)
+    assert said == ("pipeline.schedule: interleaved takes micro-batches in 2 equal rounds on 2 "
+                    "devices, got 5 micro-batches")
+
+
+def test_chunks_are_for_schedules_that_can():
+    said = refusal(schedule="round-robin", stages=4, chunks=2)
+    assert said == ("pipeline.schedule: round-robin has one stage per device; chunks are for "
+                    "interleaved")
+    assert refusal(schedule="interleaved", stages=5, chunks=2) == (
+        "pipeline.chunks: divides pipeline.stages, got 2 and 5")
+
+
+def test_fewer_in_flight_is_for_schedules_that_can():
+    assert "in_flight is for round-robin" in refusal(schedule="gpipe", in_flight=2)

@@ -1,0 +1,186 @@
+"""Systems by name: each runs, learns, and does what its paper says of versions and time."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from analysis.compare import merge
+from analysis.convergence import convergence
+from analysis.report import report
+from analysis.system_edge import stable_rate
+from analysis.systems import entrants, system_row
+from sim.__main__ import main
+from sim.configuration import ConfigurationError, resolve
+from sim.experiment import run
+from sim.systems import SYSTEMS
+
+NAMED = {"single-gpu", "model-parallel", "data-parallel", "pipeline-split", "gpipe",
+         "megatron-1f1b", "megatron-interleaved", "pipedream", "pipedream-vsync", "pipedream-2bw",
+         "vanilla-async", "spectrain", "spectrain-stashed", "nwpt", "timeprest", "v-timeprest",
+         "i-timeprest", "hetpipe", "bmuf"}
+FRESH = ["single-gpu", "model-parallel", "data-parallel", "pipeline-split", "gpipe",
+         "megatron-1f1b", "megatron-interleaved", "bmuf"]
+SMALL = {"pipeline": {"minibatches": 24}, "training": {"width": 8, "batch_size": 16}}
+EVERY = pytest.mark.parametrize("name", SYSTEMS.names())
+
+
+def trace_of(name, stages=3, **training):
+    document = {"pipeline": SMALL["pipeline"] | {"stages": stages},
+                "training": SMALL["training"] | training}
+    return run(resolve(SYSTEMS[name].document(resolve(document))))
+
+
+def test_every_system_of_the_papers_is_there():
+    assert set(SYSTEMS.names()) >= NAMED
+
+
+@EVERY
+@pytest.mark.parametrize("stages", [1, 2, 3, 4, 8])
+def test_every_system_learns_digits(name, stages):
+    trace = trace_of(name, stages)
+    assert trace.header["training"]["diverged_at"] is None
+    loss = trace.curves["minibatch_loss"]
+    assert np.isfinite(loss).all()
+    assert trace.shape.minibatches >= 24
+    assert SYSTEMS[name].rule
+    assert SYSTEMS[name].source
+
+
+def test_systems_without_staleness_learn_the_same_network():
+    """Those that see one mini-batch per update and are never late differ by rounding alone."""
+    losses = [trace_of(name).header["training"]["final_loss"] for name in FRESH
+              if SYSTEMS[name].document(resolve(SMALL)).get("workers", {}).get("count", 1) == 1]
+    assert len(losses) == 6
+    assert np.allclose(losses, losses[0], rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("name", FRESH)
+def test_nothing_is_late_where_a_pipeline_flushes(name):
+    assert report(trace_of(name))["staleness"]["max"] == 0
+
+
+@pytest.mark.parametrize(("name", "forward", "backward"), [
+    ("vanilla-async", [3, 2, 1, 0], [0, 0, 0, 0]),
+    ("pipedream", [3, 2, 1, 0], [3, 2, 1, 0]),
+    ("pipedream-vsync", [3, 3, 3, 3], [3, 3, 3, 3]),
+    ("pipedream-2bw", [1, 1, 1, 1], [1, 1, 1, 1]),
+    ("hetpipe", [3, 2, 1, 0], [3, 2, 1, 0]),
+    ("v-timeprest", [1.5, 1, 0.5, 0], [0, 0, 0, 0]),
+])
+def test_staleness_by_stage_is_the_papers(name, forward, backward):
+    late = report(trace_of(name, 4))["staleness"]
+    if name == "v-timeprest":  # from its published gap ⌈(2(S−1−k) − j)/n⌉, averaged over j
+        n = 4
+        forward = [np.mean([max(0, np.ceil((2 * (3 - k) - j) / n)) for j in range(n)])
+                   for k in range(4)]
+    assert late["forward"] == pytest.approx(forward)
+    assert late["backward"] == pytest.approx(backward)
+
+
+@pytest.mark.parametrize(("name", "makespan"), [
+    # 24 mini-batches of 3+3 stage seconds, cut into 4 where the system cuts
+    ("single-gpu", 24 * 6), ("model-parallel", 24 * 6), ("data-parallel", 24 * 6 / 3),
+    ("pipeline-split", 24 * 2 * (4 + 2) / 4), ("megatron-1f1b", 24 * 2 * (4 + 2) / 4),
+    ("gpipe", 24 * 3 * (4 + 2) / 4), ("megatron-interleaved", 24 * 2 * (2 * 4 + 2) / 8),
+    ("pipedream", 24 * 2 + 4), ("bmuf", 24 * 6 / 3),
+])
+def test_makespans_are_the_closed_forms(name, makespan):
+    document = {"pipeline": SMALL["pipeline"],
+                "training": SMALL["training"] | {"task": "none", "batch_size": 16}}
+    trace = run(resolve(SYSTEMS[name].document(resolve(document))))
+    assert trace.end_s.max() == makespan
+
+
+def test_costs_of_every_stage_are_shared_out_whatever_the_cut():
+    """Each system spends the same seconds of device time on a mini-batch, recompute aside."""
+    base = resolve({"pipeline": {"minibatches": 24}, "costs": {
+        "forward_s": [1.0, 2.0, 4.0], "backward_s": [2.0, 0.5, 1.0], "update_s": 0.0},
+        "training": {"task": "none", "batch_size": 16}})
+    for system in SYSTEMS:
+        trace = run(resolve(system.document(base)))
+        again = 7.0 if system.name == "gpipe" else 0.0
+        busy = (trace.end_s - trace.start_s).sum() / trace.shape.minibatches
+        assert busy == pytest.approx(10.5 + again, rel=1e-6), system.name
+
+
+def test_parameters_go_to_the_mitigation_or_to_the_workers():
+    chosen = entrants("i-timeprest:decay=2,hetpipe:distance=3,bmuf:block=2:momentum=0.5")
+    base = resolve(SMALL)
+    documents = [each.document(base) for each in chosen]
+    assert documents[0]["pipeline"]["mitigation"] == {"name": "i-timeprest", "decay": 2}
+    assert documents[1]["workers"]["combine"] == {"name": "wave", "distance": 3}
+    assert documents[2]["workers"]["combine"]["block"] == 2
+    with pytest.raises(ConfigurationError, match="gpipe has no parameter 'decay'"):
+        entrants("gpipe:decay=1")[0].document(base)
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("gpip", "system 'gpip' is unknown; choose from"), ("", "name at least one"),
+    ("gpipe:x", "write SYSTEM")])
+def test_what_is_wrong_with_the_names_is_said(text, said):
+    with pytest.raises(ConfigurationError, match=said):
+        entrants(text)
+
+
+def test_a_system_that_is_refused_is_a_row_with_its_reason():
+    base = resolve({"pipeline": {"minibatches": 6}, "training": {"layers": 3, "width": 4}})
+    row = system_row(base, entrants("megatron-interleaved")[0], [0], 0.9)
+    assert row["system"] == "megatron-interleaved"
+    assert "3 layers and 6 stages" in row["refused"]
+
+
+def test_convergence_is_read_off_the_curves():
+    trace = trace_of("single-gpu", evaluate_every=2)
+    accuracy = trace.curves["accuracy"]
+    target = float(accuracy[3])
+    found = convergence(trace, target)
+    first = int(np.argmax(accuracy >= target))
+    assert found["minibatches_to_target"] == 2 * (first + 1)
+    assert found["epochs_to_target"] == 2 * (first + 1) * 16 / 1437
+    assert found["seconds_to_target"] == 6 * 2 * (first + 1)
+    assert found["accuracy_fluctuation"] == pytest.approx(np.std(accuracy[-3:], ddof=1))
+    assert convergence(trace, 1.1)["minibatches_to_target"] is None
+
+
+@pytest.mark.parametrize(("name", "edge"), [
+    # heavy ball 0.9: without delay 2(1+γ); delays of 1 and of the deepest stage by root location
+    ("single-gpu", 3.8), ("gpipe", 3.8), ("data-parallel", 3.8), ("pipedream-2bw", 0.1),
+])
+def test_the_stable_rate_is_the_theorys(name, edge):
+    base = resolve({"training": {"convention": "heavy-ball"}})
+    assert stable_rate(entrants(name)[0], base) == pytest.approx(edge, rel=0.02)
+
+
+def test_the_stable_rate_of_a_pipeline_is_that_of_its_deepest_stage():
+    from analysis.recurrence import Case
+    from analysis.stability import edge
+
+    base = resolve({"pipeline": {"stages": 4}})
+    expected = edge(Case("stash", 3, 0.9, "ema"))
+    assert stable_rate(entrants("pipedream")[0], base) == pytest.approx(expected, rel=0.02)
+
+
+def test_the_door_prints_every_system_and_none_is_refused():
+    result = CliRunner().invoke(main, ["compare", "--systems", "all", "--json", "--set",
+                                       "minibatches=6", "--set", "width=4"])
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    assert {row["system"] for row in rows} >= NAMED
+    assert [row["refused"] for row in rows if row["refused"]] == []
+    shown = CliRunner().invoke(main, ["compare", "--systems", "gpipe,hetpipe", "--set",
+                                      "minibatches=6", "--set", "width=4"])
+    assert shown.exit_code == 0
+    assert "[choice] hetpipe" in shown.output
+
+
+def test_the_door_lists_systems_with_rule_and_source():
+    listed = json.loads(CliRunner().invoke(main, ["list", "--json"]).stdout)["systems"]
+    assert {each["name"] for each in listed} >= NAMED
+    assert all(each["rule"] and each["source"] for each in listed)
+
+
+def test_merging_keeps_what_is_not_averaged():
+    reports = [report(trace_of("hetpipe"))]
+    assert merge(reports, [0])["workers"]["count"] == 2
