@@ -16,18 +16,27 @@ def about(trace: Trace, name: str) -> dict[str, Any]:
     """Everything but the columns, as plain JSON; `name` is the file's."""
     shape = trace.shape
     return {"name": name, "facts": facts(trace), "stages": shape.stages,
-            "minibatches": shape.minibatches, "microbatches": shape.microbatches}
+            "minibatches": shape.minibatches, "microbatches": shape.microbatches,
+            "chunks": shape.chunks, "workers": shape.workers,
+            "workerDevices": shape.worker_devices}
 
 
 def facts(trace: Trace) -> str:
-    """One line: measured or simulated, schedule, mitigation, size."""
+    """One line: measured or simulated, schedule, mitigation, workers, size."""
     pipeline, shape = trace.header["experiment"]["pipeline"], trace.shape
     kind = "measured" if "gpu" in trace.header else "simulated"
     micro = f" × {shape.microbatches} micro-batches" if shape.microbatches > 1 else ""
     greedy = ", greedy dispatch" if _greedy(trace) else ""
     return (f"{kind}, {pipeline['schedule']}{greedy}, mitigation {trace.header['mitigation']}, "
-            f"{shape.stages} stage{'s' * (shape.stages > 1)} × "
+            f"{_workers(trace)}{shape.stages} stage{'s' * (shape.stages > 1)} × "
             f"{shape.minibatches} mini-batches{micro}")
+
+
+def _workers(trace: Trace) -> str:
+    if trace.shape.workers == 1:
+        return ""
+    combine = trace.header.get("workers", {}).get("combine")
+    return f"{trace.shape.workers} workers{f' with {combine}' if combine else ''}, "
 
 
 def _greedy(trace: Trace) -> bool:

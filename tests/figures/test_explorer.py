@@ -16,14 +16,9 @@ from figures.__main__ import _Bare, draw, explore
 from figures.explorer.about import facts, unit_labels
 from figures.explorer.columns import encode
 from figures.explorer.page import SCRIPTS, WEB, page
-from sim.configuration import resolve
-from sim.experiment import run
 from sim.instruction import Op
 from sim.trace import COLUMNS, Trace
-
-
-def simulated(pipeline: dict, training: bool = False, **more) -> Trace:
-    return run(resolve({"pipeline": pipeline, **more}), training=training)
+from tests.figures.traces import simulated
 
 
 def decoded(packed: dict) -> dict[str, np.ndarray]:

@@ -11,6 +11,7 @@ const PASS = [SKY, ORANGE, VERMILION, YELLOW, GREEN, GREY, GREY, GREY, GREY];
 const CYCLE = [ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE];
 const VIRIDIS = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142],
   [31, 158, 137], [53, 183, 121], [109, 205, 89], [180, 222, 44], [253, 231, 37]];
+const DARKER = 0.4; // the share of its light a device's last chunk loses
 const CLASSES = 6; // at most this many whole stalenesses get a colour and a name each
 
 /** Viridis at a share of its length, without the end that the page would swallow. */
@@ -47,11 +48,19 @@ function colourModes(traces, dark) {
       }};
   };
   return {
-    pass: { of: (trace, row) => PASS[trace.op[row]] },
+    pass: { of: (trace, row) => shade(PASS[trace.op[row]], chunkOf(trace, row)) },
     staleness: { ...measure('staleness', 0), whole: wholeNumbers(traces) },
     distance: measure('weight_distance', 0.05),
     minibatch: { of: (trace, row) => CYCLE[(minibatchOf(trace, row) - 1) % CYCLE.length] }};
 }
+
+/** How far up a device's chunks a row's stage is: 0 the first, 1 the last. */
+function chunkOf(trace, row) {
+  if (trace.chunks === 1) return 0;
+  return Math.floor(trace.stage[row] / trace.workerDevices) / (trace.chunks - 1);
+}
+
+const shade = (rgb, share) => (share ? rgb.map((v) => Math.round(v * (1 - DARKER * share))) : rgb);
 
 function wholeNumbers(traces) {
   return traces.every((trace) => trace.staleness.every(Number.isInteger));

@@ -60,10 +60,12 @@ function sameNumbers(trace) {
 
 function label(trace, device, one) {
   if (one) return `stage ${device}`;
+  const worker = trace.workers > 1 ? `worker ${Math.floor(device / trace.workerDevices)}, ` : '';
   const stages = new Set();
   trace.device.forEach((each, row) => { if (each === device) stages.add(trace.stage[row]); });
   const list = [...stages].sort((a, b) => a - b);
-  return `device ${device}: stage${list.length > 1 ? 's' : ''} ${list.join(', ')}`;
+  const which = `stage${list.length > 1 ? 's' : ''} ${list.join(', ')}`;
+  return worker ? worker + which : `device ${device}: ${which}`;
 }
 
 /** Rows of every mini-batch: those of `i` are `rows[from[i]] … rows[from[i + 1] - 1]`. */

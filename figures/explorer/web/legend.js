@@ -29,6 +29,9 @@ function drawLegend(list, mode, modes, traces, dark) {
   if (mode !== 'pass' && traces.some((trace) => trace.lanes.some((lane) => lane.ticks.length))) {
     items.push(item(swatch([PASS[U]], 3), 'update'));
   }
+  if (mode === 'pass' && traces.some((trace) => trace.chunks > 1)) {
+    items.push(item(null, 'darker: later chunks of a device'));
+  }
   if (traces.some(hasWaits)) items.push(item(waitSign(), 'idle while a message is under way'));
   const note = item(null, 'a pixel with many spans shows their mean colour');
   note.id = 'mean';
