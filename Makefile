@@ -9,7 +9,7 @@ export MPLBACKEND ?= Agg
 DEVICES ?= cuda:0,cuda:1
 MACHINE ?= $(shell hostname)
 
-.PHONY: demo setup test gallery bench gpu clean
+.PHONY: demo setup browser test gallery bench gpu clean
 
 demo: $(VENV)/installed-core      ## the main job: comparison table and both figures, into out/
 	$(RUN) -m sim compare figures/experiments/demo.toml --seeds 2 --mitigations \
@@ -18,7 +18,13 @@ demo: $(VENV)/installed-core      ## the main job: comparison table and both fig
 
 setup: $(VENV)/installed-all      ## everything for development: core, gpu, dev
 
-test: setup                       ## lint, types, layering, all tests
+browser:                          ## Chromium for the explorer's tests, where root can get it; else they skip
+	@command -v chromedriver >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
+	  { apt-get -o Acquire::http::Timeout=20 update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+	    chromium chromium-driver fonts-dejavu-core; } >/dev/null 2>&1 || \
+	  echo "no Chromium could be installed; the explorer's browser tests will skip" >&2
+
+test: setup browser               ## lint, types, layering, all tests
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(RUN) -m pytest -n 2 --dist worksteal

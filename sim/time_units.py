@@ -25,6 +25,15 @@ def unit_horizon(op: Op, stage: int, stages: int) -> int:
     return stage // 2
 
 
+def version_unit(op: Op, minibatch: int, stage: int, stages: int, version: int) -> int:
+    """The time unit that labels the version a pass read: its own where that version was still the
+    newest, else the last one in which it was.
+
+    Update `j` of a stage ends unit j+S−1−⌊k/2⌋ there, so version `j` is the newest in the next.
+    """
+    return min(time_unit(op, minibatch, stage, stages), version + stages - stage // 2)
+
+
 def has_time_units(schedule: str, shape: PipelineShape) -> bool:
     """Whether time units are defined: on one round-robin pipeline, filled, a mini-batch a pass."""
     filled = shape.in_flight is None or shape.in_flight >= shape.stages

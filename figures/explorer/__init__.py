@@ -1,0 +1,1 @@
+"""The timeline explorer: traces as one HTML file that works offline."""

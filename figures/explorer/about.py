@@ -1,0 +1,71 @@
+"""What a trace says of itself: title, shape, time units, and whether it can be drawn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from analysis.timeline import has_time_units
+from sim.instruction import Ints, Op
+from sim.time_units import version_unit
+from sim.trace import Trace, TraceError
+
+
+def about(trace: Trace, name: str) -> dict[str, Any]:
+    """Everything but the columns, as plain JSON; `name` is the file's."""
+    shape = trace.shape
+    return {"name": name, "facts": facts(trace), "stages": shape.stages,
+            "minibatches": shape.minibatches, "microbatches": shape.microbatches,
+            "chunks": shape.chunks, "workers": shape.workers,
+            "workerDevices": shape.worker_devices}
+
+
+def facts(trace: Trace) -> str:
+    """One line: measured or simulated, schedule, mitigation, workers, size."""
+    pipeline, shape = trace.header["experiment"]["pipeline"], trace.shape
+    kind = "measured" if "gpu" in trace.header else "simulated"
+    micro = f" × {shape.microbatches} micro-batches" if shape.microbatches > 1 else ""
+    greedy = ", greedy dispatch" if _greedy(trace) else ""
+    return (f"{kind}, {pipeline['schedule']}{greedy}, mitigation {trace.header['mitigation']}, "
+            f"{_workers(trace)}{shape.stages} stage{'s' * (shape.stages > 1)} × "
+            f"{shape.minibatches} mini-batches{micro}")
+
+
+def _workers(trace: Trace) -> str:
+    if trace.shape.workers == 1:
+        return ""
+    combine = trace.header.get("workers", {}).get("combine")
+    return f"{trace.shape.workers} workers{f' with {combine}' if combine else ''}, "
+
+
+def _greedy(trace: Trace) -> bool:
+    return bool(trace.header["experiment"]["pipeline"].get("dispatch") == "greedy")
+
+
+def check(trace: Trace, path: str) -> None:
+    """Raises TraceError with what keeps this trace from being drawn."""
+    if not len(trace):
+        raise TraceError(f"{path}: there is no span in it")
+    try:
+        facts(trace)
+    except (KeyError, TypeError):
+        raise TraceError(f"{path}: the header lacks the experiment or the mitigation") from None
+    if not np.isin(trace.op, list(Op)).all():
+        raise TraceError(f"{path}: operations are numbered 0 to {max(Op):d}")
+    times = np.concatenate((trace.start_s, trace.end_s))
+    if not np.isfinite(times).all() or (trace.end_s < trace.start_s).any():
+        raise TraceError(f"{path}: spans without a start and an end after it")
+
+
+def unit_labels(trace: Trace) -> Ints:
+    """SpecTrain's time unit of the version each row read; 0 where there is none.
+
+    Under greedy dispatch the order is no longer the one the closed form describes.
+    """
+    if not has_time_units(trace) or _greedy(trace):
+        return np.zeros(len(trace), dtype=np.int64)
+    stages = trace.shape.stages
+    columns = (trace.op, trace.minibatch, trace.stage, trace.version_read)
+    return np.array([version_unit(Op(op), i, k, stages, version) if op in (Op.F, Op.B) else 0
+                     for op, i, k, version in zip(*(c.tolist() for c in columns), strict=True)])

@@ -1,0 +1,79 @@
+"""The explorer's page: template, style, scripts and traces put into one HTML text.
+
+The drawing is a small canvas renderer of our own (`web/`).  The libraries that could be put into a
+file either draw an element per span (vis-timeline, D3 as commonly used: too slow at 10⁵) or bring
+megabytes of charts without the picture wanted here: a pixel that is the mean of everything
+under it, weight versions beside passes, arrows through a round trip.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from figures.explorer.about import about, check
+from figures.explorer.columns import encode
+from sim.configuration import ConfigurationError
+from sim.trace import Trace, TraceError
+
+WEB = files("figures.explorer").joinpath("web")
+SCRIPTS = ("inflate", "decode", "words", "lanes", "sums", "colours", "legend", "view", "axis",
+           "trip", "labels", "paint", "overlay", "find", "tooltip", "panel", "actions", "pointer",
+           "keys", "main")
+
+
+def explore(paths: Sequence[Path]) -> str:
+    """The page of these trace files, stacked in this order.
+
+    Raises ConfigurationError with a line per file that cannot be drawn.
+    """
+    traces, problems = [], []
+    for path in paths:
+        try:
+            trace = Trace.load(path)
+            check(trace, str(path))
+            traces.append(trace)
+        except TraceError as error:
+            problems.append(str(error))
+    if problems:
+        raise ConfigurationError(problems)
+    return page(traces, _names(paths))
+
+
+def page(traces: Sequence[Trace], names: Sequence[str]) -> str:
+    """The page of these traces under these names, which may hold anything."""
+    script = f"(() => {{\n'use strict';\n{_text(*(f'{name}.js' for name in SCRIPTS))}\n}})();"
+    style = _text("style.css")
+    data = [about(trace, name) | encode(trace)
+            for trace, name in zip(traces, names, strict=True)]
+    parts = {"title": html.escape(", ".join(names)), "style": style, "script": script,
+             "data": _inside_script(data), "style_hash": _hash(style),
+             "script_hash": _hash(script)}
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text("page.html"))
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """File names, or whole paths where two files have one name."""
+    plain = [path.name for path in paths]
+    return plain if len(set(plain)) == len(plain) else [str(path) for path in paths]
+
+
+def _text(*names: str) -> str:
+    return "\n".join(WEB.joinpath(name).read_text(encoding="utf-8") for name in names)
+
+
+def _inside_script(value: Any) -> str:
+    """JSON in which nothing can end the script element around it."""
+    return json.dumps(value, allow_nan=False).replace("<", "\\u003c")
+
+
+def _hash(text: str) -> str:
+    """What the content security policy allows: this very script or style, and nothing else."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,189 @@
+"""The explorer's page without a browser: columns decode to the trace, text stays text."""
+
+import base64
+import json
+import re
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from figures.__main__ import _Bare, draw, explore
+from figures.explorer.about import facts, unit_labels
+from figures.explorer.columns import encode
+from figures.explorer.page import SCRIPTS, WEB, page
+from sim.instruction import Op
+from sim.trace import COLUMNS, Trace
+from tests.figures.traces import simulated
+
+
+def decoded(packed: dict) -> dict[str, np.ndarray]:
+    """The columns of `encode`, by the format's own description."""
+    raw = np.frombuffer(zlib.decompress(base64.b64decode(packed["deflated"])), dtype=np.uint8)
+    columns, offset, rows = {}, 0, packed["rows"]
+    for name, kind in packed["columns"]:
+        size = rows * np.dtype(kind).itemsize
+        planes = raw[offset:offset + size].reshape(-1, rows)
+        whole = np.ascontiguousarray(planes.T)
+        columns[name] = whole.view(np.dtype(kind).newbyteorder("<")).ravel()
+        offset += size
+    assert offset == len(raw)
+    return columns
+
+
+def inside(text: str) -> list[dict]:
+    """The data of a page."""
+    (found,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)
+    return json.loads(found)
+
+
+@pytest.mark.parametrize(("pipeline", "more"), [
+    ({}, {}), ({"schedule": "nf1b", "microbatches": 4, "mitigation": "timeprest"}, {}),
+    ({"stages": 5, "dispatch": "greedy"}, {"costs": {"jitter": {"sigma": 0.4}},
+                                          "cluster": {"latency_s": 0.3}})])
+def test_columns_decode_to_the_trace_bit_for_bit(pipeline, more) -> None:
+    trace = simulated({"minibatches": 12, **pipeline}, training=True, **more)
+    columns = decoded(encode(trace))
+    assert list(columns) == [*COLUMNS, "version_time_unit"]
+    for name in COLUMNS:
+        assert np.array_equal(columns[name], getattr(trace, name), equal_nan=True), name
+
+
+@given(st.lists(st.integers(-2**31, 2**31 - 1), min_size=1, max_size=30),
+       st.lists(st.floats(width=64), min_size=30, max_size=30))
+def test_any_numbers_survive(whole: list[int], real: list[float]) -> None:
+    size, short = len(whole), simulated({"minibatches": 5, "schedule": "sequential"})
+    cut = {name: np.resize(getattr(short, name), size) for name in COLUMNS}
+    odd = replace(short, **cut | {"version_read": np.array(whole),
+                                  "weight_distance": np.array(real[:size])})
+    columns = decoded(encode(odd))
+    assert columns["version_read"].tolist() == whole
+    assert columns["weight_distance"].tobytes() == np.array(real[:size]).tobytes()
+
+
+def test_weights_are_labelled_by_the_unit_in_which_they_were_the_newest() -> None:
+    """SpecTrain's W4, W5, W5, W5, W6, W6; a stash takes its forward's back to the backward."""
+    def labels(**pipeline) -> list[int]:
+        trace = simulated({"minibatches": 12, **pipeline})
+        rows = np.flatnonzero((trace.minibatch == 4) & (trace.op != Op.U))
+        return unit_labels(trace)[rows[np.argsort(trace.start_s[rows])]].tolist()
+
+    assert labels() == [4, 5, 5, 5, 6, 6]
+    assert labels(mitigation="stash") == [4, 5, 5, 5, 5, 4]
+    assert labels(dispatch="greedy") == [0] * 6
+    assert labels(schedule="1f1b") == [0] * 6
+
+
+@pytest.mark.parametrize("stages", range(1, 8))
+def test_unit_labels_name_one_version_of_a_stage_each(stages: int) -> None:
+    """On a stage no label stands for two versions, whatever the mitigation reads."""
+    for mitigation in ("none", "stash", "vertical-sync"):
+        trace = simulated({"stages": stages, "minibatches": 30, "mitigation": mitigation})
+        labels = unit_labels(trace)
+        passes = np.isin(trace.op, (Op.F, Op.B))
+        known = set(zip(trace.stage[passes].tolist(), labels[passes].tolist(),
+                        trace.version_read[passes].tolist(), strict=True))
+        assert len({(stage, label) for stage, label, _ in known}) == len(known)
+        assert (labels[~passes] == 0).all()
+
+
+NASTY = '</script><script>alert(1)</script>"\'&<b>\u2028{{script}} \\u003c.npz'
+
+
+def test_names_stay_text(tmp_path) -> None:
+    text = page([simulated({"minibatches": 6})], [NASTY])
+    assert "<script>alert" not in text
+    assert "<b>" not in text.partition("<body>")[0]
+    assert text.count("<script") == text.count("</script>") == 2
+    (data,) = inside(text)
+    assert data["name"] == NASTY
+
+
+def test_the_page_holds_everything_and_fetches_nothing() -> None:
+    text = page([simulated({"minibatches": 6})], ["run.npz"])
+    assert "default-src 'none'" in text
+    assert not re.search(r"\b(?:src|href)\s*=|@import|url\(|https?://", text)
+    assert {f"{name}.js" for name in SCRIPTS} == {
+        each.name for each in WEB.iterdir() if each.name.endswith(".js")}
+
+
+def test_several_traces_keep_their_order_and_say_what_they_are() -> None:
+    traces = [simulated({"minibatches": 8, "mitigation": m}) for m in ("none", "stash")]
+    first, second = inside(page(traces, ["a", "b"]))
+    assert (first["name"], second["name"]) == ("a", "b")
+    assert second["facts"] == facts(traces[1]) == (
+        "simulated, round-robin, mitigation stash, 3 stages × 8 mini-batches")
+    measured = replace(traces[0], header=traces[0].header | {"gpu": {}})
+    assert facts(measured).startswith("measured")
+
+
+def test_equal_traces_give_equal_pages() -> None:
+    assert page([simulated({"minibatches": 6})], ["a"]) == page(
+        [simulated({"minibatches": 6})], ["a"])
+
+
+def call(*arguments: object):
+    door = _Bare(commands={"draw": draw, "explore": explore})
+    return CliRunner().invoke(door, [str(a) for a in arguments])
+
+
+def test_the_door_writes_one_file(tmp_path) -> None:
+    source, out = tmp_path / "run.npz", tmp_path / "folder" / "run.html"
+    simulated({"minibatches": 6}).save(source)
+    result = call("explore", source, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert f"{out} written" in result.output
+    assert [each["name"] for each in inside(out.read_text())] == ["run.npz"]
+    assert "TRACE" in call("explore", "--help").output
+    assert "explore TRACE" in call("--help").output
+
+
+def test_two_files_of_one_name_are_told_apart(tmp_path) -> None:
+    paths = [tmp_path / folder / "run.npz" for folder in "ab"]
+    for path in paths:
+        simulated({"minibatches": 6}).save(path)
+    assert call("explore", *paths, "--out", tmp_path / "x.html").exit_code == 0
+    assert [each["name"] for each in inside((tmp_path / "x.html").read_text())] == [
+        str(path) for path in paths]
+
+
+def broken(trace: Trace, how: str) -> Trace:
+    size = len(trace)
+    columns = {name: getattr(trace, name) for name in COLUMNS}
+    return {
+        "empty": lambda: replace(trace, **{n: c[:0] for n, c in columns.items()}),
+        "nameless": lambda: replace(trace, header={"shape": trace.header["shape"]}),
+        "odd": lambda: replace(trace, op=np.full(size, 99)),
+        "endless": lambda: replace(trace, end_s=np.full(size, np.nan)),
+        "backwards": lambda: replace(trace, end_s=trace.start_s - 1)}[how]()
+
+
+@pytest.mark.parametrize(("how", "said"), [
+    ("empty", "no span"), ("nameless", "lacks the experiment"), ("odd", "numbered 0 to 8"),
+    ("endless", "without a start and an end"), ("backwards", "without a start and an end")])
+def test_a_trace_that_cannot_be_drawn_is_refused_in_a_line(tmp_path, how: str, said: str) -> None:
+    path, out = tmp_path / "bad.npz", tmp_path / "never.html"
+    broken(simulated({"minibatches": 6}), how).save(path)
+    result = call("explore", path, "--out", out)
+    assert result.exit_code == 2, result.output
+    assert result.output.startswith(f"error: {path}: ")
+    assert said in result.output
+    assert result.output.count("\n") == 1
+    assert not out.exists()
+
+
+def test_every_wrong_file_has_its_line(tmp_path) -> None:
+    text, good = tmp_path / "text.npz", tmp_path / "good.npz"
+    text.write_text("nothing")
+    simulated({"minibatches": 6}).save(good)
+    result = call("explore", tmp_path / "gone.npz", good, text, "--out", tmp_path / "x.html")
+    assert result.exit_code == 2
+    assert len(result.output.splitlines()) == 2
+    assert "gone.npz: there is no such file" in result.output
+    assert "text.npz: not a pipestale-trace" in result.output
+    assert call("explore").exit_code == 2
+    assert call("explore", good, "--out", tmp_path).exit_code == 2

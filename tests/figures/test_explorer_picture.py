@@ -1,0 +1,204 @@
+"""The explorer's picture: lanes, pixels, colours, light and dark, wide and narrow."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from sim.instruction import Op
+from sim.program import Program
+from tests.figures.chromium import Page, missing, scheme, size
+from tests.figures.traces import row_of, simulated
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+SKY, ORANGE = (86, 180, 233), (230, 159, 0)
+
+
+def pixel(found: Page, x: float, y: float) -> tuple[int, ...]:
+    return tuple(found.js(
+        "[...document.getElementById('spans').getContext('2d')"
+        ".getImageData(arguments[0] - frame().left, arguments[1] - frame().top, 1, 1).data]"
+        ".slice(0, 3); function frame() {"
+        "return document.getElementById('spans').getBoundingClientRect(); }", x, y))
+
+
+def colour_by(found: Page, mode: str) -> None:
+    choose(found, "colour", mode)
+
+
+def choose(found: Page, name: str, value: str) -> None:
+    """An option of one of the page's lists."""
+    found.js(f"(list => {{ list.value = '{value}'; list.dispatchEvent(new Event('change')); }})"
+             f"(document.getElementById('{name}'))")
+    found.settle()
+
+
+def test_several_traces_share_the_axis_in_their_order(show, default) -> None:
+    stash = simulated({"mitigation": "stash", "minibatches": 30})
+    found = show(default, stash)
+    assert int(found.data("spans")) == len(default) + len(stash)
+    one, other = found.middle(row_of(default, "2F3")), found.middle(row_of(stash, "2F3"), 1)
+    assert one[0] == other[0]
+    assert one[1] < other[1]
+    heights = [found.middle(row_of(trace, f"{k}F3"), t)[1]
+               for t, trace in enumerate((default, stash)) for k in range(3)]
+    assert heights == sorted(heights)
+    found.click(row_of(stash, "0B3"), 1)
+    assert [row[4] for row in found.table(0)][-1] == "W6 · v3"
+    assert [row[4] for row in found.table(1)] == [
+        "W4 · v1", "W5 · v2", "W5 · v3", "W5 · v3", "W5 · v2", "W4 · v1"]
+    found.js("window.pipestale.select(45)")
+    found.settle()
+    assert found.js("document.querySelectorAll('#trip table').length") == 1
+
+
+def test_lanes_scroll_where_they_do_not_fit(show, default) -> None:
+    deep = simulated({"stages": 24, "minibatches": 30}, training=False)
+    found = show(deep, deep, names=("a", "b"))
+    row = row_of(deep, "20F5")
+    assert found.middle(row, 1)[1] > 800
+    found.js("window.pipestale.reveal(1, arguments[0])", row)
+    found.settle()
+    assert 100 < found.middle(row, 1)[1] < 800
+    assert found.hover(row, 1)["heading"] == "20F5 · forward"
+
+
+def test_devices_with_several_stages_and_overlaps_get_their_lanes(show) -> None:
+    trace = simulated({"stages": 4, "minibatches": 8}, training=False)
+    folded = replace(trace, device=trace.stage % 2)
+    found = show(folded)
+    lanes = found.js("window.pipestale.lanes(0)")
+    assert [lane["name"] for lane in lanes if lane["name"]] == [
+        "device 0: stages 0, 2", "device 1: stages 1, 3"]
+    assert len(lanes) > 2, "spans that overlap need room"
+    assert sorted(row for lane in lanes for row in lane["rows"]) == list(range(len(trace)))
+    for lane in lanes:
+        rows = lane["rows"]
+        assert (folded.start_s[rows[1:]] >= folded.end_s[rows[:-1]]).all()
+    found.js("window.pipestale.look(0, 12)")
+    found.settle()
+    for row in np.flatnonzero((folded.end_s < 10) & (folded.op != Op.U)).tolist():
+        assert found.hover(row)["heading"].startswith(f"{folded.instruction(row)} ")
+
+
+def test_chunks_and_workers_are_told_apart(show) -> None:
+    chunked = simulated({"schedule": "interleaved", "stages": 8, "chunks": 2, "microbatches": 8,
+                         "minibatches": 1}, training=False)
+    crew = simulated({"stages": 2, "minibatches": 12}, training=False, workers={"count": 2})
+    found = show(chunked, crew)
+    assert int(found.data("spans")) == len(chunked) + len(crew)
+    assert [lane["name"] for lane in found.js("window.pipestale.lanes(0)")] == [
+        f"device {d}: stages {d}, {d + 4}" for d in range(4)]
+    assert [lane["name"] for lane in found.js("window.pipestale.lanes(1)")] == [
+        f"worker {w}, stage {k}" for w in range(2) for k in range(2)]
+    light, dark = (pixel(found, *found.middle(row_of(chunked, name))) for name in ("0F0", "4F0"))
+    assert light == SKY
+    assert all(a < b for a, b in zip(dark, light, strict=True))
+    for trace, number, last in ((chunked, 0, 7), (crew, 1, 1)):
+        before, after = Program.from_trace(trace).dependencies
+        inside = (trace.minibatch == 1) & (trace.op != Op.U)
+        wanted = {(a, b) for a, b in zip(before.tolist(), after.tolist(), strict=True)
+                  if inside[a] and inside[b]
+                  and (trace.stage[a] != trace.stage[b] or trace.stage[a] == last)}
+        arrows = found.js("window.pipestale.arrows(arguments[0], 1)", number)
+        assert {tuple(pair) for pair in arrows} == wanted
+
+
+def test_pixels_are_the_mean_of_what_lies_under_them(show) -> None:
+    """Against the share of forwards and backwards in each pixel's time, in linear light."""
+    trace = simulated({"minibatches": 2000}, training=False)
+    found = show(trace)
+    view, (_, y) = found.view(), found.middle(row_of(trace, "1F9"))
+    first, last = (found.js("window.pipestale.place(0, arguments[0]).x", r)
+                   for r in (row_of(trace, "0F0"), row_of(trace, "0U1999")))
+    mine = (trace.device == 1) & (trace.op != Op.U)
+    for x in (400, 555, 700):
+        def time(at: float) -> float:
+            share = (at - first) / (last + 1 - first)
+            return float(share * (trace.end_s.max() - trace.start_s.min()))
+        left, right = time(x), time(x + 1)
+        over = np.clip(np.minimum(trace.end_s, right) - np.maximum(trace.start_s, left), 0, None)
+        busy = [over[mine & (trace.op == op)].sum() for op in (Op.F, Op.B)]
+        light = sum(b * linear(np.array(c)) for b, c in zip(busy, (SKY, ORANGE), strict=True))
+        assert np.abs(gamma(light / sum(busy)) - pixel(found, x, y)).max() < 6
+    assert view["from"] < 0
+    assert not found.js("document.getElementById('mean').hidden")
+    found.js("window.pipestale.look(0, 20)")
+    found.settle()
+    assert found.js("document.getElementById('mean').hidden")
+
+
+def linear(colour: np.ndarray) -> np.ndarray:
+    share = colour / 255
+    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+
+
+def gamma(light: np.ndarray) -> np.ndarray:
+    return 255 * (1.055 * light ** (1 / 2.4) - 0.055)
+
+
+def test_colours_follow_the_choice_and_have_a_legend(show, default) -> None:
+    found = show(default)
+
+    def at(instruction: str) -> tuple[int, ...]:
+        place = found.js("window.pipestale.place(0, arguments[0])", row_of(default, instruction))
+        return pixel(found, place["x"] + place["width"] / 2, place["y"] + 3)
+
+    def legend() -> str:
+        return str(found.js("document.getElementById('legend').innerText"))
+
+    assert (at("0F9"), at("0B9")) == (SKY, ORANGE)
+    assert re.search(r"forward\s*backward\s*update", legend())
+    colour_by(found, "staleness")
+    fresh, late = at("0B9"), at("0F9")
+    assert fresh == at("2F9") != late
+    assert at("1F9") not in (fresh, late)
+    assert re.search(r"staleness 0\s*1\s*2\s*updates", legend())
+    colour_by(found, "minibatch")
+    assert at("0F9") == at("2B9") == at("0F16") != at("0F10")
+    assert "repeats every 7" in legend()
+    colour_by(found, "distance")
+    assert at("0B9") == fresh
+    assert at("0F9") != fresh
+    assert re.search(r"weight distance 0\s*≥ [\d.]+ \(relative\)", legend())
+
+
+def test_unmeasured_distances_are_said_to_be_so(show) -> None:
+    trace = simulated({"minibatches": 8}, training=False)
+    found = show(trace)
+    colour_by(found, "distance")
+    assert "not measured" in found.js("document.getElementById('legend').innerText")
+    assert found.hover(row_of(trace, "0F3"))["weight_distance"] == "not measured"
+
+
+def luminance(found: Page) -> tuple[float, float]:
+    """Of the page and of the canvas' own background."""
+    body = re.findall(r"\d+", found.js("getComputedStyle(document.body).backgroundColor"))
+    return sum(map(int, body[:3])) / 3, sum(pixel(found, 30, 700)) / 3
+
+
+def test_light_and_dark_follow_the_system_or_the_choice(show, driver, default) -> None:
+    found = show(default)
+    assert min(luminance(found)) > 230
+    scheme(driver, "dark")
+    found.settle()
+    assert max(luminance(found)) < 40
+    for theme, dark in (("light", False), ("dark", True), ("system", True)):
+        choose(found, "theme", theme)
+        assert (max(luminance(found)) < 40) == dark
+        assert (min(luminance(found)) > 230) != dark
+
+
+def test_a_narrow_window_puts_the_panel_below(show, driver, default) -> None:
+    found = show(default)
+    size(driver, 700, 900)
+    found.settle()
+    chart, panel = (found.js(f"document.getElementById('{name}').getBoundingClientRect().toJSON()")
+                    for name in ("chart", "panel"))
+    assert panel["top"] >= chart["bottom"]
+    assert found.js("document.documentElement.scrollWidth") <= 700
+    assert found.hover(row_of(default, "1F3"))["heading"] == "1F3 · forward"
+    tip = found.js("document.getElementById('tip').getBoundingClientRect().toJSON()")
+    assert tip["left"] >= 0
+    assert tip["right"] <= 700

@@ -1,0 +1,68 @@
+"""The explorer's round trips: versions written at the passes, arrows between them."""
+
+import pytest
+
+from sim.instruction import Op
+from sim.program import Program
+from tests.figures.chromium import Page, missing
+from tests.figures.traces import row_of, simulated
+
+pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+def versions(found: Page, minibatch: int) -> list[tuple[str, float, float, float]]:
+    """The version labels drawn for a selected mini-batch: text, middle, height, width."""
+    found.driver.execute_script(
+        "window.written = []; const pen = document.getElementById('overlay').getContext('2d');"
+        "pen.fillText = (text, x, y) => window.written.push([text, x, y,"
+        " pen.measureText(text).width]);")
+    found.js("window.pipestale.select(arguments[0])", minibatch)
+    found.settle()
+    return [tuple(each) for each in found.js("window.written") if each[0].startswith(("W", "v"))]
+
+
+def test_versions_are_written_at_the_passes_that_read_them(show, default) -> None:
+    """W4, W5, W5, W5, W6, W6, each above its box; two that are one and touch become one."""
+    found = show(default)
+    found.js("window.pipestale.look(5, 13)")
+    found.settle()
+    labels = sorted(versions(found, 4), key=lambda each: each[1])
+    assert [text for text, *_ in labels] == [
+        "W4 · v1", "W5 · v2", "W5 · v3", "W5 · v3", "W6 · v3", "W6 · v3"]
+    rows = [row_of(default, text) for text in ("0F3", "1F3", "2F3", "2B3", "1B3", "0B3")]
+    left = found.js("document.getElementById('spans').getBoundingClientRect().left")
+    for (_, x, _, width), row in zip(labels, rows, strict=True):
+        assert abs(x + left - found.middle(row)[0]) <= width / 2 + 5
+    found.js("window.pipestale.fit()")
+    found.settle()
+    assert len(versions(found, 4)) == 5
+
+
+@pytest.mark.parametrize("shape", [{"stages": 3}, {"stages": 24}])
+def test_versions_never_cover_each_other(show, shape) -> None:
+    found = show(simulated({"minibatches": 40, **shape}, training=False))
+    for minibatch, stretch in ((1, (-1, 200)), (20, (-1, 200)), (40, (-1, 200)), (6, (9, 50)),
+                               (12, (25, 65))):
+        found.js("window.pipestale.look(...arguments)", *stretch)
+        found.settle()
+        labels = versions(found, minibatch)
+        assert len(labels) >= 3
+        for number, (_, x, y, width) in enumerate(labels):
+            for _, other, height, wide in labels[number + 1:]:
+                assert y != height or abs(x - other) >= (width + wide) / 2
+
+
+@pytest.mark.parametrize("pipeline", [
+    {}, {"schedule": "nf1b", "microbatches": 4}, {"schedule": "gpipe", "microbatches": 2}])
+def test_arrows_are_the_programs_own_dependencies(show, pipeline) -> None:
+    trace = simulated({"stages": 4, "minibatches": 12, **pipeline}, training=False)
+    found = show(trace)
+    before, after = Program.from_trace(trace).dependencies
+    for minibatch in (1, 5):
+        inside = (trace.minibatch == minibatch) & (trace.op != Op.U)
+        wanted = {(a, b) for a, b in zip(before.tolist(), after.tolist(), strict=True)
+                  if inside[a] and inside[b]
+                  and (trace.stage[a] != trace.stage[b] or trace.stage[a] == 3)}
+        arrows = found.js("window.pipestale.arrows(0, arguments[0])", minibatch)
+        assert {tuple(pair) for pair in arrows} == wanted
+        assert len(arrows) == len(wanted)
