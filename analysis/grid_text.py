@@ -91,7 +91,7 @@ def _ruler(grid: Grid) -> Iterator[Text]:
     at = grid.first
     for column in range(grid.first + -grid.first % RULER, grid.last, RULER):
         room = RULER * grid.width
-        if len(str(column)) > (grid.last - column) * grid.width:
+        if len(str(column)) >= (grid.last - column) * grid.width:  # a column ends in a space
             return
         yield Text(" " * ((column - at) * grid.width), style="dim")
         number = str(column)[: room - 1]

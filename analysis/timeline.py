@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.instruction import Op
 from sim.time_units import has_time_units as defined
-from sim.time_units import time_unit, unit_horizon
+from sim.time_units import time_unit, unit_horizon, version_unit
 from sim.trace import Trace
 
 
@@ -46,20 +46,26 @@ def round_trip(trace: Trace, minibatch: int) -> list[Pass]:
 
 
 def has_time_units(trace: Trace) -> bool:
-    """Whether SpecTrain's time units are defined for this trace's pipeline."""
-    schedule = trace.header["experiment"]["pipeline"]["schedule"]
-    return defined(schedule, trace.shape)
+    """Whether SpecTrain's time units are defined for this trace's pipeline.
+
+    Under greedy dispatch the order is no longer the one the closed form describes.
+    """
+    pipeline = trace.header["experiment"]["pipeline"]
+    return pipeline["dispatch"] == "static" and defined(pipeline["schedule"], trace.shape)
 
 
 def _pass(trace: Trace, row: int, paper: bool) -> Pass:
     op, stage = Op(int(trace.op[row])), int(trace.stage[row])
     late = float(trace.staleness[row])
-    unit = time_unit(op, int(trace.minibatch[row]), stage, trace.shape.stages) if paper else None
+    minibatch, stages = int(trace.minibatch[row]), trace.shape.stages
+    version = int(trace.version_read[row])
+    unit = time_unit(op, minibatch, stage, stages) if paper else None
+    read = version_unit(op, minibatch, stage, stages, version) if paper else None
     whole = int(trace.count[row]) == trace.shape.microbatches
     return Pass(
-        stage, op.name, float(trace.start_s[row]), unit, unit,
-        unit_horizon(op, stage, trace.shape.stages) if paper else None,
-        int(trace.version_read[row]), int(late) if late.is_integer() else late,
+        stage, op.name, float(trace.start_s[row]), unit, read,
+        unit_horizon(op, stage, stages) if paper else None, version,
+        int(late) if late.is_integer() else late,
         None if whole else int(trace.index[row]) % trace.shape.microbatches)
 
 
@@ -94,8 +100,9 @@ def name(trace: Trace, row: int) -> str:
 def version_label(trace: Trace, row: int, labels: str) -> str:
     """`W4` by time unit, `v3` by updates."""
     if labels == "time-unit":
-        unit = time_unit(Op(int(trace.op[row])), int(trace.minibatch[row]),
-                         int(trace.stage[row]), trace.shape.stages)
+        unit = version_unit(Op(int(trace.op[row])), int(trace.minibatch[row]),
+                            int(trace.stage[row]), trace.shape.stages,
+                            int(trace.version_read[row]))
         return f"W{unit}"
     return f"v{int(trace.version_read[row])}"
 

@@ -63,7 +63,7 @@ def unit_labels(trace: Trace) -> Ints:
 
     Under greedy dispatch the order is no longer the one the closed form describes.
     """
-    if not has_time_units(trace) or _greedy(trace):
+    if not has_time_units(trace):
         return np.zeros(len(trace), dtype=np.int64)
     stages = trace.shape.stages
     columns = (trace.op, trace.minibatch, trace.stage, trace.version_read)
