@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.instruction import Op
+from sim.instruction import Ints, Op
 from sim.program import Program
 
 Floats = NDArray[np.float64]
@@ -56,19 +56,38 @@ class CostModel:
 
         A row's jitter belongs to its instruction, not to its place in the order.
         """
-        op, stage, index, count = program.rows
+        op, stage, _, count = program.rows
+        ops, stages = len(Op), program.shape.stages
+        each_op, each_stage = np.divmod(np.arange(ops * stages), stages)
+        single = quantize(self._nominal(each_op, each_stage, np.ones_like(each_op)))
+        seconds: Floats = single[op * stages + stage]
+        wide = np.flatnonzero(count > 1)
+        if len(wide):
+            seconds[wide] = quantize(self._nominal(op[wide], stage[wide], count[wide]))
+        if self.jitter_sigma:
+            seconds = quantize(seconds * self._noise(program, seconds, rng))
+        return seconds
+
+    def _nominal(self, op: Ints, stage: Ints, count: Ints) -> Floats:
         covered = count if self.per_micro_batch else np.ones_like(count)
         backward = self.backward_s[stage] * covered
         again = self.recompute_s[stage] * count
-        seconds = np.select(
+        return np.select(
             [op == Op.F, op == Op.B, op == Op.I, op == Op.W, op == Op.U],
             [self.forward_s[stage], backward + again, backward / 2 + again, backward / 2,
              self.update_s[stage]], 0.0)
-        if self.jitter_sigma:
-            shape = (program.shape.stages, Op.U + 1, program.shape.total)
-            noise = rng.standard_normal(shape)[stage, np.minimum(op, Op.U), index]
-            seconds = seconds * np.exp(self.jitter_sigma * noise - self.jitter_sigma**2 / 2)
-        return quantize(seconds)
+
+    def _noise(self, program: Program, seconds: Floats, rng: np.random.Generator) -> Floats:
+        """A factor per row: one draw per (operation, stage, micro-batch), for what takes time."""
+        shape, (op, stage, index, _) = program.shape, program.rows
+        factor = np.ones(len(program))
+        for each in (Op.F, Op.B, Op.I, Op.W, Op.U):
+            rows = np.flatnonzero(op == each)
+            if seconds[rows].any():
+                drawn = rng.standard_normal(shape.stages * shape.total)
+                noise = drawn[stage[rows] * shape.total + index[rows]]
+                factor[rows] = np.exp(self.jitter_sigma * noise - self.jitter_sigma**2 / 2)
+        return factor
 
     def stretch(self, stage: int) -> Stretch | None:
         """Seconds of an instruction by its start and nominal seconds; None if never slowed."""

@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+Ints = NDArray[np.signedinteger[Any]]
 
 
 class Op(IntEnum):
@@ -90,7 +91,7 @@ def block(op: Op, stage: int, micro_batches: Iterable[int], count: int = 1) -> B
         index = np.arange(micro_batches.start, micro_batches.stop, micro_batches.step)
     else:
         index = np.fromiter(micro_batches, np.int64)
-    op_column, stage_column, counts = (np.full(len(index), v) for v in (op, stage, count))
+    op_column, stage_column, counts = (np.full(len(index), int(v)) for v in (op, stage, count))
     return Block(op_column, stage_column, index, counts)
 
 
@@ -115,7 +116,22 @@ def alternate(*blocks: Block) -> Block:
     """Blocks of one length dealt like cards: first of each, second of each, …"""
     if len({each.size for each in blocks}) != 1:
         raise ValueError(f"blocks of one length alternate, got {[each.size for each in blocks]}")
-    return Block(*(np.stack(column, axis=1).ravel() for column in zip(*blocks, strict=True)))
+    return Block(*(_dealt(column) for column in zip(*blocks, strict=True)))
+
+
+def _dealt(columns: Sequence[Ints]) -> Ints:
+    dealt = np.empty((len(columns[0]), len(columns)), dtype=np.int64)
+    for place, column in enumerate(columns):
+        dealt[:, place] = column
+    return dealt.ravel()
+
+
+def among(op: Ints, ops: Iterable[Op]) -> NDArray[np.bool_]:
+    """Which of a column of operations are one of `ops`."""
+    found = np.zeros(len(op), dtype=bool)
+    for each in ops:
+        found |= op == each
+    return found
 
 
 def repeat(pattern: Block, times: int, step: int) -> Block:

@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sim.instruction import Block, Instruction, Ints, Op, columns, join
+from sim.instruction import Block, Instruction, Ints, Op, among, columns, join
 
 if TYPE_CHECKING:
     from sim.trace import Trace
-
-BACKWARDS = (Op.B, Op.I, Op.W)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,7 @@ class Program:
     @cached_property
     def device(self) -> Ints:
         """Device of each row."""
-        return np.repeat(np.arange(self.devices), np.diff(self.offsets))
+        return np.repeat(np.arange(self.devices, dtype=np.int32), np.diff(self.offsets))
 
     @cached_property
     def minibatch(self) -> Ints:
@@ -133,7 +132,7 @@ class Program:
     @property
     def lowered(self) -> bool:
         """Whether messages are instructions of their own."""
-        return bool((self.rows.op > Op.U).any())
+        return max(self._present, default=Op.F) > Op.U
 
     def instruction(self, row: int) -> Instruction:
         op, stage, index, count = (int(column[row]) for column in self.rows)
@@ -145,65 +144,89 @@ class Program:
 
     def micro_rows(self, *ops: Op) -> tuple[Ints, Ints]:
         """Rows of these operations, repeated for each micro-batch they cover, and those."""
-        rows = np.flatnonzero(np.isin(self.rows.op, ops))
-        count = self.rows.count[rows]
+        rows = np.flatnonzero(among(self.rows.op, ops))
+        index, count = self.rows.index[rows], self.rows.count[rows]
+        if not (count > 1).any():
+            return rows, index
         first = np.repeat(np.cumsum(count) - count, count)
-        repeated = np.repeat(rows, count)
-        return repeated, self.rows.index[repeated] + np.arange(len(repeated)) - first
+        return np.repeat(rows, count), np.repeat(index, count) + np.arange(count.sum()) - first
 
     def row_of(self, *ops: Op) -> Ints:
         """Row of these operations by (stage, micro-batch); −1 where there is none."""
-        table = np.full((self.shape.stages, self.shape.total), -1)
-        rows, micro = self.micro_rows(*ops)
-        table[self.rows.stage[rows], micro] = rows
-        return table
+        ops = tuple(op for op in ops if op in self._present)
+        if ops not in self._tables:
+            table = np.full((self.shape.stages, self.shape.total), -1, dtype=np.int32)
+            rows, micro = self.micro_rows(*ops)
+            table.ravel()[self.rows.stage[rows] * self.shape.total + micro] = rows
+            table.flags.writeable = False
+            self._tables[ops] = table
+        return self._tables[ops]
+
+    @cached_property
+    def _present(self) -> frozenset[int]:
+        return frozenset(np.flatnonzero(np.bincount(self.rows.op)).tolist())
+
+    @cached_property
+    def _tables(self) -> dict[tuple[Op, ...], Ints]:
+        return {}
 
     @cached_property
     def dependencies(self) -> tuple[Ints, Ints]:
-        """Readiness, the only copy of the rule: row `before[e]` ends before `after[e]` starts.
+        """Readiness: row `before[e]` ends before `after[e]` starts."""
+        before, after = (np.concatenate([table.ravel() for table in tables])
+                         for tables in zip(*self._needs(), strict=True))
+        edge = (before >= 0) & (after >= 0)
+        before, after = before[edge].astype(np.int64), after[edge].astype(np.int64)
+        keep = np.concatenate(([True], (np.diff(before) != 0) | (np.diff(after) != 0)))
+        return before[keep[: len(before)]], after[keep[: len(after)]]
+
+    def _needs(self) -> list[tuple[Ints, Ints]]:
+        """The only copy of the readiness rule: tables of rows, and of rows that need those.
 
         A forward needs the previous stage's forward; a backward needs the next stage's backward
         (its input half) and its own stage's forward; `W` needs its `I`; an update needs every
         backward of its mini-batch on its stage.  In a lowered program what crosses devices goes
-        through its SEND and RECV.
+        through its SEND and RECV.  Both tables are by (stage, micro-batch); −1: none.
         """
-        forward, gradient = self.row_of(Op.F), self.row_of(Op.B, Op.I)
-        edges = [
-            self._edges((Op.F,), _shifted(forward, -1), _shifted(self.row_of(Op.RECV_F), 0)),
-            self._edges((Op.B, Op.I), _shifted(gradient, 1), _shifted(self.row_of(Op.RECV_B), 0)),
-            self._edges((Op.B, Op.I), forward),
-            self._edges((Op.W,), self.row_of(Op.I)),
-            self._edges((Op.U,), self.row_of(Op.B, Op.W)),
-        ]
+        own = [(self.row_of(Op.F), self.row_of(Op.B, Op.I)),
+               (self.row_of(Op.B, Op.W), self.row_of(Op.U))]
+        if self._present & {Op.I, Op.W}:
+            own.insert(1, (self.row_of(Op.I), self.row_of(Op.W)))
         if self.lowered:
-            edges += [
-                self._edges((Op.SEND_F,), forward),
-                self._edges((Op.SEND_B,), gradient),
-                self._edges((Op.RECV_F,), _shifted(self.row_of(Op.SEND_F), -1)),
-                self._edges((Op.RECV_B,), _shifted(self.row_of(Op.SEND_B), 1)),
-            ]
-        before, after = (np.concatenate(side) for side in zip(*edges, strict=True))
-        keep = np.concatenate(([True], (np.diff(before) != 0) | (np.diff(after) != 0)))
-        return before[keep[: len(before)]], after[keep[: len(after)]]
+            own += [(self.row_of(Op.F), self.row_of(Op.SEND_F)),
+                    (self.row_of(Op.B, Op.I), self.row_of(Op.SEND_B))]
+        return self._needs_elsewhere() + own
 
-    def _edges(self, ops: tuple[Op, ...], source: Ints, received: Ints | None = None
-               ) -> tuple[Ints, Ints]:
-        """Edges into `ops` from the rows in `source`, or through `received` where that exists."""
-        after, micro = self.micro_rows(*ops)
-        before = source[self.rows.stage[after], micro]
-        if received is not None:
-            through = received[self.rows.stage[after], micro]
-            before = np.where(through >= 0, through, before)
-        return before[before >= 0], after[before >= 0]
+    def _needs_elsewhere(self) -> list[tuple[Ints, Ints]]:
+        """The part of the rule in which one stage needs another."""
+        forward, gradient = self.row_of(Op.F), self.row_of(Op.B, Op.I)
+        if not self.lowered:
+            return [(forward[:-1], forward[1:]), (gradient[1:], gradient[:-1])]
+        down, up = self.row_of(Op.RECV_F)[1:], self.row_of(Op.RECV_B)[:-1]
+        return [(np.where(down >= 0, down, forward[:-1]), forward[1:]),
+                (np.where(up >= 0, up, gradient[1:]), gradient[:-1]),
+                (self.row_of(Op.SEND_F)[:-1], down), (self.row_of(Op.SEND_B)[1:], up)]
 
     @cached_property
     def arrives_from(self) -> Ints:
         """For each row the row of another device whose message it waits for; −1 for none."""
-        before, after = self.dependencies
-        crossing = self.device[before] != self.device[after]
-        source = np.full(len(self), -1)
-        source[after[crossing]] = before[crossing]
+        source = np.full(len(self), -1, dtype=np.int32)
+        for before, after in self._needs_elsewhere():
+            before, after = before.ravel(), after.ravel()  # noqa: PLW2901 - flat is the point
+            crossing = self.device[before] != self.device[after]
+            if self.lowered:
+                crossing &= (before >= 0) & (after >= 0)
+            if not crossing.all():
+                before, after = before[crossing], after[crossing]  # noqa: PLW2901
+            source[after] = before
         return source
+
+    @cached_property
+    def sends(self) -> NDArray[np.bool_]:
+        """Whether each row sends a message to another device."""
+        sending = np.zeros(len(self), dtype=bool)
+        sending[self.arrives_from[self.arrives_from >= 0]] = True
+        return sending
 
     def validate(self) -> Program:
         """Prove that the order can be executed.  Raises InvalidProgramError with the bad cell."""
@@ -234,29 +257,26 @@ class Program:
         return Program(self.shape, lowered, tuple(int(ends_of[end]) for end in self.offsets))
 
 
-def _shifted(table: Ints, by: int) -> Ints:
-    """`table` read one stage earlier (−1) or later (+1); −1 beyond the ends."""
-    out = np.full_like(table, -1)
-    if by == 0:
-        return table
-    if by < 0:
-        out[1:] = table[:-1]
-    else:
-        out[:-1] = table[1:]
-    return out
-
-
 def _with_updates(shape: PipelineShape, stream: Block) -> Block:
     """`stream` with an update after each mini-batch's last backward where a stage has none."""
     op, stage, index, count = stream
     n = shape.microbatches
-    final = np.isin(op, (Op.B, Op.W)) & ~np.isin(stage, stage[op == Op.U])
+    final = among(op, (Op.B, Op.W))
+    updated = stage[op == Op.U]
+    if len(updated):
+        final &= np.isin(stage, updated, invert=True)
     rows = np.flatnonzero(final)
+    if not len(rows):
+        return stream
     key = stage[rows] * (shape.minibatches + 1) + index[rows] // n
-    last = np.full(int(key.max()) + 1 if len(key) else 0, -1)
-    np.maximum.at(last, key, rows)
+    lowest = key.min()
+    last = np.full(int(key.max() - lowest) + 1, -1)
+    last[key - lowest] = rows  # rows ascend, so the last one stays
     after = np.sort(last[last >= 0])
-    where = after + 1
-    new = (Op.U, stage[after], index[after] // n * n, n)
-    return Block(*(np.insert(column, where, value)
-                   for column, value in zip((op, stage, index, count), new, strict=True)))
+    times = np.ones(len(op), dtype=np.int64)
+    times[after] = 2
+    op, stage, index, count = (np.repeat(column, times) for column in stream)
+    new = after + np.arange(1, len(after) + 1)
+    op[new], count[new] = Op.U, n
+    index[new] = index[new] // n * n
+    return Block(op, stage, index, count)

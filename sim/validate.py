@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.instruction import Ints, Op
+from sim.instruction import Ints, Op, among
 
 if TYPE_CHECKING:
     from sim.program import Program
@@ -69,18 +69,27 @@ def check_complete(program: Program) -> None:
     _check_ranges(program, stage >= shape.stages, f"stages are 0…{shape.stages - 1}")
     _check_ranges(program, index + count > shape.total,
                   f"micro-batches are 0…{shape.total - 1}")
-    _check_ranges(program, index // shape.microbatches
-                  != (index + count - 1) // shape.microbatches,
-                  f"an instruction stays within one mini-batch of {shape.microbatches}")
-    _check_ranges(program, (op == Op.F) & (count > 1), "a forward covers one micro-batch")
+    wide = count > 1
+    if wide.any():
+        _check_wide(program, wide)
     _check_ranges(program, (op == Op.U) & (count != shape.microbatches),
                   f"an update covers its whole mini-batch of {shape.microbatches} micro-batches")
     _check_placement(program)
     for ops in ((Op.F,), (Op.B, Op.I), (Op.B, Op.W), (Op.U,)):
         _check_once(program, ops)
-    _check_same_ranges(program)
+    if wide.any():
+        _check_same_ranges(program)
     if program.lowered:
         _check_messages(program)
+
+
+def _check_wide(program: Program, wide: NDArray[np.bool_]) -> None:
+    """What covers several micro-batches keeps within a mini-batch, and is no forward."""
+    op, _, index, count = program.rows
+    n, crosses = program.shape.microbatches, np.zeros(len(program), dtype=bool)
+    crosses[wide] = index[wide] // n != (index[wide] + count[wide] - 1) // n
+    _check_ranges(program, crosses, f"an instruction stays within one mini-batch of {n}")
+    _check_ranges(program, (op == Op.F) & wide, "a forward covers one micro-batch")
 
 
 def _check_ranges(program: Program, bad: NDArray[np.bool_], rule: str) -> None:
@@ -97,17 +106,17 @@ def _check_placement(program: Program) -> None:
 
 
 def _check_once(program: Program, ops: tuple[Op, ...]) -> None:
-    rows, micro = program.micro_rows(*ops)
-    key = program.rows.stage[rows] * program.shape.total + micro
-    times = np.bincount(key, minlength=program.shape.stages * program.shape.total)
+    table, covered = program.row_of(*ops), among(program.rows.op, ops)
     name = "/".join(each.name for each in ops)
-    if (times > 1).any():
-        twice = int(np.argmax(times > 1))
+    if int(program.rows.count[covered].sum()) > np.count_nonzero(table >= 0):
+        rows, micro = program.micro_rows(*ops)
+        key = program.rows.stage[rows] * program.shape.total + micro
+        twice = int(np.argmax(np.bincount(key) > 1))
         row = int(rows[np.flatnonzero(key == twice)[1]])
         _refuse(program, f"each stage does {name} of a micro-batch once: "
                          f"{program.instruction(row)} is a repetition", row)
-    if (times == 0).any():
-        stage, index = divmod(int(np.argmin(times)), program.shape.total)
+    if (table < 0).any():
+        stage, index = divmod(int(np.argmax(table < 0)), program.shape.total)
         _refuse(program, f"each stage does {name} of every micro-batch: "
                          f"stage {stage} never does {stage}{ops[0].name}{index}")
 
