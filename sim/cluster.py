@@ -57,10 +57,14 @@ class Cluster:
     def transfers(self, program: Program) -> Floats:
         """Seconds each row's message takes its link."""
         rows = np.flatnonzero(program.sends)
-        size = self._bytes(program, rows) if self.boundary_bytes.any() else np.zeros(1)
         seconds = np.zeros(len(program))
-        seconds[rows] = quantize(self.link.transfer_s(size))
+        seconds[rows] = self.transfers_of(program, rows)
         return seconds
+
+    def transfers_of(self, program: Program, rows: Ints) -> Floats:
+        """The same of some rows, all of which send."""
+        size = self._bytes(program, rows) if self.boundary_bytes.any() else np.zeros(len(rows))
+        return quantize(self.link.transfer_s(size))
 
     def links(self, program: Program) -> Ints:
         """Number of the link each row's message takes: one per (from device, to device)."""

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.instruction import Ints, Op
+from sim.places import Places
 from sim.program import Program
 
 Floats = NDArray[np.float64]
@@ -57,37 +58,48 @@ class CostModel:
         A row's jitter belongs to its instruction, not to its place in the order.
         """
         op, stage, _, count = program.rows
-        ops, stages = len(Op), program.shape.stages
-        each_op, each_stage = np.divmod(np.arange(ops * stages), stages)
-        single = quantize(self._nominal(each_op, each_stage, np.ones_like(each_op)))
-        seconds: Floats = single[op * stages + stage]
+        each_op, each_stage = np.divmod(np.arange(len(Op) * program.shape.stages),
+                                        program.shape.stages)
+        single = self.nominal(each_op, each_stage, np.ones_like(each_op))
+        seconds: Floats = single[op * program.shape.stages + stage]
         wide = np.flatnonzero(count > 1)
         if len(wide):
-            seconds[wide] = quantize(self._nominal(op[wide], stage[wide], count[wide]))
-        if self.jitter_sigma:
-            seconds = quantize(seconds * self._noise(program, seconds, rng))
-        return seconds
+            seconds[wide] = self.nominal(op[wide], stage[wide], count[wide])
+        if not self.jitter_sigma:
+            return seconds
+        timed = np.flatnonzero(np.bincount(op, weights=seconds))
+        places = Places.of(program, timed)
+        return places.of_rows(self.jitter(places, places.by_place(seconds), rng))
 
-    def _nominal(self, op: Ints, stage: Ints, count: Ints) -> Floats:
+    def nominal(self, op: Ints, stage: Ints, count: Ints) -> Floats:
+        """Seconds of such instructions without jitter."""
         covered = count if self.per_micro_batch else np.ones_like(count)
         backward = self.backward_s[stage] * covered
         again = self.recompute_s[stage] * count
-        return np.select(
+        return quantize(np.select(
             [op == Op.F, op == Op.B, op == Op.I, op == Op.W, op == Op.U],
             [self.forward_s[stage], backward + again, backward / 2 + again, backward / 2,
-             self.update_s[stage]], 0.0)
+             self.update_s[stage]], 0.0))
 
-    def _noise(self, program: Program, seconds: Floats, rng: np.random.Generator) -> Floats:
-        """A factor per row: one draw per (operation, stage, micro-batch), for what takes time."""
-        shape, (op, stage, index, _) = program.shape, program.rows
-        factor = np.ones(len(program))
-        for each in (Op.F, Op.B, Op.I, Op.W, Op.U):
-            rows = np.flatnonzero(op == each)
-            if seconds[rows].any():
-                drawn = rng.standard_normal(shape.stages * shape.total)
-                noise = drawn[stage[rows] * shape.total + index[rows]]
-                factor[rows] = np.exp(self.jitter_sigma * noise - self.jitter_sigma**2 / 2)
-        return factor
+    def jitter(self, places: Places, nominal: Floats, rng: np.random.Generator,
+               out: Floats | None = None) -> Floats:
+        """Seconds by place from nominal ones: a draw for each, but none for what takes no time."""
+        seconds = np.empty_like(nominal) if out is None else out
+        seconds[-1] = 0.0
+        for block in places.blocks:
+            mean, drawn = nominal[block], seconds[block]
+            if not self.jitter_sigma or not mean.any():
+                drawn[:] = mean
+            else:
+                rng.standard_normal(out=drawn)
+                drawn *= self.jitter_sigma
+                drawn -= self.jitter_sigma**2 / 2
+                np.exp(drawn, out=drawn)
+                drawn *= mean
+                drawn /= TICK
+                np.rint(drawn, out=drawn)
+                drawn *= TICK
+        return seconds
 
     def stretch(self, stage: int) -> Stretch | None:
         """Seconds of an instruction by its start and nominal seconds; None if never slowed."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+NARROW = np.int32  # of columns: what they hold are counts of one program's rows at most
 Ints = NDArray[np.signedinteger[Any]]
 
 
@@ -88,10 +89,11 @@ class Block:
 def block(op: Op, stage: int, micro_batches: Iterable[int], count: int = 1) -> Block:
     """The same operation on each of `micro_batches` in turn."""
     if isinstance(micro_batches, range):
-        index = np.arange(micro_batches.start, micro_batches.stop, micro_batches.step)
+        index = np.arange(micro_batches.start, micro_batches.stop, micro_batches.step, dtype=NARROW)
     else:
-        index = np.fromiter(micro_batches, np.int64)
-    op_column, stage_column, counts = (np.full(len(index), int(v)) for v in (op, stage, count))
+        index = np.fromiter(micro_batches, NARROW)
+    op_column, stage_column, counts = (np.full(len(index), int(v), NARROW)
+                                       for v in (op, stage, count))
     return Block(op_column, stage_column, index, counts)
 
 
@@ -109,7 +111,7 @@ def join(blocks: Sequence[Block]) -> Block:
     """One block after another."""
     if not blocks:
         return block(Op.F, 0, range(0))
-    return Block(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
+    return Block(*(np.concatenate(column, dtype=NARROW) for column in zip(*blocks, strict=True)))
 
 
 def alternate(*blocks: Block) -> Block:
@@ -120,7 +122,7 @@ def alternate(*blocks: Block) -> Block:
 
 
 def _dealt(columns: Sequence[Ints]) -> Ints:
-    dealt = np.empty((len(columns[0]), len(columns)), dtype=np.int64)
+    dealt = np.empty((len(columns[0]), len(columns)), NARROW)
     for place, column in enumerate(columns):
         dealt[:, place] = column
     return dealt.ravel()
@@ -136,7 +138,7 @@ def among(op: Ints, ops: Iterable[Op]) -> NDArray[np.bool_]:
 
 def repeat(pattern: Block, times: int, step: int) -> Block:
     """`pattern` `times` over, each time `step` micro-batches further on."""
-    shift = np.repeat(np.arange(times) * step, pattern.size)
+    shift = np.repeat(np.arange(times, dtype=NARROW) * step, pattern.size)
     op, stage, index, count = (np.tile(column, times) for column in pattern)
     return Block(op, stage, index + shift, count)
 
@@ -148,7 +150,7 @@ def columns(instructions: Iterable[Instruction | Block]) -> Block:
 
     def settle() -> None:
         if loose:
-            gathered.append(Block(*np.array(loose, dtype=np.int64).T))
+            gathered.append(Block(*np.array(loose, dtype=NARROW).T))
             loose.clear()
 
     for each in instructions:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.instruction import Block, Instruction, Ints, Op, among, columns, join
+from sim.instruction import NARROW, Block, Instruction, Ints, Op, among, columns, join
 
 if TYPE_CHECKING:
     from sim.trace import Trace
@@ -88,7 +88,7 @@ class Program:
         order = np.lexsort((np.arange(len(trace)), trace.device))
         counts = np.bincount(trace.device, minlength=trace.shape.devices)
         named = (trace.op, trace.stage, trace.index, trace.count)
-        rows = Block(*(column[order].astype(np.int64) for column in named))
+        rows = Block(*(column[order].astype(NARROW) for column in named))
         return cls(trace.shape, rows, tuple(int(end) for end in np.cumsum([0, *counts])))
 
     @classmethod
@@ -132,11 +132,16 @@ class Program:
     @property
     def lowered(self) -> bool:
         """Whether messages are instructions of their own."""
-        return max(self._present, default=Op.F) > Op.U
+        return max(self.present, default=Op.F) > Op.U
 
     def instruction(self, row: int) -> Instruction:
         op, stage, index, count = (int(column[row]) for column in self.rows)
         return Instruction(stage, Op(op), index, count)
+
+    def rows_at(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        """Operation, stage and count of some rows."""
+        op, stage, _, count = self.rows
+        return op[rows], stage[rows], count[rows]
 
     def stream(self, device: int) -> Iterator[Instruction]:
         """The instructions of one device in order."""
@@ -153,7 +158,7 @@ class Program:
 
     def row_of(self, *ops: Op) -> Ints:
         """Row of these operations by (stage, micro-batch); −1 where there is none."""
-        ops = tuple(op for op in ops if op in self._present)
+        ops = tuple(op for op in ops if op in self.present)
         if ops not in self._tables:
             table = np.full((self.shape.stages, self.shape.total), -1, dtype=np.int32)
             rows, micro = self.micro_rows(*ops)
@@ -163,7 +168,8 @@ class Program:
         return self._tables[ops]
 
     @cached_property
-    def _present(self) -> frozenset[int]:
+    def present(self) -> frozenset[int]:
+        """Operations the program has."""
         return frozenset(np.flatnonzero(np.bincount(self.rows.op)).tolist())
 
     @cached_property
@@ -190,7 +196,7 @@ class Program:
         """
         own = [(self.row_of(Op.F), self.row_of(Op.B, Op.I)),
                (self.row_of(Op.B, Op.W), self.row_of(Op.U))]
-        if self._present & {Op.I, Op.W}:
+        if self.present & {Op.I, Op.W}:
             own.insert(1, (self.row_of(Op.I), self.row_of(Op.W)))
         if self.lowered:
             own += [(self.row_of(Op.F), self.row_of(Op.SEND_F)),
@@ -273,10 +279,10 @@ def _with_updates(shape: PipelineShape, stream: Block) -> Block:
     last = np.full(int(key.max() - lowest) + 1, -1)
     last[key - lowest] = rows  # rows ascend, so the last one stays
     after = np.sort(last[last >= 0])
-    times = np.ones(len(op), dtype=np.int64)
-    times[after] = 2
-    op, stage, index, count = (np.repeat(column, times) for column in stream)
+    copies = np.arange(len(op) + len(after))
     new = after + np.arange(1, len(after) + 1)
+    copies -= np.cumsum(np.bincount(new, minlength=len(copies)))
+    op, stage, index, count = (column[copies] for column in stream)
     op[new], count[new] = Op.U, n
     index[new] = index[new] // n * n
     return Block(op, stage, index, count)

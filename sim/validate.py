@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.instruction import Ints, Op, among
+from sim.instruction import Ints, Op
 
 if TYPE_CHECKING:
     from sim.program import Program
@@ -99,24 +99,25 @@ def _check_ranges(program: Program, bad: NDArray[np.bool_], rule: str) -> None:
 
 
 def _check_placement(program: Program) -> None:
-    home = np.full(program.shape.stages, -1)
+    home = np.full(program.shape.stages, -1, dtype=np.int32)
     home[program.rows.stage] = program.device
     _check_ranges(program, home[program.rows.stage] != program.device,
                   "a stage lives on one device")
 
 
 def _check_once(program: Program, ops: tuple[Op, ...]) -> None:
-    table, covered = program.row_of(*ops), among(program.rows.op, ops)
+    table, covered = program.row_of(*ops), program.micro_rows(*ops)
     name = "/".join(each.name for each in ops)
-    if int(program.rows.count[covered].sum()) > np.count_nonzero(table >= 0):
-        rows, micro = program.micro_rows(*ops)
+    missing = table < 0
+    if len(covered[0]) > table.size - np.count_nonzero(missing):
+        rows, micro = covered
         key = program.rows.stage[rows] * program.shape.total + micro
         twice = int(np.argmax(np.bincount(key) > 1))
         row = int(rows[np.flatnonzero(key == twice)[1]])
         _refuse(program, f"each stage does {name} of a micro-batch once: "
                          f"{program.instruction(row)} is a repetition", row)
-    if (table < 0).any():
-        stage, index = divmod(int(np.argmax(table < 0)), program.shape.total)
+    if missing.any():
+        stage, index = divmod(int(np.argmax(missing)), program.shape.total)
         _refuse(program, f"each stage does {name} of every micro-batch: "
                          f"stage {stage} never does {stage}{ops[0].name}{index}")
 

@@ -93,11 +93,12 @@ class VersionPlan:
         held from the start of its forward to the end of its backward.
         """
         program = self.program
-        updates = np.sort(program.row_of(Op.U)[stage, :: program.shape.microbatches])
+        updates = np.sort(program.row_of(Op.U)[stage, :: program.shape.microbatches]
+                          ).astype(np.int64)
         born = np.concatenate(([-1], updates))
         end = np.concatenate((updates, [len(program)]))
-        forward_row, backward_row = (table[stage] for table in self._pass_rows)
-        np.maximum.at(end, self.forward[stage], forward_row)
+        forward_row, backward_row = (table[stage].astype(np.int64) for table in self._pass_rows)
+        np.maximum.at(end, self.forward[stage].astype(np.int64), forward_row)
         predicted = np.zeros(len(born), dtype=np.int64)
         if self.mitigation.stash == "prediction":
             unit = (self.unit_horizons(stage) or (None,))[0]
@@ -106,7 +107,7 @@ class VersionPlan:
             end = np.concatenate((end, backward_row[ahead]))
             predicted = np.concatenate((predicted, np.ones(int(ahead.sum()), dtype=np.int64)))
         else:
-            np.maximum.at(end, self.backward[stage], backward_row)
+            np.maximum.at(end, self.backward[stage].astype(np.int64), backward_row)
         return born, end, predicted
 
     @cached_property

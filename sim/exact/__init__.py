@@ -38,7 +38,7 @@ def timeline(program: Program, costs: CostModel, cluster: Cluster, rng: np.rando
     fastest that is at hand.  Raises DeadlockError.
     """
     again = copy.deepcopy(rng)
-    if not _fits(program, cluster):
+    if not fits(program, cluster):
         return simulate(program, costs, cluster, again)
     system = System.of(program, costs, cluster, rng)
     found = _executed(system, costs, method)
@@ -73,7 +73,7 @@ def _as_it_is(column: Any) -> Any:
     return column
 
 
-def _fits(program: Program, cluster: Cluster) -> bool:
+def fits(program: Program, cluster: Cluster) -> bool:
     """Whether what each device keeps stays below the limit all along its stream."""
     if np.isinf(cluster.activation_limit_bytes):
         return True

@@ -11,14 +11,19 @@ from dataclasses import replace
 import numpy as np
 
 from sim.exact.period import extrapolated
+from sim.exact.state import State, as_list
 from sim.exact.system import System
 from sim.instruction import Ints
 
 
-def topological(system: System) -> Ints | None:
-    """Rows in an executable order; None where the program has no steady period to find it by."""
+def topological(system: System, *, quick: bool = False) -> Ints | None:
+    """Rows in an executable order; None where there is none, or with `quick`, no steady period."""
     size = len(system.program)
-    state = extrapolated(replace(system, seconds=np.ones(size), transfer_s=np.zeros(size)))
+    unit = replace(system, seconds=np.ones(size), transfer_s=np.zeros(size))
+    state = extrapolated(unit)
+    if state is None and not quick:
+        state = State(unit, as_list)
+        state = state if state.finish() else None
     if state is None:
         return None
-    return np.argsort(state.start.astype(np.int64), kind="stable")
+    return np.argsort(state.settle()[0].astype(np.int64), kind="stable")

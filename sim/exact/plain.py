@@ -21,7 +21,7 @@ def executed(system: System) -> tuple[Floats, Floats, Floats] | None:
     """
     segments = Segments.of(system)
     worth = len(segments.row) >= MANY and _links_never_queue(segments)
-    order = topological(system) if worth else None
+    order = topological(system, quick=True) if worth else None
     found = _by_segment(segments) if order is None else _in_order(segments, order)
     if found is None:
         return None

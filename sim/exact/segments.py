@@ -42,11 +42,12 @@ class Segments:
         number = np.cumsum(begins, dtype=np.int32) - 1
         ticks = np.rint(system.seconds / TICK).astype(np.int64)  # whole: no sum of them rounds
         before = np.cumsum(ticks) - ticks
-        lag = (before - np.repeat(before[row], np.diff(row, append=len(program)))).astype(np.float64) * TICK
+        lag = before - np.repeat(before[row], np.diff(row, append=len(program)))
         source = system.source[row]
         seconds: Floats = np.add.reduceat(ticks, row) * TICK
         return cls(system, row, np.searchsorted(row, program.offsets), seconds,
-                   np.where(source >= 0, number[source], -1), system.link[row], lag)
+                   np.where(source >= 0, number[source], -1), system.link[row],
+                   lag.astype(np.float64) * TICK)
 
     @property
     def until_sent_s(self) -> Floats:
