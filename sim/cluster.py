@@ -63,8 +63,9 @@ class Cluster:
 
     def transfers_of(self, program: Program, rows: Ints) -> Floats:
         """The same of some rows, all of which send."""
-        size = self._bytes(program, rows) if self.boundary_bytes.any() else np.zeros(len(rows))
-        return quantize(self.link.transfer_s(size))
+        if not self.boundary_bytes.any():
+            return np.full(len(rows), quantize(self.link.transfer_s(np.zeros(()))))
+        return quantize(self.link.transfer_s(self._bytes(program, rows)))
 
     def links(self, program: Program) -> Ints:
         """Number of the link each row's message takes: one per (from device, to device)."""

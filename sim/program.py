@@ -157,24 +157,39 @@ class Program:
         return np.repeat(rows, count), np.repeat(index, count) + np.arange(count.sum()) - first
 
     def row_of(self, *ops: Op) -> Ints:
-        """Row of these operations by (stage, micro-batch); −1 where there is none."""
+        """Row of these operations by (stage, micro-batch); −1 where there is none.
+
+        Where several rows do the same, one of them.
+        """
         ops = tuple(op for op in ops if op in self.present)
         if ops not in self._tables:
-            table = np.full((self.shape.stages, self.shape.total), -1, dtype=np.int32)
-            rows, micro = self.micro_rows(*ops)
-            table.ravel()[self.rows.stage[rows] * self.shape.total + micro] = rows
-            table.flags.writeable = False
-            self._tables[ops] = table
+            table = (np.full((self.shape.stages, self.shape.total), -1, dtype=NARROW) if not ops
+                     else np.maximum.reduce([self.row_of(op) for op in ops]))
+            self._tables[ops] = _settled(table)
         return self._tables[ops]
 
     @cached_property
     def present(self) -> frozenset[int]:
         """Operations the program has."""
-        return frozenset(np.flatnonzero(np.bincount(self.rows.op)).tolist())
+        return frozenset(op.value for op in Op if (self.rows.op == op).any())
 
     @cached_property
     def _tables(self) -> dict[tuple[Op, ...], Ints]:
-        return {}
+        """Tables of `row_of`, those of single operations filled together."""
+        (op, stage, index, count), ops = self.rows, sorted(self.present)
+        size = self.shape.stages * self.shape.total
+        tables = np.full((len(ops), self.shape.stages, self.shape.total), -1, dtype=NARROW)
+        first = np.zeros(len(Op), dtype=np.int64 if tables.size > np.iinfo(NARROW).max else NARROW)
+        first[ops] = np.arange(len(ops)) * size
+        place = first[op] + stage * self.shape.total + index
+        flat = tables.reshape(-1)
+        flat[place] = np.arange(len(self), dtype=NARROW)
+        wide = np.flatnonzero(count > 1)
+        if len(wide):
+            more = count[wide]
+            within = np.arange(more.sum()) - np.repeat(np.cumsum(more) - more, more)
+            flat[np.repeat(place[wide], more) + within] = np.repeat(wide, more)
+        return {(Op(op),): _settled(table) for op, table in zip(ops, tables, strict=True)}
 
     @cached_property
     def dependencies(self) -> tuple[Ints, Ints]:
@@ -263,6 +278,11 @@ class Program:
         return Program(self.shape, lowered, tuple(int(ends_of[end]) for end in self.offsets))
 
 
+def _settled(table: Ints) -> Ints:
+    table.flags.writeable = False
+    return table
+
+
 def _with_updates(shape: PipelineShape, stream: Block) -> Block:
     """`stream` with an update after each mini-batch's last backward where a stage has none."""
     op, stage, index, count = stream
@@ -275,14 +295,19 @@ def _with_updates(shape: PipelineShape, stream: Block) -> Block:
     if not len(rows):
         return stream
     key = stage[rows] * (shape.minibatches + 1) + index[rows] // n
-    lowest = key.min()
-    last = np.full(int(key.max() - lowest) + 1, -1)
-    last[key - lowest] = rows  # rows ascend, so the last one stays
-    after = np.sort(last[last >= 0])
-    copies = np.arange(len(op) + len(after))
+    after = rows if (key[1:] > key[:-1]).all() else _last_of_each(key, rows)
     new = after + np.arange(1, len(after) + 1)
-    copies -= np.cumsum(np.bincount(new, minlength=len(copies)))
+    inserted = np.zeros(len(op) + len(after), dtype=NARROW)
+    inserted[new] = 1
+    copies = np.arange(len(inserted)) - np.cumsum(inserted)
     op, stage, index, count = (column[copies] for column in stream)
     op[new], count[new] = Op.U, n
     index[new] = index[new] // n * n
     return Block(op, stage, index, count)
+
+
+def _last_of_each(key: Ints, rows: Ints) -> Ints:
+    """Of ascending rows the last with each key, ascending."""
+    last = np.full(int(key.max() - key.min()) + 1, -1)
+    last[key - key.min()] = rows
+    return np.sort(last[last >= 0])

@@ -26,8 +26,8 @@ from sim.versions import VersionPlan
 def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
            stages: Sequence[Stage], result: TrainingResult | None, sizes: Sizes) -> Trace:
     program = timeline.program
-    read, staleness, effective = staleness_columns(plan)
     applied = _of_rows(program, plan.applied)
+    read, staleness, effective = staleness_columns(plan)
     distance, rmse = distance_columns(program, stages)
     return Trace(
         _header(experiment, plan, stages, result, sizes), program.device, *_instruction(program),

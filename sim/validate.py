@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -74,9 +75,12 @@ def check_complete(program: Program) -> None:
         _check_wide(program, wide)
     _check_ranges(program, (op == Op.U) & (count != shape.microbatches),
                   f"an update covers its whole mini-batch of {shape.microbatches} micro-batches")
-    _check_placement(program)
-    for ops in ((Op.F,), (Op.B, Op.I), (Op.B, Op.W), (Op.U,)):
-        _check_once(program, ops)
+    if not _one_stage_each(program):
+        _check_placement(program)
+    once = ((Op.F,), (Op.B, Op.I), (Op.B, Op.W), (Op.U,))
+    if not _filled_once(program, once):
+        for ops in once:
+            _check_once(program, ops)
     if wide.any():
         _check_same_ranges(program)
     if program.lowered:
@@ -98,6 +102,31 @@ def _check_ranges(program: Program, bad: NDArray[np.bool_], rule: str) -> None:
         _refuse(program, f"{rule}: {program.instruction(row)} does not", row)
 
 
+def _one_stage_each(program: Program) -> bool:
+    """Whether every device has one stage, and no two the same: the usual case, told at a glance."""
+    heads = program.offsets[:-1]
+    if len(program) == 0 or program.shape.chunks > 1 or min(np.diff(program.offsets)) == 0:
+        return False
+    lowest, highest = (ufunc.reduceat(program.rows.stage, heads)
+                       for ufunc in (np.minimum, np.maximum))
+    return bool((lowest == highest).all()) and len(set(lowest.tolist())) == len(heads)
+
+
+def _filled_once(program: Program, complete: Sequence[tuple[Op, ...]]) -> bool:
+    """Whether no row repeats another, and each of `complete` is done everywhere: at a glance."""
+    singles = sum(int(np.count_nonzero(program.row_of(Op(op)) >= 0)) for op in program.present)
+    return singles == int(program.rows.count.sum()) and all(
+        bool((program.row_of(*ops) >= 0).all()) and not _overlapping(program, ops)
+        for ops in complete)
+
+
+def _overlapping(program: Program, ops: tuple[Op, ...]) -> bool:
+    """Whether two of these operations are both done on a micro-batch."""
+    present = [op for op in ops if op in program.present]
+    return len(present) > 1 and bool(
+        np.logical_and.reduce([program.row_of(op) >= 0 for op in present]).any())
+
+
 def _check_placement(program: Program) -> None:
     home = np.full(program.shape.stages, -1, dtype=np.int32)
     home[program.rows.stage] = program.device
@@ -106,18 +135,18 @@ def _check_placement(program: Program) -> None:
 
 
 def _check_once(program: Program, ops: tuple[Op, ...]) -> None:
-    table, covered = program.row_of(*ops), program.micro_rows(*ops)
+    """Every micro-batch of every stage has a row of `ops`, and no two of the same operation."""
+    table = program.row_of(*ops)
     name = "/".join(each.name for each in ops)
-    missing = table < 0
-    if len(covered[0]) > table.size - np.count_nonzero(missing):
-        rows, micro = covered
+    rows, micro = program.micro_rows(*ops)
+    if len(rows) > np.count_nonzero(table >= 0):
         key = program.rows.stage[rows] * program.shape.total + micro
         twice = int(np.argmax(np.bincount(key) > 1))
         row = int(rows[np.flatnonzero(key == twice)[1]])
         _refuse(program, f"each stage does {name} of a micro-batch once: "
                          f"{program.instruction(row)} is a repetition", row)
-    if missing.any():
-        stage, index = divmod(int(np.argmax(missing)), program.shape.total)
+    if (table < 0).any():
+        stage, index = divmod(int(np.argmax(table < 0)), program.shape.total)
         _refuse(program, f"each stage does {name} of every micro-batch: "
                          f"stage {stage} never does {stage}{ops[0].name}{index}")
 
@@ -148,14 +177,16 @@ def _check_messages(program: Program) -> None:
 def _check_ends(program: Program, end: Op, stages: Ints, passes: Ints) -> None:
     """One `end` on each of `stages` for each of the `passes` (a row per micro-batch)."""
     rows, micro = program.micro_rows(end)
-    key = program.rows.stage[rows] * program.shape.total + micro
-    if len(np.unique(key)) < len(key):
+    table = program.row_of(end)
+    if len(rows) > np.count_nonzero(table >= 0):
+        key = program.rows.stage[rows] * program.shape.total + micro
         second = np.setdiff1d(np.arange(len(key)), np.unique(key, return_index=True)[1])
         row = int(rows[second[0]])
         _refuse(program, f"each message has one {end.name}: {program.instruction(row)} is a "
                          "repetition", row)
-    table = program.row_of(end)
-    elsewhere = np.isin(program.rows.stage[rows], stages, invert=True)
+    here = np.zeros(program.shape.stages, dtype=bool)
+    here[stages] = True
+    elsewhere = ~here[program.rows.stage[rows]]
     if elsewhere.any():
         row = int(rows[np.argmax(elsewhere)])
         _refuse(program, f"{program.instruction(row)}: nothing crosses devices there", row)

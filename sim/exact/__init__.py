@@ -45,10 +45,9 @@ def timeline(program: Program, costs: CostModel, cluster: Cluster, rng: np.rando
     if found is None or found[1].max() >= LONGEST_S:
         return simulate(program, costs, cluster, again)
     start, end, arrival = found
-    receiving = np.flatnonzero(system.source >= 0)
-    source = system.source[receiving]
-    sent, came = (np.full(len(program), np.nan) for _ in range(2))
-    sent[receiving], came[receiving] = end[source], arrival[source]
+    alone = system.source < 0
+    sent, came = end[system.source], arrival[system.source]
+    sent[alone] = came[alone] = np.nan
     return Timeline(program, start, end, sent, came)
 
 

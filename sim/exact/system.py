@@ -42,8 +42,7 @@ class System:
     def of(cls, program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator
            ) -> System:
         """The system, with durations drawn from `rng` where they are jittered."""
-        sends = cluster.sends(program)
-        numbers, link = _numbered(np.where(sends, cluster.links(program), -1))
+        numbers, link = _numbered(cluster.links(program), program.devices)
         windows = [(w.from_s, w.to_s, w.factor) for w in costs.stragglers]
         return cls(program, costs.durations(program, rng), program.arrives_from, link,
                    cluster.transfers(program), numbers % program.devices,
@@ -51,11 +50,12 @@ class System:
                    np.array(windows, dtype=np.float64).reshape(-1, 3))
 
 
-def _numbered(link: Ints) -> tuple[Ints, Ints]:
+def _numbered(link: Ints, devices: int) -> tuple[Ints, Ints]:
     """The links in use, and the place of each row's link among them (−1 for none)."""
-    used = np.bincount(link + 1)
-    used[0] = 0
+    used = np.zeros(devices**2, dtype=bool)
+    used[link] = True
+    used[0] = False  # from a device to itself: said of rows that send nothing
     numbers = np.flatnonzero(used)
     place = np.full(len(used), -1, dtype=np.int32)
     place[numbers] = np.arange(len(numbers))
-    return numbers - 1, place[link + 1]
+    return numbers, place[link]
