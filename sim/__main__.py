@@ -30,8 +30,9 @@ def main() -> None:
 
 @main.command()
 @experiment_argument
-@click.option("--engine", type=click.Choice(["auto", "simpy"]), default="auto",
-              help="How times are computed; auto is simpy.")
+@click.option("--engine", type=click.Choice(["auto", "simpy", "exact"]), default="auto",
+              help="How times are computed, never what they are; auto is exact where the order "
+                   "is fixed beforehand (static dispatch), else simpy.")
 @program_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="TRACE.npz",
               help="Write the trace here.")
@@ -49,7 +50,7 @@ def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
     if program_file is not None:
         resolved, program = with_program(resolved, program_file)
     with _progress(resolved) as watch:
-        trace = simulate(resolved, program, watch=watch)
+        trace = simulate(resolved, program, watch=watch, engine=engine)
     if out is not None:
         trace.save(out)
     values = report(trace)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.costs import Floats, quantize
-from sim.instruction import Ints, Op
+from sim.instruction import Ints, Op, among
 from sim.program import Program
 
 
@@ -42,23 +42,32 @@ class Cluster:
 
     def message_bytes(self, program: Program) -> Floats:
         """Bytes each row sends to another device (0: none)."""
-        op, stage, _, count = program.rows
+        size = np.zeros(len(program))
+        rows = np.flatnonzero(program.sends)
+        size[rows] = self._bytes(program, rows)
+        return size
+
+    def _bytes(self, program: Program, rows: Ints) -> Floats:
+        op, stage, _, count = (column[rows] for column in program.rows)
         boundary = np.concatenate(([0.0], self.boundary_bytes, [0.0]))
-        forward = np.isin(op, (Op.F, Op.SEND_F))
-        size = np.where(forward, boundary[stage + 1], boundary[stage]) * count
-        return np.where(self.sends(program), size, 0.0)
+        return boundary[stage + among(op, (Op.F, Op.SEND_F))] * count
 
     def sends(self, program: Program) -> NDArray[np.bool_]:
         """Whether each row sends a message to another device."""
-        sending = np.zeros(len(program), dtype=bool)
-        source = program.arrives_from
-        sending[source[source >= 0]] = True
-        return sending
+        return program.sends
 
     def transfers(self, program: Program) -> Floats:
         """Seconds each row's message takes its link."""
-        seconds = quantize(self.link.transfer_s(self.message_bytes(program)))
-        return np.where(self.sends(program), seconds, 0.0)
+        rows = np.flatnonzero(program.sends)
+        seconds = np.zeros(len(program))
+        seconds[rows] = self.transfers_of(program, rows)
+        return seconds
+
+    def transfers_of(self, program: Program, rows: Ints) -> Floats:
+        """The same of some rows, all of which send."""
+        if not self.boundary_bytes.any():
+            return np.full(len(rows), quantize(self.link.transfer_s(np.zeros(()))))
+        return quantize(self.link.transfer_s(self._bytes(program, rows)))
 
     def exchange_s(self, program: Program) -> Floats:
         """Seconds between the last row a row waits for by `sync` and its start, for each row."""
@@ -68,7 +77,7 @@ class Cluster:
 
     def links(self, program: Program) -> Ints:
         """Number of the link each row's message takes: one per (from device, to device)."""
-        number = np.zeros(len(program), dtype=np.int64)
+        number = np.zeros(len(program), dtype=np.int32)
         target = np.flatnonzero(program.arrives_from >= 0)
         source = program.arrives_from[target]
         number[source] = program.device[source] * program.devices + program.device[target]

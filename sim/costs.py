@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.instruction import Op
+from sim.instruction import Ints, Op
+from sim.places import Places
 from sim.program import Program
 
 Floats = NDArray[np.float64]
@@ -58,21 +59,51 @@ class CostModel:
 
         A row's jitter belongs to its instruction, not to its place in the order.
         """
-        op, stage, index, count = program.rows
+        op, stage, _, count = program.rows
+        each_op, each_stage = np.divmod(np.arange(len(Op) * program.shape.stages),
+                                        program.shape.stages)
+        single = self.nominal(each_op, each_stage, np.ones_like(each_op))
+        seconds: Floats = single[op * program.shape.stages + stage]
+        wide = np.flatnonzero(count > 1)
+        if len(wide):
+            seconds[wide] = self.nominal(op[wide], stage[wide], count[wide])
+        if self.jitter_sigma:
+            timed = np.flatnonzero(np.bincount(op, weights=seconds))
+            places = Places.of(program, timed)
+            seconds = places.of_rows(self.jitter(places, places.by_place(seconds), rng))
+        if self.slowdown is None:
+            return seconds
+        return quantize(seconds * self.slowdown[program.worker])
+
+    def nominal(self, op: Ints, stage: Ints, count: Ints) -> Floats:
+        """Seconds of such instructions without jitter."""
         covered = count if self.per_micro_batch else np.ones_like(count)
         backward = self.backward_s[stage] * covered
         again = self.recompute_s[stage] * count
-        seconds = np.select(
+        return quantize(np.select(
             [op == Op.F, op == Op.B, op == Op.I, op == Op.W, op == Op.U],
             [self.forward_s[stage], backward + again, backward / 2 + again, backward / 2,
-             self.update_s[stage]], 0.0)
-        if self.jitter_sigma:
-            shape = (program.shape.stages, Op.U + 1, program.shape.total)
-            noise = rng.standard_normal(shape)[stage, np.minimum(op, Op.U), index]
-            seconds = seconds * np.exp(self.jitter_sigma * noise - self.jitter_sigma**2 / 2)
-        if self.slowdown is not None:
-            seconds = seconds * self.slowdown[program.worker]
-        return quantize(seconds)
+             self.update_s[stage]], 0.0))
+
+    def jitter(self, places: Places, nominal: Floats, rng: np.random.Generator,
+               out: Floats | None = None) -> Floats:
+        """Seconds by place from nominal ones: a draw for each, but none for what takes no time."""
+        seconds = np.empty_like(nominal) if out is None else out
+        seconds[-1] = 0.0
+        for block in places.blocks:
+            mean, drawn = nominal[block], seconds[block]
+            if not self.jitter_sigma or not mean.any():
+                drawn[:] = mean
+            else:
+                rng.standard_normal(out=drawn)
+                drawn *= self.jitter_sigma
+                drawn -= self.jitter_sigma**2 / 2
+                np.exp(drawn, out=drawn)
+                drawn *= mean
+                drawn /= TICK
+                np.rint(drawn, out=drawn)
+                drawn *= TICK
+        return seconds
 
     def stretch(self, stage: int) -> Stretch | None:
         """Seconds of an instruction by its start and nominal seconds; None if never slowed."""

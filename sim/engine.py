@@ -18,7 +18,7 @@ from simpy.events import Event, EventPriority, Timeout
 from sim.cluster import Cluster
 from sim.costs import CostModel, Floats
 from sim.dispatch import GreedyQueue, Readiness, entry_limits
-from sim.instruction import Op
+from sim.instruction import Op, among
 from sim.program import Program
 from sim.validate import waiting_heads
 
@@ -273,7 +273,7 @@ class _Memory:
         self.limited = self.limit < float("inf")
         self.size: list[float] = (cluster.activation_bytes[stage] * count).tolist()
         self.takes: list[bool] = (op == Op.F).tolist()
-        self.gives: list[bool] = np.isin(op, (Op.B, Op.W)).tolist()
+        self.gives: list[bool] = among(op, (Op.B, Op.W)).tolist()
         self.device: list[int] = program.device.tolist()
         self.held = [0.0] * program.devices
 

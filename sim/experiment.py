@@ -15,7 +15,8 @@ from sim.configuration import (
 )
 from sim.contention import contended, contends
 from sim.copies import Copies
-from sim.engine import Timeline, simulate
+from sim.engine import Timeline
+from sim.engines import engine_of
 from sim.numeric import stream
 from sim.profile import Profile
 from sim.program import Program
@@ -41,11 +42,13 @@ from sim.workers.all_reduce import AllReduce
 
 
 def run(experiment: Experiment, program: Program | None = None, *, training: bool = True,
-        watch: Watch | None = None, profile: Profile | None = None) -> Trace:
+        watch: Watch | None = None, profile: Profile | None = None, engine: str = "auto"
+        ) -> Trace:
     """Simulate one experiment, or a given program under its costs, mitigation and task.
 
     Without `training` times and versions alone; the task still gives the sizes.  A `profile`
-    given here stands in for the file `costs.profile` names.
+    given here stands in for the file `costs.profile` names.  `engine` is one of
+    `sim.engines.ENGINES`; it changes no number.
 
     Raises ConfigurationError, InvalidProgramError or DeadlockError.
     """
@@ -58,7 +61,7 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
     profile = profile or load_profile(experiment)
     task = make_task(experiment)
     sizes = stage_sizes(experiment, profile, task)
-    timeline = add_times(experiment, program, profile, sizes)
+    timeline = add_times(experiment, program, profile, sizes, engine)
     try:
         plan = VersionPlan.of(own_program(timeline.program), make_mitigation(pipeline.mitigation),
                               pipeline.schedule)
@@ -83,19 +86,19 @@ def together(experiment: Experiment, crews: Sequence[Sequence[Stage]]) -> Sequen
             for copies in zip(*crews, strict=True)]
 
 
-def add_times(experiment: Experiment, program: Program, profile: Profile | None, sizes: Sizes
-              ) -> Timeline:
+def add_times(experiment: Experiment, program: Program, profile: Profile | None, sizes: Sizes,
+              engine: str = "auto") -> Timeline:
     """Simulate; where profiled stages share hardware a second time, slowed by each other."""
     costs, cluster = cost_model(experiment, profile), make_cluster(experiment, profile, sizes)
     seed, dispatch = experiment.training.seed, experiment.pipeline.dispatch
-    alone = simulate(program, costs, cluster, stream(seed, "jitter"), dispatch)
+    simulate = engine_of(engine, dispatch)
+    alone = simulate(program, costs, cluster, stream(seed, "jitter"))
     if profile is None or not contends(profile):
         return alone
     if program.shape.workers > 1:
         raise ConfigurationError(["costs.profile: its stages share hardware, which is known for "
                                   f"one worker, got {program.shape.workers} workers"])
-    return simulate(program, contended(costs, profile, alone), cluster, stream(seed, "jitter"),
-                    dispatch)
+    return simulate(program, contended(costs, profile, alone), cluster, stream(seed, "jitter"))
 
 
 def generate(experiment: Experiment) -> Program:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+NARROW = np.int32  # of columns: what they hold are counts of one program's rows at most
+Ints = NDArray[np.signedinteger[Any]]
 
 
 class Op(IntEnum):
@@ -87,10 +89,11 @@ class Block:
 def block(op: Op, stage: int, micro_batches: Iterable[int], count: int = 1) -> Block:
     """The same operation on each of `micro_batches` in turn."""
     if isinstance(micro_batches, range):
-        index = np.arange(micro_batches.start, micro_batches.stop, micro_batches.step)
+        index = np.arange(micro_batches.start, micro_batches.stop, micro_batches.step, dtype=NARROW)
     else:
-        index = np.fromiter(micro_batches, np.int64)
-    op_column, stage_column, counts = (np.full(len(index), v) for v in (op, stage, count))
+        index = np.fromiter(micro_batches, NARROW)
+    op_column, stage_column, counts = (np.full(len(index), int(v), NARROW)
+                                       for v in (op, stage, count))
     return Block(op_column, stage_column, index, counts)
 
 
@@ -108,19 +111,34 @@ def join(blocks: Sequence[Block]) -> Block:
     """One block after another."""
     if not blocks:
         return block(Op.F, 0, range(0))
-    return Block(*(np.concatenate(column) for column in zip(*blocks, strict=True)))
+    return Block(*(np.concatenate(column, dtype=NARROW) for column in zip(*blocks, strict=True)))
 
 
 def alternate(*blocks: Block) -> Block:
     """Blocks of one length dealt like cards: first of each, second of each, …"""
     if len({each.size for each in blocks}) != 1:
         raise ValueError(f"blocks of one length alternate, got {[each.size for each in blocks]}")
-    return Block(*(np.stack(column, axis=1).ravel() for column in zip(*blocks, strict=True)))
+    return Block(*(_dealt(column) for column in zip(*blocks, strict=True)))
+
+
+def _dealt(columns: Sequence[Ints]) -> Ints:
+    dealt = np.empty((len(columns[0]), len(columns)), NARROW)
+    for place, column in enumerate(columns):
+        dealt[:, place] = column
+    return dealt.ravel()
+
+
+def among(op: Ints, ops: Iterable[Op]) -> NDArray[np.bool_]:
+    """Which of a column of operations are one of `ops`."""
+    found = np.zeros(len(op), dtype=bool)
+    for each in ops:
+        found |= op == each
+    return found
 
 
 def repeat(pattern: Block, times: int, step: int) -> Block:
     """`pattern` `times` over, each time `step` micro-batches further on."""
-    shift = np.repeat(np.arange(times) * step, pattern.size)
+    shift = np.repeat(np.arange(times, dtype=NARROW) * step, pattern.size)
     op, stage, index, count = (np.tile(column, times) for column in pattern)
     return Block(op, stage, index + shift, count)
 
@@ -132,7 +150,7 @@ def columns(instructions: Iterable[Instruction | Block]) -> Block:
 
     def settle() -> None:
         if loose:
-            gathered.append(Block(*np.array(loose, dtype=np.int64).T))
+            gathered.append(Block(*np.array(loose, dtype=NARROW).T))
             loose.clear()
 
     for each in instructions:

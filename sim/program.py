@@ -8,13 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sim.instruction import Block, Instruction, Ints, Op, columns, join
+from sim.instruction import NARROW, Block, Instruction, Ints, Op, among, columns, join
 
 if TYPE_CHECKING:
     from sim.trace import Trace
 
-BACKWARDS = (Op.B, Op.I, Op.W)
 NO_EDGES: tuple[Ints, Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
@@ -122,7 +122,7 @@ class Program:
         order = np.lexsort((np.arange(len(trace)), trace.device))
         counts = np.bincount(trace.device, minlength=trace.shape.devices)
         named = (trace.op, trace.stage, trace.index, trace.count)
-        rows = Block(*(column[order].astype(np.int64) for column in named))
+        rows = Block(*(column[order].astype(NARROW) for column in named))
         return cls(trace.shape, rows, tuple(int(end) for end in np.cumsum([0, *counts])))
 
     @classmethod
@@ -157,7 +157,7 @@ class Program:
     @cached_property
     def device(self) -> Ints:
         """Device of each row."""
-        return np.repeat(np.arange(self.devices), np.diff(self.offsets))
+        return np.repeat(np.arange(self.devices, dtype=np.int32), np.diff(self.offsets))
 
     @cached_property
     def worker(self) -> Ints:
@@ -172,11 +172,16 @@ class Program:
     @property
     def lowered(self) -> bool:
         """Whether messages are instructions of their own."""
-        return bool((self.rows.op > Op.U).any())
+        return max(self.present, default=Op.F) > Op.U
 
     def instruction(self, row: int) -> Instruction:
         op, stage, index, count = (int(column[row]) for column in self.rows)
         return Instruction(stage, Op(op), index, count)
+
+    def rows_at(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        """Operation, stage and count of some rows."""
+        op, stage, _, count = self.rows
+        return op[rows], stage[rows], count[rows]
 
     def stream(self, device: int) -> Iterator[Instruction]:
         """The instructions of one device in order."""
@@ -184,71 +189,108 @@ class Program:
 
     def micro_rows(self, *ops: Op) -> tuple[Ints, Ints]:
         """Rows of these operations, repeated for each micro-batch they cover, and those."""
-        rows = np.flatnonzero(np.isin(self.rows.op, ops))
-        count = self.rows.count[rows]
+        rows = np.flatnonzero(among(self.rows.op, ops))
+        index, count = self.rows.index[rows], self.rows.count[rows]
+        if not (count > 1).any():
+            return rows, index
         first = np.repeat(np.cumsum(count) - count, count)
-        repeated = np.repeat(rows, count)
-        return repeated, self.rows.index[repeated] + np.arange(len(repeated)) - first
+        return np.repeat(rows, count), np.repeat(index, count) + np.arange(count.sum()) - first
 
     def row_of(self, *ops: Op) -> Ints:
-        """Row of these operations by (stage, micro-batch); −1 where there is none."""
-        table = np.full((self.shape.stages, self.shape.total), -1)
-        rows, micro = self.micro_rows(*ops)
-        table[self.rows.stage[rows], micro] = rows
-        return table
+        """Row of these operations by (stage, micro-batch); −1 where there is none.
+
+        Where several rows do the same, one of them.
+        """
+        ops = tuple(op for op in ops if op in self.present)
+        if ops not in self._tables:
+            table = (np.full((self.shape.stages, self.shape.total), -1, dtype=NARROW) if not ops
+                     else np.maximum.reduce([self.row_of(op) for op in ops]))
+            self._tables[ops] = _settled(table)
+        return self._tables[ops]
+
+    @cached_property
+    def present(self) -> frozenset[int]:
+        """Operations the program has."""
+        return frozenset(op.value for op in Op if (self.rows.op == op).any())
+
+    @cached_property
+    def _tables(self) -> dict[tuple[Op, ...], Ints]:
+        """Tables of `row_of`, those of single operations filled together."""
+        (op, stage, index, count), ops = self.rows, sorted(self.present)
+        size = self.shape.stages * self.shape.total
+        tables = np.full((len(ops), self.shape.stages, self.shape.total), -1, dtype=NARROW)
+        width = np.int64 if tables.size > np.iinfo(NARROW).max else NARROW
+        first: Ints = np.zeros(len(Op), dtype=width)
+        first[ops] = np.arange(len(ops)) * size
+        place = first[op] + stage * self.shape.total + index
+        flat = tables.reshape(-1)
+        flat[place] = np.arange(len(self), dtype=NARROW)
+        wide = np.flatnonzero(count > 1)
+        if len(wide):
+            more = count[wide]
+            within = np.arange(more.sum()) - np.repeat(np.cumsum(more) - more, more)
+            flat[np.repeat(place[wide], more) + within] = np.repeat(wide, more)
+        return {(Op(op),): _settled(table) for op, table in zip(ops, tables, strict=True)}
 
     @cached_property
     def dependencies(self) -> tuple[Ints, Ints]:
-        """Readiness, the only copy of the rule: row `before[e]` ends before `after[e]` starts.
+        """Readiness: row `before[e]` ends before `after[e]` starts."""
+        before, after = (np.concatenate([table.ravel() for table in tables])
+                         for tables in zip(*self._needs(), strict=True))
+        edge = (before >= 0) & (after >= 0)
+        before, after = before[edge].astype(np.int64), after[edge].astype(np.int64)
+        keep = np.concatenate(([True], (np.diff(before) != 0) | (np.diff(after) != 0)))
+        return (np.concatenate((before[keep[: len(before)]], self.sync[0])),
+                np.concatenate((after[keep[: len(after)]], self.sync[1])))
+
+    def _needs(self) -> list[tuple[Ints, Ints]]:
+        """The only copy of the readiness rule: tables of rows, and of rows that need those.
 
         A forward needs the previous stage's forward; a backward needs the next stage's backward
         (its input half) and its own stage's forward; `W` needs its `I`; an update needs every
         backward of its mini-batch on its stage.  In a lowered program what crosses devices goes
-        through its SEND and RECV.  Workers wait for each other by `sync`.
+        through its SEND and RECV.  How workers wait for each other is in `sync`, beside this.
+        Both tables are by (stage, micro-batch); −1: none.
         """
-        return (np.concatenate((self.data_edges[0], self.sync[0])),
-                np.concatenate((self.data_edges[1], self.sync[1])))
-
-    @cached_property
-    def data_edges(self) -> tuple[Ints, Ints]:
-        """The dependencies within a worker: what a row needs of another's result."""
-        forward, gradient = self.row_of(Op.F), self.row_of(Op.B, Op.I)
-        edges = [
-            self._edges((Op.F,), _shifted(forward, -1), _shifted(self.row_of(Op.RECV_F), 0)),
-            self._edges((Op.B, Op.I), _shifted(gradient, 1), _shifted(self.row_of(Op.RECV_B), 0)),
-            self._edges((Op.B, Op.I), forward),
-            self._edges((Op.W,), self.row_of(Op.I)),
-            self._edges((Op.U,), self.row_of(Op.B, Op.W)),
-        ]
+        own = [(self.row_of(Op.F), self.row_of(Op.B, Op.I)),
+               (self.row_of(Op.B, Op.W), self.row_of(Op.U))]
+        if self.present & {Op.I, Op.W}:
+            own.insert(1, (self.row_of(Op.I), self.row_of(Op.W)))
         if self.lowered:
-            edges += [
-                self._edges((Op.SEND_F,), forward),
-                self._edges((Op.SEND_B,), gradient),
-                self._edges((Op.RECV_F,), _shifted(self.row_of(Op.SEND_F), -1)),
-                self._edges((Op.RECV_B,), _shifted(self.row_of(Op.SEND_B), 1)),
-            ]
-        before, after = (np.concatenate(side) for side in zip(*edges, strict=True))
-        keep = np.concatenate(([True], (np.diff(before) != 0) | (np.diff(after) != 0)))
-        return before[keep[: len(before)]], after[keep[: len(after)]]
+            own += [(self.row_of(Op.F), self.row_of(Op.SEND_F)),
+                    (self.row_of(Op.B, Op.I), self.row_of(Op.SEND_B))]
+        return self._needs_elsewhere() + own
 
-    def _edges(self, ops: tuple[Op, ...], source: Ints, received: Ints | None = None
-               ) -> tuple[Ints, Ints]:
-        """Edges into `ops` from the rows in `source`, or through `received` where that exists."""
-        after, micro = self.micro_rows(*ops)
-        before = source[self.rows.stage[after], micro]
-        if received is not None:
-            through = received[self.rows.stage[after], micro]
-            before = np.where(through >= 0, through, before)
-        return before[before >= 0], after[before >= 0]
+    def _needs_elsewhere(self) -> list[tuple[Ints, Ints]]:
+        """The part of the rule in which one stage needs another."""
+        forward, gradient = self.row_of(Op.F), self.row_of(Op.B, Op.I)
+        if not self.lowered:
+            return [(forward[:-1], forward[1:]), (gradient[1:], gradient[:-1])]
+        down, up = self.row_of(Op.RECV_F)[1:], self.row_of(Op.RECV_B)[:-1]
+        return [(np.where(down >= 0, down, forward[:-1]), forward[1:]),
+                (np.where(up >= 0, up, gradient[1:]), gradient[:-1]),
+                (self.row_of(Op.SEND_F)[:-1], down), (self.row_of(Op.SEND_B)[1:], up)]
 
     @cached_property
     def arrives_from(self) -> Ints:
         """For each row the row of another device whose message it waits for; −1 for none."""
-        before, after = self.data_edges
-        crossing = self.device[before] != self.device[after]
-        source = np.full(len(self), -1)
-        source[after[crossing]] = before[crossing]
+        source = np.full(len(self), -1, dtype=np.int32)
+        for before, after in self._needs_elsewhere():
+            before, after = before.ravel(), after.ravel()  # noqa: PLW2901 - flat is the point
+            crossing = self.device[before] != self.device[after]
+            if self.lowered:
+                crossing &= (before >= 0) & (after >= 0)
+            if not crossing.all():
+                before, after = before[crossing], after[crossing]  # noqa: PLW2901
+            source[after] = before
         return source
+
+    @cached_property
+    def sends(self) -> NDArray[np.bool_]:
+        """Whether each row sends a message to another device."""
+        sending = np.zeros(len(self), dtype=bool)
+        sending[self.arrives_from[self.arrives_from >= 0]] = True
+        return sending
 
     def validate(self) -> Program:
         """Prove that the order can be executed.  Raises InvalidProgramError with the bad cell."""
@@ -288,31 +330,38 @@ class Program:
         return Program(self.shape, lowered, tuple(int(ends_of[end]) for end in self.offsets))
 
 
-def _shifted(table: Ints, by: int) -> Ints:
-    """`table` read one stage earlier (−1) or later (+1); −1 beyond the ends."""
-    out = np.full_like(table, -1)
-    if by == 0:
-        return table
-    if by < 0:
-        out[1:] = table[:-1]
-    else:
-        out[:-1] = table[1:]
-    return out
+def _settled(table: Ints) -> Ints:
+    table.flags.writeable = False
+    return table
 
 
 def _with_updates(shape: PipelineShape, stream: Block) -> Block:
     """`stream` with an update after each mini-batch's last backward where a stage has none."""
     op, stage, index, count = stream
     n = shape.microbatches
-    final = np.isin(op, (Op.B, Op.W)) & ~np.isin(stage, stage[op == Op.U])
+    final = among(op, (Op.B, Op.W))
+    updated = stage[op == Op.U]
+    if len(updated):
+        final &= np.isin(stage, updated, invert=True)
     rows = np.flatnonzero(final)
-    key = stage[rows] * (shape.minibatches + 1) + index[rows] // n
-    if len(key) and key.max() > 8 * len(op):  # a slip of the pen would fill the memory
+    if not len(rows):
+        return stream
+    key = stage[rows].astype(np.int64) * (shape.minibatches + 1) + index[rows] // n
+    after = rows if (key[1:] > key[:-1]).all() else _last_of_each(key, rows)
+    new = after + np.arange(1, len(after) + 1)
+    inserted = np.zeros(len(op) + len(after), dtype=NARROW)
+    inserted[new] = 1
+    copies = np.arange(len(inserted)) - np.cumsum(inserted)
+    op, stage, index, count = (column[copies] for column in stream)
+    op[new], count[new] = Op.U, n
+    index[new] = index[new] // n * n
+    return Block(op, stage, index, count)
+
+
+def _last_of_each(key: Ints, rows: Ints) -> Ints:
+    """Of ascending rows the last with each key, ascending."""
+    if key.max() - key.min() > 8 * len(rows):  # a slip of the pen would fill the memory
         key = np.unique(key, return_inverse=True)[1]
-    last = np.full(int(key.max()) + 1 if len(key) else 0, -1)
-    np.maximum.at(last, key, rows)
-    after = np.sort(last[last >= 0])
-    where = after + 1
-    new = (Op.U, stage[after], index[after] // n * n, n)
-    return Block(*(np.insert(column, where, value)
-                   for column, value in zip((op, stage, index, count), new, strict=True)))
+    last = np.full(int(key.max() - key.min()) + 1, -1)
+    last[key - key.min()] = rows
+    return np.sort(last[last >= 0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -29,14 +30,17 @@ def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
     program, own = timeline.program, plan.program
     workers = program.shape.workers
     read, late, effective = staleness_columns(plan)
-    applied = plan.applied[own.rows.stage, own.rows.index]
+    applied = _of_rows(own, plan.applied)
+    if workers > 1:
+        read, applied = np.tile(read, workers), np.tile(applied, workers)
+        late, effective = np.tile(late, workers), np.tile(effective, workers)
     distances = [distance_columns(own, stages) for stages in crews or [[]] * workers]
-    distance, rmse = (np.concatenate(column) for column in zip(*distances, strict=True))
+    distance, rmse = (distances[0] if workers == 1 else (
+        np.concatenate(column) for column in zip(*distances, strict=True)))
     return Trace(
         _header(experiment, program.shape, plan, crews, result, sizes), program.device,
         *_instruction(program), timeline.start_s, timeline.end_s, timeline.sent_s,
-        timeline.arrived_s, np.tile(read, workers), np.tile(applied, workers),
-        np.tile(late, workers), np.tile(effective, workers), distance, rmse, _curves(result))
+        timeline.arrived_s, read, applied, late, effective, distance, rmse, _curves(result))
 
 
 def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:
@@ -44,30 +48,40 @@ def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:
     return op, stage, index, count
 
 
+def _of_rows(program: Program, table: Ints) -> Ints:
+    """What a table by (stage, micro-batch) says of each row's first micro-batch."""
+    flat: Ints = table.ravel()[program.rows.stage * program.shape.total + program.rows.index]
+    return flat
+
+
 def staleness_columns(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
     """Version read, staleness and effective staleness by row."""
-    program = plan.program
-    size = len(program)
-    read = plan.applied[program.rows.stage, program.rows.index]  # an update reads what it steps
-    late, effective = np.zeros(size), np.zeros(size)
+    program, applied = plan.program, plan.applied
+    read = _of_rows(program, applied)  # an update reads what it steps
+    late, effective = np.zeros(len(program)), np.zeros(len(program))
     for ops, versions in (((Op.F,), plan.forward), ((Op.B, Op.I), plan.backward)):
-        rows, micro = program.micro_rows(*ops)
-        stage = program.rows.stage[rows]
-        mine = versions[stage, micro]
-        gap = plan.applied[stage, micro] - mine
-        np.minimum.at(read, rows, mine)
-        late += np.bincount(rows, gap, size)
-        share = gap.astype(np.float64)
-        if Op.B in ops:
-            for each in np.unique(gap):
-                share[gap == each] = plan.mitigation.effective_staleness(int(each))
-        effective += np.bincount(rows, share, size)
-    return read, late / program.rows.count, effective / program.rows.count
+        rows, gap = program.row_of(*ops), applied - versions
+        share = gap
+        if Op.B in ops and _interpolates(plan.mitigation):
+            gaps, which = np.unique(gap, return_inverse=True)
+            share = np.array([float(plan.mitigation.effective_staleness(each))
+                              for each in gaps.tolist()])[which.reshape(gap.shape)]
+        if not (program.rows.count[rows[0]] > 1).any():  # on every stage cut at the same places
+            read[rows], late[rows], effective[rows] = versions, gap, share
+            continue
+        np.minimum.at(read, rows, versions)
+        late += np.bincount(rows.ravel(), gap.ravel(), len(program)) / program.rows.count
+        effective += np.bincount(rows.ravel(), share.ravel(), len(program)) / program.rows.count
+    return read, late, effective
+
+
+def _interpolates(mitigation: Mitigation) -> bool:
+    return type(mitigation).effective_staleness is not Mitigation.effective_staleness
 
 
 def distance_columns(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
     """Relative distance and RMSE by row, the mean over what a pass covers; NaN where unknown."""
-    relative, rmse = np.full(len(program), np.nan), np.full(len(program), np.nan)
+    relative, rmse = (np.full(len(program), np.nan) for _ in range(2))
     if not stages or not stages[0].measured:
         return relative, rmse
     for op, table in ((Op.F, (Op.F,)), (Op.B, (Op.B, Op.I))):
@@ -145,6 +159,7 @@ def describe(mitigation: Mitigation | Combine) -> str:
     return f"{mitigation.name}({inside})" if inside else mitigation.name
 
 
+@cache
 def _libraries() -> dict[str, str]:
     return {"python": platform.python_version(),
             **{name: version(name) for name in ("numpy", "simpy")}}

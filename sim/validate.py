@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,18 +50,30 @@ def check_complete(program: Program) -> None:
     _check_ranges(program, stage >= shape.stages, f"stages are 0…{shape.stages - 1}")
     _check_ranges(program, index + count > shape.total,
                   f"micro-batches are 0…{shape.total - 1}")
-    _check_ranges(program, index // shape.microbatches
-                  != (index + count - 1) // shape.microbatches,
-                  f"an instruction stays within one mini-batch of {shape.microbatches}")
-    _check_ranges(program, (op == Op.F) & (count > 1), "a forward covers one micro-batch")
+    wide = count > 1
+    if wide.any():
+        _check_wide(program, wide)
     _check_ranges(program, (op == Op.U) & (count != shape.microbatches),
                   f"an update covers its whole mini-batch of {shape.microbatches} micro-batches")
-    _check_placement(program)
-    for ops in ((Op.F,), (Op.B, Op.I), (Op.B, Op.W), (Op.U,)):
-        _check_once(program, ops)
-    _check_same_ranges(program)
+    if not _one_stage_each(program):
+        _check_placement(program)
+    once = ((Op.F,), (Op.B, Op.I), (Op.B, Op.W), (Op.U,))
+    if not _filled_once(program, once):
+        for ops in once:
+            _check_once(program, ops)
+    if wide.any():
+        _check_same_ranges(program)
     if program.lowered:
         _check_messages(program)
+
+
+def _check_wide(program: Program, wide: NDArray[np.bool_]) -> None:
+    """What covers several micro-batches keeps within a mini-batch, and is no forward."""
+    op, _, index, count = program.rows
+    n, crosses = program.shape.microbatches, np.zeros(len(program), dtype=bool)
+    crosses[wide] = index[wide] // n != (index[wide] + count[wide] - 1) // n
+    _check_ranges(program, crosses, f"an instruction stays within one mini-batch of {n}")
+    _check_ranges(program, (op == Op.F) & wide, "a forward covers one micro-batch")
 
 
 def _check_ranges(program: Program, bad: NDArray[np.bool_], rule: str) -> None:
@@ -69,29 +82,55 @@ def _check_ranges(program: Program, bad: NDArray[np.bool_], rule: str) -> None:
         _refuse(program, f"{rule}: {program.instruction(row)} does not", row)
 
 
+def _one_stage_each(program: Program) -> bool:
+    """Whether every device has one stage, and no two the same: the usual case, told at a glance."""
+    heads = program.offsets[:-1]
+    if len(program) == 0 or program.shape.chunks > 1 or min(np.diff(program.offsets)) == 0:
+        return False
+    lowest, highest = (ufunc.reduceat(program.rows.stage, heads)
+                       for ufunc in (np.minimum, np.maximum))
+    return bool((lowest == highest).all()) and len(set(lowest.tolist())) == len(heads)
+
+
+def _filled_once(program: Program, complete: Sequence[tuple[Op, ...]]) -> bool:
+    """Whether no row repeats another, and each of `complete` is done everywhere: at a glance."""
+    singles = sum(int(np.count_nonzero(program.row_of(Op(op)) >= 0)) for op in program.present)
+    return singles == int(program.rows.count.sum()) and all(
+        bool((program.row_of(*ops) >= 0).all()) and not _overlapping(program, ops)
+        for ops in complete)
+
+
+def _overlapping(program: Program, ops: tuple[Op, ...]) -> bool:
+    """Whether two of these operations are both done on a micro-batch."""
+    present = [op for op in ops if op in program.present]
+    return len(present) > 1 and bool(
+        np.logical_and.reduce([program.row_of(op) >= 0 for op in present]).any())
+
+
 def _check_placement(program: Program) -> None:
     shape = program.shape
     worker = program.rows.index // shape.microbatches % shape.workers
     _check_ranges(program, worker != program.worker,
                   f"the {shape.workers} workers take mini-batches in turn")
-    home = np.full((shape.workers, shape.stages), -1)
+    home = np.full((shape.workers, shape.stages), -1, dtype=np.int32)
     home[worker, program.rows.stage] = program.device
     _check_ranges(program, home[worker, program.rows.stage] != program.device,
                   "a stage lives on one device")
 
 
 def _check_once(program: Program, ops: tuple[Op, ...]) -> None:
-    rows, micro = program.micro_rows(*ops)
-    key = program.rows.stage[rows] * program.shape.total + micro
-    times = np.bincount(key, minlength=program.shape.stages * program.shape.total)
+    """Every micro-batch of every stage has a row of `ops`, and no two of the same operation."""
+    table = program.row_of(*ops)
     name = "/".join(each.name for each in ops)
-    if (times > 1).any():
-        twice = int(np.argmax(times > 1))
+    rows, micro = program.micro_rows(*ops)
+    if len(rows) > np.count_nonzero(table >= 0):
+        key = program.rows.stage[rows] * program.shape.total + micro
+        twice = int(np.argmax(np.bincount(key) > 1))
         row = int(rows[np.flatnonzero(key == twice)[1]])
         _refuse(program, f"each stage does {name} of a micro-batch once: "
                          f"{program.instruction(row)} is a repetition", row)
-    if (times == 0).any():
-        stage, index = divmod(int(np.argmin(times)), program.shape.total)
+    if (table < 0).any():
+        stage, index = divmod(int(np.argmax(table < 0)), program.shape.total)
         _refuse(program, f"each stage does {name} of every micro-batch: "
                          f"stage {stage} never does {stage}{ops[0].name}{index}")
 
@@ -122,14 +161,16 @@ def _check_messages(program: Program) -> None:
 def _check_ends(program: Program, end: Op, stages: Ints, passes: Ints) -> None:
     """One `end` on each of `stages` for each of the `passes` (a row per micro-batch)."""
     rows, micro = program.micro_rows(end)
-    key = program.rows.stage[rows] * program.shape.total + micro
-    if len(np.unique(key)) < len(key):
+    table = program.row_of(end)
+    if len(rows) > np.count_nonzero(table >= 0):
+        key = program.rows.stage[rows] * program.shape.total + micro
         second = np.setdiff1d(np.arange(len(key)), np.unique(key, return_index=True)[1])
         row = int(rows[second[0]])
         _refuse(program, f"each message has one {end.name}: {program.instruction(row)} is a "
                          "repetition", row)
-    table = program.row_of(end)
-    elsewhere = np.isin(program.rows.stage[rows], stages, invert=True)
+    here = np.zeros(program.shape.stages, dtype=bool)
+    here[stages] = True
+    elsewhere = ~here[program.rows.stage[rows]]
     if elsewhere.any():
         row = int(rows[np.argmax(elsewhere)])
         _refuse(program, f"{program.instruction(row)}: nothing crosses devices there", row)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.instruction import Ints, Op
 from sim.mitigations import Mitigation, Reads
@@ -92,11 +93,12 @@ class VersionPlan:
         held from the start of its forward to the end of its backward.
         """
         program = self.program
-        updates = np.flatnonzero((program.rows.op == Op.U) & (program.rows.stage == stage))
+        updates = np.sort(program.row_of(Op.U)[stage, :: program.shape.microbatches]
+                          ).astype(np.int64)
         born = np.concatenate(([-1], updates))
         end = np.concatenate((updates, [len(program)]))
-        forward_row, backward_row = (table[stage] for table in self._pass_rows)
-        np.maximum.at(end, self.forward[stage], forward_row)
+        forward_row, backward_row = (table[stage].astype(np.int64) for table in self._pass_rows)
+        np.maximum.at(end, self.forward[stage].astype(np.int64), forward_row)
         predicted = np.zeros(len(born), dtype=np.int64)
         if self.mitigation.stash == "prediction":
             unit = (self.unit_horizons(stage) or (None,))[0]
@@ -105,7 +107,7 @@ class VersionPlan:
             end = np.concatenate((end, backward_row[ahead]))
             predicted = np.concatenate((predicted, np.ones(int(ahead.sum()), dtype=np.int64)))
         else:
-            np.maximum.at(end, self.backward[stage], backward_row)
+            np.maximum.at(end, self.backward[stage].astype(np.int64), backward_row)
         return born, end, predicted
 
     @cached_property
@@ -121,19 +123,29 @@ class VersionPlan:
     def _peak(self, stage: int) -> int:
         """Most weight sets held while any one row executes."""
         born, end, predicted = self.holdings(stage)
-        change = np.bincount(born + 1 - predicted, minlength=len(self.program) + 2)
-        change -= np.bincount(end + 1, minlength=len(self.program) + 2)
-        return int(np.cumsum(change).max())
+        starts, ends = np.sort(born + 1 - predicted), np.sort(end + 1)
+        held = np.arange(1, len(starts) + 1) - np.searchsorted(ends, starts, side="right")
+        return int(held.max())
 
 
 def _updates_before(program: Program) -> Ints:
     """For each row the updates of its stage that precede it in its stream."""
-    before = np.zeros(len(program), dtype=np.int64)
-    for stage in range(program.shape.stages):
-        rows = np.flatnonzero(program.rows.stage == stage)
-        is_update = program.rows.op[rows] == Op.U
-        before[rows] = np.cumsum(is_update) - is_update
+    stage, is_update = program.rows.stage, program.rows.op == Op.U
+    if (stage[1:] >= stage[:-1]).all():
+        return _counted_before(stage, is_update)
+    order = np.argsort(stage, kind="stable")
+    before = np.empty(len(program), dtype=np.int32)
+    before[order] = _counted_before(stage[order], is_update[order])
     return before
+
+
+def _counted_before(stage: Ints, is_update: NDArray[np.bool_]) -> Ints:
+    """The same of rows sorted by stage."""
+    counted = np.cumsum(is_update, dtype=np.int32)
+    counted -= is_update
+    first = np.flatnonzero(np.diff(stage, prepend=-1))
+    counted -= np.repeat(counted[first], np.diff(first, append=len(stage)))
+    return counted
 
 
 def _refuse_missing(mitigation: str, name: str, read: Ints, newest: Ints) -> None:

@@ -3,39 +3,57 @@
 from collections.abc import Iterator
 from functools import lru_cache
 
-from sim.instruction import Instruction, Op
+import numpy as np
+
+from sim.instruction import NARROW, Block, Op
 from sim.program import PipelineShape
 from sim.schedules import schedule
 
 
 @schedule("nf1b", rule="n forwards, one backward of the whole mini-batch; backward first, no flush",
           source="TiMePReSt (nF1B); the order is that of the unit-slot model whatever the costs")
-def nf1b(device: int, shape: PipelineShape) -> Iterator[Instruction]:
+def nf1b(device: int, shape: PipelineShape) -> Iterator[Block]:
     """Three stages, two micro-batches A and B (a bare number is a backward):
 
         stage 0: 1A 1B 2A 2B 3A 3B 1  4A 4B 2  5A 5B 3
         stage 1: .  1A 1B 2A 2B 1  3A 3B 2  4A 4B 3
         stage 2: .  .  1A 1B 1  2A 2B 2  3A 3B 3
     """
-    yield from _slot_model(shape)[device]
+    backward = np.frombuffer(_slot_model(shape)[device], np.uint8) == Op.B
+    done = np.cumsum(backward, dtype=NARROW)
+    index = np.where(backward, (done - 1) * shape.microbatches, np.arange(len(done)) - done)
+    count = np.where(backward, shape.microbatches, 1)
+    yield Block(backward * Op.B.value, np.full_like(done, device), index, count)
 
 
 @lru_cache(maxsize=4)
-def _slot_model(shape: PipelineShape) -> list[list[Instruction]]:
-    """Every instruction takes one slot; each stage takes a ready backward, else a forward."""
+def _slot_model(shape: PipelineShape) -> list[bytes]:
+    """What each stage does in turn (F or B): every instruction takes one slot, and each stage
+    takes a ready backward, else a forward.
+
+    What a slot does depends on how far stages are apart, until no forward is left to enter; where
+    that comes again (looked at between mini-batches), everything between repeats.
+    """
     stages, n = shape.stages, shape.microbatches
-    streams: list[list[Instruction]] = [[] for _ in range(stages)]
+    streams = [bytearray() for _ in range(stages)]
     forward, backward = [0] * stages, [0] * stages  # how many each stage has finished
+    seen: dict[tuple[int, ...], tuple[int, list[int]]] = {}
     while min(backward) < shape.minibatches:
-        chosen = [_choice(k, forward, backward, shape) for k in range(stages)]
-        for k, op in enumerate(chosen):
-            if op is Op.B:
-                streams[k].append(Instruction(k, op, backward[k] * n, n))
-                backward[k] += 1
-            elif op is Op.F:
-                streams[k].append(Instruction(k, op, forward[k]))
-                forward[k] += 1
-    return streams
+        if forward[0] % n == 0:
+            apart = (*(f - forward[0] for f in forward), *(n * b - forward[0] for b in backward))
+            entered, lengths = seen.get(apart, (forward[0], []))
+            gain = forward[0] - entered
+            times = max(0, (shape.total - forward[0]) // gain - 1) if gain else 0
+            for k, length in enumerate(lengths):
+                streams[k] += streams[k][length:] * times
+                forward[k] += times * gain
+                backward[k] += times * gain // n
+            seen[apart] = forward[0], [len(stream) for stream in streams]
+        for k, op in enumerate([_choice(k, forward, backward, shape) for k in range(stages)]):
+            if op is not None:
+                streams[k].append(op)
+                (backward if op is Op.B else forward)[k] += 1
+    return [bytes(stream) for stream in streams]
 
 
 def _choice(k: int, forward: list[int], backward: list[int], shape: PipelineShape) -> Op | None:

@@ -1,0 +1,85 @@
+"""Times of a static program without an event loop: the same timeline, bit for bit.
+
+`sim.engine` is the reference.  What it alone can say (which stream head waits for what in a
+deadlock) it is asked for, and so it is where a sum of times would no longer be exact, and for
+workers that wait for each other.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from sim.cluster import Cluster
+from sim.costs import CostModel, Floats
+from sim.engine import Timeline, simulate
+from sim.exact import plain
+from sim.exact.compiled import available, compiled, loaded
+from sim.exact.period import extrapolated
+from sim.exact.state import State, as_list
+from sim.exact.system import System
+from sim.instruction import Op, among
+from sim.program import Program
+
+Method = Literal["auto", "plain", "periodic", "compiled"]
+Times = tuple[Floats, Floats, Floats]
+METHODS: tuple[Method, ...] = get_args(Method)
+LONGEST_S = 2.0**23  # of ticks of 2**-30 s, what a float64 counts exactly
+FEW, MANY = 4000, 4_000_000  # rows: not worth looking for a period; worth loading a compiler for
+
+
+def timeline(program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator,
+             method: Method = "auto") -> Timeline:
+    """Start, end, sent and arrived of every row, as `sim.engine.simulate` finds them.
+
+    `plain` runs the recurrence in Python, `compiled` as machine code, `periodic` looks for a
+    steady period and fills in the rest (and is plain where there is none); `auto` takes the
+    fastest that is at hand.  Raises DeadlockError.
+    """
+    again = copy.deepcopy(rng)
+    if not fits(program, cluster) or len(program.sync[0]):
+        return simulate(program, costs, cluster, again)
+    system = System.of(program, costs, cluster, rng)
+    found = _executed(system, costs, method)
+    if found is None or found[1].max() >= LONGEST_S:
+        return simulate(program, costs, cluster, again)
+    start, end, arrival = found
+    alone = system.source < 0
+    sent, came = end[system.source], arrival[system.source]
+    sent[alone] = came[alone] = np.nan
+    return Timeline(program, start, end, sent, came)
+
+
+def _executed(system: System, costs: CostModel, method: Method) -> Times | None:
+    """Start, end and arrival by row; None where not every row can run."""
+    constant, rows = not (costs.jitter_sigma or costs.stragglers), len(system.program)
+    if constant and (method == "periodic" or (method == "auto" and rows >= FEW)):
+        state = extrapolated(system)
+        if state is not None:
+            return state.start, state.end, state.arrival
+    fast = available() and (loaded() or rows >= MANY)
+    if method == "compiled" or (method == "auto" and fast):
+        state = State(system, _as_it_is, compiled())
+    elif costs.stragglers:
+        state = State(system, as_list)
+    else:
+        return plain.executed(system)
+    return state.settle() if state.finish() else None
+
+
+def _as_it_is(column: Any) -> Any:
+    return column
+
+
+def fits(program: Program, cluster: Cluster) -> bool:
+    """Whether what each device keeps stays below the limit all along its stream."""
+    if np.isinf(cluster.activation_limit_bytes):
+        return True
+    op, stage, _, count = program.rows
+    size = cluster.activation_bytes[stage] * count
+    takes, gives = op == Op.F, among(op, (Op.B, Op.W))
+    change = np.where(takes, size, np.where(gives, -size, 0.0))
+    return all((np.cumsum(change[a:b])[takes[a:b]] <= cluster.activation_limit_bytes).all()
+               for a, b in zip(program.offsets, program.offsets[1:], strict=False))

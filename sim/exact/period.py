@@ -1,0 +1,131 @@
+"""The steady period of a system with constant costs: recognised once, the rest is arithmetic.
+
+Within a zone (see `sim.exact.zone`) the recurrence is run round by round.  What the next round
+depends on is a state: the clocks, the links' ends and the messages on their way.  Where a state is
+an earlier one with every time later by the same `shift`, all rounds between repeat for as long as
+the zone lasts, `shift` later each time.  States are compared value by value, and sums are exact.
+Source: Baccelli, Cohen, Olsder and Quadrat 1992, theorem 3.109 (cyclicity); Brent 1980 (reference
+states at powers of two).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim.costs import Floats
+from sim.exact.state import State, heads
+from sim.exact.system import System
+from sim.exact.zone import Zone, find_zone
+
+WORTH = 16  # rounds below which a zone is not looked into
+SPENT = 1 / 4  # of a program's rows, executed in vain: give up
+
+
+def extrapolated(system: System) -> State | None:
+    """The times of a whole run; None where no period was found, or not everything can run."""
+    state, program = State(system, memoryview), system.program
+    ends, patience = list(program.offsets[1:]), SPENT * len(program)
+    ahead = [-(-2 * (end - first) * program.shape.stages // program.shape.total)
+             for first, end in itertools.pairwise(program.offsets)]
+    filled, before = 0, [-1]
+    while (now := heads(state)) not in (before, ends):
+        before = now
+        patience -= sum(ahead)
+        if patience < 0:
+            break
+        state.step([min(row + rows, end) for row, rows, end in zip(now, ahead, ends, strict=True)])
+        now = heads(state)
+        zone = find_zone(system, now, WORTH) if now != ends else None
+        filled += _through(state, zone) if zone else 0
+        patience -= 0 if zone else sum(heads(state)) - sum(now)
+    return state if filled and state.finish() else None
+
+
+def _through(state: State, zone: Zone) -> int:
+    """Execute a zone up to where it ends for one device; how many rows were filled in."""
+    reference: tuple[float, ...] | None = None
+    flying: list[tuple[int, int]] = []
+    age, power, moment = 0, 1, 0.0
+    links = _links(state.system, zone, heads(state))
+    for _ in range(zone.rounds(heads(state))):
+        before = heads(state)
+        state.step(zone.after_round(before))
+        now = heads(state)
+        if any(b - a != step for a, b, step in zip(before, now, zone.stride, strict=True)):
+            if now == before:
+                break
+            reference = None  # some device still catches up: no round like the next
+            continue
+        if reference is None:
+            flying, age, power = _on_their_way(state.system, zone, now), 0, 1
+            reference, moment = _situation(state, zone, links, flying), _moment(state, zone)
+            continue
+        age += 1
+        found = _situation(state, zone, links, flying)
+        if found == reference:
+            return _fill(state, zone, links, age, _moment(state, zone) - moment)
+        if age == power:
+            reference, moment, age, power = found, _moment(state, zone), 0, 2 * power
+    return 0
+
+
+def _moment(state: State, zone: Zone) -> float:
+    return float(state.clock[zone.active[0]])
+
+
+def _situation(state: State, zone: Zone, links: Sequence[int],
+               flying: Sequence[tuple[int, int]]) -> tuple[float, ...]:
+    """Everything the coming rounds depend on, as seconds after the first clock."""
+    moment, arrival = _moment(state, zone), state.times[2]
+    return (*(state.clock[d] - moment for d in zone.active),
+            *(state.free[link] - moment for link in links),
+            *(arrival[state.head[d] - back] - moment for d, back in flying))
+
+
+def _links(system: System, zone: Zone, head: Sequence[int]) -> list[int]:
+    """Links that carry messages of the zone."""
+    used = [system.link[head[d] : head[d] + zone.stride[d]] for d in zone.active]
+    return [link for link in np.unique(np.concatenate(used)).tolist() if link >= 0]
+
+
+def _on_their_way(system: System, zone: Zone, head: Sequence[int]) -> list[tuple[int, int]]:
+    """Messages sent and not yet taken: the sending device, and how many rows before its head."""
+    first, device = np.array(head), system.program.device
+    flying = []
+    for d in zone.active:
+        source = system.source[head[d] : zone.stop[d]]
+        source = source[source >= 0]
+        sender = device[source]
+        back = first[sender] - source
+        sent = back > 0
+        flying += list(zip(sender[sent].tolist(), back[sent].tolist(), strict=True))
+    return flying
+
+
+def _fill(state: State, zone: Zone, links: Sequence[int], rounds: int, shift: float) -> int:
+    """Repeat the last `rounds` rounds to the zone's end; how many rows that were."""
+    times = zone.rounds(heads(state)) // rounds
+    rows = 0
+    for d in zone.active:
+        head, length = int(state.head[d]), rounds * zone.stride[d]
+        for column in (state.start, state.end, state.arrival):
+            _repeat(column, head, length, times, shift)
+        state.head[d] = head + times * length
+        state.clock[d] += times * shift
+        rows += times * length
+    for link in links:
+        state.free[link] += times * shift
+    return rows
+
+
+def _repeat(column: Floats, head: int, length: int, times: int, shift: float) -> None:
+    """Continue the `length` values before `head` `times` over, `shift` more each time."""
+    first, have, stop = head - length, length, head + times * length
+    while first + have < stop:
+        take = min(have, stop - first - have)
+        column[first + have : first + have + take] = (column[first : first + take]
+                                                      + shift * (have // length))
+        have += take

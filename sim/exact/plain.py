@@ -1,0 +1,107 @@
+"""The recurrence in plain Python over segments: nothing to install, nothing to warm up."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.costs import Floats
+from sim.exact.order import topological
+from sim.exact.segments import Segments
+from sim.exact.system import System
+from sim.instruction import Ints
+
+MANY = 20_000  # segments: worth finding an order first
+NOT_SENT = -1.0  # an arrival; below it, −2 − d: not sent, and device d waits for it
+
+
+def executed(system: System) -> tuple[Floats, Floats, Floats] | None:
+    """Start, end and arrival (of what is sent) by row; None where not every row can run.
+
+    Instructions slowed in windows of time are not for segments: see `sim.exact.recurrence`.
+    """
+    segments = Segments.of(system)
+    worth = len(segments.row) >= MANY and _links_never_queue(segments)
+    order = topological(system, quick=True) if worth else None
+    found = _by_segment(segments) if order is None else _in_order(segments, order)
+    if found is None:
+        return None
+    start = segments.spread(found[0])
+    arrival = np.full(len(start), NOT_SENT)
+    arrival[segments.row] = found[1]
+    return start, start + system.seconds, arrival
+
+
+def _links_never_queue(segments: Segments) -> bool:
+    """Whether every message has arrived before the next on its link can be sent.
+
+    Sends of one device are apart by at least the instruction that the later one ends.
+    """
+    sends = segments.link >= 0
+    return bool(sends.any() and
+                segments.transfer_s[sends].max() <= segments.until_sent_s[sends].min())
+
+
+def _in_order(segments: Segments, rows: Ints) -> tuple[Floats, Floats]:
+    """Starts and arrivals where an order is known and no link ever queues."""
+    number = np.full(len(segments.lag_s), -1, dtype=np.int32)
+    number[segments.row] = np.arange(len(segments.row))
+    order = number[rows]
+    order = order[order >= 0]
+    place = np.empty_like(order)
+    place[order] = np.arange(1, len(order) + 1)
+    source, took = segments.source[order], segments.until_sent_s + segments.transfer_s
+    wait = np.where(source >= 0, took[source], -np.inf)
+    device = segments.system.program.device[segments.row[order]]
+    start, clock = [0.0], [0.0] * segments.system.program.devices
+    for d, needed, after, seconds in zip(
+            device.tolist(), np.where(source >= 0, place[source], 0).tolist(), wait.tolist(),
+            segments.seconds[order].tolist(), strict=True):
+        now, came = clock[d], start[needed] + after
+        if came > now:
+            now = came
+        start.append(now)
+        clock[d] = now + seconds
+    found = np.empty(len(order))
+    found[order] = np.fromiter(start, np.float64, len(start))[1:]
+    return found, np.where(segments.link >= 0, found + took, NOT_SENT)
+
+
+def _by_segment(segments: Segments) -> tuple[Floats, Floats] | None:
+    size, (*head, _), (_, *last) = len(segments.row), *(segments.offsets.tolist(),) * 2
+    source, link = segments.source.tolist(), segments.link.tolist()
+    seconds, until_sent = segments.seconds.tolist(), segments.until_sent_s.tolist()
+    transfer = segments.transfer_s.tolist()
+    start, arrival = [0.0] * size, [NOT_SENT] * size
+    clock, free = [0.0] * len(head), [0.0] * len(segments.system.receiver)
+    ready = list(range(len(head)))[::-1]
+    done = 0
+    while ready:
+        device = ready.pop()
+        now = clock[device]
+        for each in range(head[device], last[device]):
+            needed = source[each]
+            if needed >= 0:
+                came = arrival[needed]
+                if came < 0.0:
+                    arrival[needed] = -2.0 - device
+                    head[device] = each
+                    break
+                if came > now:
+                    now = came
+            start[each] = now
+            way = link[each]
+            if way >= 0:
+                came = now + until_sent[each]
+                if free[way] > came:
+                    came = free[way]
+                came += transfer[each]
+                if arrival[each] != NOT_SENT:
+                    ready.append(int(-2.0 - arrival[each]))
+                free[way] = arrival[each] = came
+            now += seconds[each]
+        else:
+            done += 1
+        clock[device] = now
+    if done < len(head):
+        return None
+    return np.fromiter(start, np.float64, size), np.fromiter(arrival, np.float64, size)

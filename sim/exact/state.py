@@ -1,0 +1,67 @@
+"""How far a system has been executed: heads, clocks, links, and the times found so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sim.costs import Floats
+from sim.exact.recurrence import advance
+from sim.exact.system import System
+
+
+class State:
+    """A system in execution; `step` advances it.
+
+    Times are in columns by row, either arrays seen through `view` (a copy as a list for plain
+    loops over everything, a memoryview where few rows are touched, the array itself where the
+    recurrence is compiled).
+    """
+
+    def __init__(self, system: System, view: Callable[[Any], Any],
+                 recurrence: Callable[..., None] = advance) -> None:
+        self.system, self.recurrence = system, recurrence
+        program, size = system.program, len(system.program)
+        self.start, self.end = (np.empty(size) for _ in range(2))
+        self.arrival = np.full(size, -1.0)
+        self.times = tuple(view(column) for column in (self.start, self.end, self.arrival))
+        self.head = view(np.array(program.offsets[:-1]))
+        self.clock = view(np.zeros(program.devices))
+        self.free = view(np.zeros(len(system.receiver)))
+        self.stack = view(np.zeros(2 * program.devices, dtype=np.int64))
+        self.columns = tuple(view(column) for column in (
+            system.source, system.seconds, system.link, system.transfer_s, system.receiver,
+            program.rows.stage, system.window_stage, system.window_s.ravel()))
+
+    def step(self, limit: Any) -> None:
+        """Execute every stream as far as it can go, up to `limit` (rows by device)."""
+        self.recurrence(self.head, limit, self.clock, self.free, self.stack, *self.columns,
+                        *self.times)
+
+    def finish(self) -> bool:
+        """Execute everything; False where not all of it can be."""
+        ends = np.array(self.system.program.offsets[1:])
+        limit = ends.tolist() if isinstance(self.head, list) else ends
+        self.step(limit)
+        return bool((np.asarray(self.head) == ends).all())
+
+    def settle(self) -> tuple[Floats, Floats, Floats]:
+        """Start, end and arrival by row as arrays."""
+        size = len(self.start)
+        for column, found in zip((self.start, self.end, self.arrival), self.times, strict=True):
+            if isinstance(found, list):
+                column[:] = np.fromiter(found, np.float64, size)
+        return self.start, self.end, self.arrival
+
+
+def as_list(column: Any) -> list[Any]:
+    """For loops over every row in plain Python."""
+    found: list[Any] = column.tolist()
+    return found
+
+
+def heads(state: State) -> list[int]:
+    """Rows the devices are at."""
+    return [int(head) for head in state.head]

@@ -1,0 +1,61 @@
+"""A static program with its costs as a (max,+) linear system: what each start is a maximum of.
+
+    start(x)   = max(end of the instruction before x in its stream, arrival of what x waits for)
+    arrival(y) = max(end of y, arrival of the message before on y's link) + transfer(y)
+
+One device sends on a link, in its own order, so first come first served is the order of its stream.
+Source: Baccelli, Cohen, Olsder and Quadrat 1992, chapter 2; REFERENCE section 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.cluster import Cluster
+from sim.costs import CostModel, Floats
+from sim.instruction import Ints
+from sim.program import Program
+
+
+@dataclass(frozen=True)
+class System:
+    """Columns by row of `program`, and by link.
+
+    `source` is the row of another device whose message a row waits for, `link` the number of the
+    link its own message takes (−1: none), `transfer_s` how long that takes; `receiver` is the
+    device at the end of each link.  Slowed instructions: `window_stage`, `window_s` of shape
+    (windows, 3) as from, to and factor.
+    """
+
+    program: Program
+    seconds: Floats
+    source: Ints
+    link: Ints
+    transfer_s: Floats
+    receiver: Ints
+    window_stage: Ints
+    window_s: Floats
+
+    @classmethod
+    def of(cls, program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator
+           ) -> System:
+        """The system, with durations drawn from `rng` where they are jittered."""
+        numbers, link = _numbered(cluster.links(program), program.devices)
+        windows = [(w.from_s, w.to_s, w.factor) for w in costs.stragglers]
+        return cls(program, costs.durations(program, rng), program.arrives_from, link,
+                   cluster.transfers(program), numbers % program.devices,
+                   np.array([w.stage for w in costs.stragglers], dtype=np.int64),
+                   np.array(windows, dtype=np.float64).reshape(-1, 3))
+
+
+def _numbered(link: Ints, devices: int) -> tuple[Ints, Ints]:
+    """The links in use, and the place of each row's link among them (−1 for none)."""
+    used = np.zeros(devices**2, dtype=bool)
+    used[link] = True
+    used[0] = False  # from a device to itself: said of rows that send nothing
+    numbers = np.flatnonzero(used)
+    place = np.full(len(used), -1, dtype=np.int32)
+    place[numbers] = np.arange(len(numbers))
+    return numbers, place[link]

@@ -1,0 +1,52 @@
+"""Where instructions lie when kept by what they are rather than by when they run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.instruction import Ints, Op
+from sim.program import Program
+
+Floats = NDArray[np.float64]
+COMPUTE = (Op.F, Op.B, Op.I, Op.W, Op.U)
+
+
+@dataclass(frozen=True)
+class Places:
+    """A place for every (operation, stage, first micro-batch), one block per operation.
+
+    `row` is the place of each row of the program; what has no block shares the place after all.
+    """
+
+    row: Ints
+    blocks: list[slice]
+
+    @classmethod
+    def of(cls, program: Program, ops: Ints) -> Places:
+        """Places for `ops` alone (any number of times each); all other rows share the last."""
+        op, stage, index, _ = program.rows
+        size = program.shape.stages * program.shape.total
+        present = [each for each in COMPUTE if each in ops]
+        first = np.full(len(Op), len(present) * size, dtype=np.int32)
+        first[present] = np.arange(len(present)) * size
+        row = first[op] + stage * program.shape.total + index
+        row = np.minimum(row, len(present) * size)
+        return cls(row, [slice(k * size, (k + 1) * size) for k in range(len(present))])
+
+    @property
+    def size(self) -> int:
+        return (self.blocks[-1].stop if self.blocks else 0) + 1
+
+    def by_place(self, rows: Floats) -> Floats:
+        """Values by row, put at their places; 0 where no row is."""
+        values = np.zeros(self.size)
+        values[self.row] = rows
+        return values
+
+    def of_rows(self, values: Floats) -> Floats:
+        """Values by place, for every row."""
+        found: Floats = values[self.row]
+        return found

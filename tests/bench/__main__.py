@@ -1,0 +1,62 @@
+"""`python -m tests.bench`: what recording every version costs, as ratios taken in one run.
+
+Each ratio is ours over a plain program of the same work, written here as a user of SimPy or of
+NumPy would, or over PyTorch's; it is checked first that both do the same work.  The sides take
+turns (A B C A B C …) so that a noisy machine is noisy for all, times are CPU seconds of this
+process on one thread, and a ratio is that of the medians.  What is no ratio is said at the end.
+Prints a table and writes `bench.json` here; a missed target is marked, never an error.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from threadpoolctl import threadpool_limits
+
+from tests.bench.engines import (
+    LARGE,
+    SMALL,
+    engines_over_bare,
+    exact_over_torch,
+    replicas_over_bare,
+)
+from tests.bench.growth import extra_bytes_per_task, time_per_task_growth
+from tests.bench.measure import Ratio, Took
+from tests.bench.saying import machine, table
+from tests.bench.solver import SOLVED, solver_time
+from tests.bench.training import training_ratios
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep what is freed, for every side alike.
+
+    It hands freed blocks back to the system until it has seen a large one go; what would be timed
+    then is how fast this machine maps pages.
+    """
+    large = np.ones(31 * 2**17)
+    del large
+
+
+def main() -> None:
+    keep_freed_memory()
+    with threadpool_limits(1):
+        found: list[Ratio | Took] = [
+            *engines_over_bare(LARGE), *replicas_over_bare(LARGE), *exact_over_torch(LARGE),
+            *engines_over_bare(SMALL, "_8x1000"), *training_ratios(), time_per_task_growth(),
+            extra_bytes_per_task(), solver_time(SOLVED)]
+    about = machine()
+    document = {**{each.name: each.document() for each in found}, "machine": about}
+    path = Path(__file__).parents[2] / "bench.json"
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    console.print(table(found))
+    console.print(", ".join(f"{key} {value}" for key, value in about.items()), highlight=False)
+    console.print(f"written: {path}", highlight=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,117 @@
+"""Every engine beside bare SimPy and PyTorch's dry run: order, times and trace columns in memory.
+
+Tasks are forwards and backwards.  Ours builds the program, checks it, adds times and versions and
+fills every column; the rivals record nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from sim.configuration import Experiment, resolve
+from sim.exact.blocks import Case
+from sim.exact.compiled import available
+from sim.exact.replicas import replicate
+from sim.experiment import generate, run
+from sim.numeric import stream
+from sim.setup import cost_model, make_cluster, stage_sizes
+from tests.bench.bare import LATENCY_S, CallbackLink, ProcessLink, bare
+from tests.bench.dry_run import dry_run
+from tests.bench.measure import Ratio, Sizes, in_turns, same
+
+SMALL, LARGE = {"stages": 8, "minibatches": 1000}, {"stages": 16, "minibatches": 4000}
+JITTER = {"jitter": {"sigma": 0.1}}
+LANES, TIMING_REPEATS, REPEATS = 256, 7, 5
+
+
+def asked(sizes: Sizes, **costs: Any) -> Experiment:
+    return resolve({"pipeline": sizes, "cluster": {"latency_s": LATENCY_S}, "costs": costs,
+                    "training": {"task": "none"}})
+
+
+def recorded(sizes: Sizes, engine: str, **costs: Any) -> Callable[[], float]:
+    """Program, times, versions, staleness: every trace column in memory.  Gives the makespan."""
+    experiment = asked(sizes, **costs)
+    return lambda: float(run(experiment, engine=engine).end_s.max())
+
+
+def tasks_of(sizes: Sizes) -> int:
+    return 2 * sizes["stages"] * sizes["minibatches"]
+
+
+def rates(runs: dict[str, Callable[[], float]], tasks: dict[str, int], repeats: int, what: str
+          ) -> dict[str, list[float]]:
+    """Tasks a second of each side."""
+    return {name: [tasks[name] / s for s in seconds]
+            for name, seconds in in_turns(runs, repeats, what).items()}
+
+
+def engines_over_bare(sizes: Sizes, suffix: str = "") -> list[Ratio]:
+    """SimPy engine, exact engine (with and without jitter), compiled: over bare SimPy."""
+    constant = {"simpy": recorded(sizes, "simpy"), "exact": recorded(sizes, "exact-periodic"),
+                "process": bare(sizes, ProcessLink), "callback": bare(sizes, CallbackLink)}
+    jittered = {"exact_jitter": recorded(sizes, "exact-plain", **JITTER)}
+    if available():
+        constant["compiled"] = recorded(sizes, "exact-compiled")
+        jittered["compiled_jitter"] = recorded(sizes, "exact-compiled", **JITTER)
+    same({name: once() for name, once in constant.items()}, 0.0)
+    same({name: once() for name, once in jittered.items()}
+         | {"simpy": recorded(sizes, "simpy", **JITTER)()}, 0.0)
+    runs = constant | jittered
+    rate = rates(runs, dict.fromkeys(runs, tasks_of(sizes)), TIMING_REPEATS,
+                 f"timing {sizes['stages']}x{sizes['minibatches']}")
+    aims = {"simpy": 1.5, "exact": 15.0, "exact_jitter": 8.0, "compiled": 100.0,
+            "compiled_jitter": 100.0}
+    found = [Ratio(f"{name}_over_bare{suffix}", rate[name], rate["process"], "tasks/s", aim, True)
+             for name, aim in aims.items() if name in rate]
+    return [*found, Ratio(f"simpy_over_bare_callback{suffix}", rate["simpy"], rate["callback"],
+                          "tasks/s", 1.0, True)]
+
+
+def replicas(sizes: Sizes, jittered: bool) -> Callable[[], float]:
+    """256 replicas, by seeds or by costs, the program built once.  Gives the last's makespan."""
+    experiment = asked(sizes, **(JITTER if jittered else {}))
+    costs = cost_model(experiment, None)
+    cluster = make_cluster(experiment, None, stage_sizes(experiment, None, None))
+
+    def together() -> float:
+        each = [costs if jittered else replace(costs, forward_s=costs.forward_s * (2 - i / LANES))
+                for i in range(1, LANES + 1)]
+        cases = [Case(c, cluster, stream(LANES - i, "jitter")) for i, c in enumerate(each, 1)]
+        return float(replicate(generate(experiment), cases).makespan_s[-1])
+
+    return together
+
+
+def replicas_over_bare(sizes: Sizes) -> list[Ratio]:
+    """Tasks of all replicas a second, over bare SimPy's."""
+    runs = {"jitter": replicas(sizes, True), "constant": replicas(sizes, False),
+            "process": bare(sizes, ProcessLink)}
+    same({"single": recorded(sizes, "simpy")(), "last": runs["constant"]()}, 0.0)
+    same({"single": recorded(sizes, "simpy", **JITTER)(), "last": runs["jitter"]()}, 0.0)
+    tasks = dict.fromkeys(runs, LANES * tasks_of(sizes)) | {"process": tasks_of(sizes)}
+    rate = rates(runs, tasks, REPEATS, f"{LANES} replicas")
+    return [Ratio("replicas_jitter_over_bare", rate["jitter"], rate["process"], "tasks/s", 250.0,
+                  True),
+            Ratio("replicas_over_bare", rate["constant"], rate["process"], "tasks/s", 800.0, True)]
+
+
+def exact_over_torch(sizes: Sizes) -> list[Ratio]:
+    """Order, lowering, times and columns of one 1F1B mini-batch, over PyTorch's dry run of it."""
+    rival = dry_run(sizes)
+    if rival is None:
+        return []
+    experiment = resolve({
+        "pipeline": {"schedule": "1f1b", "stages": sizes["stages"], "minibatches": 1,
+                     "microbatches": sizes["minibatches"]}, "training": {"task": "none"}})
+
+    def lowered() -> float:
+        trace = run(experiment, generate(experiment).lower(), engine="exact-periodic")
+        return float(len(trace) - sizes["stages"])  # its updates are no action of PyTorch's
+
+    runs = {"ours": lowered, "torch": rival}
+    same({name: once() for name, once in runs.items()}, 0.0)
+    rate = rates(runs, dict.fromkeys(runs, tasks_of(sizes)), REPEATS, "PyTorch's dry run")
+    return [Ratio("exact_over_torch", rate["ours"], rate["torch"], "tasks/s", 30.0, True)]

@@ -1,0 +1,37 @@
+"""Runs of every engine side by side, and what of their timelines is compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sim.engine import Timeline
+from sim.exact.compiled import available
+from sim.experiment import add_times, generate
+from sim.program import Program
+from sim.setup import load_profile, make_task, stage_sizes
+from tests.sim.experiments import experiment
+
+needs_numba = pytest.mark.skipif(not available(),
+                                 reason="numba (the extra `fast`) is not installed")
+EXACT = ["exact", "exact-plain", "exact-periodic",
+         pytest.param("exact-compiled", marks=needs_numba)]
+NAMES = ["exact", "exact-plain", "exact-periodic", *(["exact-compiled"] if available() else [])]
+
+
+def times(engine: str, program: Program | None = None, **keys: Any) -> Timeline:
+    given = experiment(**{"task": "none", **keys})
+    profile = load_profile(given)
+    return add_times(given, program or generate(given), profile,
+                     stage_sizes(given, profile, make_task(given)), engine)
+
+
+def assert_equal(one: Timeline, other: Timeline) -> None:
+    """Bit for bit, NaN like NaN."""
+    for column in ("start_s", "end_s", "sent_s", "arrived_s"):
+        a, b = getattr(one, column), getattr(other, column)
+        assert a.dtype == b.dtype
+        assert np.array_equal(a.view(np.int64), b.view(np.int64)), column
+    assert one.program == other.program

@@ -1,0 +1,112 @@
+"""Every engine gives the same bits: schedules, mitigations, costs, jitter, links, stragglers."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sim.exact import plain
+from sim.exact.compiled import available
+from sim.mitigations import MITIGATIONS
+from sim.program import PipelineShape, Program
+from sim.schedules import SCHEDULES
+from tests.sim.exact.engines import EXACT, NAMES, assert_equal, times
+from tests.sim.experiments import experiment, schedule_program
+from tests.sim.pairs import accepted
+from tests.sim.strategies import dyadic, names, shapes, timings
+
+
+@st.composite
+def windows(draw, stages):
+    count = draw(st.integers(0, 2))
+    return [{"stage": draw(st.integers(0, stages - 1)), "from_s": draw(dyadic),
+             "to_s": 100.0, "factor": draw(st.floats(0.1, 5.0))} for _ in range(count)]
+
+
+@st.composite
+def cases(draw):
+    shape = draw(shapes(5, 60, (1, 2, 3, 4)))
+    keys = draw(timings(shape.stages))
+    if draw(st.booleans()):
+        keys["stragglers"] = draw(windows(shape.stages))
+    return {"schedule": draw(names), "stages": shape.stages, "minibatches": shape.minibatches,
+            "microbatches": shape.microbatches, **keys}
+
+
+@settings(deadline=None)
+@given(cases())
+def test_all_engines_agree_bit_for_bit(keys):
+    reference = times("simpy", **keys)
+    for engine in NAMES:
+        assert_equal(times(engine, **keys), reference)
+    with mock.patch.object(plain, "MANY", 0):  # what long runs do
+        assert_equal(times("exact-plain", **keys), reference)
+
+
+@settings(deadline=None, max_examples=30)
+@given(cases())
+def test_all_engines_agree_on_lowered_programs(keys):
+    program = schedule_program(keys["schedule"], keys["stages"], keys["minibatches"],
+                               keys["microbatches"]).lower()
+    reference = times("simpy", program, **keys)
+    for engine in NAMES:
+        assert_equal(times(engine, program, **keys), reference)
+
+
+@st.composite
+def chunked(draw):
+    """A program with two stages a device, its streams merged in an order that can be executed."""
+    from sim.validate import execution_order
+
+    devices, minibatches = draw(st.integers(1, 3)), draw(st.integers(1, 20))
+    wide = SCHEDULES["round-robin"].program(PipelineShape(2 * devices, minibatches))
+    order = np.array(execution_order(wide))
+    streams = [[wide.instruction(row) for row in order[wide.rows.stage[order] % devices == d]]
+               for d in range(devices)]
+    shape = PipelineShape(2 * devices, minibatches, chunks=2)
+    return Program.from_streams(shape, streams), draw(timings(2 * devices))
+
+
+@settings(deadline=None, max_examples=30)
+@given(chunked())
+def test_all_engines_agree_with_several_stages_on_a_device(case):
+    program, keys = case
+    keys |= {"stages": program.shape.stages, "minibatches": program.shape.minibatches}
+    reference = times("simpy", program, **keys)
+    for engine in NAMES:
+        assert_equal(times(engine, program, **keys), reference)
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize("schedule", SCHEDULES.names())
+def test_long_runs_agree(engine, schedule):
+    keys = {"schedule": schedule, "stages": 4, "minibatches": 400, "microbatches": 5,
+            "latency_s": 0.3, "update_s": 0.11, "forward_s": [0.7, 1.0, 1.3, 0.9]}
+    assert_equal(times(engine, **keys), times("simpy", **keys))
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES.names())
+@pytest.mark.parametrize("mitigation", MITIGATIONS.names())
+def test_traces_are_equal_files_whichever_engine(tmp_path, schedule, mitigation):
+    from sim.experiment import run
+
+    if not accepted(schedule, mitigation, 3, 4):
+        pytest.skip("this pair is refused")
+    given_ = experiment(schedule=schedule, mitigation=mitigation, stages=3, microbatches=4,
+                        minibatches=9, task="none", latency_s=0.2, jitter={"sigma": 0.2})
+    for engine in ("simpy", *NAMES):
+        run(given_, engine=engine).save(tmp_path / f"{engine}.npz")
+    first, *others = ((tmp_path / f"{engine}.npz").read_bytes() for engine in ("simpy", *NAMES))
+    assert all(each == first for each in others)
+
+
+@pytest.mark.skipif(not available(), reason="numba (the extra `fast`) is not installed")
+def test_compiled_code_is_the_plain_text():
+    from sim.exact.compiled import compiled
+    from sim.exact.recurrence import advance
+
+    assert compiled().py_func is advance

@@ -1,0 +1,69 @@
+"""What an engine cannot do it says, or leaves to the one that can; deadlocks are told alike."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from sim.__main__ import main
+from sim.configuration import ConfigurationError
+from sim.engine import DeadlockError
+from sim.engines import ENGINES, engine_of
+from sim.program import PipelineShape, Program
+from tests.sim.exact.engines import EXACT, assert_equal, times
+
+CROSSED = Program.parse("0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n", PipelineShape(2, 2))
+FULL = {"stages": 3, "minibatches": 6, "activation_bytes": 10.0}
+
+
+@pytest.mark.parametrize("engine", EXACT)
+@pytest.mark.parametrize(("program", "keys"), [
+    (CROSSED, {"stages": 2, "minibatches": 2}),
+    (None, {**FULL, "activation_limit_bytes": 25.0}),
+    (None, {**FULL, "activation_limit_bytes": 9.0})])
+def test_deadlocks_are_reported_in_the_same_words(engine, program, keys):
+    said = []
+    for each in ("simpy", engine):
+        with pytest.raises(DeadlockError) as caught:
+            times(each, program, **keys)
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_a_limit_that_holds_changes_nothing(engine):
+    keys = {**FULL, "activation_limit_bytes": 30.0}
+    assert_equal(times(engine, **keys), times("simpy", **keys))
+
+
+@pytest.mark.parametrize("engine", EXACT)
+def test_times_beyond_97_days_are_the_event_loops(engine):
+    keys = {"stages": 3, "minibatches": 40, "forward_s": [1e6, 0.3, 1e6 / 3],
+            "backward_s": [0.1, 1e6 / 7, 1.0], "jitter": {"sigma": 0.1}}
+    assert_equal(times(engine, **keys), times("simpy", **keys))
+
+
+def test_exact_refuses_an_order_that_depends_on_time_and_auto_does_not():
+    with pytest.raises(ConfigurationError, match=r"--engine: exact .* 'greedy'"):
+        times("exact", dispatch="greedy")
+    assert np.isfinite(times("auto", dispatch="greedy").end_s).all()
+
+
+def test_an_engine_unknown_is_refused_with_the_choices():
+    with pytest.raises(ValueError, match=r"'fast' is unknown; choose from auto, simpy, exact"):
+        engine_of("fast", "static")
+    assert {"auto", "simpy", "exact"} <= set(ENGINES)
+
+
+def test_the_door_takes_an_engine_and_ends_with_2_where_it_cannot():
+    runner, short = CliRunner(), ["--set", "minibatches=4", "--set", "task=none"]
+    outputs = {engine: runner.invoke(main, ["run", *short, "--json", "--engine", engine])
+               for engine in ("auto", "simpy", "exact")}
+    assert all(each.exit_code == 0 for each in outputs.values())
+    assert len({each.output for each in outputs.values()}) == 1
+    refused = runner.invoke(main, ["run", *short, "--engine", "exact", "--set", "dispatch=greedy"])
+    assert refused.exit_code == 2
+    assert "choose auto or simpy" in refused.output
+    assert "Traceback" not in refused.output
+    assert runner.invoke(main, ["run", "--engine", "magic"]).exit_code == 2
