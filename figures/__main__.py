@@ -19,7 +19,7 @@ from sim.door import Door
 @click.option("--readme", type=click.Path(path_type=Path, exists=True), default=None,
               help="Also put the tables made into this document, between their markers.")
 def draw(names: tuple[str, ...], out: Path, seeds: int, readme: Path | None) -> None:
-    """Draw figures by name (timeline, staleness, rates, stability, advice, bench), or all of them."""
+    """Draw figures by name (timeline, staleness, rates, stability, advice, bench), or all."""
     from figures.catalogue import FIGURES, every
     from figures.splice import splice
     from sim.configuration import ConfigurationError

@@ -46,7 +46,7 @@ def draw(rows: Rows) -> Figure:
         axis.plot([row["target"]] * 2, [place - 0.42, place + 0.42], color=COLOURS["black"],
                   linewidth=1.4)
         beyond = max(row["ratio"], row["target"])
-        axis.text(beyond * 1.12, place, f"{row['ratio']:.3g}×", va="center", fontsize=8)
+        axis.text(beyond * 1.12, place, f"{_short(row['ratio'])}×", va="center", fontsize=8)
     axis.set_yticks(range(len(rows)), [_said(row["name"]) for row in rows])
     axis.set_xscale("log")
     top = max((max(row["ratio"], row["target"]) for row in rows), default=1.0)
@@ -56,6 +56,10 @@ def draw(rows: Rows) -> Figure:
     if rows:
         axis.set_title(f"Ours over its rival ({rows[0]['cpu']})", loc="left")
     return figure
+
+
+def _short(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 
 def _said(name: str) -> str:

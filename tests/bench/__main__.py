@@ -47,8 +47,8 @@ def main() -> None:
     with threadpool_limits(1):
         found: list[Ratio | Took] = [
             *simpy_over_bare(LARGE), *simpy_over_bare(SMALL, "_8x1000"), *exact_over_bare(LARGE),
-            *replicas_over_bare(LARGE), *exact_over_torch(LARGE), *training_ratios(), time_per_task_growth(),
-            extra_bytes_per_task(), solver_time(SOLVED)]
+            *replicas_over_bare(LARGE), *exact_over_torch(LARGE), *training_ratios(),
+            time_per_task_growth(), extra_bytes_per_task(), solver_time(SOLVED)]
     about = machine()
     document = {**{each.name: each.document() for each in found}, "machine": about}
     path = Path(__file__).parents[2] / "bench.json"

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from sim.configuration import Experiment, resolve
+from sim.exact import timeline
 from sim.exact.blocks import Case
 from sim.exact.compiled import available
 from sim.exact.replicas import replicate
@@ -61,12 +62,23 @@ def simpy_over_bare(sizes: Sizes, suffix: str = "") -> list[Ratio]:
                   1.0, True)]
 
 
+def times_alone(sizes: Sizes) -> Callable[[], float]:
+    """The compiled engine on a program that is there: its four columns of times."""
+    experiment = asked(sizes)
+    costs = cost_model(experiment, None)
+    cluster = make_cluster(experiment, None, stage_sizes(experiment, None, None))
+    program = generate(experiment)
+    return lambda: float(timeline(program, costs, cluster, stream(0, "jitter"), "compiled"
+                                  ).end_s.max())
+
+
 def exact_over_bare(sizes: Sizes) -> list[Ratio]:
     """The exact engine with and without jitter, and compiled, over bare SimPy."""
     constant = {"exact": recorded(sizes, "exact-periodic"), "process": bare(sizes, ProcessLink)}
     jittered = {"exact_jitter": recorded(sizes, "exact-plain", **JITTER)}
     if available():
         constant["compiled"] = recorded(sizes, "exact-compiled")
+        constant["compiled_times_alone"] = times_alone(sizes)
         jittered["compiled_jitter"] = recorded(sizes, "exact-compiled", **JITTER)
     same({name: once() for name, once in constant.items()}, 0.0)
     same({name: once() for name, once in jittered.items()}
@@ -74,7 +86,8 @@ def exact_over_bare(sizes: Sizes) -> list[Ratio]:
     runs = constant | jittered
     rate = rates(runs, dict.fromkeys(runs, tasks_of(sizes)), TIMING_REPEATS,
                  f"timing {sizes['stages']}x{sizes['minibatches']}")
-    aims = {"exact": 15.0, "exact_jitter": 8.0, "compiled": 100.0, "compiled_jitter": 100.0}
+    aims = {"exact": 15.0, "exact_jitter": 8.0, "compiled": 100.0, "compiled_jitter": 100.0,
+            "compiled_times_alone": 100.0}
     return [Ratio(f"{name}_over_bare", rate[name], rate["process"], "tasks/s", aim, True)
             for name, aim in aims.items() if name in rate]
 
