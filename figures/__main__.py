@@ -19,11 +19,11 @@ from sim.door import Door
 @click.option("--readme", type=click.Path(path_type=Path, exists=True), default=None,
               help="Also put the tables made into this document, between their markers.")
 def draw(names: tuple[str, ...], out: Path, seeds: int, readme: Path | None) -> None:
-    """Draw figures by name (timeline, staleness, rates, stability, advice), or all of them.
+    """Draw figures by name (timeline, staleness, rates, stability, advice, bench), or all.
 
     `explore TRACE… --out FILE.html` makes a page to look through traces with (explore --help).
     """
-    from figures.catalogue import FIGURES
+    from figures.catalogue import FIGURES, every
     from figures.splice import splice
     from sim.configuration import ConfigurationError
 
@@ -31,7 +31,7 @@ def draw(names: tuple[str, ...], out: Path, seeds: int, readme: Path | None) -> 
     if unknown:
         raise ConfigurationError([f"figure {name!r} is unknown; choose from "
                                   f"{', '.join(FIGURES)}, all" for name in unknown])
-    for name in FIGURES if "all" in names else dict.fromkeys(names):
+    for name in every() if "all" in names else dict.fromkeys(names):
         command = shlex.join(["python", "-m", "figures", name, "--seeds", str(seeds)])
         for path in FIGURES[name](out, seeds, command):
             click.echo(f"{path} written")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from figures import advice, gantt, rates, stability, staleness
+from figures import advice, bench, gantt, rates, stability, staleness
 from figures.style import save
 from sim.trace import atomic_file
 
@@ -47,8 +47,19 @@ def _advice(out: Path, seeds: int, command: str) -> list[Path]:
     return save(advice.draw(rows), rows, out, "advice", command)
 
 
+def _bench(out: Path, seeds: int, command: str) -> list[Path]:
+    rows = bench.data()
+    return save(bench.draw(rows), rows, out, "bench", command)
+
+
 FIGURES: dict[str, Make] = {"timeline": _timeline, "staleness": _staleness, "rates": _rates,
-                            "stability": _stability, "advice": _advice}
+                            "stability": _stability, "advice": _advice,
+                            "bench": _bench}
+
+
+def every() -> list[str]:
+    """What `all` means: the bench's only where there is one."""
+    return [name for name in FIGURES if name != "bench" or bench.SOURCE.exists()]
 
 
 class progress:  # noqa: N801 - used as a function

@@ -219,8 +219,8 @@ class Program:
         (op, stage, index, count), ops = self.rows, sorted(self.present)
         size = self.shape.stages * self.shape.total
         tables = np.full((len(ops), self.shape.stages, self.shape.total), -1, dtype=NARROW)
-        width = np.int64 if tables.size > np.iinfo(NARROW).max else NARROW
-        first: Ints = np.zeros(len(Op), dtype=width)
+        number = np.int64 if tables.size > np.iinfo(NARROW).max else NARROW
+        first: Ints = np.zeros(len(Op), dtype=number)
         first[ops] = np.arange(len(ops)) * size
         place = first[op] + stage * self.shape.total + index
         flat = tables.reshape(-1)

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.configuration import Experiment, make_combine
 from sim.costs import Floats
@@ -58,21 +59,30 @@ def staleness_columns(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
     """Version read, staleness and effective staleness by row."""
     program, applied = plan.program, plan.applied
     read = _of_rows(program, applied)  # an update reads what it steps
-    late, effective = np.zeros(len(program)), np.zeros(len(program))
+    late, interpolates = np.zeros(len(program)), _interpolates(plan.mitigation)
+    effective = np.zeros(len(program)) if interpolates else late
     for ops, versions in (((Op.F,), plan.forward), ((Op.B, Op.I), plan.backward)):
         rows, gap = program.row_of(*ops), applied - versions
         share = gap
-        if Op.B in ops and _interpolates(plan.mitigation):
+        if Op.B in ops and interpolates:
             gaps, which = np.unique(gap, return_inverse=True)
             share = np.array([float(plan.mitigation.effective_staleness(each))
                               for each in gaps.tolist()])[which.reshape(gap.shape)]
         if not (program.rows.count[rows[0]] > 1).any():  # on every stage cut at the same places
-            read[rows], late[rows], effective[rows] = versions, gap, share
-            continue
-        np.minimum.at(read, rows, versions)
-        late += np.bincount(rows.ravel(), gap.ravel(), len(program)) / program.rows.count
-        effective += np.bincount(rows.ravel(), share.ravel(), len(program)) / program.rows.count
-    return read, late, effective
+            read[rows] = versions
+        else:
+            np.minimum.at(read, rows, versions)
+        for column, values in ((late, gap), (effective, share))[: 1 + interpolates]:
+            _put_mean(column, rows, values, program.rows.count)
+    return read, late, effective if interpolates else late.copy()
+
+
+def _put_mean(column: Floats, rows: Ints, values: NDArray[Any], count: Ints) -> None:
+    """The mean over what each of `rows` covers; both tables by (stage, micro-batch)."""
+    if (count[rows[0]] > 1).any():
+        column += np.bincount(rows.ravel(), values.ravel(), len(column)) / count
+    else:
+        column[rows] = values
 
 
 def _interpolates(mitigation: Mitigation) -> bool:

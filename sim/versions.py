@@ -141,9 +141,9 @@ def _updates_before(program: Program) -> Ints:
 
 def _counted_before(stage: Ints, is_update: NDArray[np.bool_]) -> Ints:
     """The same of rows sorted by stage."""
-    counted = np.cumsum(is_update, dtype=np.int32)
+    counted = np.cumsum(is_update.astype(np.int32), dtype=np.int32)
     counted -= is_update
-    first = np.flatnonzero(np.diff(stage, prepend=-1))
+    first = np.concatenate(([0], np.flatnonzero(stage[1:] != stage[:-1]) + 1))
     counted -= np.repeat(counted[first], np.diff(first, append=len(stage)))
     return counted
 

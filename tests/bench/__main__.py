@@ -20,9 +20,10 @@ from threadpoolctl import threadpool_limits
 from tests.bench.engines import (
     LARGE,
     SMALL,
-    engines_over_bare,
+    exact_over_bare,
     exact_over_torch,
     replicas_over_bare,
+    simpy_over_bare,
 )
 from tests.bench.growth import extra_bytes_per_task, time_per_task_growth
 from tests.bench.measure import Ratio, Took
@@ -45,9 +46,9 @@ def main() -> None:
     keep_freed_memory()
     with threadpool_limits(1):
         found: list[Ratio | Took] = [
-            *engines_over_bare(LARGE), *replicas_over_bare(LARGE), *exact_over_torch(LARGE),
-            *engines_over_bare(SMALL, "_8x1000"), *training_ratios(), time_per_task_growth(),
-            extra_bytes_per_task(), solver_time(SOLVED)]
+            *simpy_over_bare(LARGE), *simpy_over_bare(SMALL, "_8x1000"), *exact_over_bare(LARGE),
+            *replicas_over_bare(LARGE), *exact_over_torch(LARGE), *training_ratios(),
+            time_per_task_growth(), extra_bytes_per_task(), solver_time(SOLVED)]
     about = machine()
     document = {**{each.name: each.document() for each in found}, "machine": about}
     path = Path(__file__).parents[2] / "bench.json"
