@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from analysis.report import plain, report
 from sim.configuration import ConfigurationError, Experiment, resolve, toml_value
 from sim.engine import DeadlockError
 from sim.experiment import run
+from sim.interval import Mean, mean_of
 from sim.mitigations import MITIGATIONS
 from sim.schedules import SCHEDULES
 
 _ITEM = re.compile(r"(?P<name>[^:@/]+)(?P<parameters>(?::[^:@/=]+=[^:@/]+)*)"
                    r"(?:@(?P<schedule>[^/]+)(?:/(?P<microbatches>\d+))?)?")
-AVERAGED = ("final_loss", "validation_loss", "accuracy")
+LEARNT = ("final_loss", "validation_loss", "accuracy")
+TIMED = ("makespan_s", "bubble_fraction", "comm_wait_fraction", "throughput_minibatches_per_s",
+         "steady_throughput_minibatches_per_s")
+DISTANCES = ("weight_distance", "weight_rmse", "weight_gap")
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def contenders(text: str) -> list[Contender]:
 
 def row(experiment: Experiment, contender: Contender, seeds: Sequence[int],
         done: Callable[[], None] = lambda: None) -> dict[str, Any]:
-    """The report of one contender over seeds: means, `…_sd` beside them, or why it is refused."""
+    """The report of one contender over seeds: means with their spread, or why it is refused."""
     reports = []
     for seed in seeds:
         try:
@@ -89,27 +90,39 @@ def row(experiment: Experiment, contender: Contender, seeds: Sequence[int],
 
 
 def merge(reports: Sequence[dict[str, Any]], seeds: Sequence[int]) -> dict[str, Any]:
-    """One report for several seeds: what training gave is averaged over those that have it."""
+    """One report for several seeds: means, and `…_sd` and `…_ci95` [low, high] beside them.
+
+    What training gave and times (which jitter moves) are averaged; a mean is empty as soon as one
+    seed has no value (diverged), an interval where there is one seed.
+    """
     merged = dict(reports[0]) | {"seeds": list(seeds), "refused": None}
-    for name in AVERAGED:
-        merged[name], merged[f"{name}_sd"] = _mean_sd([each[name] for each in reports])
-    for name in ("weight_distance", "weight_rmse", "weight_gap"):
-        merged[name] = {p: _column_means([each[name][p] for each in reports])
-                        for p in reports[0][name]}
+    for name in (*LEARNT, *TIMED):
+        merged |= _averaged(name, [each[name] for each in reports])
+    for name in DISTANCES:
+        merged |= _by_stage(name, [each[name] for each in reports])
     diverged = [seed for seed, each in zip(seeds, reports, strict=True) if each["diverged"]]
     if reports[0]["diverged"] is not None:
         merged |= {"diverged": bool(diverged), "diverged_seeds": diverged}
     return dict(plain(merged))
 
 
-def _mean_sd(values: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """Mean and sample standard deviation; None as soon as one value is missing (diverged)."""
-    known = [v for v in values if v is not None]
-    if len(known) < len(values) or not known:
-        return None, None
-    return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
+def _averaged(name: str, values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean, deviation and interval of one number, under its name."""
+    found = _mean(values)
+    return {name: found and found.mean, f"{name}_sd": found and found.sd,
+            f"{name}_ci95": found and found.ci95}
 
 
-def _column_means(rows: Sequence[Sequence[float | None]]) -> list[float]:
-    return [float(np.mean([math.nan if v is None else v for v in column]))
-            for column in zip(*rows, strict=True)]
+def _by_stage(name: str, reports: Sequence[dict[str, list[float | None]]]) -> dict[str, Any]:
+    """The same of a number that every pass has on every stage."""
+    found = {p: [_mean(column) for column in zip(*(each[p] for each in reports), strict=True)]
+             for p in reports[0]}
+    return {f"{name}{suffix}": {p: [each and getattr(each, field) for each in stages]
+                                for p, stages in found.items()}
+            for suffix, field in (("", "mean"), ("_sd", "sd"), ("_ci95", "ci95"))}
+
+
+def _mean(values: Sequence[float | None]) -> Mean | None:
+    """None as soon as one value is missing."""
+    known = [value for value in values if value is not None]
+    return mean_of(known) if known and len(known) == len(values) else None
