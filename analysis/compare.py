@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.report import plain, report
+from sim.batched import run_many
 from sim.configuration import ConfigurationError, Experiment, resolve, toml_value
-from sim.engine import DeadlockError
-from sim.experiment import run
 from sim.interval import Mean, mean_of
 from sim.mitigations import MITIGATIONS
 from sim.schedules import SCHEDULES
+from sim.trace import Trace
 
 _ITEM = re.compile(r"(?P<name>[^:@/]+)(?P<parameters>(?::[^:@/=]+=[^:@/]+)*)"
                    r"(?:@(?P<schedule>[^/]+)(?:/(?P<microbatches>\d+))?)?")
@@ -76,17 +76,45 @@ def contenders(text: str) -> list[Contender]:
 def row(experiment: Experiment, contender: Contender, seeds: Sequence[int],
         done: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """The report of one contender over seeds: means with their spread, or why it is refused."""
-    reports = []
-    for seed in seeds:
+    return rows(experiment, [contender], seeds, done)[0]
+
+
+def rows(experiment: Experiment, contenders: Sequence[Contender], seeds: Sequence[int],
+         done: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+    """The same for several, those that share a program trained together."""
+    documents = [each.document(experiment, seed) for each in contenders for seed in seeds]
+    found: list[dict[str, Any] | str] = reports(documents, done)
+    rows = []
+    for place, each in enumerate(contenders):
+        mine = found[place * len(seeds) : (place + 1) * len(seeds)]
+        refused = [told for told in mine if isinstance(told, str)]
+        rows.append(_refusal(experiment, each, refused[0]) if refused else
+                    merge([told for told in mine if not isinstance(told, str)], seeds))
+    return rows
+
+
+def reports(documents: Sequence[dict[str, Any]], done: Callable[[], None] = lambda: None
+            ) -> list[dict[str, Any] | str]:
+    """The report of every document's experiment, or why it is refused."""
+    found: list[dict[str, Any] | str] = [""] * len(documents)
+    accepted: dict[int, Experiment] = {}
+    for place, document in enumerate(documents):
         try:
-            reports.append(report(run(resolve(contender.document(experiment, seed)))))
-        except (ConfigurationError, DeadlockError) as error:
-            reason = str(error).removeprefix("pipeline.mitigation: ")
-            return {"mitigation": contender.mitigation["name"], "refused": reason,
-                    "schedule": contender.schedule or experiment.pipeline.schedule}
-        finally:
+            accepted[place] = resolve(document)
+        except ConfigurationError as error:
+            found[place] = str(error)
             done()
-    return merge(reports, seeds)
+    places = list(accepted)
+    for number, outcome in run_many(list(accepted.values())):
+        found[places[number]] = report(outcome) if isinstance(outcome, Trace) else str(outcome)
+        done()
+    return found
+
+
+def _refusal(experiment: Experiment, contender: Contender, reason: str) -> dict[str, Any]:
+    return {"mitigation": contender.mitigation["name"],
+            "refused": reason.removeprefix("pipeline.mitigation: "),
+            "schedule": contender.schedule or experiment.pipeline.schedule}
 
 
 def merge(reports: Sequence[dict[str, Any]], seeds: Sequence[int]) -> dict[str, Any]:

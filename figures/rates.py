@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.compare import Contender, row
+from analysis.compare import Contender
+from analysis.compare import rows as compare
 from figures.staleness import METHODS as SHOWN
 from figures.staleness import experiment
 from figures.style import COLOURS, new_figure
@@ -45,10 +46,10 @@ def _at_rate(base: dict[str, Any], rate: float, seeds: tuple[int, ...],
     from sim.configuration import resolve
 
     rows: list[dict[str, Any]] = []
-    for label, item, _, _ in METHODS:
-        found = row(resolve(base), Contender.parse(item), seeds, done)
-        loss, reference = found["final_loss"], rows[0]["final_loss"] if rows else None
-        reference = loss if not rows else reference
+    contenders = [Contender.parse(item) for _, item, _, _ in METHODS]
+    compared = compare(resolve(base), contenders, seeds, done)
+    for (label, *_), found in zip(METHODS, compared, strict=True):
+        loss, reference = found["final_loss"], compared[0]["final_loss"]
         rows.append({
             "rate": rate, "method": label, "seeds": len(seeds), "final_loss": loss,
             "final_loss_sd": found["final_loss_sd"], **_bounds("final_loss", found),

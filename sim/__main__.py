@@ -113,7 +113,8 @@ def compare(experiment: Path | None, settings: tuple[str, ...], mitigations: str
     from rich.console import Console
     from rich.progress import Progress
 
-    from analysis.compare import contenders, row
+    from analysis.compare import contenders
+    from analysis.compare import rows as compared
     from analysis.tables import comparison_tables
     from sim.configuration import read_experiment
 
@@ -122,8 +123,8 @@ def compare(experiment: Path | None, settings: tuple[str, ...], mitigations: str
     first = resolved.training.seed
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("simulating", total=len(chosen) * seeds)
-        rows = [row(resolved, each, range(first, first + seeds),
-                    lambda: progress.advance(task)) for each in chosen]
+        rows = compared(resolved, chosen, range(first, first + seeds),
+                        lambda: progress.advance(task))
     if as_json:
         print_json(rows)
     else:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from threadpoolctl import threadpool_limits
 
 from sim.configuration import FILE, ConfigurationError, Experiment, make_mitigation
 from sim.contention import contended, contends
 from sim.engine import Timeline, simulate
-from sim.numeric import stream
+from sim.numeric import Task, stream
 from sim.profile import Profile
 from sim.program import Program
 from sim.recording import record
@@ -37,26 +39,43 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
 
     Raises ConfigurationError, InvalidProgramError or DeadlockError.
     """
-    pipeline, options = experiment.pipeline, experiment.training
-    program = program or generate(experiment)
-    check_shape(experiment, program)
-    profile = profile or load_profile(experiment)
-    task = make_task(experiment)
-    sizes = stage_sizes(experiment, profile, task)
-    timeline = add_times(experiment, program, profile, sizes)
-    try:
-        plan = VersionPlan.of(timeline.program, make_mitigation(pipeline.mitigation),
-                              pipeline.schedule)
-    except ValueError as error:
-        raise ConfigurationError([f"pipeline.mitigation: {error}"]) from None
+    ready = prepare(experiment, program or generate(experiment), profile)
     stages: list[Stage] = []
     result = None
-    if task and training:
-        stages = make_stages(experiment, plan, task)
+    if ready.task and training:
+        stages = make_stages(experiment, ready.plan, ready.task)
+        program = ready.plan.program
         with threadpool_limits(1):  # sums in one order whatever the machine's cores
-            result = train(execution_order(plan.program), stages, task, plan.program,
-                           evaluate_every=options.evaluate_every, watch=watch)
-    return record(experiment, timeline, plan, stages, result, sizes)
+            result = train(execution_order(program), stages, ready.task, program,
+                           evaluate_every=experiment.training.evaluate_every, watch=watch)
+    return record(experiment, ready.timeline, ready.plan, stages, result, ready.sizes)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An experiment with everything but its weights: task, sizes, times, versions."""
+
+    experiment: Experiment
+    task: Task | None
+    sizes: Sizes
+    timeline: Timeline
+    plan: VersionPlan
+
+
+def prepare(experiment: Experiment, program: Program, profile: Profile | None = None,
+            *, timeline: Timeline | None = None, task: Task | None = None) -> Prepared:
+    """Task and times (unless given), sizes and versions.  Raises as `run` does."""
+    check_shape(experiment, program)
+    profile = profile or load_profile(experiment)
+    task = task or make_task(experiment)
+    sizes = stage_sizes(experiment, profile, task)
+    timeline = timeline or add_times(experiment, program, profile, sizes)
+    try:
+        plan = VersionPlan.of(timeline.program, make_mitigation(experiment.pipeline.mitigation),
+                              experiment.pipeline.schedule)
+    except ValueError as error:
+        raise ConfigurationError([f"pipeline.mitigation: {error}"]) from None
+    return Prepared(experiment, task, sizes, timeline, plan)
 
 
 def add_times(experiment: Experiment, program: Program, profile: Profile | None, sizes: Sizes
