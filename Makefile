@@ -16,7 +16,7 @@ demo: $(VENV)/installed-core      ## the main job: comparison table and both fig
 	  none@sequential,none,stash,vertical-sync,spectrain,spectrain-stashed,nwpt,i-timeprest,timeprest@nf1b/7,v-timeprest@nf1b/7,i-timeprest@nf1b/7
 	$(RUN) -m figures timeline staleness --out out
 
-setup: $(VENV)/installed-all      ## everything for development: core, gpu, dev
+setup: $(VENV)/installed-all      ## everything for development: core, gpu, dev, cluster
 
 test: setup                       ## lint, types, layering, all tests
 	$(RUN) -m ruff check .
@@ -45,5 +45,5 @@ $(VENV)/installed-core: pyproject.toml | $(RUN)
 	touch $@
 
 $(VENV)/installed-all: pyproject.toml | $(RUN)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[gpu,dev]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[gpu,dev,cluster]'
 	touch $@ $(VENV)/installed-core
