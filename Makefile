@@ -16,7 +16,7 @@ demo: $(VENV)/installed-core      ## the main job: comparison table and both fig
 	  none@sequential,none,stash,vertical-sync,spectrain,spectrain-stashed,nwpt,i-timeprest,timeprest@nf1b/7,v-timeprest@nf1b/7,i-timeprest@nf1b/7
 	$(RUN) -m figures timeline staleness --out out
 
-setup: $(VENV)/installed-all      ## everything for development: core, gpu, fast, dev
+setup: $(VENV)/installed-all      ## everything for development: core, gpu, fast, cluster, dev
 
 browser:                          ## Chromium for the explorer's tests, where root can get it; else they skip
 	@command -v chromedriver >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || \
@@ -51,5 +51,5 @@ $(VENV)/installed-core: pyproject.toml | $(RUN)
 	touch $@
 
 $(VENV)/installed-all: pyproject.toml | $(RUN)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[gpu,fast,dev]'
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[gpu,fast,cluster,dev]'
 	touch $@ $(VENV)/installed-core

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from analysis.report import plain, report
+from sim.batched import run_many
 from sim.configuration import ConfigurationError, Experiment, resolve, toml_value
-from sim.engine import DeadlockError
-from sim.experiment import run
+from sim.interval import Mean, mean_of
 from sim.mitigations import MITIGATIONS
 from sim.schedules import SCHEDULES
+from sim.trace import Trace
 
 _ITEM = re.compile(r"(?P<name>[^:@/]+)(?P<parameters>(?::[^:@/=]+=[^:@/]+)*)"
                    r"(?:@(?P<schedule>[^/]+)(?:/(?P<microbatches>\d+))?)?")
-AVERAGED = ("final_loss", "validation_loss", "accuracy")
+LEARNT = ("final_loss", "validation_loss", "accuracy")
+TIMED = ("makespan_s", "bubble_fraction", "comm_wait_fraction", "throughput_minibatches_per_s",
+         "steady_throughput_minibatches_per_s")
+DISTANCES = ("weight_distance", "weight_rmse", "weight_gap")
 
 
 @dataclass(frozen=True)
@@ -74,42 +75,82 @@ def contenders(text: str) -> list[Contender]:
 
 def row(experiment: Experiment, contender: Contender, seeds: Sequence[int],
         done: Callable[[], None] = lambda: None) -> dict[str, Any]:
-    """The report of one contender over seeds: means, `…_sd` beside them, or why it is refused."""
-    reports = []
-    for seed in seeds:
+    """The report of one contender over seeds: means with their spread, or why it is refused."""
+    return rows(experiment, [contender], seeds, done)[0]
+
+
+def rows(experiment: Experiment, contenders: Sequence[Contender], seeds: Sequence[int],
+         done: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+    """The same for several, those that share a program trained together."""
+    documents = [each.document(experiment, seed) for each in contenders for seed in seeds]
+    found: list[dict[str, Any] | str] = reports(documents, done)
+    rows = []
+    for place, each in enumerate(contenders):
+        mine = found[place * len(seeds) : (place + 1) * len(seeds)]
+        refused = [told for told in mine if isinstance(told, str)]
+        rows.append(_refusal(experiment, each, refused[0]) if refused else
+                    merge([told for told in mine if not isinstance(told, str)], seeds))
+    return rows
+
+
+def reports(documents: Sequence[dict[str, Any]], done: Callable[[], None] = lambda: None
+            ) -> list[dict[str, Any] | str]:
+    """The report of every document's experiment, or why it is refused."""
+    found: list[dict[str, Any] | str] = [""] * len(documents)
+    accepted: dict[int, Experiment] = {}
+    for place, document in enumerate(documents):
         try:
-            reports.append(report(run(resolve(contender.document(experiment, seed)))))
-        except (ConfigurationError, DeadlockError) as error:
-            reason = str(error).removeprefix("pipeline.mitigation: ")
-            return {"mitigation": contender.mitigation["name"], "refused": reason,
-                    "schedule": contender.schedule or experiment.pipeline.schedule}
-        finally:
+            accepted[place] = resolve(document)
+        except ConfigurationError as error:
+            found[place] = str(error)
             done()
-    return merge(reports, seeds)
+    places = list(accepted)
+    for number, outcome in run_many(list(accepted.values())):
+        found[places[number]] = report(outcome) if isinstance(outcome, Trace) else str(outcome)
+        done()
+    return found
+
+
+def _refusal(experiment: Experiment, contender: Contender, reason: str) -> dict[str, Any]:
+    return {"mitigation": contender.mitigation["name"],
+            "refused": reason.removeprefix("pipeline.mitigation: "),
+            "schedule": contender.schedule or experiment.pipeline.schedule}
 
 
 def merge(reports: Sequence[dict[str, Any]], seeds: Sequence[int]) -> dict[str, Any]:
-    """One report for several seeds: what training gave is averaged over those that have it."""
+    """One report for several seeds: means, and `…_sd` and `…_ci95` [low, high] beside them.
+
+    What training gave and times (which jitter moves) are averaged; a mean is empty as soon as one
+    seed has no value (diverged), an interval where there is one seed.
+    """
     merged = dict(reports[0]) | {"seeds": list(seeds), "refused": None}
-    for name in AVERAGED:
-        merged[name], merged[f"{name}_sd"] = mean_sd([each[name] for each in reports])
-    for name in ("weight_distance", "weight_rmse", "weight_gap"):
-        merged[name] = {p: _column_means([each[name][p] for each in reports])
-                        for p in reports[0][name]}
+    for name in (*LEARNT, *TIMED):
+        merged |= averaged(name, [each[name] for each in reports])
+    for name in DISTANCES:
+        merged |= _by_stage(name, [each[name] for each in reports])
     diverged = [seed for seed, each in zip(seeds, reports, strict=True) if each["diverged"]]
     if reports[0]["diverged"] is not None:
         merged |= {"diverged": bool(diverged), "diverged_seeds": diverged}
     return dict(plain(merged))
 
 
-def mean_sd(values: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """Mean and sample standard deviation; None as soon as one value is missing (diverged)."""
-    known = [v for v in values if v is not None]
-    if len(known) < len(values) or not known:
-        return None, None
-    return float(np.mean(known)), float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
+def averaged(name: str, values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean, deviation and interval of one number, under its name."""
+    found = _mean(values)
+    return {name: found and found.mean, f"{name}_sd": found and found.sd,
+            f"{name}_ci95": found and found.ci95}
 
 
-def _column_means(rows: Sequence[Sequence[float | None]]) -> list[float]:
-    return [float(np.mean([math.nan if v is None else v for v in column]))
-            for column in zip(*rows, strict=True)]
+def _by_stage(name: str, reports: Sequence[dict[str, list[float | None]]]) -> dict[str, Any]:
+    """The same of a number that every pass has on every stage."""
+    found = {p: [_mean(column) for column in zip(*(each[p] for each in reports), strict=True)]
+             for p in reports[0]}
+    return {f"{name}{suffix}": {p: [each and getattr(each, field) for each in stages]
+                                for p, stages in found.items()}
+            for suffix, field in (("", "mean"), ("_sd", "sd"), ("_ci95", "ci95"))}
+
+
+def _mean(values: Sequence[float | None]) -> Mean | None:
+    """None as soon as one value is missing."""
+    known = [value for value in values if value is not None]
+    return mean_of(known) if known and len(known) == len(values) else None

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from analysis.tables import loss, new_table, span, with_spread
+from analysis.tables import interval, loss, new_table, over_seeds, span, with_spread
 from sim.configuration import Experiment
 from sim.door import number
 
@@ -26,10 +26,11 @@ def system_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, seeds:
     costs = new_table(f"{pipeline.stages} stages, {pipeline.minibatches} mini-batches or the next "
                       "number its workers can share; a…b: first to last stage; late: updates "
                       "behind, forward and backward; throughput in steady state", *COSTS)
-    gains = new_table(f"{training.task}, learning rate {training.learning_rate}, {seeds} seed(s); "
-                      f"target: {100 * target:g} % validation accuracy; fluctuation: standard "
-                      "deviation of accuracy over the last fifth; stable ηλ: largest learning rate "
-                      "times curvature, measured on the quadratic", *GAINS)
+    gains = new_table(f"{training.task}, learning rate {training.learning_rate}, "
+                      f"{over_seeds(seeds)}; target: {100 * target:g} % validation accuracy; "
+                      "fluctuation: standard deviation of accuracy over the last fifth; stable "
+                      "ηλ: largest learning rate times curvature, measured on the quadratic",
+                      *GAINS)
     for row in given:
         costs.add_row(*cost_cells(row))
         gains.add_row(*gain_cells(row))
@@ -50,7 +51,8 @@ def cost_cells(row: dict[str, Any]) -> list[str]:
 
 def gain_cells(row: dict[str, Any]) -> list[str]:
     far = [None if d is None else 100 * d for d in row["weight_distance"]["forward"]]
-    return [row["system"], span(far), loss(row), with_spread(row["accuracy"], row["accuracy_sd"]),
+    return [row["system"], span(far), loss(row),
+            with_spread(row["accuracy"], row["accuracy_sd"], row["accuracy_ci95"]),
             number(None if row["accuracy_fluctuation"] is None
                    else 100 * row["accuracy_fluctuation"], 2),
             *(_reached(row, name, digits) for name, digits in (
@@ -59,8 +61,10 @@ def gain_cells(row: dict[str, Any]) -> list[str]:
 
 
 def _reached(row: dict[str, Any], name: str, digits: int) -> str:
-    """Mean ± sd where every seed met the target, else how many did."""
+    """Mean ± sd and interval where every seed met the target, else how many did."""
     if row[name] is None:
         return f"{row['reached_target']} of {len(row['seeds'])}"
-    spread = row[f"{name}_sd"]
-    return number(row[name], digits) + (f" ± {number(spread, 2)}" if spread else "")
+    mean, spread, bounds = (row[f"{name}{suffix}"] for suffix in ("", "_sd", "_ci95"))
+    if not bounds:
+        return number(mean, digits)
+    return f"{number(mean, digits)} ± {number(spread, 2)}\n{interval(bounds, digits)}"

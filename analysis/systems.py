@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from analysis.compare import mean_sd, merge
+from analysis.compare import averaged, merge
 from analysis.convergence import convergence
 from analysis.report import plain, report
 from analysis.system_edge import stable_rate
@@ -106,7 +106,7 @@ def system_row(experiment: Experiment, entrant: Entrant, seeds: Sequence[int], t
         return {"system": entrant.name, "refused": reason}
     row = merge(runs, seeds)
     for name in AVERAGED:
-        row[name], row[f"{name}_sd"] = mean_sd([each[name] for each in runs])
+        row |= averaged(name, [each[name] for each in runs])
     row["reached_target"] = sum(each["minibatches_to_target"] is not None for each in runs)
     return {"system": entrant.name, "reading": entrant.system.reading,
             **dict(plain(row)), "largest_stable_rate": rate}

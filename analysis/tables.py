@@ -78,7 +78,7 @@ def comparison_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, se
     """A row per contender; below, why any was refused."""
     training, pipeline = experiment.training, experiment.pipeline
     table = new_table(f"{pipeline.stages} stages, {pipeline.minibatches} mini-batches, "
-                   f"{training.task}, learning rate {training.learning_rate}, {seeds} seed(s); "
+                   f"{training.task}, learning rate {training.learning_rate}, {over_seeds(seeds)}; "
                    "a…b: first to last stage; late: updates behind, forward and backward",
                    "<mitigation", "<schedule", "late\nfwd", "late\nbwd", "incon-\nsistent",
                    "distance %\nforward", "versions\nheld", "bubble", "final\nloss",
@@ -89,6 +89,11 @@ def comparison_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, se
     reasons = [f"refused: {r['mitigation']} on {r['schedule']}: {r['refused']}"
                for r in rows if r["refused"]]
     return [table, *reasons]
+
+
+def over_seeds(count: int) -> str:
+    """What a table's title says of the seeds and of how their spread is written."""
+    return "one seed" if count == 1 else f"{count} seeds (mean ± sd, [95 % interval of the mean])"
 
 
 def new_table(title: str, *names: str) -> Table:
@@ -111,7 +116,7 @@ def _comparison_cells(values: dict[str, Any]) -> list[str]:
             span([None if d is None else 100 * d for d in values["weight_distance"]["forward"]]),
             span(values["versions_held"]),
             number(values["bubble_fraction"], 2), loss(values),
-            with_spread(values["accuracy"], values["accuracy_sd"])]
+            with_spread(values["accuracy"], values["accuracy_sd"], values["accuracy_ci95"])]
 
 
 def loss(values: dict[str, Any]) -> str:
@@ -119,16 +124,24 @@ def loss(values: dict[str, Any]) -> str:
     if values["diverged"]:
         seeds = values["diverged_seeds"]
         return f"diverged ({len(seeds)} of {len(values['seeds'])})"
-    mean, spread = values["final_loss"], values["final_loss_sd"]
-    return number(mean, 3) + (f" ± {number(spread, 1)}" if spread else "")
+    mean, spread, bounds = (values[f"final_loss{suffix}"] for suffix in ("", "_sd", "_ci95"))
+    if not bounds:
+        return number(mean, 3)
+    return f"{number(mean, 3)} ± {number(spread, 1)}\n{interval(bounds, 2)}"
 
 
-def with_spread(share: float | None, spread: float | None) -> str:
-    """A share in percent, `mean ± sd`; without the latter where there is one seed."""
-    if share is None:
-        return "–"
-    text = f"{100 * share:.2f}"
-    return f"{text} ± {100 * spread:.2f}" if spread else text
+def with_spread(share: float | None, spread: float | None,
+                bounds: Sequence[float] | None) -> str:
+    """A share in percent, `mean ± sd` above its interval; the mean alone for one seed."""
+    if share is None or spread is None or not bounds:
+        return "–" if share is None else f"{100 * share:.2f}"
+    low, high = (f"{100 * bound:.1f}" for bound in bounds)
+    return f"{100 * share:.2f} ± {100 * spread:.2f}\n[{low}, {high}]"
+
+
+def interval(bounds: Sequence[float], digits: int) -> str:
+    """A confidence interval for a table: `[low, high]`."""
+    return f"[{', '.join(number(bound, digits) for bound in bounds)}]"
 
 
 def span(values: Sequence[float | None]) -> str:

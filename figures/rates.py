@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.compare import Contender, row
+from analysis.compare import Contender
+from analysis.compare import rows as compare
 from figures.staleness import METHODS as SHOWN
 from figures.staleness import experiment
 from figures.style import COLOURS, new_figure
@@ -45,16 +46,23 @@ def _at_rate(base: dict[str, Any], rate: float, seeds: tuple[int, ...],
     from sim.configuration import resolve
 
     rows: list[dict[str, Any]] = []
-    for label, item, _, _ in METHODS:
-        found = row(resolve(base), Contender.parse(item), seeds, done)
-        loss, reference = found["final_loss"], rows[0]["final_loss"] if rows else None
-        reference = loss if not rows else reference
+    contenders = [Contender.parse(item) for _, item, _, _ in METHODS]
+    compared = compare(resolve(base), contenders, seeds, done)
+    for (label, *_), found in zip(METHODS, compared, strict=True):
+        loss, reference = found["final_loss"], compared[0]["final_loss"]
         rows.append({
             "rate": rate, "method": label, "seeds": len(seeds), "final_loss": loss,
-            "final_loss_sd": found["final_loss_sd"], "accuracy": found["accuracy"],
-            "accuracy_sd": found["accuracy_sd"], "diverged": len(found["diverged_seeds"]),
+            "final_loss_sd": found["final_loss_sd"], **_bounds("final_loss", found),
+            "accuracy": found["accuracy"], "accuracy_sd": found["accuracy_sd"],
+            **_bounds("accuracy", found), "diverged": len(found["diverged_seeds"]),
             "excess_loss": None if loss is None or reference is None else loss - reference})
     return rows
+
+
+def _bounds(name: str, found: dict[str, Any]) -> dict[str, float | None]:
+    """The 95 % interval of a mean as two columns, empty for one seed."""
+    low, high = found[f"{name}_ci95"] or (None, None)
+    return {f"{name}_ci95_low": low, f"{name}_ci95_high": high}
 
 
 def draw(rows: list[dict[str, Any]]) -> Figure:
@@ -91,17 +99,20 @@ def _lines(axis: Axes, rows: list[dict[str, Any]], quantity: str, label: str) ->
 
 
 def markdown(rows: list[dict[str, Any]], command: str) -> str:
-    """The README's table: final loss ± sd (accuracy %), a column per rate."""
+    """The README's table: final loss ± sd, [95 % interval], (accuracy %), a column per rate."""
     lines = ["| method | " + " | ".join(f"η = {r:g}" for r in RATES) + " |",
              "|---|" + "---|" * len(RATES)]
     for method, *_ in METHODS:
         mine = {r["rate"]: r for r in rows if r["method"] == method}
         lines.append(f"| {method} | " + " | ".join(_cell(mine[rate]) for rate in RATES) + " |")
-    return "\n".join([*lines, "", f"Made by `{command}`."]) + "\n"
+    bounds = "" if rows[0]["seeds"] == 1 else (
+        " Mean ± standard deviation, [95 % interval of the mean, Student's t].")
+    return "\n".join([*lines, "", f"Made by `{command}`.{bounds}"]) + "\n"
 
 
 def _cell(found: dict[str, Any]) -> str:
     if found["final_loss"] is None:
         return f"diverged ({found['diverged']} of {found['seeds']})"
-    return (f"{found['final_loss']:.2g} ± {found['final_loss_sd']:.1g} "
-            f"({100 * found['accuracy']:.1f} %)")
+    low, high = found["final_loss_ci95_low"], found["final_loss_ci95_high"]
+    spread = "" if low is None else f" ± {found['final_loss_sd']:.1g} [{low:.2g}, {high:.2g}]"
+    return f"{found['final_loss']:.2g}{spread} ({100 * found['accuracy']:.1f} %)"

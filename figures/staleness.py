@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,8 +13,8 @@ from matplotlib.figure import Figure
 from analysis.compare import Contender
 from analysis.report import report
 from figures.style import COLOURS, Row, new_figure
+from sim.batched import run_many
 from sim.configuration import Experiment, resolve
-from sim.experiment import run
 from sim.trace import Trace
 
 # label, contender, colour, line
@@ -45,15 +46,18 @@ def experiment(stages: int) -> Experiment:
 def data(stages: int, seeds: Iterable[int],
          done: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
     """Long rows: method, seed, quantity, pass, stage or mini-batch, value."""
-    rows: list[dict[str, Any]] = []
     base = experiment(stages)
-    for seed in seeds:
-        for label, item, _, _ in METHODS:
-            trace = run(resolve(Contender.parse(item).document(base, seed)))
-            rows += [{"stages": stages, "method": label, "seed": seed, **row}
-                     for row in (*_by_stage(trace), *_curves(trace))]
-            done()
-    return rows
+    asked = [(seed, label, resolve(Contender.parse(item).document(base, seed)))
+             for seed in seeds for label, item, _, _ in METHODS]
+    rows: list[list[dict[str, Any]]] = [[] for _ in asked]
+    for place, trace in run_many([each for *_, each in asked]):
+        if not isinstance(trace, Trace):
+            raise trace
+        seed, label, _ = asked[place]
+        rows[place] = [{"stages": stages, "method": label, "seed": seed, **row}
+                       for row in (*_by_stage(trace), *_curves(trace))]
+        done()
+    return list(itertools.chain(*rows))
 
 
 def _by_stage(trace: Trace) -> Iterable[dict[str, Any]]:

@@ -11,34 +11,36 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
 import torch
 
+from sim.interval import mean_of
 from sim.trace import atomic_file
 
 
 def spread(values: Sequence[float | None]) -> dict[str, Any]:
-    """Mean, sample standard deviation, median, extremes and the values; None where none is known.
+    """Mean, sample standard deviation, 95 % interval of the mean (None for one value), median,
+    extremes and the values; None where none is known.
 
     What is missing or not finite is left out and counted as `missing`.
     """
     known = [float(v) for v in values if v is not None and math.isfinite(v)]
     missing = len(values) - len(known)
     if not known:
-        return {"mean": None, "sd": None, "median": None, "min": None, "max": None,
+        return {"mean": None, "sd": None, "ci95": None, "median": None, "min": None, "max": None,
                 "values": [], "missing": missing}
-    deviation = float(np.std(known, ddof=1)) if len(known) > 1 else 0.0
-    return {"mean": float(np.mean(known)), "sd": deviation, "median": median(known),
+    return {**mean_of(known)._asdict(), "median": median(known),
             "min": min(known), "max": max(known), "values": known, "missing": missing}
 
 
 def told(found: dict[str, Any], digits: int = 3, scale: float = 1.0) -> str:
-    """`mean ± sd` for a table (a single value alone); `–` where nothing is known."""
+    """`mean ± sd [95 % interval]` for a table, a single value alone; `–` where none is known."""
     if found["mean"] is None:
         return "–"
     number = f"{scale * found['mean']:.{digits}f}"
     if len(found["values"]) > 1:
         number += f" ± {scale * found['sd']:.{digits}f}"
+    if found["ci95"]:
+        number += f" [{', '.join(f'{scale * bound:.{digits}f}' for bound in found['ci95'])}]"
     return number if not found["missing"] else f"{number} ({found['missing']} missing)"
 
 

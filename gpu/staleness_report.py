@@ -86,7 +86,8 @@ def markdown(report: dict[str, Any]) -> str:
         f"{report['data']} images, batch {s['batch_size']}, {s['minibatches']} mini-batches, "
         f"learning rate {s['learning_rate']}, momentum {s['momentum']} ({s['convention']}), "
         f"backward `{s['backward']}`; {plural(len(report['seeds']), 'seed')}, ± is one standard "
-        f"deviation over them. {place(report['machine'])}\n",
+        "deviation over them, in brackets the 95 % interval of the mean. "
+        f"{place(report['machine'])}\n",
         "## Distance from the fresh weights (% of their norm), by stage\n", _distances(report),
         "## Weights to come against stale and predicted ones (RMSE, mean over updates)\n",
         _predictions(report),

@@ -82,7 +82,7 @@ def markdown(report: dict[str, Any]) -> str:
         f"{s['model']}, batch {s['batch_size']}, images 3×{s['image_size']}×{s['image_size']}, "
         f"{s['classes']} classes, {s['loss']}, SGD {s['learning_rate']:g}, {s['minibatches']} "
         f"mini-batches; {plural(s['repeats'], 'repeat')} in turns after one not counted, mean ± "
-        f"one standard deviation. {place(report['machine'])}\n",
+        f"one standard deviation [95 % interval of the mean]. {place(report['machine'])}\n",
         *(["**Reduced**: not the tutorial's ResNet-50, 120 images of 128×128; its numbers are no "
            "measure of ours.\n"] if report["reduced"] else []),
         _timing(report), *(f"- {line}" for line in report["differences"]), "",

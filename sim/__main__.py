@@ -1,4 +1,4 @@
-"""The simulator's door: `python -m sim run | compare | timeline | list`."""
+"""The simulator's door: `python -m sim run | compare | timeline | sweep | list`."""
 
 from __future__ import annotations
 
@@ -124,12 +124,13 @@ Compared = tuple[list[dict[str, Any]], Callable[[], list[Any]]]
 
 
 def _compare_mitigations(experiment: Experiment, names: str, seeds: range) -> Compared:
-    from analysis.compare import contenders, row
+    from analysis.compare import contenders
+    from analysis.compare import rows as compared
     from analysis.tables import comparison_tables
 
     chosen = contenders(names)
     with _counted("simulating", len(chosen) * len(seeds)) as done:
-        rows = [row(experiment, each, seeds, done) for each in chosen]
+        rows = compared(experiment, chosen, seeds, done)
     return rows, lambda: comparison_tables(rows, experiment, len(seeds))
 
 
@@ -216,6 +217,64 @@ def _print_grid(screen: Any, trace: Any, labels: str, **shown: Any) -> None:
         screen.print(line, highlight=False, soft_wrap=True)
     for said in filter(None, (cut(grid), legend(grid))):
         screen.print(said, highlight=False, markup=False)
+
+
+@main.command()
+@click.argument("sweep", metavar="SWEEP.toml", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+              help="Journal and tables; a sweep begun there goes on.  [default: out/SWEEP]")
+@click.option("--workers", type=click.IntRange(min=1), metavar="N",
+              help="Processes of this machine.  [default: its cores]")
+@click.option("--dask", metavar="ADDRESS", help="The workers of a running Dask cluster instead.")
+@json_option
+def sweep(sweep: Path, out: Path | None, workers: int | None, dask: str | None,
+          as_json: bool) -> None:
+    """Grid or random search over any keys; killed at any moment, the same command goes on."""
+    from analysis.sweep.pool import cluster, processes
+    from analysis.sweep.reading import read_sweep
+    from analysis.sweep.run import run_sweep
+    from sim.configuration import ConfigurationError
+
+    if dask is not None and workers is not None:
+        raise ConfigurationError(["--workers: the cluster of --dask has its own; give one of them"])
+    asked = read_sweep(sweep)
+    out = out or Path("out", sweep.stem)
+    with _points(len(asked)) as progress:
+        rows = run_sweep(asked, out, cluster(dask) if dask is not None else processes(workers),
+                         progress)
+    if as_json:
+        print_json(rows)
+    else:
+        _print_sweep(rows, out)
+
+
+@contextmanager
+def _points(total: int) -> Iterator[Any]:
+    """A bar on standard error: points done, failures, points a second, time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as TimeLeft
+
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]} failed"),
+               TextColumn("{task.fields[rate]} points/s"), TimeLeft())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("sweep", total=total, failed=0, rate="–")
+
+        def progress(done: int, failed: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, failed=failed, rate=f"{speed:.1f}" if speed else "–")
+
+        yield progress
+
+
+def _print_sweep(rows: list[dict[str, Any]], out: Path) -> None:
+    from analysis.sweep.tables import failures
+
+    errors = failures(rows)
+    click.echo(f"{len(rows)} points, {sum(count for _, count in errors)} failed; table.csv and "
+               f"table.json in {out}")
+    for error, count in errors[:10]:
+        click.echo(f"failed {count} times: {error}")
 
 
 @main.command(name="list")

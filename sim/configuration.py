@@ -19,8 +19,8 @@ from sim.registry import Registry
 from sim.schedules import SCHEDULES
 from sim.workers import COMBINES, Combine
 
-__all__ = ["ConfigurationError", "Experiment", "apply_setting", "make_combine", "make_mitigation",
-           "read_experiment", "resolve", "toml_value"]
+__all__ = ["ConfigurationError", "Experiment", "apply_setting", "full_key", "make_combine",
+           "make_mitigation", "put", "read_document", "read_experiment", "resolve", "toml_value"]
 
 FILE = "file"  # the schedule of a program that was given, not generated
 LARGEST = 20_000_000  # instructions; beyond this a mistyped number would only fill the memory
@@ -31,7 +31,7 @@ def read_experiment(path: str | Path | None, settings: Iterable[str] = ()) -> Ex
 
     Raises ConfigurationError with every problem.
     """
-    document = _document(path)
+    document = read_document(path)
     for setting in settings:
         apply_setting(document, setting)
     return resolve(document)
@@ -185,7 +185,8 @@ def _mitigation(experiment: Experiment) -> Iterable[str]:
         yield f"pipeline.mitigation: {error}"
 
 
-def _document(path: str | Path | None) -> dict[str, Any]:
+def read_document(path: str | Path | None) -> dict[str, Any]:
+    """A TOML file as a plain document, unchecked.  Raises ConfigurationError."""
     if path is None:
         return {}
     try:
@@ -205,16 +206,21 @@ def apply_setting(document: dict[str, Any], setting: str) -> None:
     Raises ConfigurationError.
     """
     key, equals, text = setting.partition("=")
-    path = _full_key(key.strip())
+    path = full_key(key.strip())
     if not equals or not path:
         raise ConfigurationError([f"--set {setting}: write KEY=VALUE, e.g. pipeline.stages=8"])
+    put(document, path, toml_value(text.strip()))
+
+
+def put(document: dict[str, Any], path: str, value: Any) -> None:
+    """Put a value at a dotted path into a document.  Raises ConfigurationError."""
     *sections, last = path.split(".")
     here: Any = document
     for section in sections:
         here = here.setdefault(section, {}) if isinstance(here, dict) else None
     if not isinstance(here, dict):
         raise ConfigurationError([f"{path}: {'.'.join(sections)} is not a table"])
-    here[last] = toml_value(text.strip())
+    here[last] = value
 
 
 def toml_value(text: str) -> Any:
@@ -226,7 +232,8 @@ def toml_value(text: str) -> Any:
     return parsed["value"] if set(parsed) == {"value"} else text
 
 
-def _full_key(key: str) -> str:
+def full_key(key: str) -> str:
+    """The dotted path of a key; a bare key's where one section alone has it."""
     if "." in key:
         return key
     homes = [name for name, section in Experiment.model_fields.items()

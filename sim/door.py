@@ -21,6 +21,8 @@ class Door(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except (click.exceptions.Exit, click.Abort):
+            raise  # `--help` is done: both are RuntimeErrors, and _told would import everything
         except (ValueError, RuntimeError, OSError) as error:
             lines = _told(error)
             if lines is None:

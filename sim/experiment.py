@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from threadpoolctl import threadpool_limits
 
@@ -17,7 +18,7 @@ from sim.contention import contended, contends
 from sim.copies import Copies
 from sim.engine import Timeline
 from sim.engines import engine_of
-from sim.numeric import stream
+from sim.numeric import Task, stream
 from sim.profile import Profile
 from sim.program import Program
 from sim.recording import record
@@ -52,29 +53,52 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
 
     Raises ConfigurationError, InvalidProgramError or DeadlockError.
     """
-    pipeline, options = experiment.pipeline, experiment.training
-    program = program or generate(experiment)
+    ready = prepare(experiment, program or generate(experiment), profile, engine=engine)
+    crews: list[list[Stage]] = []
+    result = None
+    if ready.task and training:
+        crews = [make_stages(experiment, ready.plan, ready.task)
+                 for _ in range(experiment.workers.count)]
+        whole = ready.timeline.program
+        with threadpool_limits(1):  # sums in one order whatever the machine's cores
+            result = train(execution_order(whole), together(experiment, crews), ready.task, whole,
+                           evaluate_every=experiment.training.evaluate_every, watch=watch)
+    return record(experiment, ready.timeline, ready.plan, crews, result, ready.sizes)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An experiment with everything but its weights: task, sizes, times, versions.
+
+    `plan` is that of each worker's own program, which is the timeline's where there is one worker.
+    """
+
+    experiment: Experiment
+    task: Task | None
+    sizes: Sizes
+    timeline: Timeline
+    plan: VersionPlan
+
+
+def prepare(experiment: Experiment, program: Program, profile: Profile | None = None, *,
+            timeline: Timeline | None = None, task: Task | None = None, engine: str = "auto"
+            ) -> Prepared:
+    """Task and times (unless given), sizes and versions.  Raises as `run` does."""
     check_shape(experiment, program)
     program = synchronised(program, make_combine(experiment.workers.combine))
     if program.shape.workers > 1:
         program.validate()  # a rule can ask for what the order gives later: say so before the run
     profile = profile or load_profile(experiment)
-    task = make_task(experiment)
+    task = task or make_task(experiment)
     sizes = stage_sizes(experiment, profile, task)
-    timeline = add_times(experiment, program, profile, sizes, engine)
+    timeline = timeline or add_times(experiment, program, profile, sizes, engine)
     try:
-        plan = VersionPlan.of(own_program(timeline.program), make_mitigation(pipeline.mitigation),
-                              pipeline.schedule)
+        plan = VersionPlan.of(own_program(timeline.program),
+                              make_mitigation(experiment.pipeline.mitigation),
+                              experiment.pipeline.schedule)
     except ValueError as error:
         raise ConfigurationError([f"pipeline.mitigation: {error}"]) from None
-    crews: list[list[Stage]] = []
-    result = None
-    if task and training:
-        crews = [make_stages(experiment, plan, task) for _ in range(experiment.workers.count)]
-        with threadpool_limits(1):  # sums in one order whatever the machine's cores
-            result = train(execution_order(timeline.program), together(experiment, crews), task,
-                           timeline.program, evaluate_every=options.evaluate_every, watch=watch)
-    return record(experiment, timeline, plan, crews, result, sizes)
+    return Prepared(experiment, task, sizes, timeline, plan)
 
 
 def together(experiment: Experiment, crews: Sequence[Sequence[Stage]]) -> Sequence[Learning]:

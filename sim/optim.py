@@ -34,10 +34,10 @@ class MomentumSGD:
         """The weights after one update; afterwards `velocity` is the one that made them."""
         if not self.momentum:
             self.velocity = gradient
-        elif self.convention == "ema":
-            self.velocity = self.momentum * self.velocity + (1 - self.momentum) * gradient
         else:
-            self.velocity = self.momentum * self.velocity + gradient
+            velocity = self.momentum * self.velocity  # a new array, so adding in place is safe
+            velocity += (1 - self.momentum) * gradient if self.convention == "ema" else gradient
+            self.velocity = velocity
         return weights - learning_rate * self.velocity
 
 

@@ -138,12 +138,17 @@ def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes) -> Floats | No
     return make_combine(workers.combine).seconds(sizes.weight_bytes, between, workers.count)
 
 
+def make_rate(experiment: Experiment) -> LearningRate:
+    """The learning rate by update index."""
+    training, schedule = experiment.training, experiment.training.rate_schedule
+    return LearningRate(training.learning_rate, schedule.name, experiment.pipeline.minibatches,
+                        schedule.every, schedule.factor, schedule.warmup)
+
+
 def make_stages(experiment: Experiment, plan: VersionPlan, task: Task) -> list[Stage]:
     """One `Stage` per stage, around the task's models and first weights."""
     pipeline, training = experiment.pipeline, experiment.training
-    schedule = training.rate_schedule
-    rate = LearningRate(training.learning_rate, schedule.name, pipeline.minibatches,
-                        schedule.every, schedule.factor, schedule.warmup)
+    rate = make_rate(experiment)
     return [
         Stage(k, model, weights,
               MomentumSGD(training.momentum, training.convention, np.zeros_like(weights)),

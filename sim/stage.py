@@ -7,19 +7,21 @@ and the weight distances.  `StageModel` is the mathematics alone, NumPy or torch
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
 from sim.costs import Floats
+from sim.inner import inner
 from sim.instruction import Op
 from sim.mitigations import Look, Mitigation
-from sim.optim import LearningRate, MomentumSGD
+from sim.optim import MomentumSGD
 from sim.versions import VersionPlan
 
 Backward = Literal["graph", "recompute"]
+MEASURES = ("_forward_squares", "_backward_squares", "_fresh_squares", "_velocity_squares")
 
 
 class StageModel(Protocol):
@@ -73,7 +75,7 @@ class Stage:
         weights: Any,
         optimizer: MomentumSGD,
         plan: VersionPlan,
-        learning_rate: LearningRate,
+        learning_rate: Callable[[int], Any],
         *,
         backward: Backward = "graph",
         distances: bool = True,
@@ -118,32 +120,40 @@ class Stage:
     @property
     def update_rmse_sum(self) -> float:
         """RMSE of every update so far, added up."""
-        size = len(self.weights)
-        return sum(self.learning_rate(version) * math.sqrt(float(squared) / size)
-                   for version, squared in enumerate(self._velocity_squares))
+        size = self.weights.shape[-1]
+        return float(sum(self.learning_rate(version) * math.sqrt(float(squared) / size)
+                         for version, squared in enumerate(self._velocity_squares)))
 
     def distances(self, op: Op) -> tuple[Floats, Floats]:
         """RMSE and relative distance of the forwards or backwards by micro-batch (NaN: unknown)."""
         squares = self._forward_squares if op is Op.F else self._backward_squares
         fresh = np.repeat(_floats(self._fresh_squares), self._per_minibatch)
-        return _distances(_floats(squares), fresh, len(self.weights))
+        return _distances(_floats(squares), fresh, self.weights.shape[-1])
 
     def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
         """The forward of one micro-batch; returns what the next stage gets, or the mean loss."""
-        weights = self._weights_for(Op.F, index, None)
+        weights = self.weights_for(Op.F, index)
         output, saved = self.model.forward(weights, inputs, target)
-        used = weights if self._keeps_used else None
-        self._pending[index] = (used, (inputs, target) if self.recompute else saved)
-        self._release(self._reads[Op.F][index])
+        self.keep(index, weights, (inputs, target) if self.recompute else saved)
         return output
+
+    def keep(self, index: int, weights: Any, saved: Any) -> None:
+        """Remember a forward for its backward: what it used, and what the model saved."""
+        self._pending[index] = weights if self._keeps_used else None, saved
+        self._release(self._reads[Op.F][index])
 
     def backward(self, index: int, gradient: Any) -> Any:
         """The backward of one micro-batch; returns the gradient of its input."""
-        used, saved = self._pending.pop(index)
-        weights = self._weights_for(Op.B, index, used)
+        weights, saved = self.weights_for(Op.B, index), self._pending[index][1]
         if self.recompute:
             _, saved = self.model.forward(weights, *saved)
         own, passed_on = self.model.backward(weights, saved, gradient)
+        self.collect(index, weights, own)
+        return passed_on
+
+    def collect(self, index: int, weights: Any, own: Any) -> None:
+        """Forget the forward, and add `own`, the weight gradient, to its mini-batch's."""
+        used, _ = self._pending.pop(index)
         minibatch = index // self._per_minibatch
         if minibatch not in self._sums:
             self._sums[minibatch] = _Sum(minibatch * self._per_minibatch)
@@ -152,7 +162,6 @@ class Stage:
             self._release(self._reads[Op.B][index])
         if self.measured:
             self._used[index] = used, weights
-        return passed_on
 
     def take_gradient(self, minibatch: int) -> Any:
         """The gradient of `minibatch` (from 1) handed over, to be applied by `update`."""
@@ -188,7 +197,7 @@ class Stage:
         fresh = self.weights
         self.weights = self.optimizer.step(fresh, gradient, self.learning_rate(self.version))
         velocity = self.optimizer.velocity
-        self._velocity_squares.append(velocity.dot(velocity))
+        self._velocity_squares.append(inner(velocity, velocity))
         if self.measured:
             self._measure(minibatch, first, fresh)
         old, self.version = self.version, self.version + 1
@@ -196,17 +205,18 @@ class Stage:
         if not self._readers[old]:
             del self._versions[old]
 
-    def _weights_for(self, op: Op, index: int, used: Any) -> Any:
+    def weights_for(self, op: Op, index: int) -> Any:
+        """What a pass of one micro-batch computes with."""
         base = self._versions[self._reads[op][index]] if (
             self._stashes_versions or op is Op.F) else self.weights
         if self._outlived and op is Op.B:
             base = self._outlived.pop(index, base)
         if self._plain[op]:
             return base
-        look = self._look(op, index, base, used)
         if op is Op.F:
-            return self.mitigation.forward_weights(look)
-        return self.mitigation.backward_weights(look)
+            return self.mitigation.forward_weights(self._look(op, index, base, None))
+        return self.mitigation.backward_weights(
+            self._look(op, index, base, self._pending[index][0]))
 
     def _look(self, op: Op, index: int, weights: Any, used: Any) -> Look:
         return Look(weights, self.weights, used, self.optimizer.velocity,
@@ -222,7 +232,7 @@ class Stage:
 
     def _measure(self, minibatch: int, first: int, fresh: Any) -> None:
         """Compare what its passes used with `fresh`, the weights just before its update."""
-        self._fresh_squares[minibatch - 1] = fresh.dot(fresh)
+        self._fresh_squares[minibatch - 1] = inner(fresh, fresh)
         for index in range(first, first + self._per_minibatch):
             forward, backward = self._used.pop(index)
             squared = squared_distance(forward, fresh)
@@ -240,11 +250,11 @@ def distance(used: Any, fresh: Any) -> Distance:
 
 
 def squared_distance(used: Any, fresh: Any) -> Any:
-    """‖used − fresh‖²; the method `dot` is NumPy's and torch's, and half the price of `@`."""
+    """‖used − fresh‖²."""
     if used is fresh:
         return 0.0
     difference = used - fresh
-    return difference.dot(difference)
+    return inner(difference, difference)
 
 
 def _distances(squared: Floats, fresh: Floats, size: int) -> tuple[Floats, Floats]:

@@ -5,6 +5,7 @@ Only the order of the program matters here, never a time, so costs cannot change
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -43,7 +44,8 @@ class TrainingResult:
     `loss` is each mini-batch's mean loss as its forwards saw it, `evaluated` the mini-batches
     after whose update (on every stage) an evaluation was made, `diverged_at` the first
     mini-batch with a loss that is not finite, or the last where the norm of the final weights is
-    not (None: neither), `examples` how many the training set has (None: no such set).
+    not (None: neither), `examples` how many the training set has (None: no such set).  Of replicas
+    side by side `loss` and the numbers of an evaluation have one more axis, the last.
     """
 
     loss: Floats
@@ -68,34 +70,46 @@ def train(
     `watch(stage, version, weights)` sees every update.  Non-finite numbers are a result, not an
     error: the run goes on and `diverged_at` says when they came.
     """
+    result = step_through(program_rows, stages, task, program, evaluate_every=evaluate_every,
+                          watch=watch)
+    result.diverged_at = divergence(result.loss, [stage.learnt for stage in stages])
+    return result
+
+
+def step_through(rows: Sequence[int], stages: Sequence[Any], task: Task, program: Any, *,
+                 evaluate_every: int = 0, watch: Watch | None = None) -> TrainingResult:
+    """The same for one run or replicas side by side, without a judgement on divergence."""
     run = _Run(program, stages, task, evaluate_every, watch)
     with np.errstate(all="ignore"):
-        run.go(program_rows)
+        run.go(rows)
         final = task.evaluate([stage.learnt for stage in stages])
-        if run.diverged_at is None and not _all_finite(stages):
-            run.diverged_at = program.shape.minibatches
-    return TrainingResult(run.loss, final, run.evaluated, run.evaluations, run.diverged_at,
-                          getattr(task, "examples", None))
+    return TrainingResult(np.array(run.loss), final, run.evaluated, run.evaluations,
+                          examples=getattr(task, "examples", None))
 
 
-def _all_finite(stages: Sequence[Learning]) -> bool:
-    return all(np.isfinite(float(stage.learnt @ stage.learnt)) for stage in stages)
+def divergence(loss: Floats, weights: Sequence[Any]) -> int | None:
+    """The mini-batch (from 1) at which numbers were no longer finite; None: they stayed so."""
+    strange = np.flatnonzero(~np.isfinite(loss))
+    if strange.size:
+        return int(strange[0]) + 1
+    with np.errstate(all="ignore"):
+        whole = all(math.isfinite(float(each @ each)) for each in weights)
+    return None if whole else len(loss)
 
 
 class _Run:
     """The messages in flight and the snapshots under way of one training run."""
 
-    def __init__(self, program: Any, stages: Sequence[Learning], task: Task, every: int,
+    def __init__(self, program: Any, stages: Sequence[Any], task: Task, every: int,
                  watch: Watch | None) -> None:
         self.program, self.stages, self.task = program, stages, task
         self.every, self.watch = every, watch
         self.activations: dict[tuple[int, int], Any] = {}
         self.gradients: dict[tuple[int, int], Any] = {}
-        self.loss = np.zeros(program.shape.minibatches)
+        self.loss: list[Any] = [0.0] * program.shape.minibatches
         self.evaluated: list[int] = []
         self.evaluations: list[Evaluation] = []
         self.snapshots: dict[int, dict[int, Any]] = {}
-        self.diverged_at: int | None = None
 
     def go(self, rows: Sequence[int]) -> None:
         ops, stage, index, count = (column.tolist() for column in self.program.rows)
@@ -110,12 +124,10 @@ class _Run:
         if k + 1 < len(self.stages):
             self.activations[k + 1, index] = self.stages[k].forward(index, inputs)
             return
-        loss = float(self.stages[k].forward(index, inputs, self.task.target(index)))
+        loss = self.stages[k].forward(index, inputs, self.task.target(index))
         n = self.program.shape.microbatches
-        self.loss[index // n] += loss / n
+        self.loss[index // n] += (loss if isinstance(loss, np.ndarray) else float(loss)) / n
         self.gradients[k, index] = 1.0 / n
-        if self.diverged_at is None and not np.isfinite(loss):
-            self.diverged_at = index // n + 1
 
     def backward(self, k: int, index: int, count: int) -> None:
         for each in range(index, index + count):

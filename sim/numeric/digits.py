@@ -70,7 +70,7 @@ class DigitsMlp:
         logits = self._logits(weights, self._valid)
         valid, _ = cross_entropy(logits, self._valid_labels)
         hits = logits.argmax(axis=1) == self._valid_labels
-        return Evaluation(train, valid, float(hits.mean()))
+        return Evaluation(float(train), float(valid), float(hits.mean()))
 
     def _logits(self, weights: Sequence[Floats], inputs: Floats) -> Floats:
         here = inputs

@@ -28,7 +28,8 @@ class MlpStage:
 
     The weights are one flat vector of shape (parameters,): per layer the matrix (in, out) by
     rows, then the bias (out,).  With a target the stage is the last one and its output is the
-    mean cross-entropy of its logits.
+    mean cross-entropy of its logits.  Every array may have leading axes, the same for all: that
+    many replicas side by side, none of which touches another.
     """
 
     sizes: tuple[int, ...]
@@ -41,23 +42,28 @@ class MlpStage:
 
     def layers(self, weights: Floats) -> list[tuple[Floats, Floats]]:
         """Views (matrix, bias) into the flat vector."""
-        views, start = [], 0
+        views, start, alone = [], 0, weights.ndim == 1
         for i, o in zip(self.sizes, self.sizes[1:], strict=False):
             middle = start + i * o
-            views.append((weights[start:middle].reshape(i, o), weights[middle : middle + o]))
+            if alone:  # the same as below in a third of the time
+                matrix, bias = weights[start:middle].reshape(i, o), weights[middle : middle + o]
+            else:
+                matrix = weights[..., start:middle].reshape(*weights.shape[:-1], i, o)
+                bias = weights[..., middle : middle + o]
+            views.append((matrix, bias))
             start = middle + o
         return views
 
     def forward(
         self, weights: Floats, inputs: Floats, target: Labels | None = None
     ) -> tuple[Floats | float, Saved]:
-        """`inputs` (batch, in) to (batch, out), or with a target (batch,) to the mean loss."""
+        """`inputs` (…, batch, in) to (…, batch, out); with a target (…, batch) to the mean loss."""
         kept, here = [], inputs
         views = self.layers(weights)
         for number, (matrix, bias) in enumerate(views, 1):
             kept.append(here)
             here = here @ matrix
-            here += bias
+            here += bias if bias.ndim == 1 else bias[..., None, :]
             if not (self.last and number == len(views)):
                 np.maximum(here, 0.0, out=here)
         if target is None:
@@ -80,25 +86,26 @@ class MlpStage:
         for number in range(len(views) - 1, -1, -1):
             if not (self.last and number == len(views) - 1):
                 here = here * (output > 0)
-            np.matmul(saved.inputs[number].T, here, out=grads[number][0])
-            np.add.reduce(here, axis=0, out=grads[number][1])
+            np.matmul(saved.inputs[number].swapaxes(-1, -2), here, out=grads[number][0])
+            np.add.reduce(here, axis=-2, out=grads[number][1])
             if self.first and not number:
                 return own, None
             output = saved.inputs[number]
-            here = here @ views[number][0].T
+            here = here @ views[number][0].swapaxes(-1, -2)
         return own, here
 
 
-def cross_entropy(logits: Floats, target: Labels) -> tuple[float, Floats]:
-    """Mean cross-entropy of softmax(logits) (batch, classes), and its gradient."""
-    rows = np.arange(len(target))
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    exponents = np.exp(shifted)
-    sums = exponents.sum(axis=1, keepdims=True)
-    loss = float((np.log(sums[:, 0]) - shifted[rows, target]).mean())
-    gradient = exponents / sums
-    gradient[rows, target] -= 1.0
-    gradient /= len(target)
+def cross_entropy(logits: Floats, target: Labels) -> tuple[Floats | float, Floats]:
+    """Mean cross-entropy of softmax(logits) (…, batch, classes), and its gradient."""
+    hit = np.arange(target.size), target.ravel()
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    gradient = np.exp(shifted)
+    sums = gradient.sum(axis=-1, keepdims=True)
+    of_target = shifted.reshape(-1, shifted.shape[-1])[hit].reshape(target.shape)
+    loss = (np.log(sums[..., 0]) - of_target).mean(axis=-1)
+    gradient /= sums
+    gradient.reshape(-1, shifted.shape[-1])[hit] -= 1.0
+    gradient /= target.shape[-1]
     return loss, gradient
 
 

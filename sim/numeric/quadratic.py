@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sim.inner import inner
 from sim.numeric import Evaluation, Floats, TaskOptions, task
 from sim.program import PipelineShape
 
@@ -15,14 +16,15 @@ class QuadraticStage:
     """Adds ½·Σ λ·w² of its own block to the loss it is handed.
 
     Its gradient is λ·(weights the forward used) under `graph`, since the forward's weights are
-    the saved activation, and λ·(weights the backward used) under `recompute`.
+    the saved activation, and λ·(weights the backward used) under `recompute`.  Weights may have
+    leading axes: replicas side by side.
     """
 
     def __init__(self, curvatures: Floats) -> None:
         self.curvatures = curvatures
 
-    def forward(self, weights: Floats, inputs: float, target: Any = None) -> tuple[float, Floats]:
-        return inputs + 0.5 * float(self.curvatures @ (weights * weights)), weights
+    def forward(self, weights: Floats, inputs: Any, target: Any = None) -> tuple[Any, Floats]:
+        return inputs + 0.5 * inner(weights * weights, self.curvatures), weights
 
     def backward(self, weights: Floats, saved: Floats, gradient: float) -> tuple[Floats, float]:
         return gradient * self.curvatures * saved, gradient

@@ -50,13 +50,18 @@ def test_staleness_data_has_every_method_stage_and_curve(monkeypatch) -> None:
 
 def test_rates_table_says_how_many_seeds_diverged() -> None:
     fields = {"seeds": 5, "final_loss_sd": 0.1, "accuracy": 0.9, "accuracy_sd": 0.01,
-              "diverged": 0, "excess_loss": 0.0}
+              "final_loss_ci95_low": 0.4, "final_loss_ci95_high": 0.6, "diverged": 0,
+              "excess_loss": 0.0}
     rows = [{"rate": rate, "method": method, "final_loss": 0.5, **fields}
             for method, *_ in rates.METHODS for rate in rates.RATES]
     rows[0] |= {"final_loss": None, "diverged": 2}
     text = rates.markdown(rows, "command")
     assert "diverged (2 of 5)" in text
-    assert text.count("0.5 ± 0.1 (90.0 %)") == len(rows) - 1
+    assert text.count("0.5 ± 0.1 [0.4, 0.6] (90.0 %)") == len(rows) - 1
+    for row in rows:
+        row |= {"seeds": 1, "final_loss_ci95_low": None, "final_loss_ci95_high": None}
+    assert rates.markdown(rows, "command").count("| 0.5 (90.0 %) |") > 0
+    assert "±" not in rates.markdown(rows, "command")
 
 
 def test_stability_figure_has_a_map_a_mitigation_and_both_edges(monkeypatch) -> None:

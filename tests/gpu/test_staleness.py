@@ -181,7 +181,7 @@ def test_the_way_to_a_target():
 def test_spread_leaves_out_what_is_missing_and_says_so():
     found = spread([1.0, 3.0, None, float("nan")])
     assert (found["mean"], found["sd"], found["missing"]) == (2.0, 2.0**0.5, 2)
-    assert told(found, 1) == "2.0 ± 1.4 (2 missing)"
+    assert told(found, 1) == "2.0 ± 1.4 [-10.7, 14.7] (2 missing)"
     assert told(spread([None])) == "–"
     assert told(spread([2.0]), 1) == "2.0"
 

@@ -72,12 +72,12 @@ def test_raw_rows_page_profiles_and_figure_lie_beside_it(folder):
 
 def test_a_version_broken_on_purpose_exits_with_1(monkeypatch, tmp_path):
     """A backward that takes the newest weights where the stash holds the ones it needs."""
-    def newest(self, op, index, used):
+    def newest(self, op, index):
         self._versions = {version: self.weights for version in self._versions}
-        return whole(self, op, index, used)
+        return whole(self, op, index)
 
-    whole = WatchedStage._weights_for
-    monkeypatch.setattr(WatchedStage, "_weights_for", newest)
+    whole = WatchedStage.weights_for
+    monkeypatch.setattr(WatchedStage, "weights_for", newest)
     result = validate("--grid", "stash", "--out", str(tmp_path))
     assert result.exit_code == 1
     assert "error: the exact part failed" in result.stderr

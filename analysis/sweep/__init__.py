@@ -1,0 +1,1 @@
+"""Sweeps: many experiments from one file, on several processes or a cluster, resumable."""

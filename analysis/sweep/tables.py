@@ -1,0 +1,43 @@
+"""The table of a finished sweep: a row per point, in the points' order."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.export import rows_as_csv
+from analysis.sweep.journal import Record
+from sim.trace import atomic_file
+
+Row = dict[str, Any]
+
+
+def rows(records: Sequence[Record]) -> list[Row]:
+    """Point, settings, error, then the report's numbers by dotted name."""
+    return [{"point": record["point"], **record["settings"], "error": _error(record),
+             **(record["report"] or {})} for record in records]
+
+
+def _error(record: Record) -> str | None:
+    error = record["error"]
+    return error and f"{error['kind']}: {error['message']}"
+
+
+def write(found: Sequence[Row], out: Path) -> list[Path]:
+    """`table.csv`, lists and tables in its cells as JSON, and `table.json`."""
+    text = rows_as_csv([{key: json.dumps(value) if isinstance(value, list | dict) else value
+                         for key, value in row.items()} for row in found])
+    contents = {"table.csv": text,
+                "table.json": json.dumps(found, indent=1, allow_nan=False) + "\n"}
+    for name, content in contents.items():
+        with atomic_file(out / name) as file:
+            file.write(content.encode())
+    return [out / name for name in contents]
+
+
+def failures(found: Sequence[Row]) -> list[tuple[str, int]]:
+    """Every error and how many points ended with it, the most frequent first."""
+    return Counter(row["error"] for row in found if row["error"]).most_common()
