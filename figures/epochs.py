@@ -74,14 +74,13 @@ def message(rows: Rows) -> str:
     """What λ changes, and where the memory goes."""
     swept = [mean for mean, _ in sweep(rows, "nF1B 7")]
     held = {mean for mean, _ in sweep(rows, "nF1B 7", "peak_bytes")}
-    same = "λ changes no byte held" if len(held) == 1 else "λ changes the bytes held"
-    told = {name: (over_seeds(rows, f"{name}, nF1B 7", "epochs")[0],
-                   over_seeds(rows, f"{name}, nF1B 7", "peak_bytes")[0] / 1e3)
-            for name in ("timeprest", "v-timeprest", "i-timeprest λ=1.0")}
-    return (f"{same}, and i-timeprest takes {min(swept):.1f} to {max(swept):.1f} epochs whatever "
-            "it is; under nF1B " + ", ".join(
-                f"{name} {epochs:.1f} epochs and {kilobytes:.0f} kB"
-                for name, (epochs, kilobytes) in told.items()))
+    told = []
+    for name in ("timeprest", "v-timeprest", "i-timeprest λ=1.0"):
+        mean, spread = over_seeds(rows, f"{name}, nF1B 7", "epochs")
+        peak, _ = over_seeds(rows, f"{name}, nF1B 7", "peak_bytes")
+        told.append(f"{name.split()[0]} {mean:.1f} ± {spread:.1f} at {peak / 1e3:.0f} kB")
+    return (f"λ changes {'no byte' if len(held) == 1 else 'the bytes'} held; epochs under nF1B: "
+            f"{min(swept):.1f} to {max(swept):.1f} over λ, {', '.join(told)}")
 
 
 def draw(rows: Rows) -> Figure:

@@ -24,10 +24,10 @@ BARS = {method: colour if colour != "black" else "grey"  # dots are black
 def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
     """Bars with spread for the three ways to run, and time over split size (mean ± sd)."""
     figure = new_figure(PAGE_IN, 3.2)
-    means = {mode: float(np.mean(_of(rows, mode))) for mode in ("single", "model parallel")}
-    headline(figure, f"Pipelined in splits of {shown} a run takes "
-             f"{np.mean(_of(rows, 'pipelined', shown)):.3g} s, model parallel "
-             f"{means['model parallel']:.3g} s, a single device {means['single']:.3g} s", title)
+    said = [f"{np.mean(values):.3g} ± {_sd(values):.1g} s" for values in (
+        _of(rows, "pipelined", shown), _of(rows, "model parallel"), _of(rows, "single"))]
+    headline(figure, f"Pipelined in splits of {shown} a run takes {said[0]}, model parallel "
+             f"{said[1]}, a single device {said[2]}", title)
     bars, sweep = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.6])
     named = [("single\ndevice", "grey", _of(rows, "single")),
              ("model\nparallel", "orange", _of(rows, "model parallel")),

@@ -69,7 +69,7 @@ def message(rows: Sequence[Row]) -> str:
 
 def _order(rows: Sequence[Row], side: str, device: tuple[str, int]) -> list[tuple[Any, ...]]:
     mine = [row for row in rows if (row["run"], row["device"]) == device]
-    return [(row["stage"], row["op"], row["minibatch"], row.get("microbatch"))
+    return [(row.get("stage"), row["op"], row["minibatch"], row.get("microbatch"))
             for row in sorted(mine, key=lambda row: float(row[f"{side}_start_s"]))]
 
 

@@ -30,10 +30,10 @@ PICTURES = {p.file: p for pictures in FIGURES.values() for p in pictures}
 EVERY = pytest.mark.parametrize("name", PICTURES)
 SAMPLED = (0.13, 0.47, 0.81)  # places among the pieces of a picture with many
 FEW = 6
-# Rounding differs between processors' matrix products and grows as training goes on: up to 9e-12
-# after 200 updates, 7e-7 after 800 and 1e-9 in means over a run were seen between three
-# instruction sets.
-EARLY_UPDATES, EARLY, MEANS, LATE = 200, 1e-9, 1e-7, 1e-4
+# Rounding differs between processors' matrix products and grows as training goes on.  In the
+# pieces taken here four instruction sets differ by at most 9e-12 after 200 updates and 5e-9 at the
+# end; elsewhere a training may be chaotic (1 of the 300 of `rates` is, at its highest rate).
+EARLY_UPDATES, EARLY, LATE = 200, 1e-9, 1e-6
 ONE_IMAGE = 1 / 360  # of the validation split
 
 
@@ -77,7 +77,7 @@ def sampled() -> Iterator[Any]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "piece"), sampled())
+@pytest.mark.parametrize(("name", "piece"), list(sampled()))
 def test_data_recomputed_are_the_data_committed(name: str, piece: Piece) -> None:
     kept = [row for row in rows_of(name)
             if all(row[key] == value for key, value in piece.key.items())]
@@ -92,14 +92,13 @@ def test_data_recomputed_are_the_data_committed(name: str, piece: Piece) -> None
 def same(column: str, old: Any, new: Any, name: str, row: dict[str, Any]) -> bool:
     """Equal; floats as far as rounding lets them be, see above."""
     if not isinstance(new, float | int) or isinstance(new, bool) or old is None:
-        return bool(old == new)
+        return bool(old == (None if new == "" else new))  # a cell that says nothing is None
     trained = "learning_rate" in (origin_of(name).configuration or {}).get("training", {})
     update = row.get("minibatch", row.get("update"))
     if not trained:
         return math.isclose(old, new, rel_tol=EARLY, abs_tol=1e-12)
     early = update is not None and update <= EARLY_UPDATES
-    rel = EARLY if early else MEANS if "quantity" in row else LATE
-    return math.isclose(old, new, rel_tol=rel,
+    return math.isclose(old, new, rel_tol=EARLY if early else LATE,
                         abs_tol=1.01 * ONE_IMAGE if column == "accuracy" else 1e-12)
 
 
@@ -121,7 +120,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in list(sys.modules.values()):
         if (module.__name__ or "").partition(".")[0] in ("sim", "analysis", "figures"):
             for name, value in list(vars(module).items()):
-                if value in (run, simulate, train, advise):
+                if any(value is each for each in (run, simulate, train, advise)):
                     monkeypatch.setattr(module, name, refuse)
 
 
