@@ -16,9 +16,11 @@ from matplotlib.figure import Figure
 from analysis.advise import advise
 from figures.catalogue import FIGURES, Picture
 from figures.gallery import page
+from figures.methods import METHODS
 from figures.origin import FORMATS, Origin, read_origin
 from figures.pieces import Piece
 from figures.rows import read_rows
+from figures.stability import STEPS
 from figures.style import as_csv
 from sim.engine import simulate
 from sim.experiment import run
@@ -30,6 +32,8 @@ PICTURES = {p.file: p for pictures in FIGURES.values() for p in pictures}
 EVERY = pytest.mark.parametrize("name", PICTURES)
 SAMPLED = (0.13, 0.47, 0.81)  # places among the pieces of a picture with many
 FEW = 6
+# every method once, where a training is short; and an edge that is simulated
+ALSO = {"staleness-3": range(len(METHODS)), "stability": (STEPS.index(0.9),)}
 # Rounding differs between processors' matrix products and grows as training goes on.  In the
 # pieces taken here four instruction sets differ by at most 9e-12 after 200 updates and 5e-9 at the
 # end; elsewhere a training may be chaotic (1 of the 300 of `rates` is, at its highest rate).
@@ -71,8 +75,8 @@ def test_the_table_holds_every_piece_and_no_other(name: str) -> None:
 def sampled() -> Iterator[Any]:
     for name, picture in PICTURES.items():
         pieces = picture.pieces(seeds_of(name)) if (GALLERY / f"{name}.png").exists() else []
-        few = len(pieces) <= FEW
-        for number in range(len(pieces)) if few else (int(len(pieces) * at) for at in SAMPLED):
+        places = {*ALSO.get(name, ()), *(int(len(pieces) * at) for at in SAMPLED)}
+        for number in sorted(places) if len(pieces) > FEW else range(len(pieces)):
             yield pytest.param(name, pieces[number], id=f"{name}-{number}")
 
 
