@@ -8,6 +8,7 @@ export MPLBACKEND ?= Agg
 
 DEVICES ?= cuda:0,cuda:1
 MACHINE ?= $(shell hostname)
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
 .PHONY: demo setup browser test gallery bench gpu clean
 
@@ -30,7 +31,7 @@ test: setup browser               ## lint, types, layering, all tests
 	$(RUN) -m pytest -n 2 --dist worksteal
 
 gallery: setup                    ## the README's pictures and tables, five seeds (some minutes)
-	$(RUN) -m figures all --seeds 5 --out figures/gallery --readme README.md
+	$(RUN) -m figures all --seeds 5 --jobs $(JOBS) --out figures/gallery --readme README.md --page
 
 bench: setup                      ## speed as ratios taken in one run; writes bench.json
 	$(RUN) -m tests.bench

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,11 @@ from matplotlib.figure import Figure
 from analysis.advice_tables import like
 from analysis.advise import Question, advise, name
 from figures.labels import label
-from figures.style import COLOURS, new_figure
+from figures.pieces import Piece
+from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
 
 PROFILE = Path(__file__).parent / "experiments" / "profile.json"
-LIMIT_BYTES = 2e9
+LIMIT_BYTES, DEVICES, MICROBATCHES = 2e9, 4, (1, 2, 3, 4)
 COLUMNS = ("schedule", "microbatches", "mitigation", "backward", "status", "same_as", "period_s",
            "peak_bytes", "staleness_mean", "staleness_max", "inconsistent_fraction",
            "bubble_fraction", "refused")
@@ -27,13 +28,22 @@ ALLOWED = ("front", "dominated")
 BEYOND = 1.25  # times the limit: what needs more is counted, not drawn
 MARKS = {"graph": "o", "recompute": "s"}
 PALETTE = "cividis"  # made for colour blindness; bent, so that a little stale is not fresh
-Rows = list[dict[str, Any]]
+KEY_COLUMNS, KEY_WIDTH, KEY_LINE_IN = 2, 54, 0.132  # columns, characters, inches a line
+
+
+def configuration() -> dict[str, Any]:
+    return {"profile": f"figures/experiments/{PROFILE.name}", "memory_limit_bytes": LIMIT_BYTES,
+            "devices": DEVICES, "microbatches": list(MICROBATCHES)}
+
+
+def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
+    """One question to the advisor; nothing here is random."""
+    return [Piece({}, data)]
 
 
 def data(done: Callable[[], None] = lambda: None) -> Rows:
     """The advice on the built-in example profile."""
-    question = Question(PROFILE, LIMIT_BYTES, 4, microbatches=(1, 2, 3, 4))
-    return flat(advise(question, done))
+    return flat(advise(Question(PROFILE, LIMIT_BYTES, DEVICES, microbatches=MICROBATCHES), done))
 
 
 def flat(advice: dict[str, Any]) -> Rows:
@@ -47,21 +57,39 @@ def flat(advice: dict[str, Any]) -> Rows:
             for row in advice["rows"]]
 
 
+def message(rows: Rows) -> str:
+    """The fastest pipeline that fits, and the fastest that is never stale."""
+    front = [row for row in rows if row["status"] == "front"]
+    if not front:
+        return "No pipeline fits into the memory allowed"
+    best = max(front, key=lambda row: row["throughput"])
+    told = (f"In {best['memory_limit_bytes'] / 1e9:.3g} GB a device, at most "
+            f"{best['throughput']:.3g} {best['unit']}")
+    fresh = [row for row in front if row["staleness_mean"] == 0]
+    if not fresh or not best["staleness_mean"]:
+        return f"{told}, {best['staleness_mean']:.2g} updates late on average"
+    fastest = max(fresh, key=lambda row: row["throughput"])
+    return (f"{told}, {best['staleness_mean']:.2g} updates late on average; "
+            f"{fastest['throughput']:.3g} where no weight may be stale")
+
+
 def draw(rows: Rows) -> Figure:
-    """Every candidate that runs; the front numbered, connected, and named beside the plot."""
+    """Every candidate that runs; the front numbered, connected, and named below the plot."""
     known = [row for row in rows if row["status"] != "refused"]
     front = [r for r in known if r["status"] == "front" and r["same_as"] is None]
-    key = _key(front)
-    figure = new_figure(11.0, max(5.0, 0.9 + 0.155 * key.count("\n")))
-    axes: Any = figure.subplots(1, 2, width_ratios=(1.7, 1))
-    axis, beside = axes
+    columns = _columns(_key(front))
+    key_in = KEY_LINE_IN * (1 + max(column.count("\n") for column in columns))
+    figure = new_figure(PAGE_IN, 4.0 + key_in)
+    headline(figure, message(rows), "Throughput against peak memory of the fullest device, "
+             "staleness as colour; numbered: what no other candidate beats in all three")
+    axes: Any = figure.subplots(2, 1, height_ratios=(3.1, key_in))
+    axis, beneath = axes
     _marks(figure, axis, known, front)
     _staircases(axis, front)
     _frame(axis, known)
-    beside.axis("off")
-    beside.text(0, 1, key, va="top", fontsize=7.5, linespacing=1.35)
-    figure.suptitle("Throughput, memory and staleness: what no other candidate beats", x=0.01,
-                    ha="left")
+    beneath.axis("off")
+    for number, column in enumerate(columns):
+        beneath.text(number / KEY_COLUMNS, 1, column, va="top", fontsize=7, linespacing=1.3)
     others = [r for r in known if r not in front]
     label(axis, _places(front), [str(i + 1) for i in range(len(front))], _places(others))
     return figure
@@ -89,8 +117,8 @@ def _marks(figure: Figure, axis: Axes, known: Rows, front: Rows) -> None:
             axis.scatter(x, y, s=size, c=colour, marker=mark, linewidths=edge,
                          edgecolors="black", zorder=4 if rows is front else 2,
                          label=f"front, {backward}" if rows is front and mine else None)
-    figure.colorbar(colours, ax=axis, pad=0.02, aspect=30,
-                    label="staleness (updates, mean over stages and passes)")
+    figure.colorbar(colours, ax=axis, pad=0.02, aspect=25,
+                    label="mean staleness (updates)")
 
 
 def _staircases(axis: Axes, front: Rows) -> None:
@@ -116,7 +144,7 @@ def _frame(axis: Axes, known: Rows) -> None:
     axis.set_ylim(bottom=0)
     axis.grid(color=COLOURS["pale"], linewidth=0.6)
     if axis.get_legend_handles_labels()[0]:
-        axis.figure.legend(loc="outside lower center", ncols=6)
+        legend_below(axis.figure.figure, axis.get_legend_handles_labels(), columns=6)
 
 
 def _end_bytes(known: Rows) -> float:
@@ -133,16 +161,25 @@ def _cut(axis: Axes, known: Rows) -> None:
     if beyond:
         axis.set_xlim(min(x.min(), end) - 0.07 * end, end)
         axis.text(1, 1.01, f"{beyond} more need up to {x.max():.3g} GB →", ha="right",
-                  transform=axis.transAxes, fontsize=7.5, color=COLOURS["grey"])
+                  transform=axis.transAxes, fontsize=7, color=COLOURS["grey"])
 
 
-def _key(front: Rows) -> str:
+def _key(front: Rows) -> list[str]:
     """Number, name and costs of each point of the front, and what costs the same."""
-    lines = []
+    entries = []
     for i, row in enumerate(front, 1):
         said = f"{row['schedule']}/{row['microbatches']}, {row['mitigation']}, {row['backward']}"
         costs = (f"{row['throughput']:.4g}/s, {row['peak_bytes'] / 1e9:.3g} GB, "
                  f"staleness {row['staleness_mean']:.2g} (max {row['staleness_max']:.2g})")
-        also = textwrap.wrap(f"or {row['also']}", 58) if row["also"] else []
-        lines += [f"{i}  {said}", *(f"     {line}" for line in (costs, *also)), ""]
-    return "\n".join(lines) or "nothing fits"
+        also = textwrap.wrap(f"or {row['also']}", KEY_WIDTH) if row["also"] else []
+        entries.append("\n".join([f"{i}  {said}", *(f"     {line}" for line in (costs, *also))]))
+    return entries or ["nothing fits"]
+
+
+def _columns(entries: list[str]) -> list[str]:
+    """The entries in columns of about the same length, in their order."""
+    lines = [entry.count("\n") + 2 for entry in entries]
+    before = np.cumsum(lines) - lines
+    place = np.minimum(KEY_COLUMNS * before // sum(lines), KEY_COLUMNS - 1)
+    return ["\n\n".join(e for e, p in zip(entries, place, strict=True) if p == column)
+            for column in range(KEY_COLUMNS)]

@@ -1,65 +1,100 @@
-"""Every figure by name: data first, drawing second, files last."""
+"""Every figure by name: what makes its data, what draws them, what it says."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from figures import advice, bench, gantt, rates, stability, staleness
-from figures.style import save
+from matplotlib.figure import Figure
+
+from figures import (
+    advice,
+    bench,
+    epochs,
+    gantt,
+    jitter,
+    learning,
+    memory,
+    prediction,
+    rates,
+    stability,
+    staleness,
+    systems,
+    validation,
+)
+from figures.pieces import Done, Piece, collect
+from figures.style import Rows, save
 from sim.trace import atomic_file
 
-Make = Callable[[Path, int, str], list[Path]]
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: data first (`pieces`), drawing second (`draw`), files last (`write`).
+
+    `message` is its headline, read off the rows; `tables` are texts made from the rows, by name.
+    """
+
+    file: str
+    pieces: Callable[[Sequence[int]], list[Piece]]
+    draw: Callable[[Rows], Figure]
+    message: Callable[[Rows], str]
+    configuration: Callable[[], dict[str, Any]]
+    tables: dict[str, Callable[[Rows, str], str]] = field(default_factory=dict)
+
+    @property
+    def seeded(self) -> bool:
+        """Whether anything in it depends on seeds."""
+        return [p.key for p in self.pieces((0,))] != [p.key for p in self.pieces((0, 1))]
+
+    def data(self, seeds: Sequence[int], done: Done = lambda: None, jobs: int = 1) -> Rows:
+        """The rows to draw; here alone anything is simulated."""
+        return collect(self.pieces(seeds), done, jobs)
+
+    def origin(self, seeds: Sequence[int]) -> dict[str, Any]:
+        """The configuration to write into the picture."""
+        return {**self.configuration(), **({"seeds": list(seeds)} if self.seeded else {})}
+
+    def write(self, rows: Rows, out: Path, command: str, configuration: dict[str, Any] | None,
+              name: str | None = None) -> list[Path]:
+        """The picture in every format, its rows, and its tables as Markdown."""
+        written = save(self.draw(rows), rows, out, name or self.file, command, configuration)
+        for table, text in self.tables.items():
+            with atomic_file(out / f"{table}.md") as file:
+                file.write(text(rows, command).encode())
+            written.append(out / f"{table}.md")
+        return written
 
 
-def _timeline(out: Path, seeds: int, command: str) -> list[Path]:
-    rows = gantt.data()
-    return save(gantt.draw(rows), rows, out, "timeline", command)
+def _plain(name: str, module: Any, **more: Any) -> tuple[Picture, ...]:
+    return (Picture(name, module.pieces, module.draw, module.message, module.configuration,
+                    **more),)
 
 
-def _staleness(out: Path, seeds: int, command: str) -> list[Path]:
-    written = []
-    for stages in (3, 8):
-        with progress(f"training through {stages} stages", seeds * len(staleness.METHODS)) as done:
-            rows = staleness.data(stages, range(seeds), done)
-        written += save(staleness.draw(rows), rows, out, f"staleness-{stages}", command)
-    return written
+FIGURES: dict[str, tuple[Picture, ...]] = {
+    "timeline": _plain("timeline", gantt),
+    "staleness": tuple(
+        Picture(f"staleness-{stages}", partial(staleness.pieces, stages), staleness.draw,
+                staleness.message, partial(staleness.configuration, stages))
+        for stages in (3, 8)),
+    "prediction": (Picture("prediction", prediction.pieces, prediction.draw_digits,
+                           prediction.message, prediction.configuration),),
+    "learning": _plain("learning", learning),
+    "rates": _plain("rates", rates, tables={"rates": rates.markdown}),
+    "systems": _plain("systems", systems, tables={"systems": systems.markdown}),
+    "memory": _plain("memory", memory),
+    "epochs": _plain("epochs", epochs),
+    "advice": _plain("advice", advice),
+    "jitter": _plain("jitter", jitter),
+    "stability": _plain("stability", stability),
+    "validation": _plain("validation", validation),
+}
 
 
-def _rates(out: Path, seeds: int, command: str) -> list[Path]:
-    with progress("training at every rate", rates.runs(seeds)) as done:
-        rows = rates.data(range(seeds), done)
-    written = save(rates.draw(rows), rows, out, "rates", command)
-    text = rates.markdown(rows, command)
-    with atomic_file(out / "rates.md") as file:
-        file.write(text.encode())
-    return [*written, out / "rates.md"]
-
-
-def _stability(out: Path, seeds: int, command: str) -> list[Path]:
-    with progress("measuring edges", stability.runs()) as done:
-        rows = stability.data(done)
-    return save(stability.draw(rows), rows, out, "stability", command)
-
-
-def _advice(out: Path, seeds: int, command: str) -> list[Path]:
-    rows = advice.data()
-    return save(advice.draw(rows), rows, out, "advice", command)
-
-
-def _bench(out: Path, seeds: int, command: str) -> list[Path]:
-    rows = bench.data()
-    return save(bench.draw(rows), rows, out, "bench", command)
-
-
-FIGURES: dict[str, Make] = {"timeline": _timeline, "staleness": _staleness, "rates": _rates,
-                            "stability": _stability, "advice": _advice,
-                            "bench": _bench}
-
-
-def every() -> list[str]:
-    """What `all` means: the bench's only where there is one."""
-    return [name for name in FIGURES if name != "bench" or bench.SOURCE.exists()]
+# of this machine alone, from what another command wrote: no part of `all`, nor of the gallery
+LOCAL: dict[str, tuple[Picture, ...]] = {"bench": _plain("bench", bench)}
 
 
 class progress:  # noqa: N801 - used as a function

@@ -37,7 +37,7 @@ def label(axis: Axes, marks: Floats, texts: Sequence[str], others: Floats) -> li
     for mark, text, centre, place in zip(marks, texts, placed, at, strict=True):
         leader = np.abs(centre - place).max() > NEAR
         axis.annotate(text, mark, centre - place, textcoords="offset points", ha="center",
-                      va="center", fontsize=8, fontweight="bold", zorder=5,
+                      va="center", fontsize=7.5, fontweight="bold", zorder=5,
                       arrowprops=LEADER if leader else None).set_in_layout(False)
     return [centre - place for centre, place in zip(placed, at, strict=True)]
 

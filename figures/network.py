@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.staleness import METHODS
-from figures.style import COLOURS, Row, new_figure
+from figures.methods import METHODS
+from figures.style import COLOURS, PAGE_IN, Row, headline, legend_below, new_figure
 
 TABLES = (("lag", "version lag (updates)"), ("relative", "distance (% of weights)"))
 CURVES = (("training_loss", "training loss"), ("validation_loss", "validation loss"),
@@ -26,15 +26,15 @@ def draw_distances(rows: Sequence[Row], title: str) -> Figure:
     """Tables of lag and distance by stage and pass, methods down; means over seeds."""
     methods = list(dict.fromkeys(row["method"] for row in rows))
     stages = 1 + max(row["stage"] for row in rows)
-    figure = new_figure(3.5 + 0.5 * 4 * max(stages, 3), 1.5 + 0.32 * len(methods))
-    axes = figure.subplots(1, 4, sharey=True)
+    figure = new_figure(PAGE_IN, 2 * (0.6 + 0.17 * len(methods)))
+    headline(figure, "How late and how far from fresh the weights of every pass were", title)
+    axes = figure.subplots(2, 2, sharey=True).flat
     panels = [(q, label, p) for q, label in TABLES for p in ("forward", "backward")]
     means = _means(rows, ("method", "pass", "stage"), [name for name, _ in TABLES])
     for axis, (quantity, label, name) in zip(axes, panels, strict=True):
         values = np.array([[means[m, name, k][quantity] for k in range(stages)] for m in methods])
         _table(axis, values * (100 if quantity == "relative" else 1), methods)
-        axis.set_title(f"{name}: {label}", fontsize=8.5)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+        axis.set_title(f"{name}: {label}")
     return figure
 
 
@@ -54,14 +54,13 @@ def _table(axis: Axes, values: Any, methods: Sequence[str]) -> None:
     axis.imshow(values, cmap="Blues", vmin=0, vmax=1.4 * top, aspect="auto")
     for (m, k), value in np.ndenumerate(values):
         text = "–" if not np.isfinite(value) else "0" if value == 0 else f"{value:.2g}"
-        axis.text(k, m, text, ha="center", va="center", fontsize=7.5,
+        axis.text(k, m, text, ha="center", va="center", fontsize=7,
                   color="white" if value > 0.9 * top else "black")
     axis.set_xticks(range(values.shape[1]))
     axis.set_yticks(range(len(methods)), methods)
     axis.set_xlabel("stage")
     axis.tick_params(length=0)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
+    axis.spines[:].set_visible(False)
 
 
 def draw_curves(rows: Sequence[Row], title: str, target: float | None = None,
@@ -71,25 +70,24 @@ def draw_curves(rows: Sequence[Row], title: str, target: float | None = None,
 
     `looks` gives colour and line by method, its number of micro-batches left out.
     """
-    figure = new_figure(10.5, 6.2)
+    figure = new_figure(PAGE_IN, 5.4)
+    headline(figure, f"Loss and accuracy by {label}, a line per method", title)
     axes = figure.subplots(2, 2, sharex=True, sharey="row")
     for axis, (quantity, name) in zip(axes.flat, CURVES, strict=True):
         mine = [row for row in rows if row["quantity"] == quantity and row["value"] is not None]
         for (method, xs, ys), other in zip(_lines(mine, along), cycle(OTHERS)):
             colour, line = looks.get(re.sub(r" \d+$", "", method), other)
-            axis.plot(xs, ys, color=COLOURS[colour], linestyle=line, label=method, linewidth=1.4,
+            axis.plot(xs, ys, color=COLOURS[colour], linestyle=line, label=method, linewidth=1.2,
                       marker="." if len(xs) < 12 else None)
         axis.set_ylabel(name)
-        axis.grid(color=COLOURS["pale"], linewidth=0.6)
+        axis.grid()
         if quantity.endswith("loss"):
             axis.set_yscale("log")
         elif target is not None:
             axis.axhline(target, color=COLOURS["grey"], linewidth=0.8, linestyle=(0, (2, 2)))
     for axis in axes[1]:
         axis.set_xlabel(label)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center",
-                  frameon=False)
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    legend_below(figure, axes[0, 0].get_legend_handles_labels(), columns=4)
     return figure
 
 

@@ -2,117 +2,117 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.compare import Contender
-from analysis.compare import rows as compare
-from figures.staleness import METHODS as SHOWN
-from figures.staleness import experiment
-from figures.style import COLOURS, new_figure
+from figures import methods
+from figures.methods import METHODS as SHOWN
+from figures.methods import Method, mean_sd, plural
+from figures.pieces import Piece
+from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from sim.interval import mean_of
 
 STAGES = 8
+TOLD = ("sequential", "v-timeprest, nF1B 7", "spectrain", "nwpt", "stash", "none", "vertical-sync")
 RATES = (0.01, 0.02, 0.03, 0.05, 0.07)
-METHODS = (*SHOWN[:5], ("spectrain, horizon update", "spectrain:horizon=update", "blue", ":"),
+METHODS = (*SHOWN[:5],
+           Method("spectrain, horizon update", "spectrain:horizon=update", "blue", ":"),
            *SHOWN[5:])
 
 
-def runs(seeds: int) -> int:
-    """How many trainings the figure takes."""
-    return seeds * len(RATES) * len(METHODS)
+def configuration() -> dict[str, Any]:
+    base = methods.document(STAGES, RATES[0])
+    return methods.configuration(base, METHODS, learning_rates=list(RATES))
 
 
-def data(seeds: Iterable[int], done: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
-    """A row per method and rate: mean and spread over seeds of final loss and accuracy.
-
-    `excess_loss` is the mean loss above sequential training's at the same rate; a diverged seed
-    leaves the means empty.
-    """
-    rows = []
-    chosen = tuple(seeds)
-    for rate in RATES:
-        base = experiment(STAGES).model_dump(exclude_unset=True)
-        base["training"]["learning_rate"] = rate
-        rows += _at_rate(base, rate, chosen, done)
-    return rows
+def pieces(seeds: Iterable[int]) -> list[Piece]:
+    """One run a rate, method and seed."""
+    return [Piece({"rate": rate, "method": m.label, "seed": seed}, rows_of,
+                  (methods.document(STAGES, rate), m.contender, seed))
+            for rate in RATES for m in METHODS for seed in seeds]
 
 
-def _at_rate(base: dict[str, Any], rate: float, seeds: tuple[int, ...],
-             done: Callable[[], None]) -> list[dict[str, Any]]:
-    from sim.configuration import resolve
-
-    rows: list[dict[str, Any]] = []
-    contenders = [Contender.parse(item) for _, item, _, _ in METHODS]
-    compared = compare(resolve(base), contenders, seeds, done)
-    for (label, *_), found in zip(METHODS, compared, strict=True):
-        loss, reference = found["final_loss"], compared[0]["final_loss"]
-        rows.append({
-            "rate": rate, "method": label, "seeds": len(seeds), "final_loss": loss,
-            "final_loss_sd": found["final_loss_sd"], **_bounds("final_loss", found),
-            "accuracy": found["accuracy"], "accuracy_sd": found["accuracy_sd"],
-            **_bounds("accuracy", found), "diverged": len(found["diverged_seeds"]),
-            "excess_loss": None if loss is None or reference is None else loss - reference})
-    return rows
+def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
+    """How one run ended; a diverged one has no loss."""
+    found = methods.trained(base, contender, seed).header["training"]
+    well = found["diverged_at"] is None
+    return [{"final_loss": found["final_loss"] if well else None,
+             "accuracy": found["accuracy"] if well else None, "diverged": not well}]
 
 
-def _bounds(name: str, found: dict[str, Any]) -> dict[str, float | None]:
-    """The 95 % interval of a mean as two columns, empty for one seed."""
-    low, high = found[f"{name}_ci95"] or (None, None)
-    return {f"{name}_ci95_low": low, f"{name}_ci95_high": high}
+def over_seeds(rows: Rows, method: str, rate: float, quantity: str) -> tuple[float, float]:
+    """Mean and standard deviation; NaN where a seed diverged."""
+    return mean_sd([row[quantity] for row in rows
+                    if (row["method"], row["rate"]) == (method, rate)])
 
 
-def draw(rows: list[dict[str, Any]]) -> Figure:
-    """Excess loss and accuracy by learning rate, a line per method, bars of one deviation."""
-    figure = new_figure(10, 4.2)
+def message(rows: Rows) -> str:
+    """The best loss each of a few methods reaches at any rate."""
+    best = {m.label: min(over_seeds(rows, m.label, rate, "final_loss")[0] for rate in RATES)
+            for m in METHODS}
+    return ("Lowest mean loss at any of these learning rates: " + ", ".join(
+        f"{loss:.2g} ({name})" for name, loss in sorted(best.items(), key=lambda item: item[1])
+        if name in TOLD))
+
+
+def draw(rows: Rows) -> Figure:
+    """Loss and accuracy by learning rate, a line per method, bars of one deviation."""
+    figure = new_figure(PAGE_IN, 4.2)
+    seeds = {row["seed"] for row in rows}
+    headline(figure, message(rows), f"{STAGES} stages, digits, batch {methods.BATCH}, "
+             f"{methods.MINIBATCHES} mini-batches, mean of {plural(len(seeds), 'seed')}, bars: one "
+             "standard deviation (cut at a tenth of the mean below); methods side by side at each "
+             "rate; accuracy cut at 0.86")
     left, right = figure.subplots(1, 2)
-    _lines(left, rows, "final_loss", "loss over the training set after 800 mini-batches")
+    _lines(left, rows, "final_loss", "loss over the training set at the end")
     left.set_yscale("log")
-    _lines(right, rows, "accuracy", "validation accuracy (cut at 0.86)")
+    _lines(right, rows, "accuracy", "validation accuracy at the end")
     right.set_ylim(0.86, 0.99)
-    figure.legend(*left.get_legend_handles_labels(), loc="outside right center")
-    figure.suptitle(f"{STAGES} stages, digits, batch 28, {rows[0]['seeds']} seeds (mean, bars: "
-                    "one standard deviation)", x=0.01, ha="left")
+    legend_below(figure, left.get_legend_handles_labels(), columns=4)
     return figure
 
 
-def _lines(axis: Axes, rows: list[dict[str, Any]], quantity: str, label: str) -> None:
-    for number, (method, _, colour, line) in enumerate(METHODS):
-        mine = [r for r in rows if r["method"] == method]
+def _lines(axis: Axes, rows: Rows, quantity: str, label: str) -> None:
+    for number, method in enumerate(METHODS):
         shift = 1 + 0.012 * (number - len(METHODS) / 2)  # so that bars do not hide each other
-        values = np.array([np.nan if r[quantity] is None else r[quantity] for r in mine])
-        spread = np.array([r[f"{quantity}_sd"] or 0.0 for r in mine])
+        values, spread = np.array([over_seeds(rows, method.label, rate, quantity)
+                                   for rate in RATES]).T
         if quantity == "final_loss":  # a bar below zero has no place on a logarithm
             spread = np.array([np.minimum(spread, 0.9 * values), spread])
-        axis.errorbar([r["rate"] * shift for r in mine], values, spread, color=COLOURS[colour],
-                      linestyle=line, label=method, marker="o", markersize=3, linewidth=1.2,
-                      elinewidth=0.7)
+        axis.errorbar(np.array(RATES) * shift, values, spread, color=COLOURS[method.colour],
+                      linestyle=method.line, label=method.label, marker="o", markersize=2.2,
+                      linewidth=1.0, elinewidth=0.6)
     axis.set_xscale("log")
     axis.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
     axis.minorticks_off()
-    axis.set_xlabel("learning rate")
+    axis.set_xlabel("learning rate (logarithmic)")
     axis.set_ylabel(label)
-    axis.grid(color=COLOURS["pale"], linewidth=0.6)
+    axis.grid()
 
 
-def markdown(rows: list[dict[str, Any]], command: str) -> str:
+def markdown(rows: Rows, command: str) -> str:
     """The README's table: final loss ± sd, [95 % interval], (accuracy %), a column per rate."""
     lines = ["| method | " + " | ".join(f"η = {r:g}" for r in RATES) + " |",
              "|---|" + "---|" * len(RATES)]
-    for method, *_ in METHODS:
-        mine = {r["rate"]: r for r in rows if r["method"] == method}
-        lines.append(f"| {method} | " + " | ".join(_cell(mine[rate]) for rate in RATES) + " |")
-    bounds = "" if rows[0]["seeds"] == 1 else (
+    for method in METHODS:
+        cells = [_cell([row for row in rows if (row["method"], row["rate"])
+                        == (method.label, rate)]) for rate in RATES]
+        lines.append(f"| {method.label} | " + " | ".join(cells) + " |")
+    bounds = "" if len({row["seed"] for row in rows}) == 1 else (
         " Mean ± standard deviation, [95 % interval of the mean, Student's t].")
     return "\n".join([*lines, "", f"Made by `{command}`.{bounds}"]) + "\n"
 
 
-def _cell(found: dict[str, Any]) -> str:
-    if found["final_loss"] is None:
-        return f"diverged ({found['diverged']} of {found['seeds']})"
-    low, high = found["final_loss_ci95_low"], found["final_loss_ci95_high"]
-    spread = "" if low is None else f" ± {found['final_loss_sd']:.1g} [{low:.2g}, {high:.2g}]"
-    return f"{found['final_loss']:.2g}{spread} ({100 * found['accuracy']:.1f} %)"
+def _cell(rows: Rows) -> str:
+    diverged = sum(row["diverged"] for row in rows)
+    if diverged:
+        return f"diverged ({diverged} of {len(rows)})"
+    found = mean_of([row["final_loss"] for row in rows])
+    accuracy, _ = mean_sd([row["accuracy"] for row in rows])
+    spread = "" if found.ci95 is None else (
+        f" ± {found.sd:.1g} [{found.ci95[0]:.2g}, {found.ci95[1]:.2g}]")
+    return f"{found.mean:.2g}{spread} ({100 * accuracy:.1f} %)"

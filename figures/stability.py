@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from analysis.stability import DELAYS, MOMENTA, grid, theory
-from figures.style import COLOURS, new_figure
+from figures.pieces import Piece
+from figures.style import COLOURS, PAGE_IN, Rows, headline, new_figure
 from sim.costs import Floats
 
 CONVENTION = "ema"
@@ -23,45 +24,69 @@ METHODS = (("stash", "stash, and none\n(graph)", "vermilion", "o"),
            ("i-timeprest", "i-timeprest, decay 1\n(recompute)", "purple", "D"))
 NAMES = tuple(name for name, *_ in METHODS)
 LUMINANCE = (0.299, 0.587, 0.114)  # of red, green, blue, to write white on dark alone
-Rows = list[dict[str, Any]]
 
 
-def runs() -> int:
-    """How many measurements the figure takes."""
-    return len(NAMES) * len(MOMENTA)
+def configuration() -> dict[str, Any]:
+    return {"mitigations": list(NAMES), "delays": list(DELAYS), "convention": CONVENTION,
+            "momenta_simulated": list(MOMENTA), "momenta": list(STEPS)}
 
 
-def data(done: Callable[[], None] = lambda: None) -> Rows:
-    """A row per mitigation, delay and momentum; measured at the momenta of the grid."""
-    measured = list(grid(NAMES, MOMENTA, DELAYS, (CONVENTION,), done))
-    rest = theory(NAMES, DELAYS, [g for g in STEPS if g not in MOMENTA], CONVENTION)
-    return sorted([*measured, *rest], key=lambda row: (
-        NAMES.index(row["mitigation"]), row["delay"], row["momentum"]))
+def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
+    """A mitigation and momentum each, simulated at the momenta of the grid; nothing is random."""
+    return [Piece({"mitigation": name, "momentum": momentum}, rows_of, (name, momentum))
+            for name in NAMES for momentum in STEPS]
+
+
+def rows_of(name: str, momentum: float) -> Rows:
+    """A row per delay: the edge by roots, and as simulated where it is."""
+    if momentum in MOMENTA:
+        return list(grid((name,), (momentum,), DELAYS, (CONVENTION,)))
+    return theory((name,), DELAYS, (momentum,), CONVENTION)
+
+
+def message(rows: Rows) -> str:
+    """Where prediction moves the edge without and with momentum, one update late."""
+    def edge(name: str, momentum: float) -> float:
+        return float(next(r["edge_roots"] for r in rows if (
+            r["mitigation"], r["momentum"], r["delay"]) == (name, momentum, 1)))
+
+    told = [f"from {edge('stash', g):.2g} to {edge('spectrain', g):.2g} at momentum {g:g}"
+            for g in MOMENTA]
+    worst = max(abs(r["relative_difference"]) for r in rows
+                if r["relative_difference"] is not None)
+    return ("One update late, prediction moves the largest stable ηλ " + " and ".join(told)
+            + f"; theory and simulation differ by at most {100 * worst:.1g} %")
 
 
 def draw(rows: Rows) -> Figure:
-    """A map per mitigation; below, prediction over stash, and theory beside measurement."""
-    figure = new_figure(11.5, 7.6)
-    halves: Any = figure.subfigures(2, 1, height_ratios=(1, 1.05))
-    above, below = halves
+    """A map per mitigation, prediction over stash, and theory beside measurement."""
+    figure = new_figure(PAGE_IN, 7.6)
+    headline(figure, message(rows), "Largest stable ηλ (no unit) on the quadratic, EMA momentum "
+             "(heavy ball: times 1 − momentum); maps by the roots of the recurrence; in brackets "
+             "the reading of the backward")
+    maps, lines, beside = _axes(figure)
     tables = {name: _table(rows, name) for name in NAMES}
     every = np.concatenate([table.ravel() for table in tables.values()])
     edges = {"cmap": "viridis_r", "norm": LogNorm(every.min(), every.max())}
-    for axis, (name, label, *_) in zip(above.subplots(1, 4, sharey=True), METHODS, strict=True):
+    for axis, (name, label, *_) in zip(maps, METHODS, strict=False):
         _map(axis, tables[name], label, edges)
-    above.axes[0].set_ylabel("momentum")
-    axes = below.subplots(1, 3, width_ratios=(1.15, 1, 1))
     ratio = tables["spectrain"] / tables["stash"]
-    _map(axes[0], ratio, "spectrain's edge over stash's", {
+    _map(maps[-1], ratio, "spectrain's edge\nover stash's (ratio)", {
         "cmap": "RdBu", "norm": TwoSlopeNorm(1.0, min(0.4, ratio.min()), max(2, ratio.max()))})
-    axes[0].set_ylabel("momentum")
-    for axis, momentum in zip(axes[1:], MOMENTA, strict=True):
+    for axis, momentum in zip(lines, MOMENTA, strict=True):
         _lines(axis, rows, momentum)
-    below.legend(*axes[1].get_legend_handles_labels(), loc="outside lower center", ncols=4)
-    figure.suptitle("Largest stable ηλ on the quadratic (EMA momentum; heavy ball: times "
-                    "1 − momentum): roots of the recurrence, and the simulator", x=0.01,
-                    ha="left")
+    beside.axis("off")
+    beside.legend(*lines[0].get_legend_handles_labels(), loc="center", labelspacing=1.2)
     return figure
+
+
+def _axes(figure: Figure) -> tuple[list[Axes], list[Axes], Axes]:
+    """Five maps and an empty place in two rows, below them the two plots of lines."""
+    grid_of = figure.add_gridspec(3, 6)
+    cells = [figure.add_subplot(grid_of[place // 3, 2 * (place % 3) : 2 * (place % 3) + 2])
+             for place in range(6)]
+    lines = [figure.add_subplot(grid_of[2, 3 * half : 3 * half + 3]) for half in range(2)]
+    return cells[:5], lines, cells[5]
 
 
 def _table(rows: Rows, name: str) -> Floats:
@@ -76,14 +101,14 @@ def _map(axis: Axes, table: Floats, title: str, colours: dict[str, Any]) -> None
     for (m, d), value in np.ndenumerate(table):
         dark = np.dot(image.to_rgba(np.asarray(value))[:3], LUMINANCE) < 0.5
         axis.text(d, m, f"{value:.2g}" if value < 10 else f"{value:.0f}", ha="center",
-                  va="center", fontsize=6.5, color="white" if dark else "black")
-    axis.set_title(title, fontsize=9)
+                  va="center", fontsize=7, color="white" if dark else "black")
+    axis.set_title(title)
+    axis.set_ylabel("momentum")
     axis.set_xticks(range(len(DELAYS)), [str(delay) for delay in DELAYS])
     axis.set_yticks(range(len(STEPS)), [f"{momentum:g}" for momentum in STEPS])
     axis.set_xlabel("delay (updates)")
     axis.tick_params(length=0)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
+    axis.spines[:].set_visible(False)
 
 
 def _lines(axis: Axes, rows: Rows, momentum: float) -> None:
@@ -94,12 +119,12 @@ def _lines(axis: Axes, rows: Rows, momentum: float) -> None:
         axis.plot(at, [r["edge_roots"] for r in mine], color=COLOURS[colour], linewidth=1.2,
                   linestyle="--" if mark == "^" else "-")
         measured = [np.nan if r["edge_measured"] is None else r["edge_measured"] for r in mine]
-        axis.plot(at, measured, mark, color=COLOURS[colour], markersize=5, mfc="none",
-                  label=label.replace("\n", " "))
+        axis.plot(at, measured, mark, color=COLOURS[colour], markersize=4, mfc="none",
+                  label=label)
     axis.set_yscale("log")
     for formatted in (axis.yaxis.set_major_formatter, axis.yaxis.set_minor_formatter):
         formatted(FuncFormatter(lambda value, _: f"{value:g}" if f"{value:e}"[0] in "125" else ""))
-    axis.set_title(f"momentum {momentum:g}: lines roots, marks simulated", fontsize=9)
+    axis.set_title(f"momentum {momentum:g}: lines by roots, marks simulated")
     axis.set_xlabel("delay (updates)")
     axis.set_ylabel("largest stable ηλ")
-    axis.grid(color=COLOURS["pale"], linewidth=0.6)
+    axis.grid()

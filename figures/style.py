@@ -1,32 +1,40 @@
-"""One style for every figure: colour-blind safe, legible in print, data and origin beside it."""
+"""One style for every figure: colour-blind safe, legible at the width it is printed in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 from analysis.export import rows_as_csv as as_csv
-from sim.trace import atomic_file
+from figures.origin import FORMATS, save
+
+__all__ = ["COLOURS", "COLUMN_IN", "FORMATS", "PAGE_IN", "SMALLEST_PT", "Row", "Rows", "as_csv",
+           "headline", "legend_below", "new_figure", "save"]
 
 # Okabe & Ito 2008: distinguishable under every common colour blindness
 COLOURS = {"black": "#000000", "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73",
            "yellow": "#F0E442", "blue": "#0072B2", "vermilion": "#D55E00", "purple": "#CC79A7",
            "grey": "#8C8C8C", "pale": "#DDDDDD"}
-
-__all__ = ["COLOURS", "FORMATS", "as_csv", "new_figure", "save"]
-
-FORMATS = ("png", "svg")
+COLUMN_IN, PAGE_IN = 3.5, 7.2  # printed width: one column, or both
+SMALLEST_PT = 7.0  # no text is smaller
+HEADLINE_PT, NOTE_PT, LEADING = 8.5, 7.0, 1.32
+HINTING = 1.05  # glyphs fitted to pixels are up to so much wider than their outlines
 Row = Mapping[str, Any]
+Rows = list[dict[str, Any]]
 
 mpl.rcParams.update({
-    "font.family": "DejaVu Sans", "font.size": 9, "axes.titlesize": 10, "axes.labelsize": 9,
-    "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8,
+    "font.family": "DejaVu Sans", "font.size": 7.5, "axes.titlesize": 8, "axes.labelsize": 7.5,
+    "xtick.labelsize": 7, "ytick.labelsize": 7, "legend.fontsize": 7, "legend.frameon": False,
     "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
-    "figure.dpi": 100, "savefig.dpi": 160, "svg.hashsalt": "pipestale", "svg.fonttype": "none",
+    "axes.linewidth": 0.7, "xtick.major.width": 0.7, "ytick.major.width": 0.7,
+    "grid.color": COLOURS["pale"], "grid.linewidth": 0.5, "lines.linewidth": 1.2,
+    "axes.formatter.use_mathtext": True, "figure.dpi": 160, "savefig.dpi": 160,
+    "svg.hashsalt": "pipestale", "svg.fonttype": "none", "pdf.fonttype": 42,
 })
 
 
@@ -35,14 +43,36 @@ def new_figure(width_in: float, height_in: float) -> Figure:
     return Figure(figsize=(width_in, height_in), layout="constrained")
 
 
-def save(figure: Figure, rows: Sequence[Row], out: Path, name: str, command: str) -> list[Path]:
-    """Write the picture in every format, its data as CSV, and the command into its metadata."""
-    written = [out / f"{name}.{kind}" for kind in (*FORMATS, "csv")]
-    for path, kind in zip(written, FORMATS, strict=False):
-        about = ({"Title": name, "Description": command} if kind == "png"
-                 else {"Title": name, "Description": command, "Date": None})
-        with atomic_file(path) as file:
-            figure.savefig(file, format=kind, metadata=about)
-    with atomic_file(written[-1]) as file:
-        file.write(as_csv(rows).encode())
-    return written
+def headline(figure: Figure, message: str, note: str = "") -> None:
+    """The message in bold above everything, below it what was done; the layout leaves room."""
+    width = 72 * (figure.get_figwidth() - 0.1)
+    lines = [(line, HEADLINE_PT, "bold") for line in wrapped(message, width, HEADLINE_PT, "bold")]
+    lines += [(line, NOTE_PT, "normal") for line in wrapped(note, width, NOTE_PT, "normal")]
+    height, used = 72 * figure.get_figheight(), 3.0
+    for line, size, weight in lines:
+        figure.text(0.05 / figure.get_figwidth(), 1 - used / height, line, ha="left", va="top",
+                    fontsize=size, fontweight=weight)
+        used += LEADING * size
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0, 0, 1, 1 - (used + 3) / height))  # type: ignore[call-arg]
+
+
+def wrapped(text: str, width_pt: float, size_pt: float, weight: str) -> list[str]:
+    """`text` in lines no longer than `width_pt`, as measured in the font it is set in."""
+    font = FontProperties(family="DejaVu Sans", weight=weight, size=size_pt)
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        fits = HINTING * TextPath((0, 0), longer, prop=font).get_extents().width <= width_pt
+        if lines and fits:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines
+
+
+def legend_below(figure: Figure, entries: tuple[Any, Any], columns: int) -> None:
+    """One legend for all panels, under them; `entries` are handles and labels."""
+    figure.legend(*entries, loc="outside lower center", ncols=columns,
+                  columnspacing=1.4, handlelength=2.4)

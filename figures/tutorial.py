@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, Row, new_figure
+from figures.style import COLOURS, PAGE_IN, Row, headline, new_figure
 
 Looks = dict[str, tuple[str, Any]]
 LOOK_AHEAD: Looks = {
@@ -23,7 +23,11 @@ BARS = {method: colour if colour != "black" else "grey"  # dots are black
 
 def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
     """Bars with spread for the three ways to run, and time over split size (mean ± sd)."""
-    figure = new_figure(10, 4)
+    figure = new_figure(PAGE_IN, 3.2)
+    said = [f"{np.mean(values):.3g} ± {_sd(values):.1g} s" for values in (
+        _of(rows, "pipelined", shown), _of(rows, "model parallel"), _of(rows, "single"))]
+    headline(figure, f"Pipelined in splits of {shown} a run takes {said[0]}, model parallel "
+             f"{said[1]}, a single device {said[2]}", title)
     bars, sweep = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.6])
     named = [("single\ndevice", "grey", _of(rows, "single")),
              ("model\nparallel", "orange", _of(rows, "model parallel")),
@@ -43,9 +47,8 @@ def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
     sweep.set_xticks(splits, [str(split) for split in splits])
     sweep.minorticks_off()
     sweep.set_xlabel("split size (images per micro-batch)")
-    sweep.grid(color=COLOURS["pale"], linewidth=0.6)
-    sweep.legend(frameon=False, loc="upper right")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    sweep.grid()
+    sweep.legend(loc="upper right")
     return figure
 
 
@@ -69,7 +72,8 @@ def _bars(axis: Axes, named: Sequence[tuple[str, str, Sequence[float]]]) -> None
 
 def draw_totals(rows: Sequence[Row], title: str) -> Figure:
     """Total time of each training, mean over seeds with every seed as a dot."""
-    figure = new_figure(7.5, 3.6)
+    figure = new_figure(PAGE_IN, 3.0)
+    headline(figure, "Time of a whole training: mean, standard deviation, and every seed", title)
     axis = figure.subplots()
     methods = dict.fromkeys(row["method"] for row in rows)
     _bars(axis, [(method.replace(", ", ",\n").replace(" pipeline", "\npipeline"),
@@ -77,5 +81,4 @@ def draw_totals(rows: Sequence[Row], title: str) -> Figure:
                   [row["total_s"] for row in rows if row["method"] == method])
                  for method in methods])
     axis.set_ylabel("seconds in all")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
     return figure

@@ -20,10 +20,10 @@ def test_the_picture_numbers_and_connects_every_point() -> None:
     rows = advice.data()
     points = [r for r in rows if r["status"] == "front" and r["same_as"] is None]
     figure = advice.draw(rows)
-    axis, beside = figure.axes[:2]
+    axis, beneath = figure.axes[:2]
     numbers = [t.get_text() for t in axis.texts if t.get_text().isdigit()]
     assert numbers == [str(i + 1) for i in range(len(points))]
-    key = beside.texts[0].get_text()
+    key = "\n".join(text.get_text() for text in beneath.texts)
     assert all(f"{r['schedule']}/{r['microbatches']}, {r['mitigation']}" in key for r in points)
     best = axis.lines[0].get_ydata()
     assert max(best) == max(r["throughput"] for r in points)

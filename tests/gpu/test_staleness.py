@@ -193,7 +193,7 @@ def test_the_command_writes_its_files(tmp_path):
         str(tmp_path)])
     assert result.exit_code == 0, result.output
     names = {f"{n}.{e}" for n in ("distances", "curves", "prediction") for e in
-             ("png", "svg", "csv")}
+             ("png", "svg", "pdf", "csv")}
     assert {p.name for p in tmp_path.iterdir()} == names | {
         "staleness.json", "staleness.md", "targets.csv"}
     report = json.loads((tmp_path / "staleness.json").read_text())

@@ -143,7 +143,7 @@ def test_the_command_writes_its_files(tmp_path):
         "--epochs", "1", "--seeds", "2", "--out", str(tmp_path)])
     assert result.exit_code == 0, result.output
     figures = {f"{n}.{e}" for n in ("split_sizes", "look_ahead", "look_ahead_time")
-               for e in ("png", "svg", "csv")}
+               for e in ("png", "svg", "pdf", "csv")}
     assert {p.name for p in tmp_path.iterdir()} == figures | {"tutorial.json", "tutorial.md"}
     told = json.loads((tmp_path / "tutorial.json").read_text())
     assert told["reduced"] is True

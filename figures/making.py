@@ -1,0 +1,58 @@
+"""Making pictures from a name: run what they need, or draw again what a CSV holds."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+from figures.catalogue import FIGURES, LOCAL, Picture, progress
+from figures.rows import read_rows
+from sim.configuration import ConfigurationError
+
+NOT_ITS_DATA = (KeyError, TypeError, ValueError, IndexError, StopIteration, AttributeError)
+
+
+def check(names: tuple[str, ...], data: Path | None) -> list[str]:
+    """Names of figures, `all` resolved.  Raises ConfigurationError."""
+    known = (*FIGURES, *LOCAL, "all")
+    problems = [f"figure {name!r} is unknown; choose from {', '.join(known)}"
+                for name in names if name not in known]
+    if data is not None and (len(names) != 1 or "all" in names):
+        problems.append(f"--from: draws the rows of one figure, so name one, got "
+                        f"{', '.join(names)}")
+    if problems:
+        raise ConfigurationError(problems)
+    return list(FIGURES if "all" in names else dict.fromkeys(names))
+
+
+def make(name: str, out: Path, seeds: int, jobs: int) -> Iterator[Path]:
+    """Data, pictures and tables of one figure, file by file."""
+    command = shlex.join(["python", "-m", "figures", name, "--seeds", str(seeds)])
+    for picture in pictures(name):
+        total = len(picture.pieces(range(seeds)))
+        with progress(picture.file, total) as done:
+            rows = picture.data(range(seeds), done, jobs)
+        yield from picture.write(rows, out, command, picture.origin(range(seeds)))
+
+
+def redraw(name: str, data: Path, out: Path) -> list[Path]:
+    """Draw the rows of a CSV again; nothing is run.  Raises ConfigurationError."""
+    rows = read_rows(data)
+    command = shlex.join(["python", "-m", "figures", name, "--from", data.name])
+    picture = _of(name, data.stem)
+    try:
+        picture.message(rows)
+        figure_rows = [dict(row) for row in rows]
+        return picture.write(figure_rows, out, command, None, data.stem)
+    except NOT_ITS_DATA as error:
+        raise ConfigurationError([f"{data}: not the data of figure {name} ({error!r})"]) from None
+
+
+def _of(name: str, stem: str) -> Picture:
+    return next((each for each in pictures(name) if each.file == stem), pictures(name)[0])
+
+
+def pictures(name: str) -> tuple[Picture, ...]:
+    """The pictures of one figure."""
+    return FIGURES[name] if name in FIGURES else LOCAL[name]

@@ -1,0 +1,42 @@
+"""A figure's data in independent pieces: made one by one or side by side, and checked singly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from joblib import Parallel, delayed
+
+from figures.style import Rows
+
+Done = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What identifies a few rows, written into each of them, and the function that makes them."""
+
+    key: dict[str, Any]
+    make: Callable[..., Iterable[dict[str, Any]]]
+    arguments: tuple[Any, ...] = field(default=())
+
+    def rows(self) -> Rows:
+        return [{**self.key, **row} for row in self.make(*self.arguments)]
+
+
+def collect(pieces: Sequence[Piece], done: Done = lambda: None, jobs: int = 1) -> Rows:
+    """The rows of all pieces in their order, `jobs` processes at a time."""
+    rows: Rows = []
+    for some in _made(pieces, jobs):
+        rows += some
+        done()
+    return rows
+
+
+def _made(pieces: Sequence[Piece], jobs: int) -> Iterator[Rows]:
+    if min(jobs, len(pieces)) < 2:
+        return (piece.rows() for piece in pieces)
+    work = (delayed(Piece.rows)(piece) for piece in pieces)
+    made: Iterator[Rows] = Parallel(n_jobs=jobs, return_as="generator")(work)
+    return made
