@@ -6,6 +6,7 @@ takes once they are done, and what happens to gradients and weights then.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
@@ -54,7 +55,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Combine:
+class Combine(ABC):
     """A rule by which workers combine; subclasses are frozen dataclasses of its parameters.
 
     `holds` is the operation of a mini-batch that waits, `awaits` the one it waits for.
@@ -66,25 +67,25 @@ class Combine:
     holds: ClassVar[Op]
     awaits: ClassVar[Op]
 
+    @abstractmethod
     def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
         """Mini-batches that wait, and for which mini-batch of every worker each (own ones)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def seconds(self, weight_bytes: Floats, link: Link, workers: int) -> Floats:
         """Seconds from the last awaited instruction to the end of the exchange, by stage."""
-        raise NotImplementedError
 
+    @abstractmethod
     def bytes_per_minibatch(self, weight_bytes: float, shape: PipelineShape) -> float:
         """Bytes on the links between workers for each mini-batch of any worker."""
-        raise NotImplementedError
 
+    @abstractmethod
     def behind(self, minibatches: Ints, shape: PipelineShape) -> Ints:
         """By how many of its own mini-batches a forward is ahead of the others' it has seen."""
-        raise NotImplementedError
 
+    @abstractmethod
     def exchange(self, copies: Sequence[Learner], shape: PipelineShape) -> Exchange:
         """The exchange between the workers' copies of one stage."""
-        raise NotImplementedError
 
 
 COMBINES: Registry[type[Combine]] = Registry("combine", "sim.workers")
