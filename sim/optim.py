@@ -38,7 +38,9 @@ class MomentumSGD:
             velocity = self.momentum * self.velocity  # a new array, so adding in place is safe
             velocity += (1 - self.momentum) * gradient if self.convention == "ema" else gradient
             self.velocity = velocity
-        return weights - learning_rate * self.velocity
+        new = -learning_rate * self.velocity  # an array of its own, so adding in place is safe
+        new += weights
+        return new
 
 
 @dataclass(slots=True)

@@ -97,6 +97,7 @@ class Stage:
         self._keeps_forward = plan.mitigation.keeps_forward
         self._outlived: dict[int, Any] = {}
         self._sums: dict[int, _Sum] = {}
+        self._whole: dict[int, Any] = {}  # gradients of mini-batches that are not cut
         self._stashes_versions = plan.mitigation.stash == "version"
         kind = type(plan.mitigation)
         self._plain = {Op.F: kind.forward_weights is Mitigation.forward_weights,
@@ -154,10 +155,13 @@ class Stage:
     def collect(self, index: int, weights: Any, own: Any) -> None:
         """Forget the forward, and add `own`, the weight gradient, to its mini-batch's."""
         used, _ = self._pending.pop(index)
-        minibatch = index // self._per_minibatch
-        if minibatch not in self._sums:
-            self._sums[minibatch] = _Sum(minibatch * self._per_minibatch)
-        self._sums[minibatch].add(index, own)
+        if self._per_minibatch == 1:
+            self._whole[index] = own
+        else:
+            minibatch = index // self._per_minibatch
+            if minibatch not in self._sums:
+                self._sums[minibatch] = _Sum(minibatch * self._per_minibatch)
+            self._sums[minibatch].add(index, own)
         if self._stashes_versions:
             self._release(self._reads[Op.B][index])
         if self.measured:
@@ -165,6 +169,8 @@ class Stage:
 
     def take_gradient(self, minibatch: int) -> Any:
         """The gradient of `minibatch` (from 1) handed over, to be applied by `update`."""
+        if self._per_minibatch == 1:
+            return self._whole.pop(minibatch - 1)
         return self._sums.pop(minibatch - 1).partial
 
     def refresh(self, weights: Any) -> None:
