@@ -1,11 +1,11 @@
-"""Workers for a sweep: processes of this machine, or a running Dask cluster, by the same code."""
+"""Workers for a sweep: processes of this machine, or a running Dask cluster."""
 
 from __future__ import annotations
 
+import itertools
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from asyncio import CancelledError
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Any
 
 from joblib import Parallel, delayed, parallel_config
@@ -18,80 +18,107 @@ from sim.configuration import ConfigurationError
 
 LIVES = 3  # pools in a row that may break without a single point done
 CONNECT_S = 10
+AHEAD = 4  # points sent to a thread of the cluster beyond the one it has
 
-
-@dataclass(frozen=True)
-class Workers:
-    """How to start workers (options of a `Parallel` inside), and what is raised if one dies."""
-
-    start: Callable[[], AbstractContextManager[dict[str, Any]]]
-    died: type[Exception]
-
-
-def evaluated(missing: Callable[[], Sequence[Point]], workers: Workers
-              ) -> Generator[Record, None, None]:
-    """Records as they come, until no point is `missing()`.
-
-    Where a worker dies what it had is done again; a point that brings down even a worker of its
-    own is recorded as failed.
-    """
-    lives = LIVES
-    while lives and (points := missing()):
-        try:
-            with workers.start() as options:
-                for record in _through(points, options):
-                    lives = LIVES
-                    yield record
-        except workers.died:
-            lives -= 1
-    for point in missing():
-        yield _alone(point, workers)
-
-
-def _through(points: Sequence[Point], options: dict[str, Any]) -> Iterator[Record]:
-    parallel = Parallel(return_as="generator_unordered", **options)
-    yield from parallel(delayed(work)(point) for point in points)
-
-
-def _alone(point: Point, workers: Workers) -> Record:
-    try:
-        with workers.start() as options:
-            return next(_through([point], {**options, "n_jobs": 2}))
-    except workers.died as error:
-        return failed(point, error)
+# From points by number and the numbers wanted to their records, as they come.  What a worker had
+# that died is done again; a point that brings down every worker is recorded as failed.
+Workers = Callable[[Callable[[int], Point], Iterable[int]], Generator[Record, None, None]]
 
 
 def processes(count: int | None) -> Workers:
     """Processes of this machine, as many as it has cores; each computes on one thread."""
-    @contextmanager
-    def local() -> Iterator[dict[str, Any]]:
-        with parallel_config(backend="loky", inner_max_num_threads=1, initializer=end_with,
-                             initargs=(os.getpid(),)):
-            yield {"n_jobs": count or -1}
+    def evaluate(point: Callable[[int], Point], numbers: Iterable[int]
+                 ) -> Generator[Record, None, None]:
+        left, lives = dict.fromkeys(numbers), LIVES
+        while left and lives:
+            try:
+                for record in _parallel(map(point, list(left)), count or -1):
+                    del left[record["point"]]
+                    lives = LIVES
+                    yield record
+            except TerminatedWorkerError:
+                lives -= 1
+        for number in left:
+            yield _alone(point(number))
 
-    return Workers(local, TerminatedWorkerError)
+    return evaluate
+
+
+def _parallel(points: Iterable[Point], jobs: int) -> Iterator[Record]:
+    with parallel_config(backend="loky", inner_max_num_threads=1, initializer=end_with,
+                         initargs=(os.getpid(),)):
+        yield from Parallel(jobs, return_as="generator_unordered")(
+            delayed(work)(point) for point in points)
+
+
+def _alone(point: Point) -> Record:
+    try:
+        return next(_parallel([point], 2))  # one job would run in this very process
+    except TerminatedWorkerError as error:
+        return failed(point, error)
 
 
 def cluster(address: str) -> Workers:
     """The workers of a running Dask scheduler, which have this package installed.
 
-    Raises ConfigurationError where `distributed` is not installed, or later where no scheduler
-    answers.
+    Not by joblib's backend for Dask: it waits for ever for a task whose workers died (1.6).
+    Raises ConfigurationError where `distributed` is not installed, later where no scheduler
+    answers or the cluster is lost.
     """
     try:
-        from distributed import Client, KilledWorker
+        from distributed import Client
     except ImportError:
         raise ConfigurationError(["--dask: distributed is not installed; pip install "
                                   "'pipestale[cluster]'"]) from None
 
-    @contextmanager
-    def remote() -> Iterator[dict[str, Any]]:
-        try:
-            client: Any = Client(address, timeout=CONNECT_S)  # type: ignore[no-untyped-call]
-        except (OSError, ValueError, TypeError) as error:
-            raise ConfigurationError([f"--dask {address}: no scheduler answers there: {error}"]
-                                     ) from None
-        with client, parallel_config(backend="dask"):
-            yield {"n_jobs": -1}
+    def evaluate(point: Callable[[int], Point], numbers: Iterable[int]
+                 ) -> Generator[Record, None, None]:
+        with _connected(Client, address) as client:
+            threads = max(1, sum(client.nthreads().values()))
+            suspects: list[Point] = []
+            for each, record in _sent(client, map(point, numbers), (1 + AHEAD) * threads):
+                if record is not None:
+                    yield record
+                else:
+                    suspects.append(each)
+            for each, record in _sent(client, suspects, 1):  # what it shared a worker with is safe
+                yield record or failed(each, RuntimeError("every worker it was sent to died"))
 
-    return Workers(remote, KilledWorker)
+    return evaluate
+
+
+def _connected(client: Any, address: str) -> Any:
+    try:
+        return client(address, timeout=CONNECT_S)
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigurationError([f"--dask {address}: no scheduler answers there: {error}"]
+                                 ) from None
+
+
+def _sent(client: Any, points: Iterable[Point], most: int
+          ) -> Iterator[tuple[Point, Record | None]]:
+    """Points and their records, `most` at the cluster at a time; None where workers died.
+
+    Dask blames a worker's death on all it had, so a None may be another point's fault.
+    """
+    from distributed import KilledWorker, as_completed
+
+    waiting, running = iter(points), dict[Any, Point]()
+
+    def send(count: int) -> list[Any]:
+        futures = {client.submit(work, each, pure=False): each
+                   for each in itertools.islice(waiting, count)}
+        running.update(futures)
+        return list(futures)
+
+    done: Any = as_completed(send(most))  # type: ignore[no-untyped-call]
+    for future in done:
+        try:
+            record = future.result()  # waits once more where the worker that had it is gone
+        except KilledWorker:
+            record = None
+        except (Exception, CancelledError) as error:
+            raise ConfigurationError([f"--dask: the cluster failed ({error!r}); the same command "
+                                      "goes on from here"]) from None
+        yield running.pop(future), record
+        done.update(send(1))

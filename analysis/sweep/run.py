@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.sweep.journal import Journal, Record
-from analysis.sweep.points import Point, Sweep
-from analysis.sweep.pool import Workers, evaluated
+from analysis.sweep.points import Sweep
+from analysis.sweep.pool import Workers
 from analysis.sweep.tables import Row, rows, write
 
 JOURNAL = "points.jsonl"
@@ -25,13 +25,10 @@ def run_sweep(sweep: Sweep, out: Path, workers: Workers,
     ConfigurationError where `out` holds another sweep.
     """
     with Journal(out / JOURNAL, header(sweep)) as journal:
-        def missing() -> list[Point]:
-            return [sweep.point(number) for number in range(len(sweep))
-                    if number not in journal.records]
-
+        missing = [number for number in range(len(sweep)) if number not in journal.records]
         failed = sum(map(_has_failed, journal.records.values()))
         progress(len(journal.records), failed)
-        with closing(evaluated(missing, workers)) as records:
+        with closing(workers(sweep.point, missing)) as records:
             for record in records:
                 if record["point"] not in journal.records:  # a retried worker may do one twice
                     journal.add(record)

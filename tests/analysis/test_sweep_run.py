@@ -272,6 +272,26 @@ def test_killed_ten_times_at_random_moments_nothing_is_lost_doubled_or_changed(t
             tmp_path / "killed" / name).read_bytes()
 
 
+def deadly(number: int) -> object:
+    """A plugin under which one point ends whatever worker it comes to."""
+    from distributed.diagnostics.plugin import WorkerPlugin
+
+    class Deadly(WorkerPlugin):
+        def setup(self, worker: object) -> None:
+            import analysis.sweep.work as work
+
+            whole = work.averaged
+
+            def averaged(point):
+                if point.number == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return whole(point)
+
+            work.averaged = averaged
+
+    return Deadly()
+
+
 @pytest.mark.slow
 def test_a_dask_cluster_gives_the_same_table_even_if_a_worker_is_killed(tmp_path):
     distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
@@ -293,6 +313,11 @@ def test_a_dask_cluster_gives_the_same_table_even_if_a_worker_is_killed(tmp_path
         assert run_sweep(sweep, tmp_path / "hurt", cluster(address), kill) == plain
         assert killed
         assert not alive(pids[0])
+        with distributed.Client(address) as client:
+            client.register_plugin(deadly(17))
+        found = run_sweep(sweep, tmp_path / "deadly", cluster(address))
+    assert found[17]["error"] == "RuntimeError: every worker it was sent to died"
+    assert [*found[:17], *found[18:]] == [*plain[:17], *plain[18:]]
     for name in ("table.csv", "table.json"):
         texts = {(tmp_path / each / name).read_bytes() for each in ("plain", "dask", "hurt")}
         assert len(texts) == 1
