@@ -15,7 +15,6 @@ from analysis.convergence import convergence
 from analysis.report import report
 from analysis.system_edge import stable_rate
 from analysis.systems import Entrant, entrants
-from analysis.tables import span
 from figures.methods import mean_sd, plural
 from figures.pieces import Piece
 from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
@@ -26,9 +25,9 @@ from sim.interval import mean_of
 EXPERIMENT = Path(__file__).parent / "experiments" / "systems.toml"
 TARGET = 0.94
 SWEPT = tuple(f"i-timeprest:decay={decay}" for decay in (0, 0.3, 3, "inf"))
-PANELS = (("throughput", "mini-batches/s, steady state"),
+PANELS = (("throughput", "steady throughput\n(mini-batches/s)"),
           ("peak_kB", "peak memory of\na device (kB)"), ("final_loss", "final loss"),
-          ("seconds_to_target", f"simulated seconds\nto {100 * TARGET:g} % accuracy"))
+          ("seconds_to_target", f"simulated time to\n{100 * TARGET:g} % accuracy (s)"))
 
 
 def names() -> list[str]:
@@ -62,16 +61,27 @@ def rows_of(name: str, seed: int) -> Rows:
     return [{
         "choice": bool(entrant.system.reading), "devices": found["devices"],
         "throughput": found["steady_throughput_minibatches_per_s"],
-        "bubble": found["bubble_fraction"], "late_forward": span(found["staleness"]["forward"]),
-        "late_backward": span(found["staleness"]["backward"]),
+        "bubble": found["bubble_fraction"], "late_forward": _ends(found["staleness"]["forward"]),
+        "late_backward": _ends(found["staleness"]["backward"]),
         "latest": max(*found["staleness"]["forward"], *found["staleness"]["backward"]),
-        "versions": span(found["versions_held"]),
+        "versions": _ends(found["versions_held"]),
         "peak_kB": max(memory["peak_device_bytes"]) / 1e3,
         "link_kB": memory["link_bytes_per_minibatch"] / 1e3,
         "diverged": found["diverged"], "final_loss": found["final_loss"],
         "accuracy": found["accuracy"], "epochs_to_target": met["epochs_to_target"],
         "seconds_to_target": met["seconds_to_target"],
         "fluctuation": met["accuracy_fluctuation"]}]
+
+
+def _ends(values: Sequence[float]) -> str:
+    """What the first and the last stage have, never to be taken for a number."""
+    return f"{values[0]:.2g}…{values[-1]:.2g}"
+
+
+def _once(ends: str) -> str:
+    """One number where both ends agree."""
+    first, _, last = ends.partition("…")
+    return first if first == last else ends
 
 
 def edge_of(name: str, _: None) -> Rows:
@@ -159,7 +169,7 @@ def _cells(runs: Rows, rate: float | None) -> list[str]:
     accuracy = mean_sd([row["accuracy"] for row in runs])[0]
     return [
         str(one["devices"]), f"{one['throughput']:.3f}",
-        f"{one['late_forward']} / {one['late_backward']}", str(one["versions"]),
+        f"{_once(one['late_forward'])} / {_once(one['late_backward'])}", _once(one["versions"]),
         f"{one['peak_kB']:.0f}", f"{one['link_kB']:.0f}", _loss(runs),
         "–" if np.isnan(accuracy) else f"{100 * accuracy:.1f} %",
         met if missed else _spread([row["epochs_to_target"] for row in runs], ".1f"),
