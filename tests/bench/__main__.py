@@ -17,6 +17,7 @@ import numpy as np
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
+from tests.bench.batched import measure as measure_batched
 from tests.bench.engines import (
     LARGE,
     SMALL,
@@ -29,7 +30,11 @@ from tests.bench.growth import extra_bytes_per_task, time_per_task_growth
 from tests.bench.measure import Ratio, Took
 from tests.bench.saying import machine, table
 from tests.bench.solver import SOLVED, solver_time
+from tests.bench.start_up import measure as measure_start_up
+from tests.bench.sweeping import measure as measure_sweep
 from tests.bench.training import training_ratios
+
+EFFICIENT = 0.8  # of two workers: this project's own aim
 
 
 def keep_freed_memory() -> None:
@@ -42,13 +47,32 @@ def keep_freed_memory() -> None:
     del large
 
 
+def batched() -> list[Ratio]:
+    """64 replicas on one array axis over 64 single trainings."""
+    return [Ratio(name, found["ours"], found["theirs"], "s", found["target"], False)
+            for name, found in measure_batched().items()]
+
+
+def sweeping() -> list[Ratio]:
+    """One worker's time over twice that of two; wall-clock, since work moves to processes."""
+    return [Ratio(name, [s / 2 for s in found["ours"]], found["theirs"], "s", EFFICIENT, True)
+            for name, found in measure_sweep().items()]
+
+
+def start_up() -> list[Ratio]:
+    """The door's help over a bare import of click."""
+    return [Ratio(name, found["ours"], found["theirs"], "s", 1.5, False)
+            for name, found in measure_start_up().items()]
+
+
 def main() -> None:
     keep_freed_memory()
     with threadpool_limits(1):
         found: list[Ratio | Took] = [
             *simpy_over_bare(LARGE), *simpy_over_bare(SMALL, "_8x1000"), *exact_over_bare(LARGE),
             *replicas_over_bare(LARGE), *exact_over_torch(LARGE), *training_ratios(),
-            time_per_task_growth(), extra_bytes_per_task(), solver_time(SOLVED)]
+            *batched(), *sweeping(), *start_up(), time_per_task_growth(), extra_bytes_per_task(),
+            solver_time(SOLVED)]
     about = machine()
     document = {**{each.name: each.document() for each in found}, "machine": about}
     path = Path(__file__).parents[2] / "bench.json"

@@ -20,7 +20,7 @@ from sim.setup import make_stages
 from sim.training import train
 from sim.validate import execution_order
 from sim.versions import VersionPlan
-from tests.turns import ratio
+from tests.bench.turns import ratio
 
 RATES = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08)
 SEEDS = range(8)

@@ -1,4 +1,4 @@
-"""Two programs timed in turns, so that a noisy machine is noisy for both."""
+"""Two programs timed in turns by any clock, so that a noisy machine is noisy for both."""
 
 from __future__ import annotations
 

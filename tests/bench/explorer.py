@@ -1,4 +1,4 @@
-"""`python -m tests.bench_explorer`: the explorer on a 16×4000 trace, in headless Chromium.
+"""`python -m tests.bench.explorer`: the explorer on a 16×4000 trace, in headless Chromium.
 
 Limits of the issue: opened in under 3 s after parse, a hover answered in under 50 ms, a file of at
 most 12 MB.  The trace is trained and jittered, so that no column is regular.

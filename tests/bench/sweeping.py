@@ -16,7 +16,7 @@ from typing import Any
 from analysis.sweep.points import Grid, Sweep
 from analysis.sweep.pool import processes
 from analysis.sweep.run import run_sweep
-from tests.turns import ratio
+from tests.bench.turns import ratio
 
 
 def sweep(points: int) -> Sweep:

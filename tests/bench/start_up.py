@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from tests.turns import ratio
+from tests.bench.turns import ratio
 
 HELP = [sys.executable, "-m", "sim", "--help"]
 CLICK = [sys.executable, "-c", "import click"]
