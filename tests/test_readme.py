@@ -42,11 +42,25 @@ def test_configuration_shown_is_the_default_one() -> None:
 
     from sim.configuration import Experiment, resolve
 
-    (block,) = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (block,) = [b for b in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "[pipeline]" in b]
     assert resolve(tomllib.loads(block)).model_dump() == Experiment().model_dump()
     commented = re.sub(r"^# (?=[a-z_]+ =)", "", block, flags=re.M)
     document = tomllib.loads(commented.replace('profile = "profile.json"', ""))
     resolve(document | {"pipeline": document["pipeline"] | {"stages": 2}})
+
+
+def test_the_sweep_shown_is_one(tmp_path) -> None:
+    """Both forms: the grid as it stands, and the random search of its comment."""
+    from analysis.sweep.reading import read_sweep
+
+    (block,) = [b for b in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "[grid]" in b]
+    (tmp_path / "base.toml").write_text("[pipeline]\nminibatches = 4\n")
+    grid, comment = block.split("# or instead of [grid]:\n")
+    top = grid.split("[grid]")[0]
+    for name, text in (("grid", grid), ("random", top + re.sub(r"^# ", "", comment, flags=re.M))):
+        (tmp_path / f"{name}.toml").write_text(text)
+    assert len(read_sweep(tmp_path / "grid.toml")) == 6
+    assert len(read_sweep(tmp_path / "random.toml")) == 200
 
 
 def test_every_command_of_the_readme_is_one(tmp_path) -> None:
