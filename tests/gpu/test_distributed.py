@@ -91,7 +91,7 @@ def ranks_under(parent):
     return found
 
 
-def under_way(parent, started_s=6.0):
+def under_way(parent, started_s=12.0):
     """Ranks of a run that is past its start: importing torch takes less than that."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
