@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sim.instruction import Ints, Op
 from sim.passes import compiled
-from sim.passes.seconds import dealt
+from sim.passes.seconds import dealt, summed
 from sim.places import Places
 from sim.program import Program
 
@@ -78,7 +78,8 @@ class CostModel:
             wide = np.flatnonzero(count > 1)
             seconds[wide] = self.nominal(op[wide], stage[wide], count[wide])
         if self.jitter_sigma:
-            timed = np.flatnonzero(np.bincount(op, weights=seconds))
+            timed = np.flatnonzero(compiled(summed)(op, seconds, len(Op)) if program.compiled
+                                   else np.bincount(op, weights=seconds))
             places = Places.of(program, timed)
             seconds = places.of_rows(self.jitter(places, places.by_place(seconds), rng))
         if self.slowdown is None:

@@ -15,6 +15,14 @@ def dealt(op: Any, stage: Any, values: Any) -> Any:
     return column
 
 
+def summed(op: Any, column: Any, ops: Any) -> Any:
+    """Sum of a column over the rows of each operation."""
+    sums = np.zeros(ops)
+    for row in range(len(op)):
+        sums[op[row]] += column[row]
+    return sums
+
+
 def places(op: Any, stage: Any, index: Any, first: Any, total: Any, after: Any) -> Any:
     """Place of each row: its operation's `first`, then by (stage, micro-batch); `after` at most."""
     place = np.empty(len(op), dtype=np.int32)

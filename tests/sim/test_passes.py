@@ -122,8 +122,8 @@ def test_the_passes_are_really_taken(kind):
         assert SCHEDULES["round-robin"].program(PipelineShape(3, 4)).plainly_complete
         run(given_, engine="exact-plain")
     names = {call.args[0].__name__ for call in asked.call_args_list}
-    assert names == {"with_updates", "surveyed", "arrivals", "taken", "told", "dealt", "places",
-                     "scattered", "gathered", "newest", "peaks", "read_by_row"}
+    assert names == {"with_updates", "surveyed", "arrivals", "taken", "told", "dealt", "summed",
+                     "places", "scattered", "gathered", "newest", "peaks", "read_by_row"}
 
 
 @QUIET
