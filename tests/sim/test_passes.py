@@ -179,3 +179,41 @@ def test_updates_are_put_in_alike_whatever_the_streams_say(data):
     streams = data.draw(st.lists(st.lists(few, max_size=12), min_size=1, max_size=3))
     reference, *others = each_way(lambda: outcome(lambda: Program.from_streams(shape, streams)))
     assert all(other == reference for other in others)
+
+
+@QUIET
+@given(shaped())
+def test_streams_that_have_their_updates_get_no_more(case):
+    program = made(case, "as it is")
+    for again in each_way(lambda: Program.from_streams(
+            program.shape, [[*program.stream(d)] for d in range(program.devices)])):
+        assert again == program
+
+
+def test_a_worker_with_the_mini_batches_of_another_is_refused():
+    program = SCHEDULES["gpipe"].program(PipelineShape(2, 4, 2, 1, 2))
+    half = len(program) // 2
+    rows = Block(*(np.concatenate((c[half:], c[:half])) for c in program.rows))
+    found = [*each_way(lambda: outcome(lambda: Program(program.shape, rows, program.offsets)))]
+    assert len({*found}) == 1
+    assert "take mini-batches in turn" in found[0]
+
+
+@QUIET
+@given(shaped(), st.integers(0, 2**32 - 1))
+def test_any_versions_read_are_held_and_recorded_alike(case, seed):
+    schedule, shape = case
+    own, rng = shape.of_worker, np.random.default_rng(seed)
+    shares = rng.random((2, own.stages, own.total))
+
+    def said():
+        plan = versions.VersionPlan.of(schedule.program(own), MITIGATIONS["none"]())
+        reads = [(share * (newest + 1)).astype(np.int32) for share, newest in
+                 zip(shares, (plan.forward_latest, plan.backward_latest), strict=True)]
+        plan = replace(plan, forward=reads[0], backward=reads[1])
+        return [plan.versions_held, *recording.version_columns(plan)]
+
+    reference, *others = each_way(said)
+    for other in others:
+        for one, two in zip(reference, other, strict=True):
+            assert np.array_equal(one, two)
