@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from sim.costs import Floats, quantize
 from sim.instruction import Ints, Op, among
+from sim.passes import compiled
+from sim.passes.arrivals import taken
 from sim.program import Program
 
 
@@ -58,6 +60,11 @@ class Cluster:
 
     def transfers(self, program: Program) -> Floats:
         """Seconds each row's message takes its link."""
+        if not self.boundary_bytes.any():
+            if program.compiled:
+                column: Floats = compiled(taken)(program.messages.link, float(self._empty_s))
+                return column
+            return program.sends * self._empty_s
         rows = np.flatnonzero(program.sends)
         seconds = np.zeros(len(program))
         seconds[rows] = self.transfers_of(program, rows)
@@ -66,8 +73,13 @@ class Cluster:
     def transfers_of(self, program: Program, rows: Ints) -> Floats:
         """The same of some rows, all of which send."""
         if not self.boundary_bytes.any():
-            return np.full(len(rows), quantize(self.link.transfer_s(np.zeros(()))))
+            return np.full(len(rows), self._empty_s)
         return quantize(self.link.transfer_s(self._bytes(program, rows)))
+
+    @property
+    def _empty_s(self) -> Floats:
+        """Seconds a message of no size takes its link."""
+        return quantize(self.link.transfer_s(np.zeros(())))
 
     def exchange_s(self, program: Program) -> Floats:
         """Seconds between the last row a row waits for by `sync` and its start, for each row."""
@@ -77,8 +89,5 @@ class Cluster:
 
     def links(self, program: Program) -> Ints:
         """Number of the link each row's message takes: one per (from device, to device)."""
-        number = np.zeros(len(program), dtype=np.int32)
-        target = np.flatnonzero(program.arrives_from >= 0)
-        source = program.arrives_from[target]
-        number[source] = program.device[source] * program.devices + program.device[target]
+        number: Ints = np.append(program.messages.links, 0)[program.messages.link]
         return number

@@ -74,7 +74,7 @@ def _made(entry: str | dict[str, Any], registry: Registry[Any], where: str) -> A
         raise ConfigurationError([f"{where}.name: missing; choose from "
                                   f"{', '.join(registry.names())}"])
     name = table.pop("name")
-    if name not in registry.names():
+    if name not in registry:
         raise ConfigurationError([f"{where}: {unknown(registry.kind, name, registry.names())}"])
     kind = registry[name]
     known = [f.name for f in fields(kind)]
@@ -87,6 +87,8 @@ def _made(entry: str | dict[str, Any], registry: Registry[Any], where: str) -> A
 
 def _checked_parameters(kind: type[Any], table: dict[str, Any], where: str) -> dict[str, Any]:
     """The given parameters as strictly typed as every other key, and accepted by `kind`."""
+    if not table:
+        return {}
     hints = get_type_hints(kind)
     keys: dict[str, Any] = {f.name: (hints[f.name], f.default) for f in fields(kind)}
     model = create_model(kind.__name__, __config__=STRICT, **keys)

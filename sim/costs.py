@@ -9,11 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.instruction import Ints, Op
+from sim.passes import compiled
+from sim.passes.seconds import dealt, summed
 from sim.places import Places
 from sim.program import Program
 
 Floats = NDArray[np.float64]
 TICK = 2.0**-30  # seconds; sums of multiples are exact in float64 up to 97 days
+
+
+def _dealt(program: Program, single: Floats) -> Floats:
+    """What a vector by (operation, stage) says of each row."""
+    op, stage, stages = program.rows.op, program.rows.stage, program.shape.stages
+    column: Floats = (compiled(dealt)(op, stage, single.reshape(-1, stages))
+                      if program.compiled else single[op * stages + stage])
+    return column
 
 
 def quantize(seconds: Floats | np.float64) -> Floats:
@@ -63,12 +73,13 @@ class CostModel:
         each_op, each_stage = np.divmod(np.arange(len(Op) * program.shape.stages),
                                         program.shape.stages)
         single = self.nominal(each_op, each_stage, np.ones_like(each_op))
-        seconds: Floats = single[op * program.shape.stages + stage]
-        wide = np.flatnonzero(count > 1)
-        if len(wide):
+        seconds = _dealt(program, single)
+        if program.wide:
+            wide = np.flatnonzero(count > 1)
             seconds[wide] = self.nominal(op[wide], stage[wide], count[wide])
         if self.jitter_sigma:
-            timed = np.flatnonzero(np.bincount(op, weights=seconds))
+            timed = np.flatnonzero(compiled(summed)(op, seconds, len(Op)) if program.compiled
+                                   else np.bincount(op, weights=seconds))
             places = Places.of(program, timed)
             seconds = places.of_rows(self.jitter(places, places.by_place(seconds), rng))
         if self.slowdown is None:

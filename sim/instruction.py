@@ -92,9 +92,13 @@ def block(op: Op, stage: int, micro_batches: Iterable[int], count: int = 1) -> B
         index = np.arange(micro_batches.start, micro_batches.stop, micro_batches.step, dtype=NARROW)
     else:
         index = np.fromiter(micro_batches, NARROW)
-    op_column, stage_column, counts = (np.full(len(index), int(v), NARROW)
-                                       for v in (op, stage, count))
-    return Block(op_column, stage_column, index, counts)
+    size = len(index)
+    return Block(_constant(op, size), _constant(stage, size), index, _constant(count, size))
+
+
+def _constant(value: int, size: int) -> Ints:
+    """A read-only column that says the same in every row, and takes the room of one."""
+    return np.ndarray((size,), NARROW, NARROW(value).tobytes(), strides=(0,))
 
 
 def forwards(stage: int, micro_batches: Iterable[int]) -> Block:
@@ -122,7 +126,10 @@ def alternate(*blocks: Block) -> Block:
 
 
 def _dealt(columns: Sequence[Ints]) -> Ints:
-    dealt = np.empty((len(columns[0]), len(columns)), NARROW)
+    size, first = len(columns[0]), columns[0]
+    if size and all(c.strides == (0,) and c[0] == first[0] for c in columns):
+        return _constant(int(first[0]), size * len(columns))
+    dealt = np.empty((size, len(columns)), NARROW)
     for place, column in enumerate(columns):
         dealt[:, place] = column
     return dealt.ravel()
@@ -144,7 +151,12 @@ def repeat(pattern: Block, times: int, step: int) -> Block:
 
 
 def columns(instructions: Iterable[Instruction | Block]) -> Block:
-    """Gather what a schedule yields, single instructions and blocks mixed, into one block."""
+    """What a schedule yields, single instructions and blocks mixed, as one block."""
+    return join(blocks(instructions))
+
+
+def blocks(instructions: Iterable[Instruction | Block]) -> list[Block]:
+    """The same as blocks one after another."""
     gathered: list[Block] = []
     loose: list[tuple[int, int, int, int]] = []
 
@@ -160,4 +172,4 @@ def columns(instructions: Iterable[Instruction | Block]) -> Block:
             settle()
             gathered.append(each)
     settle()
-    return join(gathered)
+    return gathered

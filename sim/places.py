@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.instruction import Ints, Op
+from sim.passes import compiled
+from sim.passes.seconds import gathered, places, scattered
 from sim.program import Program
 
 Floats = NDArray[np.float64]
@@ -23,6 +25,7 @@ class Places:
 
     row: Ints
     blocks: list[slice]
+    compiled: bool = False
 
     @classmethod
     def of(cls, program: Program, ops: Ints) -> Places:
@@ -32,9 +35,11 @@ class Places:
         present = [each for each in COMPUTE if each in ops]
         first = np.full(len(Op), len(present) * size, dtype=np.int32)
         first[present] = np.arange(len(present)) * size
-        row = first[op] + stage * program.shape.total + index
-        row = np.minimum(row, len(present) * size)
-        return cls(row, [slice(k * size, (k + 1) * size) for k in range(len(present))])
+        after, total = len(present) * size, program.shape.total
+        row = (compiled(places)(op, stage, index, first, total, after) if program.compiled
+               else np.minimum(first[op] + stage * total + index, after))
+        blocks = [slice(k * size, (k + 1) * size) for k in range(len(present))]
+        return cls(row, blocks, program.compiled)
 
     @property
     def size(self) -> int:
@@ -42,11 +47,15 @@ class Places:
 
     def by_place(self, rows: Floats) -> Floats:
         """Values by row, put at their places; 0 where no row is."""
+        if self.compiled:
+            found: Floats = compiled(scattered)(rows, self.row, self.size)
+            return found
         values = np.zeros(self.size)
         values[self.row] = rows
         return values
 
     def of_rows(self, values: Floats) -> Floats:
         """Values by place, for every row."""
-        found: Floats = values[self.row]
+        found: Floats = (compiled(gathered)(values, self.row) if self.compiled
+                         else values[self.row])
         return found

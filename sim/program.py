@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.instruction import NARROW, Block, Instruction, Ints, Op, among, columns, join
+from sim.instruction import NARROW, Block, Instruction, Ints, Op, among, blocks, join
+from sim.messages import Messages
+from sim.passes import compiled, narrow, worth
+from sim.passes.survey import surveyed
+from sim.passes.updates import with_updates
 
 if TYPE_CHECKING:
     from sim.trace import Trace
@@ -107,7 +111,11 @@ class Program:
         Where a stage's stream has no update, one is put right after the last backward of every
         mini-batch: that is when a stage's gradient is complete.
         """
-        parts = [_with_updates(shape, columns(stream)) for stream in streams]
+        authored = [blocks(stream) for stream in streams]
+        at_once = _with_all_updates(shape, authored)
+        if at_once is not None:
+            return cls(shape, *at_once)
+        parts = [_with_updates(shape, join(stream)) for stream in authored]
         ends = np.cumsum([0, *(part.size for part in parts)])
         return cls(shape, join(parts), tuple(int(end) for end in ends))
 
@@ -209,6 +217,37 @@ class Program:
         return self._tables[ops]
 
     @cached_property
+    def compiled(self) -> bool:
+        """Whether compiled passes shall go through this program (settled when it is built)."""
+        return worth(len(self)) and narrow(self.rows)
+
+    @cached_property
+    def plainly_complete(self) -> bool:
+        """Whether one compiled pass could tell that every pass and update is there once.
+
+        It leaves the tables behind.  False says nothing: `sim.validate` judges.
+        """
+        shape = self.shape
+        if not self.compiled or self.devices != shape.devices:
+            return False
+        tables, number = compiled(surveyed)(
+            *self.rows, np.array(self.offsets), shape.stages, shape.total, shape.microbatches,
+            shape.workers)
+        if not len(number):
+            return False
+        ops = [op for op in Op if number[op] >= 0]
+        vars(self)["wide"] = bool(number[len(Op)])
+        vars(self)["present"] = frozenset(op.value for op in ops)
+        vars(self)["_tables"] = {
+            (op,): _settled(table) for op, table in zip(ops, tables, strict=True)}
+        return True
+
+    @cached_property
+    def wide(self) -> bool:
+        """Whether an instruction covers several micro-batches."""
+        return bool((self.rows.count > 1).any())
+
+    @cached_property
     def present(self) -> frozenset[int]:
         """Operations the program has."""
         return frozenset(op.value for op in Op if (self.rows.op == op).any())
@@ -259,9 +298,9 @@ class Program:
         if self.lowered:
             own += [(self.row_of(Op.F), self.row_of(Op.SEND_F)),
                     (self.row_of(Op.B, Op.I), self.row_of(Op.SEND_B))]
-        return self._needs_elsewhere() + own
+        return self.needs_elsewhere() + own
 
-    def _needs_elsewhere(self) -> list[tuple[Ints, Ints]]:
+    def needs_elsewhere(self) -> list[tuple[Ints, Ints]]:
         """The part of the rule in which one stage needs another."""
         forward, gradient = self.row_of(Op.F), self.row_of(Op.B, Op.I)
         if not self.lowered:
@@ -272,25 +311,19 @@ class Program:
                 (self.row_of(Op.SEND_F)[:-1], down), (self.row_of(Op.SEND_B)[1:], up)]
 
     @cached_property
+    def messages(self) -> Messages:
+        """What crosses devices, by row."""
+        return Messages.of(self)
+
+    @property
     def arrives_from(self) -> Ints:
         """For each row the row of another device whose message it waits for; −1 for none."""
-        source = np.full(len(self), -1, dtype=np.int32)
-        for before, after in self._needs_elsewhere():
-            before, after = before.ravel(), after.ravel()  # noqa: PLW2901 - flat is the point
-            crossing = self.device[before] != self.device[after]
-            if self.lowered:
-                crossing &= (before >= 0) & (after >= 0)
-            if not crossing.all():
-                before, after = before[crossing], after[crossing]  # noqa: PLW2901
-            source[after] = before
-        return source
+        return self.messages.source
 
     @cached_property
     def sends(self) -> NDArray[np.bool_]:
         """Whether each row sends a message to another device."""
-        sending = np.zeros(len(self), dtype=bool)
-        sending[self.arrives_from[self.arrives_from >= 0]] = True
-        return sending
+        return self.messages.link >= 0
 
     def validate(self) -> Program:
         """Prove that the order can be executed.  Raises InvalidProgramError with the bad cell."""
@@ -333,6 +366,20 @@ class Program:
 def _settled(table: Ints) -> Ints:
     table.flags.writeable = False
     return table
+
+
+def _with_all_updates(shape: PipelineShape, streams: Sequence[Sequence[Block]]
+                      ) -> tuple[Block, tuple[int, ...]] | None:
+    """What `_with_updates` makes of every stream, in one compiled pass; None where it does not."""
+    sizes = [sum(each.size for each in stream) for stream in streams]
+    if not worth(sum(sizes)):
+        return None
+    rows, ends = compiled(with_updates)(
+        *join([each for stream in streams for each in stream]), np.cumsum([0, *sizes]),
+        shape.stages, shape.minibatches, shape.microbatches)
+    if not len(ends):
+        return None
+    return Block(*rows[:, : ends[-1]]), tuple(ends.tolist())
 
 
 def _with_updates(shape: PipelineShape, stream: Block) -> Block:

@@ -16,6 +16,8 @@ from sim.costs import Floats
 from sim.engine import Timeline
 from sim.instruction import Ints, Op
 from sim.mitigations import Mitigation
+from sim.passes import as_narrow, compiled
+from sim.passes.versions import read_by_row
 from sim.program import PipelineShape, Program
 from sim.setup import Sizes
 from sim.stage import Stage
@@ -30,8 +32,7 @@ def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
     """The trace of a run; `crews` are each worker's stages, `plan` is every worker's own."""
     program, own = timeline.program, plan.program
     workers = program.shape.workers
-    read, late, effective = staleness_columns(plan)
-    applied = _of_rows(own, plan.applied)
+    read, applied, late, effective = version_columns(plan)
     if workers > 1:
         read, applied = np.tile(read, workers), np.tile(applied, workers)
         late, effective = np.tile(late, workers), np.tile(effective, workers)
@@ -57,8 +58,19 @@ def _of_rows(program: Program, table: Ints) -> Ints:
 
 def staleness_columns(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
     """Version read, staleness and effective staleness by row."""
+    read, _, late, effective = version_columns(plan)
+    return read, late, effective
+
+
+def version_columns(plan: VersionPlan) -> tuple[Ints, Ints, Floats, Floats]:
+    """Version read, version before the own update, staleness and effective staleness by row."""
     program, applied = plan.program, plan.applied
-    read = _of_rows(program, applied)  # an update reads what it steps
+    if program.compiled and not _interpolates(plan.mitigation):
+        read, own, late = compiled(read_by_row)(
+            *program.rows, as_narrow(plan.forward), as_narrow(plan.backward), applied)
+        return read, own, late, late  # nothing interpolated: one column says both
+    own = _of_rows(program, applied)
+    read = own.copy()  # an update reads what it steps
     late, interpolates = np.zeros(len(program)), _interpolates(plan.mitigation)
     effective = np.zeros(len(program)) if interpolates else late
     for ops, versions in (((Op.F,), plan.forward), ((Op.B, Op.I), plan.backward)):
@@ -74,7 +86,7 @@ def staleness_columns(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
             np.minimum.at(read, rows, versions)
         for column, values in ((late, gap), (effective, share))[: 1 + interpolates]:
             _put_mean(column, rows, values, program.rows.count)
-    return read, late, effective if interpolates else late.copy()
+    return read, own, late, effective if interpolates else late
 
 
 def _put_mean(column: Floats, rows: Ints, values: NDArray[Any], count: Ints) -> None:
@@ -91,9 +103,10 @@ def _interpolates(mitigation: Mitigation) -> bool:
 
 def distance_columns(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
     """Relative distance and RMSE by row, the mean over what a pass covers; NaN where unknown."""
-    relative, rmse = (np.full(len(program), np.nan) for _ in range(2))
     if not stages or not stages[0].measured:
-        return relative, rmse
+        unknown = np.broadcast_to(np.nan, len(program))  # every row of it the same one
+        return unknown, unknown
+    relative, rmse = (np.full(len(program), np.nan) for _ in range(2))
     for op, table in ((Op.F, (Op.F,)), (Op.B, (Op.B, Op.I))):
         rows, micro = program.micro_rows(*table)
         known = np.array([stage.distances(op) for stage in stages])  # (stages, 2, micro-batches)

@@ -35,6 +35,9 @@ class Registry(Generic[T]):
             importlib.import_module(f"{self.package}.{module.name}")
         return sorted(self._items)
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._items or name in self.names()
+
     def __iter__(self) -> Iterator[T]:
         return (self._items[name] for name in self.names())
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim.instruction import Block, Ints
+from sim.instruction import NARROW, Block, Ints
 from sim.program import PipelineShape, Program
 
 
@@ -17,7 +17,7 @@ def spread(own: Program, shape: PipelineShape) -> Program:
     if shape.workers == 1:
         return own
     op, stage, index, count = (np.tile(column, shape.workers) for column in own.rows)
-    worker = np.repeat(np.arange(shape.workers), len(own))
+    worker = np.repeat(np.arange(shape.workers, dtype=NARROW), len(own))
     starts = [int(end) + w * len(own) for w in range(shape.workers) for end in own.offsets[:-1]]
     rows = Block(op, stage, whole_index(index, worker, shape), count)
     return Program(shape, rows, (*starts, len(own) * shape.workers))

@@ -40,6 +40,16 @@ def check_complete(program: Program) -> None:
 
     Raises InvalidProgramError with the first offending cell marked.
     """
+    if not program.plainly_complete:
+        _check_passes(program)
+    if program.wide:
+        _check_same_ranges(program)
+    if program.lowered:
+        _check_messages(program)
+
+
+def _check_passes(program: Program) -> None:
+    """Every row lies within the shape, at home, and every pass and update is there once."""
     shape, (op, stage, index, count) = program.shape, program.rows
     if program.devices != shape.devices:
         _refuse(program, f"a stream per device: the shape has {shape.devices} devices, "
@@ -61,10 +71,6 @@ def check_complete(program: Program) -> None:
     if not _filled_once(program, once):
         for ops in once:
             _check_once(program, ops)
-    if wide.any():
-        _check_same_ranges(program)
-    if program.lowered:
-        _check_messages(program)
 
 
 def _check_wide(program: Program, wide: NDArray[np.bool_]) -> None:

@@ -8,8 +8,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.instruction import Ints, Op
+from sim.instruction import NARROW, Ints, Op
 from sim.mitigations import Mitigation, Reads
+from sim.passes import as_narrow, compiled
+from sim.passes.versions import newest, peaks
 from sim.program import Program
 from sim.time_units import has_time_units, unit_horizon
 
@@ -39,22 +41,17 @@ class VersionPlan:
 
         Raises ValueError when a pass would read a version that does not exist yet.
         """
-        done = _updates_before(program)
-
-        def latest(*ops: Op) -> Ints:
-            return done[program.row_of(*ops)]
-
-        forward_latest, backward_latest = latest(Op.F), latest(Op.B, Op.I)
-        micro = np.arange(program.shape.total)
+        forward_latest, backward_latest, applied = _newest(program)
+        micro = np.arange(program.shape.total, dtype=NARROW)
         entry = np.broadcast_to(forward_latest[0], forward_latest.shape)
         reads = Reads(forward_latest, entry, forward_latest, micro, program.shape.microbatches)
         forward = np.array(np.broadcast_to(mitigation.forward_version(reads), entry.shape))
         reads = Reads(backward_latest, entry, forward, micro, program.shape.microbatches)
         backward = np.array(np.broadcast_to(mitigation.backward_version(reads), entry.shape))
-        for name, read, newest in (("forward", forward, forward_latest),
+        for name, read, latest in (("forward", forward, forward_latest),
                                    ("backward", backward, backward_latest)):
-            _refuse_missing(mitigation.name, name, read, newest)
-        return cls(program, mitigation, forward_latest, backward_latest, latest(Op.U),
+            _refuse_missing(mitigation.name, name, read, latest)
+        return cls(program, mitigation, forward_latest, backward_latest, applied,
                    forward, backward, schedule)
 
     def unit_horizons(self, stage: int) -> tuple[int, int] | None:
@@ -118,7 +115,12 @@ class VersionPlan:
     @cached_property
     def versions_held(self) -> Ints:
         """Peak number of weight sets each stage holds at once."""
-        return np.array([self._peak(k) for k in range(self.program.shape.stages)])
+        program, held = self.program, np.zeros(0, dtype=np.int64)
+        if program.compiled and self.mitigation.stash != "prediction":
+            held = compiled(peaks)(
+                *self._pass_rows, program.row_of(Op.U), as_narrow(self.forward),
+                as_narrow(self.backward), program.shape.microbatches, len(program))
+        return held if len(held) else np.array([self._peak(k) for k in range(program.shape.stages)])
 
     def _peak(self, stage: int) -> int:
         """Most weight sets held while any one row executes."""
@@ -126,6 +128,18 @@ class VersionPlan:
         starts, ends = np.sort(born + 1 - predicted), np.sort(end + 1)
         held = np.arange(1, len(starts) + 1) - np.searchsorted(ends, starts, side="right")
         return int(held.max())
+
+
+def _newest(program: Program) -> tuple[Ints, Ints, Ints]:
+    """Newest versions at each forward, backward and update, by (stage, micro-batch)."""
+    if program.compiled:
+        forward, backward, applied = compiled(newest)(
+            *program.rows, program.shape.stages, program.shape.total)
+        return forward, backward, applied
+    done = _updates_before(program)
+    forward, backward, applied = (done[program.row_of(*ops)]
+                                  for ops in ((Op.F,), (Op.B, Op.I), (Op.U,)))
+    return forward, backward, applied
 
 
 def _updates_before(program: Program) -> Ints:

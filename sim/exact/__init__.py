@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from sim import passes
 from sim.cluster import Cluster
 from sim.costs import CostModel, Floats
 from sim.engine import Timeline, simulate
@@ -21,6 +22,7 @@ from sim.exact.period import extrapolated
 from sim.exact.state import State, as_list
 from sim.exact.system import System
 from sim.instruction import Op, among
+from sim.passes.arrivals import told
 from sim.program import Program
 
 Method = Literal["auto", "plain", "periodic", "compiled"]
@@ -46,10 +48,18 @@ def timeline(program: Program, costs: CostModel, cluster: Cluster, rng: np.rando
     if found is None or found[1].max() >= LONGEST_S:
         return simulate(program, costs, cluster, again)
     start, end, arrival = found
+    return Timeline(program, start, end, *_told(system, end, arrival))
+
+
+def _told(system: System, end: Floats, arrival: Floats) -> tuple[Floats, Floats]:
+    """When what each row waits for was sent and was here; NaN where that is nothing."""
+    if system.program.compiled:
+        sent, came = passes.compiled(told)(system.source, end, arrival)
+        return sent, came
     alone = system.source < 0
     sent, came = end[system.source], arrival[system.source]
     sent[alone] = came[alone] = np.nan
-    return Timeline(program, start, end, sent, came)
+    return sent, came
 
 
 def _executed(system: System, costs: CostModel, method: Method) -> Times | None:

@@ -42,20 +42,9 @@ class System:
     def of(cls, program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator
            ) -> System:
         """The system, with durations drawn from `rng` where they are jittered."""
-        numbers, link = _numbered(cluster.links(program), program.devices)
+        messages = program.messages
         windows = [(w.from_s, w.to_s, w.factor) for w in costs.stragglers]
-        return cls(program, costs.durations(program, rng), program.arrives_from, link,
-                   cluster.transfers(program), numbers % program.devices,
+        return cls(program, costs.durations(program, rng), messages.source, messages.link,
+                   cluster.transfers(program), messages.links % program.devices,
                    np.array([w.stage for w in costs.stragglers], dtype=np.int64),
                    np.array(windows, dtype=np.float64).reshape(-1, 3))
-
-
-def _numbered(link: Ints, devices: int) -> tuple[Ints, Ints]:
-    """The links in use, and the place of each row's link among them (−1 for none)."""
-    used = np.zeros(devices**2, dtype=bool)
-    used[link] = True
-    used[0] = False  # from a device to itself: said of rows that send nothing
-    numbers = np.flatnonzero(used)
-    place = np.full(len(used), -1, dtype=np.int32)
-    place[numbers] = np.arange(len(numbers))
-    return numbers, place[link]

@@ -28,12 +28,12 @@ class Schedule:
 
     def check(self, shape: PipelineShape) -> None:
         """Raise ValueError with the reason where this schedule has no order for a shape."""
-        able = [each for each in SCHEDULES if each.chunks]
         if shape.chunks > 1 and not self.chunks:
+            able = [each for each in SCHEDULES if each.chunks]
             raise ValueError(f"{self.name} has one stage per device; chunks are for "
                              f"{', '.join(each.name for each in able)}")
-        able = [each for each in SCHEDULES if each.in_flight]
         if shape.in_flight is not None and not self.in_flight:
+            able = [each for each in SCHEDULES if each.in_flight]
             raise ValueError(f"{self.name} has its own number of mini-batches in flight; in_flight "
                              f"is for {', '.join(each.name for each in able)}")
         if self.refuse is not None:
