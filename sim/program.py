@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,68 +14,15 @@ from sim.instruction import NARROW, Block, Instruction, Ints, Op, among, blocks,
 from sim.messages import Messages
 from sim.passes import compiled, narrow, worth
 from sim.passes.survey import surveyed
-from sim.passes.updates import with_updates
+from sim.shape import PipelineShape
+from sim.updates import with_all_updates, with_updates
 
 if TYPE_CHECKING:
     from sim.trace import Trace
 
+__all__ = ["NO_EDGES", "Generate", "PipelineShape", "Program"]
+
 NO_EDGES: tuple[Ints, Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
-
-
-@dataclass(frozen=True, slots=True)
-class PipelineShape:
-    """Stages, mini-batches, micro-batches per mini-batch, stages (chunks) per device, and workers.
-
-    A worker is a pipeline of its own with a copy of every stage; `minibatches` counts those of
-    all workers together, which take them in turn.  `in_flight` bounds the mini-batches a worker
-    has under way, where a schedule lets it (None: as many as the schedule has).
-    """
-
-    stages: int
-    minibatches: int
-    microbatches: int = 1
-    chunks: int = 1
-    workers: int = 1
-    in_flight: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("stages", "minibatches", "microbatches", "chunks", "workers"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is at least 1, got {getattr(self, name)}")
-        if self.stages % self.chunks:
-            raise ValueError(f"chunks divides stages, got {self.stages} by {self.chunks}")
-        if self.minibatches % self.workers:
-            raise ValueError("workers take equally many mini-batches, got "
-                             f"{self.minibatches} for {self.workers} workers")
-        if self.in_flight is not None and self.in_flight < 1:
-            raise ValueError(f"in_flight is at least 1, got {self.in_flight}")
-
-    @property
-    def devices(self) -> int:
-        return self.worker_devices * self.workers
-
-    @property
-    def worker_devices(self) -> int:
-        """Devices of one worker."""
-        return self.stages // self.chunks
-
-    @property
-    def of_worker(self) -> PipelineShape:
-        """The shape of one worker's own pipeline."""
-        return replace(self, minibatches=self.minibatches // self.workers, workers=1)
-
-    def as_dict(self) -> dict[str, int]:
-        """Fields by name, the later ones only where they say something."""
-        later = {"workers": self.workers if self.workers > 1 else None,
-                 "in_flight": self.in_flight}
-        return {"stages": self.stages, "minibatches": self.minibatches,
-                "microbatches": self.microbatches, "chunks": self.chunks,
-                **{name: value for name, value in later.items() if value is not None}}
-
-    @property
-    def total(self) -> int:
-        """Micro-batches of the whole run."""
-        return self.minibatches * self.microbatches
 
 
 Generate = Callable[[int, PipelineShape], Iterable[Instruction | Block]]
@@ -112,10 +59,10 @@ class Program:
         mini-batch: that is when a stage's gradient is complete.
         """
         authored = [blocks(stream) for stream in streams]
-        at_once = _with_all_updates(shape, authored)
+        at_once = with_all_updates(shape, authored)
         if at_once is not None:
             return cls(shape, *at_once)
-        parts = [_with_updates(shape, join(stream)) for stream in authored]
+        parts = [with_updates(shape, join(stream)) for stream in authored]
         ends = np.cumsum([0, *(part.size for part in parts)])
         return cls(shape, join(parts), tuple(int(end) for end in ends))
 
@@ -366,49 +313,3 @@ class Program:
 def _settled(table: Ints) -> Ints:
     table.flags.writeable = False
     return table
-
-
-def _with_all_updates(shape: PipelineShape, streams: Sequence[Sequence[Block]]
-                      ) -> tuple[Block, tuple[int, ...]] | None:
-    """What `_with_updates` makes of every stream, in one compiled pass; None where it does not."""
-    sizes = [sum(each.size for each in stream) for stream in streams]
-    if not worth(sum(sizes)):
-        return None
-    rows, ends = compiled(with_updates)(
-        *join([each for stream in streams for each in stream]), np.cumsum([0, *sizes]),
-        shape.stages, shape.minibatches, shape.microbatches)
-    if not len(ends):
-        return None
-    return Block(*rows[:, : ends[-1]]), tuple(ends.tolist())
-
-
-def _with_updates(shape: PipelineShape, stream: Block) -> Block:
-    """`stream` with an update after each mini-batch's last backward where a stage has none."""
-    op, stage, index, count = stream
-    n = shape.microbatches
-    final = among(op, (Op.B, Op.W))
-    updated = stage[op == Op.U]
-    if len(updated):
-        final &= np.isin(stage, updated, invert=True)
-    rows = np.flatnonzero(final)
-    if not len(rows):
-        return stream
-    key = stage[rows].astype(np.int64) * (shape.minibatches + 1) + index[rows] // n
-    after = rows if (key[1:] > key[:-1]).all() else _last_of_each(key, rows)
-    new = after + np.arange(1, len(after) + 1)
-    inserted = np.zeros(len(op) + len(after), dtype=NARROW)
-    inserted[new] = 1
-    copies = np.arange(len(inserted)) - np.cumsum(inserted)
-    op, stage, index, count = (column[copies] for column in stream)
-    op[new], count[new] = Op.U, n
-    index[new] = index[new] // n * n
-    return Block(op, stage, index, count)
-
-
-def _last_of_each(key: Ints, rows: Ints) -> Ints:
-    """Of ascending rows the last with each key, ascending."""
-    if key.max() - key.min() > 8 * len(rows):  # a slip of the pen would fill the memory
-        key = np.unique(key, return_inverse=True)[1]
-    last = np.full(int(key.max() - key.min()) + 1, -1)
-    last[key - key.min()] = rows
-    return np.sort(last[last >= 0])

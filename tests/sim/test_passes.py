@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from sim import cluster, costs, messages, passes, places, recording, versions
+from sim import cluster, costs, messages, passes, places, recording, updates, versions
 from sim import program as programs
 from sim.experiment import run
 from sim.instruction import Block, Instruction, Op
@@ -26,7 +26,7 @@ from tests.sim.pairs import accepted
 from tests.sim.strategies import timings
 
 KINDS = ["plain", *(["compiled"] if passes.available() else [])]
-USERS = (cluster, costs, messages, passes, places, programs, recording, versions)
+USERS = (cluster, costs, messages, passes, places, programs, recording, updates, versions)
 QUIET = settings(deadline=None, max_examples=60,
                  suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
