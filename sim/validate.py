@@ -203,13 +203,46 @@ def execution_order(program: Program) -> list[int]:
     Raises InvalidProgramError where there is none.
     """
     before, after = program.dependencies
+    order = _by_arrivals(program, before, after)
+    return _by_counting(program, before, after) if order is None else order
+
+
+def _by_arrivals(program: Program, before: Ints, after: Ints) -> list[int] | None:
+    """Such an order where streams are in order themselves, so that a row can only wait for the one
+    message it needs; None elsewhere, and where there is no order."""
+    device = program.device
+    own = device[before] == device[after]
+    if len(program.sync[0]) or (before[own] >= after[own]).any():
+        return None
+    source, head, ends = program.arrives_from.tolist(), list(program.offsets), program.offsets[1:]
+    done, waiting = bytearray(len(program)), dict[int, int]()
+    ready, order = list(range(program.devices)), list[int]()
+    while ready:
+        d = ready.pop()
+        row, stop = head[d], ends[d]
+        while row < stop:
+            needed = source[row]
+            if needed >= 0 and not done[needed]:
+                waiting[needed] = d
+                break
+            done[row] = 1
+            order.append(row)
+            if row in waiting:
+                ready.append(waiting.pop(row))
+            row += 1
+        head[d] = row
+    return order if len(order) == len(program) else None
+
+
+def _by_counting(program: Program, before: Ints, after: Ints) -> list[int]:
+    """The same for any program, by what each row still waits for.  Raises InvalidProgramError."""
     missing = np.bincount(after, minlength=len(program)).tolist()
     frees: defaultdict[int, list[int]] = defaultdict(list)
     for source, target in zip(before.tolist(), after.tolist(), strict=True):
         frees[source].append(target)
     device, head = program.device.tolist(), list(program.offsets[:-1])
     ends = program.offsets[1:]
-    ready, order = list(range(program.devices)), []
+    ready, order = list(range(program.devices)), list[int]()
     while ready:
         d = ready.pop()
         while head[d] < ends[d] and not missing[head[d]]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class MlpStage:
     sizes: tuple[int, ...]
     first: bool
     last: bool
+    _latest: list[Any] = field(default_factory=lambda: [None, None], repr=False, compare=False)
 
     @property
     def parameters(self) -> int:
@@ -54,12 +55,19 @@ class MlpStage:
             start = middle + o
         return views
 
+    def latest_layers(self, weights: Floats) -> list[tuple[Floats, Floats]]:
+        """The same, found again where the last pass used these weights too, as most do."""
+        if self._latest[0] is not weights:
+            self._latest[:] = weights, self.layers(weights)
+        views: list[tuple[Floats, Floats]] = self._latest[1]
+        return views
+
     def forward(
         self, weights: Floats, inputs: Floats, target: Labels | None = None
     ) -> tuple[Floats | float, Saved]:
         """`inputs` (…, batch, in) to (…, batch, out); with a target (…, batch) to the mean loss."""
         kept, here = [], inputs
-        views = self.layers(weights)
+        views = self.latest_layers(weights)
         for number, (matrix, bias) in enumerate(views, 1):
             kept.append(here)
             here = here @ matrix
@@ -79,7 +87,7 @@ class MlpStage:
         The first stage's input is data: nobody asks for its gradient, so it is None.
         """
         own = np.empty_like(weights)
-        views, grads = self.layers(weights), self.layers(own)
+        views, grads = self.latest_layers(weights), self.layers(own)
         output, here = saved.output, np.asarray(gradient)
         if saved.loss_gradient is not None:
             here = saved.loss_gradient * here

@@ -1,12 +1,13 @@
 """Orders that cannot run: every waiting head is listed and marked."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.program import PipelineShape, Program
 from sim.schedules import SCHEDULES
-from sim.validate import InvalidProgramError, execution_order
+from sim.validate import InvalidProgramError, _by_arrivals, _by_counting, execution_order
 from tests.sim.strategies import names, shapes
 
 PAIR = PipelineShape(2, 2)
@@ -91,3 +92,16 @@ def test_two_passes_of_one_stream_swapped_are_a_program_or_an_invalid_order(name
     else:
         return
     assert marked(error)
+
+
+@given(names, shapes(5, 5), st.booleans())
+def test_both_ways_to_an_order_find_one_of_every_row(name, shape, lowered):
+    """Waiting for messages alone, and counting every dependency."""
+    program = SCHEDULES[name].program(shape)
+    program = program.lower() if lowered else program
+    before, after = program.dependencies
+    for order in (_by_arrivals(program, before, after), _by_counting(program, before, after)):
+        place = np.argsort(order)
+        assert sorted(order) == list(range(len(program)))
+        assert np.all(place[before] < place[after])
+        assert np.all(np.diff(place)[np.diff(program.device) == 0] > 0)
