@@ -29,6 +29,7 @@ def time_per_task_growth(few: Sizes = FEW, many: Sizes = MANY) -> Ratio:
 def extra_bytes_per_task(sizes: Sizes = WEIGHED) -> Took:
     """Peak of what is allocated in a run, less the trace's columns; the same every time."""
     experiment = asked(sizes)
+    run(experiment, engine="exact-periodic")  # what a first run compiles is no run's own
     tracemalloc.start()
     trace = run(experiment, engine="exact-periodic")
     _, peak = tracemalloc.get_traced_memory()
