@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.cluster import Cluster
 from sim.costs import CostModel, Floats
-from sim.instruction import Ints
+from sim.instruction import Ints, Op
 from sim.places import Places
 from sim.program import Program
 
@@ -70,12 +70,23 @@ class Blocks:
 
     @cached_property
     def _places(self) -> Places:
-        return Places.of(self.program, self.program.rows.op[self._example[self._busy]])
+        return Places.of_instructions(self.program.shape, self._timed)
+
+    @cached_property
+    def _timed(self) -> list[Op]:
+        """Operations that take time in any replica."""
+        timed = {op for costs in self._costs for op in costs.timed(self.program)}
+        return sorted(timed)
 
     @cached_property
     def place(self) -> Ints:
         """Where each row finds its seconds in a block."""
-        return self._places.row if self.jittered else self.kind
+        return self._places.of_rows(self.program) if self.jittered else self.kind
+
+    @cached_property
+    def _costs(self) -> list[CostModel]:
+        """Each of the cost models once."""
+        return list({id(case.costs): case.costs for case in self.cases}.values())
 
     def _nominal(self, costs: CostModel) -> Floats:
         """Seconds of each kind."""
@@ -91,7 +102,7 @@ class Blocks:
     def _busy(self) -> Ints:
         """Whether each kind takes any time in any replica."""
         found = np.zeros(len(self._example), dtype=bool)
-        for costs in {id(case.costs): case.costs for case in self.cases}.values():
+        for costs in self._costs:
             found |= self._nominal(costs) > 0
         return found
 
@@ -108,12 +119,8 @@ class Blocks:
             yield Block(cut, seconds, transfer)
 
     def _jittered(self, cases: Sequence[Case]) -> Floats:
-        nominal: dict[int, Floats] = {}
+        nominal = {id(costs): costs.by_block(self.program, self._timed) for costs in self._costs}
         lanes = np.empty((len(cases), self._places.size))
         for lane, case in zip(lanes, cases, strict=True):
-            if id(case.costs) not in nominal:
-                nominal[id(case.costs)] = self._places.by_place(
-                    self._nominal(case.costs)[self.kind])
-            mean = nominal[id(case.costs)]
-            case.costs.jitter(self._places, mean, case.rng, lane)
+            case.costs.jitter(nominal[id(case.costs)], case.rng, lane)
         return np.ascontiguousarray(lanes.T)
