@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.instruction import Ints, Op
+from sim.instruction import Ints, Op, among
 from sim.places import COMPUTE, Places
 from sim.program import Program
 
@@ -68,28 +69,29 @@ class CostModel:
         A row's jitter belongs to its instruction, not to its place in the order.
         """
         if not self.jitter_sigma and not self._depends_on_count(program):
-            return Places.of_kinds(program.shape), self._single(program.shape.stages).ravel()
+            return Places.of_kinds(program.shape), self._single.ravel()
         timed = self.timed(program)
         places = Places.of_instructions(program.shape, timed)
         return places, self.jitter(self.by_block(program, timed), rng, np.empty(places.size))
 
-    def _single(self, stages: int) -> Floats:
+    @property
+    def _single(self) -> Floats:
         """Seconds of an instruction on one micro-batch, shape (operations, stages)."""
-        op, stage = np.divmod(np.arange(len(Op) * stages), stages)
-        return self.nominal(op, stage, np.ones_like(op)).reshape(len(Op), stages)
+        once, again = self._tables
+        return quantize(once + again)
 
     def _depends_on_count(self, program: Program) -> bool:
         return program.wide and (self.per_micro_batch or bool(self.recompute_s.any()))
 
     def timed(self, program: Program) -> list[Op]:
         """Operations that take time on any stage that has them."""
-        single = self._single(program.shape.stages)
+        single = self._single
         return [op for op in COMPUTE if single[op][program.does(op)].any()]
 
     def by_block(self, program: Program, ops: Sequence[Op]) -> list[Floats]:
         """Seconds without jitter of each of `ops`, shape (stages, micro-batches); or (stages, 1)
         where they are those of every micro-batch."""
-        single = self._single(program.shape.stages)[..., None]
+        single = self._single[..., None]
         blocks: list[Floats] = [single[op] for op in ops]
         if not self._depends_on_count(program):
             return blocks
@@ -105,13 +107,18 @@ class CostModel:
 
     def nominal(self, op: Ints, stage: Ints, count: Ints) -> Floats:
         """Seconds of such instructions without jitter."""
-        covered = count if self.per_micro_batch else np.ones_like(count)
-        backward = self.backward_s[stage] * covered
-        again = self.recompute_s[stage] * count
-        return quantize(np.select(
-            [op == Op.F, op == Op.B, op == Op.I, op == Op.W, op == Op.U],
-            [self.forward_s[stage], backward + again, backward / 2 + again, backward / 2,
-             self.update_s[stage]], 0.0))
+        once, again = self._tables
+        covered = np.where(among(op, (Op.B, Op.I, Op.W)), count, 1) if self.per_micro_batch else 1
+        return quantize(once[op, stage] * covered + again[op, stage] * count)
+
+    @cached_property
+    def _tables(self) -> tuple[Floats, Floats]:
+        """Seconds of an instruction, and of running a micro-batch again, (operations, stages)."""
+        once, again = np.zeros((2, len(Op), len(self.forward_s)))
+        once[Op.F], once[Op.B], once[Op.U] = self.forward_s, self.backward_s, self.update_s
+        once[Op.I] = once[Op.W] = self.backward_s / 2
+        again[Op.B] = again[Op.I] = self.recompute_s
+        return once, again
 
     def jitter(self, blocks: Sequence[Floats], rng: np.random.Generator, out: Floats) -> Floats:
         """Fill `out` with seconds by place from nominal ones (see `by_block`), the last with 0.

@@ -16,12 +16,10 @@ from sim.costs import CostModel
 from sim.engine import Timeline, simulate
 from sim.exact import plain
 from sim.exact.compiled import available, compiled, loaded
-from sim.exact.kinds import Kinds
 from sim.exact.period import extrapolated
 from sim.exact.state import State, Times, as_list
 from sim.exact.system import System
 from sim.instruction import Op, among
-from sim.passes import narrow
 from sim.program import Program
 
 Method = Literal["auto", "plain", "periodic", "compiled"]
@@ -51,9 +49,6 @@ def _executed(program: Program, costs: CostModel, cluster: Cluster, rng: np.rand
               method: Method) -> Times | None:
     """Times by row; None where not every row can run."""
     rows, compiling = len(program), method == "compiled" or (method == "auto" and loaded())
-    kinds = Kinds.of(program, costs, cluster, rng) if compiling and narrow(program.rows) else None
-    if kinds is not None:
-        return kinds.executed(program)
     system = System.of(program, costs, cluster, rng)
     repeats = method == "periodic" or (method == "auto" and rows >= FEW and not compiling)
     if repeats and not costs.jitter_sigma and not costs.stragglers:

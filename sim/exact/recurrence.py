@@ -1,6 +1,8 @@
 """The (max,+) recurrence itself: plain Python on lists or views, or compiled, the same lines.
 
-Written with indices and numbers only, so that one text serves both and gives the same bits.
+Written with indices and numbers only, so that one text serves both and gives the same bits.  What
+can only be 0 or more is said to be: an index that may count from the end costs compiled code a
+quarter more.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ def advance(head: Any, limit: Any, clock: Any, free: Any, stack: Any, target: An
         top -= 1
         device = stack[top]
         row, stop, now = head[device], limit[device], clock[device]
-        while row < stop:
+        while 0 <= row < stop:
             came = arrived[row]
             if came < 0.0:
                 break
@@ -50,14 +52,13 @@ def advance(head: Any, limit: Any, clock: Any, free: Any, stack: Any, target: An
                 took /= TICKS_PER_S
             now += took
             end[row] = now
-            way = link[row]
-            if way >= 0:
+            way, waits = link[row], target[row]
+            if way >= 0 and waits >= 0:
                 came = free[way]
                 if now > came:
                     came = now
                 came += transfer[row]
                 free[way] = came
-                waits = target[row]
                 sent[waits] = now
                 arrived[waits] = came
                 other = receiver[way]

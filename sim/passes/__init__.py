@@ -1,9 +1,12 @@
 """Whole-program passes in one go: plain loops over rows that become machine code where worth it.
 
 Each file here is one text, written with indices and numbers only, that gives the same bits plain
-and compiled.  It stands beside the NumPy passes it is tested against and never replaces their
-judgement: what is not plainly well it leaves to them.  They are used for large programs once
-numba (the extra `fast`) has been imported by the compiled engine, never at its start-up's cost.
+and compiled.  A loop goes from the first row to the last and does one thing, so that it becomes few
+instructions, often for several rows at once; and where an index cannot be negative that is asked
+all the same: one that may count from the end costs a quarter of the time.  It stands beside the
+NumPy passes it is tested against and never replaces their judgement: what is not plainly well it
+leaves to them.  They are used for large programs once numba (the extra `fast`) has been imported by
+the compiled engine, never at its start-up's cost.
 """
 
 from __future__ import annotations

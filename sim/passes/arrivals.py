@@ -21,7 +21,8 @@ def arrivals(op: Any, stage: Any, index: Any, offsets: Any, forward: Any, gradie
     from·devices + to, ascending.
     """
     workers, stages = home.shape
-    devices = len(offsets) - 1
+    devices, total = len(offsets) - 1, forward.shape[1]
+    forwards, gradients = forward.reshape(-1), gradient.reshape(-1)
     number = np.full(devices * devices, -1, dtype=np.int64)
     for worker in range(workers):
         for upper in range(stages - 1):
@@ -49,10 +50,16 @@ def arrivals(op: Any, stage: Any, index: Any, offsets: Any, forward: Any, gradie
         mine, places, micro, to, way = op[part], stage[part], index[part], target[part], link[part]
         for row in range(len(mine)):
             what, where = mine[row], places[row]
+            if where < 0:
+                continue
             if what == F and down[where] >= 0:
-                to[row], way[row] = forward[where + 1, micro[row]], down[where]
+                place = (where + 1) * total + micro[row]
+                if place >= 0:
+                    to[row], way[row] = forwards[place], down[where]
             elif what in (B, I) and up[where] >= 0:
-                to[row], way[row] = gradient[where - 1, micro[row]], up[where]
+                place = (where - 1) * total + micro[row]
+                if place >= 0:
+                    to[row], way[row] = gradients[place], up[where]
     return target, link, used
 
 

@@ -14,5 +14,8 @@ def dealt(op: Any, stage: Any, index: Any, first: Any, step: Any, values: Any) -
     column = np.empty(len(op))
     for row in range(len(op)):
         kind = op[row] * stages + stage[row]
-        column[row] = values[begins[kind] + steps[kind] * index[row]]
+        if kind >= 0:
+            place = begins[kind] + steps[kind] * index[row]
+            if place >= 0:
+                column[row] = values[place]
     return column

@@ -1,8 +1,4 @@
-"""Completeness and the tables by (operation, stage, micro-batch), found in few plain passes.
-
-Each loop here runs from the first row to the last and does one thing: so it is compiled to few
-instructions, and most of them look at several rows at once.
-"""
+"""Completeness and the tables by (operation, stage, micro-batch), found in few plain passes."""
 
 from __future__ import annotations
 
@@ -54,7 +50,11 @@ def surveyed(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: An
     tables = np.full((present, stages, total), -1, dtype=np.int32)
     flat, first = tables.reshape(-1), number * size
     for row in range(len(op)):
-        flat[first[op[row]] + stage[row] * total + index[row]] = row
+        what = op[row]
+        if what >= 0:
+            place = first[what] + stage[row] * total + index[row]
+            if place >= 0:
+                flat[place] = row
     covered = 0
     for row in range(len(op)):
         covered += count[row]

@@ -13,21 +13,24 @@ F, B, I, U = Op.F.value, Op.B.value, Op.I.value, Op.U.value  # noqa: E741
 
 def newest(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any) -> Any:
     """Updates of its stage before each forward, backward and update, by (stage, micro-batch)."""
-    forward = np.zeros((stages, total), dtype=np.int32)
-    backward = np.zeros((stages, total), dtype=np.int32)
-    applied = np.zeros((stages, total), dtype=np.int32)
+    tables = np.zeros((3, stages, total), dtype=np.int32)
+    forward, backward, applied = tables[0], tables[1], tables[2]
+    forwards, backwards, own = forward.reshape(-1), backward.reshape(-1), applied.reshape(-1)
     seen = np.zeros(stages, dtype=np.int32)
     for row in range(len(op)):
-        what, where, first = op[row], stage[row], index[row]
+        what, where, more = op[row], stage[row], count[row]
+        place = where * total + index[row]
+        if where < 0 or place < 0:
+            continue
         version = seen[where]
         if what == F:
-            forward[where, first] = version
+            forwards[place] = version
         elif what in (B, I):
-            for micro in range(first, first + count[row]):
-                backward[where, micro] = version
+            for each in range(more):
+                backwards[place + each] = version
         elif what == U:
-            for micro in range(first, first + count[row]):
-                applied[where, micro] = version
+            for each in range(more):
+                own[place + each] = version
             seen[where] = version + 1
     return forward, backward, applied
 
@@ -41,6 +44,8 @@ def read_by_row(op: Any, stage: Any, index: Any, count: Any, forward: Any, backw
     late = np.empty(size)
     for row in range(size):
         what, place = op[row], stage[row] * total + index[row]
+        if place < 0:
+            continue
         latest = own[place]
         version = latest  # an update reads what it steps
         if what == F:
