@@ -21,6 +21,7 @@ from sim.exact.system import System
 from sim.instruction import Ints
 from sim.program import Program
 
+MOST_LANES = 256
 COMPILED_BYTES, NUMPY_BYTES = 2**24, 2**28  # of one block: what a cache holds; few, wide rows
 
 
@@ -73,7 +74,8 @@ def _one_by_one(program: Program, cases: Sequence[Case], columns: bool) -> Repli
 def _together(program: Program, cases: Sequence[Case], columns: bool, use_numba: bool
               ) -> Replicas | None:
     """All cases side by side; None where the program cannot be executed."""
-    blocks = Blocks(program, cases, COMPILED_BYTES if use_numba else NUMPY_BYTES)
+    blocks = Blocks(program, cases)
+    most = (COMPILED_BYTES if use_numba else NUMPY_BYTES) // (8 * blocks.places)
     run: Callable[[Callable[..., Any]], Callable[..., Any]] = compiled if use_numba else _as_it_is
     zero = np.zeros(program.shape.stages)
     system = System.of(program, CostModel(zero, zero, zero, zero), cases[0].cluster, cases[0].rng)
@@ -87,7 +89,7 @@ def _together(program: Program, cases: Sequence[Case], columns: bool, use_numba:
     sweep = compiled(swept) if use_numba else swept_by_row
     makespan = np.empty(len(cases))
     times = np.empty((2, len(cases), len(program) if columns else 0))
-    for block in blocks:
+    for block in blocks.of(max(1, min(MOST_LANES, most))):
         start = np.empty((times.shape[2], block.seconds.shape[1]))
         clock = _swept(sweep, system, blocks, block, rows, track, start)
         makespan[block.cases] = clock.max(axis=0)
