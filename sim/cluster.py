@@ -50,7 +50,9 @@ class Cluster:
         return size
 
     def _bytes(self, program: Program, rows: Ints) -> Floats:
-        op, stage, _, count = (column[rows] for column in program.rows)
+        return self._sized(*program.rows_at(rows))
+
+    def _sized(self, op: Ints, stage: Ints, count: Ints) -> Floats:
         boundary = np.concatenate(([0.0], self.boundary_bytes, [0.0]))
         return boundary[stage + among(op, (Op.F, Op.SEND_F))] * count
 
@@ -75,6 +77,21 @@ class Cluster:
         if not self.boundary_bytes.any():
             return np.full(len(rows), self._empty_s)
         return quantize(self.link.transfer_s(self._bytes(program, rows)))
+
+    def transfers_by_kind(self, program: Program) -> Floats | None:
+        """Seconds a message of each (operation, stage) takes its link; None where they differ."""
+        op, stage = np.divmod(np.arange(len(Op) * program.shape.stages), program.shape.stages)
+        count = np.ones_like(op)
+        if program.wide and self.boundary_bytes.any():
+            rows = program.rows
+            for each in (Op.B, Op.I):
+                counts = rows.count[rows.op == each]
+                if len(counts):
+                    if counts.min() < counts.max():
+                        return None
+                    count[op == each] = counts[0]
+        size = self._sized(op, stage, count)
+        return quantize(self.link.transfer_s(size)).reshape(len(Op), -1)
 
     @property
     def _empty_s(self) -> Floats:

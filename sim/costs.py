@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim.instruction import Ints, Op
-from sim.passes import compiled
-from sim.passes.seconds import dealt, summed
-from sim.places import Places
+from sim.places import COMPUTE, Places
 from sim.program import Program
 
 Floats = NDArray[np.float64]
 TICK = 2.0**-30  # seconds; sums of multiples are exact in float64 up to 97 days
-
-
-def _dealt(program: Program, single: Floats) -> Floats:
-    """What a vector by (operation, stage) says of each row."""
-    op, stage, stages = program.rows.op, program.rows.stage, program.shape.stages
-    column: Floats = (compiled(dealt)(op, stage, single.reshape(-1, stages))
-                      if program.compiled else single[op * stages + stage])
-    return column
 
 
 def quantize(seconds: Floats | np.float64) -> Floats:
@@ -65,26 +55,53 @@ class CostModel:
     slowdown: Floats | None = None
 
     def durations(self, program: Program, rng: np.random.Generator) -> Floats:
-        """Seconds of each row, before stragglers; messages take none of a device's time.
-
-        A row's jitter belongs to its instruction, not to its place in the order.
-        """
-        op, stage, _, count = program.rows
-        each_op, each_stage = np.divmod(np.arange(len(Op) * program.shape.stages),
-                                        program.shape.stages)
-        single = self.nominal(each_op, each_stage, np.ones_like(each_op))
-        seconds = _dealt(program, single)
-        if program.wide:
-            wide = np.flatnonzero(count > 1)
-            seconds[wide] = self.nominal(op[wide], stage[wide], count[wide])
-        if self.jitter_sigma:
-            timed = np.flatnonzero(compiled(summed)(op, seconds, len(Op)) if program.compiled
-                                   else np.bincount(op, weights=seconds))
-            places = Places.of(program, timed)
-            seconds = places.of_rows(self.jitter(places, places.by_place(seconds), rng))
+        """Seconds of each row, before stragglers; messages take none of a device's time."""
+        places, values = self.seconds(program, rng)
+        seconds = places.deal(program, values)
         if self.slowdown is None:
             return seconds
         return quantize(seconds * self.slowdown[program.worker])
+
+    def seconds(self, program: Program, rng: np.random.Generator) -> tuple[Places, Floats]:
+        """The same by places, and before workers' slowdown.
+
+        A row's jitter belongs to its instruction, not to its place in the order.
+        """
+        if not self.jitter_sigma and not self._depends_on_count(program):
+            return Places.of_kinds(program.shape), self._single(program.shape.stages).ravel()
+        timed = self.timed(program)
+        places = Places.of_instructions(program.shape, timed)
+        return places, self.jitter(self.by_block(program, timed), rng, np.empty(places.size))
+
+    def _single(self, stages: int) -> Floats:
+        """Seconds of an instruction on one micro-batch, shape (operations, stages)."""
+        op, stage = np.divmod(np.arange(len(Op) * stages), stages)
+        return self.nominal(op, stage, np.ones_like(op)).reshape(len(Op), stages)
+
+    def _depends_on_count(self, program: Program) -> bool:
+        return program.wide and (self.per_micro_batch or bool(self.recompute_s.any()))
+
+    def timed(self, program: Program) -> list[Op]:
+        """Operations that take time on any stage that has them."""
+        single = self._single(program.shape.stages)
+        return [op for op in COMPUTE if single[op][program.does(op)].any()]
+
+    def by_block(self, program: Program, ops: Sequence[Op]) -> list[Floats]:
+        """Seconds without jitter of each of `ops`, shape (stages, micro-batches); or (stages, 1)
+        where they are those of every micro-batch."""
+        single = self._single(program.shape.stages)[..., None]
+        blocks: list[Floats] = [single[op] for op in ops]
+        if not self._depends_on_count(program):
+            return blocks
+        _, stage, index, count = program.rows
+        for number, op in enumerate(ops):
+            rows = np.flatnonzero((program.rows.op == op) & (count > 1))
+            if len(rows):
+                several = np.repeat(blocks[number], program.shape.total, axis=1)
+                several[stage[rows], index[rows]] = self.nominal(
+                    np.full(len(rows), op), stage[rows], count[rows])
+                blocks[number] = several
+        return blocks
 
     def nominal(self, op: Ints, stage: Ints, count: Ints) -> Floats:
         """Seconds of such instructions without jitter."""
@@ -96,25 +113,29 @@ class CostModel:
             [self.forward_s[stage], backward + again, backward / 2 + again, backward / 2,
              self.update_s[stage]], 0.0))
 
-    def jitter(self, places: Places, nominal: Floats, rng: np.random.Generator,
-               out: Floats | None = None) -> Floats:
-        """Seconds by place from nominal ones: a draw for each, but none for what takes no time."""
-        seconds = np.empty_like(nominal) if out is None else out
-        seconds[-1] = 0.0
-        for block in places.blocks:
-            mean, drawn = nominal[block], seconds[block]
-            if not self.jitter_sigma or not mean.any():
-                drawn[:] = mean
+    def jitter(self, blocks: Sequence[Floats], rng: np.random.Generator, out: Floats) -> Floats:
+        """Fill `out` with seconds by place from nominal ones (see `by_block`), the last with 0.
+
+        There is a draw for each place of a block, but none where the block takes no time.
+        """
+        out[-1] = 0.0
+        for mean, block in zip(blocks, np.split(out[:-1], len(blocks) or 1), strict=False):
+            seconds = block.reshape(len(mean), -1)
+            if self.jitter_sigma and mean.any():
+                self._draw(mean, rng, seconds)
             else:
-                rng.standard_normal(out=drawn)
-                drawn *= self.jitter_sigma
-                drawn -= self.jitter_sigma**2 / 2
-                np.exp(drawn, out=drawn)
-                drawn *= mean
-                drawn /= TICK
-                np.rint(drawn, out=drawn)
-                drawn *= TICK
-        return seconds
+                seconds[:] = mean
+        return out
+
+    def _draw(self, mean: Floats, rng: np.random.Generator, seconds: Floats) -> None:
+        """Fill `seconds` with draws around `mean`, in place: memory is what takes the time."""
+        rng.standard_normal(out=seconds)
+        seconds *= self.jitter_sigma
+        seconds -= self.jitter_sigma**2 / 2
+        np.exp(seconds, out=seconds)
+        seconds *= mean / TICK
+        np.rint(seconds, out=seconds)
+        seconds *= TICK
 
     def stretch(self, stage: int) -> Stretch | None:
         """Seconds of an instruction by its start and nominal seconds; None if never slowed."""

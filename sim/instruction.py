@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -98,7 +99,12 @@ def block(op: Op, stage: int, micro_batches: Iterable[int], count: int = 1) -> B
 
 def _constant(value: int, size: int) -> Ints:
     """A read-only column that says the same in every row, and takes the room of one."""
-    return np.ndarray((size,), NARROW, NARROW(value).tobytes(), strides=(0,))
+    return np.ndarray((size,), NARROW, _bytes(value), strides=(0,))
+
+
+@cache
+def _bytes(value: int) -> bytes:
+    return NARROW(value).tobytes()
 
 
 def forwards(stage: int, micro_batches: Iterable[int]) -> Block:

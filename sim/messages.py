@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Messages:
-    """By row the row of another device whose message it waits for, and the place among `links` of
-    what it sends itself (−1: none of either); a link is from·devices + to, ascending."""
+    """By row the row of another device that waits for what it sends, and the place among `links` of
+    that message (−1: none of either); a link is from·devices + to, ascending.
 
-    source: Ints
+    A message goes from one row to one row.
+    """
+
+    target: Ints
     link: Ints
     links: Ints
 
@@ -30,13 +33,20 @@ class Messages:
         if program.compiled and not program.lowered:
             op, stage, index, _ = program.rows
             return cls(*compiled(arrivals)(
-                op, stage, index, program.device, program.devices, program.row_of(Op.F),
-                program.row_of(Op.B, Op.I), program.shape.workers, program.shape.microbatches))
+                op, stage, index, np.array(program.offsets), program.row_of(Op.F),
+                program.row_of(Op.B, Op.I), program.home))
         return _of_tables(program)
+
+    def sources(self) -> Ints:
+        """For each row the row whose message it waits for; −1 for none.  Made anew every time."""
+        source = np.full(len(self.target), -1, dtype=NARROW)
+        senders = np.flatnonzero(self.link >= 0)
+        source[self.target[senders]] = senders
+        return source
 
 
 def _of_tables(program: Program) -> Messages:
-    source = np.full(len(program), -1, dtype=NARROW)
+    target = np.full(len(program), -1, dtype=NARROW)
     for before, after in program.needs_elsewhere():
         before, after = before.ravel(), after.ravel()  # noqa: PLW2901 - flat is the point
         crossing = program.device[before] != program.device[after]
@@ -44,14 +54,13 @@ def _of_tables(program: Program) -> Messages:
             crossing &= (before >= 0) & (after >= 0)
         if not crossing.all():
             before, after = before[crossing], after[crossing]  # noqa: PLW2901
-        source[after] = before
-    return Messages(source, *_links(program, source))
+        target[before] = after
+    return Messages(target, *_links(program, target))
 
 
-def _links(program: Program, source: Ints) -> tuple[Ints, Ints]:
-    target = np.flatnonzero(source >= 0)
-    sender = source[target]
-    pair = program.device[sender] * program.devices + program.device[target]
+def _links(program: Program, target: Ints) -> tuple[Ints, Ints]:
+    sender = np.flatnonzero(target >= 0)
+    pair = program.device[sender] * program.devices + program.device[target[sender]]
     place = np.full(program.devices**2, -1, dtype=NARROW)
     place[pair] = 0
     links = np.flatnonzero(place == 0)

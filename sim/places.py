@@ -1,7 +1,8 @@
-"""Where instructions lie when kept by what they are rather than by when they run."""
+"""Values kept by what an instruction is rather than by when it runs, and dealt out to rows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from sim.instruction import Ints, Op
 from sim.passes import compiled
-from sim.passes.seconds import gathered, places, scattered
+from sim.passes.seconds import dealt
 from sim.program import Program
+from sim.shape import PipelineShape
 
 Floats = NDArray[np.float64]
 COMPUTE = (Op.F, Op.B, Op.I, Op.W, Op.U)
@@ -18,44 +20,46 @@ COMPUTE = (Op.F, Op.B, Op.I, Op.W, Op.U)
 
 @dataclass(frozen=True)
 class Places:
-    """A place for every (operation, stage, first micro-batch), one block per operation.
+    """An instruction's place is `first[op, stage] + step[op, stage] · (its first micro-batch)`.
 
-    `row` is the place of each row of the program; what has no block shares the place after all.
+    `size` is how many places there are.
     """
 
-    row: Ints
-    blocks: list[slice]
-    compiled: bool = False
+    first: Ints
+    step: Ints
+    size: int
 
     @classmethod
-    def of(cls, program: Program, ops: Ints) -> Places:
-        """Places for `ops` alone (any number of times each); all other rows share the last."""
+    def of_kinds(cls, shape: PipelineShape) -> Places:
+        """A place for every (operation, stage), whatever the micro-batch."""
+        size = len(Op) * shape.stages
+        first = np.arange(size, dtype=np.int64).reshape(len(Op), shape.stages)
+        return cls(first, np.zeros_like(first), size)
+
+    @classmethod
+    def of_instructions(cls, shape: PipelineShape, ops: Sequence[Op]) -> Places:
+        """A place for every (operation, stage, micro-batch) of `ops`; all others share the last."""
+        block = shape.stages * shape.total
+        first = np.full((len(Op), shape.stages), len(ops) * block, dtype=np.int64)
+        step = np.zeros_like(first)
+        for number, op in enumerate(ops):
+            first[op] = number * block + np.arange(shape.stages) * shape.total
+            step[op] = 1
+        return cls(first, step, len(ops) * block + 1)
+
+    def of_rows(self, program: Program) -> Ints:
+        """Place of each row."""
         op, stage, index, _ = program.rows
-        size = program.shape.stages * program.shape.total
-        present = [each for each in COMPUTE if each in ops]
-        first = np.full(len(Op), len(present) * size, dtype=np.int32)
-        first[present] = np.arange(len(present)) * size
-        after, total = len(present) * size, program.shape.total
-        row = (compiled(places)(op, stage, index, first, total, after) if program.compiled
-               else np.minimum(first[op] + stage * total + index, after))
-        blocks = [slice(k * size, (k + 1) * size) for k in range(len(present))]
-        return cls(row, blocks, program.compiled)
+        kind = op * program.shape.stages + stage
+        narrow = np.int32 if self.size <= np.iinfo(np.int32).max else np.int64
+        place: Ints = self.first.ravel().astype(narrow)[kind]
+        place += self.step.ravel().astype(narrow)[kind] * index
+        return place
 
-    @property
-    def size(self) -> int:
-        return (self.blocks[-1].stop if self.blocks else 0) + 1
-
-    def by_place(self, rows: Floats) -> Floats:
-        """Values by row, put at their places; 0 where no row is."""
-        if self.compiled:
-            found: Floats = compiled(scattered)(rows, self.row, self.size)
-            return found
-        values = np.zeros(self.size)
-        values[self.row] = rows
-        return values
-
-    def of_rows(self, values: Floats) -> Floats:
+    def deal(self, program: Program, values: Floats) -> Floats:
         """Values by place, for every row."""
-        found: Floats = (compiled(gathered)(values, self.row) if self.compiled
-                         else values[self.row])
-        return found
+        if program.compiled:
+            op, stage, index, _ = program.rows
+            column: Floats = compiled(dealt)(op, stage, index, self.first, self.step, values)
+            return column
+        return values[self.of_rows(program)]

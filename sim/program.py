@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sim.instruction import NARROW, Block, Instruction, Ints, Op, among, blocks, join
 from sim.messages import Messages
 from sim.passes import compiled, narrow, worth
-from sim.passes.survey import surveyed
+from sim.passes.survey import bounded, homes, surveyed
 from sim.shape import PipelineShape
 from sim.updates import with_all_updates, with_updates
 
@@ -115,6 +115,13 @@ class Program:
         return np.repeat(np.arange(self.devices, dtype=np.int32), np.diff(self.offsets))
 
     @cached_property
+    def home(self) -> Ints:
+        """Device of each stage, shape (workers, stages), of a complete program."""
+        home: Ints = np.zeros((self.shape.workers, self.shape.stages), dtype=np.int64)
+        home[self.worker, self.rows.stage] = self.device
+        return home
+
+    @cached_property
     def worker(self) -> Ints:
         """Worker of each row."""
         return self.device // self.shape.worker_devices
@@ -174,16 +181,20 @@ class Program:
 
         It leaves the tables behind.  False says nothing: `sim.validate` judges.
         """
-        shape = self.shape
+        shape, size = self.shape, (self.shape.stages, self.shape.total)
         if not self.compiled or self.devices != shape.devices:
             return False
-        tables, number = compiled(surveyed)(
-            *self.rows, np.array(self.offsets), shape.stages, shape.total, shape.microbatches,
-            shape.workers)
+        most = compiled(bounded)(*self.rows, *size)
+        tables, number = compiled(surveyed)(*self.rows, *size, shape.microbatches) if most else (
+            (), ())
         if not len(number):
             return False
+        home = compiled(homes)(tables, np.array(self.offsets), shape.workers, shape.microbatches)
+        if (home < 0).any():
+            return False
+        vars(self)["home"] = home
         ops = [op for op in Op if number[op] >= 0]
-        vars(self)["wide"] = bool(number[len(Op)])
+        vars(self)["wide"] = bool(most > 1)
         vars(self)["present"] = frozenset(op.value for op in ops)
         vars(self)["_tables"] = {
             (op,): _settled(table) for op, table in zip(ops, tables, strict=True)}
@@ -198,6 +209,13 @@ class Program:
     def present(self) -> frozenset[int]:
         """Operations the program has."""
         return frozenset(op.value for op in Op if (self.rows.op == op).any())
+
+    def does(self, op: Op) -> NDArray[np.bool_]:
+        """Whether each stage of a complete program has such an instruction."""
+        if op in (Op.F, Op.U) or not {Op.B, Op.I} <= self.present:  # all that are there, or none
+            return np.full(self.shape.stages, op in self.present)
+        found: NDArray[np.bool_] = np.any(self.row_of(op) >= 0, axis=1)
+        return found
 
     @cached_property
     def _tables(self) -> dict[tuple[Op, ...], Ints]:
@@ -262,10 +280,10 @@ class Program:
         """What crosses devices, by row."""
         return Messages.of(self)
 
-    @property
+    @cached_property
     def arrives_from(self) -> Ints:
         """For each row the row of another device whose message it waits for; −1 for none."""
-        return self.messages.source
+        return self.messages.sources()
 
     @cached_property
     def sends(self) -> NDArray[np.bool_]:

@@ -7,26 +7,24 @@ workers that wait for each other.
 
 from __future__ import annotations
 
-import copy
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from sim import passes
 from sim.cluster import Cluster
-from sim.costs import CostModel, Floats
+from sim.costs import CostModel
 from sim.engine import Timeline, simulate
 from sim.exact import plain
 from sim.exact.compiled import available, compiled, loaded
+from sim.exact.kinds import Kinds
 from sim.exact.period import extrapolated
-from sim.exact.state import State, as_list
+from sim.exact.state import State, Times, as_list
 from sim.exact.system import System
 from sim.instruction import Op, among
-from sim.passes.arrivals import told
+from sim.passes import narrow
 from sim.program import Program
 
 Method = Literal["auto", "plain", "periodic", "compiled"]
-Times = tuple[Floats, Floats, Floats]
 METHODS: tuple[Method, ...] = get_args(Method)
 LONGEST_S = 2.0**23  # of ticks of 2**-30 s, what a float64 counts exactly
 FEW, MANY = 4000, 4_000_000  # rows: not worth looking for a period; worth loading a compiler for
@@ -40,37 +38,29 @@ def timeline(program: Program, costs: CostModel, cluster: Cluster, rng: np.rando
     steady period and fills in the rest (and is plain where there is none); `auto` takes the
     fastest that is at hand.  Raises DeadlockError.
     """
-    again = copy.deepcopy(rng)
-    if not fits(program, cluster) or len(program.sync[0]):
-        return simulate(program, costs, cluster, again)
-    system = System.of(program, costs, cluster, rng)
-    found = _executed(system, costs, method)
+    before = rng.bit_generator.state
+    alone = fits(program, cluster) and not len(program.sync[0])
+    found = _executed(program, costs, cluster, rng, method) if alone else None
     if found is None or found[1].max() >= LONGEST_S:
-        return simulate(program, costs, cluster, again)
-    start, end, arrival = found
-    return Timeline(program, start, end, *_told(system, end, arrival))
+        rng.bit_generator.state = before
+        return simulate(program, costs, cluster, rng)
+    return Timeline(program, *found)
 
 
-def _told(system: System, end: Floats, arrival: Floats) -> tuple[Floats, Floats]:
-    """When what each row waits for was sent and was here; NaN where that is nothing."""
-    if system.program.compiled:
-        sent, came = passes.compiled(told)(system.source, end, arrival)
-        return sent, came
-    alone = system.source < 0
-    sent, came = end[system.source], arrival[system.source]
-    sent[alone] = came[alone] = np.nan
-    return sent, came
-
-
-def _executed(system: System, costs: CostModel, method: Method) -> Times | None:
-    """Start, end and arrival by row; None where not every row can run."""
-    constant, rows = not (costs.jitter_sigma or costs.stragglers), len(system.program)
-    if constant and (method == "periodic" or (method == "auto" and rows >= FEW)):
+def _executed(program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator,
+              method: Method) -> Times | None:
+    """Times by row; None where not every row can run."""
+    rows, compiling = len(program), method == "compiled" or (method == "auto" and loaded())
+    kinds = Kinds.of(program, costs, cluster, rng) if compiling and narrow(program.rows) else None
+    if kinds is not None:
+        return kinds.executed(program)
+    system = System.of(program, costs, cluster, rng)
+    repeats = method == "periodic" or (method == "auto" and rows >= FEW and not compiling)
+    if repeats and not costs.jitter_sigma and not costs.stragglers:
         state = extrapolated(system)
         if state is not None:
-            return state.start, state.end, state.arrival
-    fast = available() and (loaded() or rows >= MANY)
-    if method == "compiled" or (method == "auto" and fast):
+            return state.settle()
+    if compiling or (method == "auto" and rows >= MANY and available()):
         state = State(system, _as_it_is, compiled())
     elif costs.stragglers:
         state = State(system, as_list)

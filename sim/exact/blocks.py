@@ -11,7 +11,7 @@ import numpy as np
 from sim.cluster import Cluster
 from sim.costs import CostModel, Floats
 from sim.exact.drawn import Drawn
-from sim.instruction import Ints
+from sim.instruction import Ints, Op
 from sim.places import Places
 from sim.program import Program
 
@@ -71,7 +71,13 @@ class Blocks:
 
     @cached_property
     def _places(self) -> Places:
-        return Places.of(self.program, self.program.rows.op[self._example[self._busy]])
+        return Places.of_instructions(self.program.shape, self._timed)
+
+    @cached_property
+    def _timed(self) -> list[Op]:
+        """Operations that take time in any replica."""
+        timed = {op for costs in self._costs.values() for op in costs.timed(self.program)}
+        return sorted(timed)
 
     @property
     def places(self) -> int:
@@ -81,14 +87,18 @@ class Blocks:
     @cached_property
     def place(self) -> Ints:
         """Where each row finds its seconds in a block."""
-        return self._places.row if self.jittered else self.kind
+        return self._places.of_rows(self.program) if self.jittered else self.kind
+
+    @cached_property
+    def _costs(self) -> dict[int, CostModel]:
+        """Each of the cost models once, by its identity: replicas by seed share theirs."""
+        return {id(case.costs): case.costs for case in self.cases}
 
     @cached_property
     def _nominal(self) -> dict[int, Floats]:
-        """Seconds of each kind, by the costs' identity: replicas by seed share theirs."""
+        """Seconds of each kind, by the costs' identity."""
         kinds = self.program.rows_at(self._example)
-        distinct = {id(case.costs): case.costs for case in self.cases}
-        return {number: costs.nominal(*kinds) for number, costs in distinct.items()}
+        return {number: costs.nominal(*kinds) for number, costs in self._costs.items()}
 
     @cached_property
     def takes_time(self) -> Ints:
@@ -125,4 +135,4 @@ class Blocks:
 
     @cached_property
     def _drawn(self) -> Drawn:
-        return Drawn(self._places, lambda costs: self._nominal[id(costs)][self.kind])
+        return Drawn(self.places, lambda costs: costs.by_block(self.program, self._timed))

@@ -9,7 +9,6 @@ from functools import cached_property
 import numpy as np
 
 from sim.costs import CostModel, Floats
-from sim.places import Places
 
 TOGETHER = 16  # lanes turned at once: what they write of a place fills two cache lines
 CACHE_LINE, PAGE = 8, 512  # float64s
@@ -19,10 +18,10 @@ Stream = tuple[CostModel, np.random.Generator]
 
 @dataclass(frozen=True)
 class Drawn:
-    """Draws seconds; `nominal` gives them without jitter, by row of the program."""
+    """Draws seconds at so many places; `nominal` gives them without jitter, by block."""
 
-    places: Places
-    nominal: Callable[[CostModel], Floats]
+    places: int
+    nominal: Callable[[CostModel], Sequence[Floats]]
 
     def fill(self, seconds: Floats, streams: Sequence[Stream]) -> None:
         """Put every stream's seconds into `seconds` of shape (places, lanes)."""
@@ -32,17 +31,17 @@ class Drawn:
 
     def _lanes(self, streams: Sequence[Stream]) -> Floats:
         """Seconds of shape (lanes, places)."""
-        lanes = self._room[:len(streams), :self.places.size]
+        lanes = self._room[:len(streams), :self.places]
         before: CostModel | None = None
         for lane, (costs, rng) in zip(lanes, streams, strict=True):
             if costs is not before:
-                before, mean = costs, self.places.by_place(self.nominal(costs))
-            costs.jitter(self.places, mean, rng, lane)
+                before, blocks = costs, self.nominal(costs)
+            costs.jitter(blocks, rng, lane)
         return lanes
 
     @cached_property
     def _room(self) -> Floats:
         """Lanes lie whole pages and a cache line apart: else a place's all fall into one set of
         the cache and push each other out where they are turned."""
-        pages = -(-self.places.size // PAGE)
+        pages = -(-self.places // PAGE)
         return np.empty((TOGETHER, pages * PAGE + CACHE_LINE))

@@ -19,6 +19,7 @@ from sim.costs import Floats
 from sim.exact.state import State, heads
 from sim.exact.system import System
 from sim.exact.zone import Zone, find_zone
+from sim.instruction import Ints
 
 WORTH = 16  # rounds below which a zone is not looked into
 SPENT = 1 / 4  # of a program's rows, executed in vain: give up
@@ -78,11 +79,15 @@ def _moment(state: State, zone: Zone) -> float:
 
 def _situation(state: State, zone: Zone, links: Sequence[int],
                flying: Sequence[tuple[int, int]]) -> tuple[float, ...]:
-    """Everything the coming rounds depend on, as seconds after the first clock."""
-    moment, arrival = _moment(state, zone), state.times[2]
+    """Everything the coming rounds depend on, as seconds after the first clock.
+
+    When messages were sent is no more than told later, but has to repeat as well.
+    """
+    moment, (_, _, sent, arrived) = _moment(state, zone), state.times
+    waits = [state.system.target[state.head[d] - back] for d, back in flying]
     return (*(state.clock[d] - moment for d in zone.active),
             *(state.free[link] - moment for link in links),
-            *(arrival[state.head[d] - back] - moment for d, back in flying))
+            *(sent[row] - moment for row in waits), *(arrived[row] - moment for row in waits))
 
 
 def _links(system: System, zone: Zone, head: Sequence[int]) -> list[int]:
@@ -108,17 +113,35 @@ def _on_their_way(system: System, zone: Zone, head: Sequence[int]) -> list[tuple
 def _fill(state: State, zone: Zone, links: Sequence[int], rounds: int, shift: float) -> int:
     """Repeat the last `rounds` rounds to the zone's end; how many rows that were."""
     times = zone.rounds(heads(state)) // rounds
-    rows = 0
+    before, length = np.array(heads(state)), rounds * np.array(zone.stride)
     for d in zone.active:
-        head, length = int(state.head[d]), rounds * zone.stride[d]
-        for column in (state.start, state.end, state.arrival):
-            _repeat(column, head, length, times, shift)
-        state.head[d] = head + times * length
+        for column in state.found:
+            _repeat(column, int(before[d]), int(length[d]), times, shift)
+        state.head[d] = int(before[d] + times * length[d])
         state.clock[d] += times * shift
-        rows += times * length
     for link in links:
         state.free[link] += times * shift
-    return rows
+    _deliver(state, before, length, shift)
+    return int(times * length.sum())
+
+
+def _deliver(state: State, before: Ints, length: Ints, shift: float) -> None:
+    """Tell the rows beyond the new heads what rows filled in have sent them.
+
+    Such a row need be like none before it, but its message is its sender's, and that one is.
+    """
+    system, device = state.system, state.system.program.device
+    _, _, sent, arrived = state.found
+    for head, end in zip(heads(state), system.program.offsets[1:], strict=True):
+        waits = head + np.flatnonzero(system.source[head:end] >= 0)
+        source = system.source[waits]
+        within = source - before[device[source]]
+        filled = (within >= 0) & (source < np.array(heads(state))[device[source]])
+        waits, source, within = waits[filled], source[filled], within[filled]
+        period = length[device[source]]
+        like = system.target[source - (within // period + 1) * period]
+        for column in (sent, arrived):
+            column[waits] = column[like] + (within // period + 1) * shift
 
 
 def _repeat(column: Floats, head: int, length: int, times: int, shift: float) -> None:

@@ -7,15 +7,16 @@ import numpy as np
 from sim.costs import Floats
 from sim.exact.order import topological
 from sim.exact.segments import Segments
+from sim.exact.state import NOT_SENT, Times
 from sim.exact.system import System
 from sim.instruction import Ints
 
 MANY = 20_000  # segments: worth finding an order first
-NOT_SENT = -1.0  # an arrival; below it, −2 − d: not sent, and device d waits for it
+# An arrival is NOT_SENT before its sending; below, −2 − d: not sent, and device d waits for it.
 
 
-def executed(system: System) -> tuple[Floats, Floats, Floats] | None:
-    """Start, end and arrival (of what is sent) by row; None where not every row can run.
+def executed(system: System) -> Times | None:
+    """Times by row, as `State.settle` has them; None where not every row can run.
 
     Instructions slowed in windows of time are not for segments: see `sim.exact.recurrence`.
     """
@@ -25,10 +26,16 @@ def executed(system: System) -> tuple[Floats, Floats, Floats] | None:
     found = _by_segment(segments) if order is None else _in_order(segments, order)
     if found is None:
         return None
-    start = segments.spread(found[0])
-    arrival = np.full(len(start), NOT_SENT)
-    arrival[segments.row] = found[1]
-    return start, start + system.seconds, arrival
+    times = np.empty((4, len(system.program)))
+    start, end, sent, arrived = times
+    start[:] = segments.spread(found[0])
+    np.add(start, system.seconds, out=end)
+    times[2:] = np.nan
+    sends = segments.link >= 0
+    senders = segments.row[sends]
+    sent[system.target[senders]] = end[senders]
+    arrived[system.target[senders]] = found[1][sends]
+    return start, end, sent, arrived
 
 
 def _links_never_queue(segments: Segments) -> bool:

@@ -11,14 +11,15 @@ TICKS_PER_S = 2.0**30
 NO_FRACTION = 2.0**52  # floats from here on are whole numbers
 
 
-def advance(head: Any, limit: Any, clock: Any, free: Any, stack: Any, source: Any, seconds: Any,
+def advance(head: Any, limit: Any, clock: Any, free: Any, stack: Any, target: Any, seconds: Any,
             link: Any, transfer: Any, receiver: Any, stage: Any, window_stage: Any, window_s: Any,
-            start: Any, end: Any, arrival: Any) -> None:
+            start: Any, end: Any, sent: Any, arrived: Any) -> None:
     """Execute every stream as far as it can go, at most up to `limit` (rows, by device).
 
-    `head` and `clock` say how far each device came and when; `free` when each link is; `start`,
-    `end` and `arrival` (−1: not sent yet) are filled by row.  `stack` is room for twice the
-    devices: a device is on it when what its head waits for may have come.
+    `head` and `clock` say how far each device came and when; `free` when each link is.  By row are
+    filled `start` and `end`, and of the message a row waits for `sent` and `arrived`: before that
+    `arrived` is −1, and NaN where a row waits for none.  `stack` is room for twice the devices: a
+    device is on it when what its head waits for may have come.
     """
     top = 0
     for device in range(len(head)):
@@ -30,13 +31,11 @@ def advance(head: Any, limit: Any, clock: Any, free: Any, stack: Any, source: An
         device = stack[top]
         row, stop, now = head[device], limit[device], clock[device]
         while row < stop:
-            needed = source[row]
-            if needed >= 0:
-                came = arrival[needed]
-                if came < 0.0:
-                    break
-                if came > now:
-                    now = came
+            came = arrived[row]
+            if came < 0.0:
+                break
+            if came > now:
+                now = came
             start[row] = now
             took = seconds[row]
             if windows > 0:
@@ -58,10 +57,11 @@ def advance(head: Any, limit: Any, clock: Any, free: Any, stack: Any, source: An
                     came = now
                 came += transfer[row]
                 free[way] = came
-                arrival[row] = came
+                waits = target[row]
+                sent[waits] = now
+                arrived[waits] = came
                 other = receiver[way]
-                ahead = head[other]
-                if ahead < limit[other] and source[ahead] == row:
+                if head[other] == waits and waits < limit[other]:
                     stack[top] = other
                     top += 1
             row += 1

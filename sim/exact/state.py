@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from sim import passes
 from sim.costs import Floats
 from sim.exact.recurrence import advance
 from sim.exact.system import System
+from sim.passes.arrivals import expected
+
+Times = tuple[Floats, Floats, Floats, Floats]
+NOT_SENT = -1.0
 
 
 class State:
     """A system in execution; `step` advances it.
 
-    Times are in columns by row, either arrays seen through `view` (a copy as a list for plain
+    Times are columns by row in one block of memory, seen through `view` (a copy as a list for plain
     loops over everything, a memoryview where few rows are touched, the array itself where the
     recurrence is compiled).
     """
@@ -24,15 +29,15 @@ class State:
                  recurrence: Callable[..., None] = advance) -> None:
         self.system, self.recurrence = system, recurrence
         program, size = system.program, len(system.program)
-        self.start, self.end = (np.empty(size) for _ in range(2))
-        self.arrival = np.full(size, -1.0)
-        self.times = tuple(view(column) for column in (self.start, self.end, self.arrival))
+        self.found = np.empty((4, size))
+        _expect(system, *self.found[2:])
+        self.times = tuple(view(column) for column in self.found)
         self.head = view(np.array(program.offsets[:-1]))
         self.clock = view(np.zeros(program.devices))
         self.free = view(np.zeros(len(system.receiver)))
         self.stack = view(np.zeros(2 * program.devices, dtype=np.int64))
         self.columns = tuple(view(column) for column in (
-            system.source, system.seconds, system.link, system.transfer_s, system.receiver,
+            system.target, system.seconds, system.link, system.transfer_s, system.receiver,
             program.rows.stage, system.window_stage, system.window_s.ravel()))
 
     def step(self, limit: Any) -> None:
@@ -47,13 +52,22 @@ class State:
         self.step(limit)
         return bool((np.asarray(self.head) == ends).all())
 
-    def settle(self) -> tuple[Floats, Floats, Floats]:
-        """Start, end and arrival by row as arrays."""
-        size = len(self.start)
-        for column, found in zip((self.start, self.end, self.arrival), self.times, strict=True):
-            if isinstance(found, list):
-                column[:] = np.fromiter(found, np.float64, size)
-        return self.start, self.end, self.arrival
+    def settle(self) -> Times:
+        """Start and end of every row; when what it waits for was sent, and was here (NaN: none)."""
+        for column, seen in zip(self.found, self.times, strict=True):
+            if isinstance(seen, list):
+                column[:] = np.fromiter(seen, np.float64, len(column))
+        start, end, sent, arrived = self.found
+        return start, end, sent, arrived
+
+
+def _expect(system: System, sent: Floats, arrived: Floats) -> None:
+    """Before the run: −1 where a row waits for a message, NaN where for none."""
+    if system.program.compiled:
+        passes.compiled(expected)(system.target, sent, arrived)
+        return
+    sent[:] = arrived[:] = np.nan
+    arrived[system.target[system.link >= 0]] = NOT_SENT
 
 
 def as_list(column: Any) -> list[Any]:

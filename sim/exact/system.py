@@ -10,6 +10,7 @@ Source: Baccelli, Cohen, Olsder and Quadrat 1992, chapter 2; REFERENCE section 5
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -23,20 +24,25 @@ from sim.program import Program
 class System:
     """Columns by row of `program`, and by link.
 
-    `source` is the row of another device whose message a row waits for, `link` the number of the
-    link its own message takes (−1: none), `transfer_s` how long that takes; `receiver` is the
-    device at the end of each link.  Slowed instructions: `window_stage`, `window_s` of shape
+    `target` is the row of another device that waits for a row's message, `link` the number of the
+    link that takes (−1: none), `transfer_s` how long it takes; `receiver` is the device at the end
+    of each link.  Slowed instructions: `window_stage`, `window_s` of shape
     (windows, 3) as from, to and factor.
     """
 
     program: Program
     seconds: Floats
-    source: Ints
+    target: Ints
     link: Ints
     transfer_s: Floats
     receiver: Ints
     window_stage: Ints
     window_s: Floats
+
+    @cached_property
+    def source(self) -> Ints:
+        """The row of another device whose message a row waits for; −1 for none."""
+        return self.program.messages.sources()
 
     @classmethod
     def of(cls, program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator
@@ -44,7 +50,7 @@ class System:
         """The system, with durations drawn from `rng` where they are jittered."""
         messages = program.messages
         windows = [(w.from_s, w.to_s, w.factor) for w in costs.stragglers]
-        return cls(program, costs.durations(program, rng), messages.source, messages.link,
+        return cls(program, costs.durations(program, rng), messages.target, messages.link,
                    cluster.transfers(program), messages.links % program.devices,
                    np.array([w.stage for w in costs.stragglers], dtype=np.int64),
                    np.array(windows, dtype=np.float64).reshape(-1, 3))

@@ -1,4 +1,4 @@
-"""What each row waits for from another device, and the link its own message takes, in one pass."""
+"""What each row sends to another device: the row that waits for it, and its link, in one pass."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from sim.instruction import Op
 F, B, I = Op.F.value, Op.B.value, Op.I.value  # noqa: E741
 
 
-def arrivals(op: Any, stage: Any, index: Any, device: Any, devices: Any, forward: Any,
-             gradient: Any, workers: Any, microbatches: Any) -> Any:
-    """Source row (−1: none) and number of the link (−1: sends nothing) by row, and links in use.
+def arrivals(op: Any, stage: Any, index: Any, offsets: Any, forward: Any, gradient: Any,
+             home: Any) -> Any:
+    """Target row and number of the link (−1: sends nothing) by row, and links in use.
 
     The part of the readiness rule that crosses devices, for a complete program whose messages are
     no instructions of their own; `forward` and `gradient` are its tables, as in
-    `Program.needs_elsewhere`.  A link in use is said as from·devices + to, ascending.
+    `Program.needs_elsewhere`, `home` the device by (worker, stage).  A link in use is said as
+    from·devices + to, ascending.
     """
-    size, stages = len(op), len(forward)
-    source, link = np.full(size, -1, dtype=np.int32), np.full(size, -1, dtype=np.int32)
-    number = np.full(devices * devices, -1, dtype=np.int32)
-    for upper in range(stages - 1):
-        for micro in range(0, workers * microbatches, microbatches):  # a worker's first of all
-            one = device[forward[upper, micro]]
-            other = device[forward[upper + 1, micro]]
+    workers, stages = home.shape
+    devices = len(offsets) - 1
+    number = np.full(devices * devices, -1, dtype=np.int64)
+    for worker in range(workers):
+        for upper in range(stages - 1):
+            one, other = home[worker, upper], home[worker, upper + 1]
             if one != other:
                 number[one * devices + other] = number[other * devices + one] = 0
     links = 0
@@ -37,18 +37,23 @@ def arrivals(op: Any, stage: Any, index: Any, device: Any, devices: Any, forward
     for pair in range(devices * devices):
         if number[pair] >= 0:
             used[number[pair]] = pair
-    for row in range(size):
-        what, where = op[row], stage[row]
-        if what == F and where > 0:
-            before = forward[where - 1, index[row]]
-        elif what in (B, I) and where < stages - 1:
-            before = gradient[where + 1, index[row]]
-        else:
-            continue
-        if device[before] != device[row]:
-            source[row] = before
-            link[before] = number[device[before] * devices + device[row]]
-    return source, link, used
+    target, link = np.full(len(op), -1, dtype=np.int32), np.full(len(op), -1, dtype=np.int32)
+    down, up = np.full(stages, -1, dtype=np.int64), np.full(stages, -1, dtype=np.int64)
+    for device in range(devices):
+        lives = home[device // (devices // workers)]
+        for lower in range(1, stages):
+            one, other = lives[lower - 1], lives[lower]
+            down[lower - 1] = number[one * devices + other] if one != other else -1
+            up[lower] = number[other * devices + one] if one != other else -1
+        part = slice(offsets[device], offsets[device + 1])
+        mine, places, micro, to, way = op[part], stage[part], index[part], target[part], link[part]
+        for row in range(len(mine)):
+            what, where = mine[row], places[row]
+            if what == F and down[where] >= 0:
+                to[row], way[row] = forward[where + 1, micro[row]], down[where]
+            elif what in (B, I) and up[where] >= 0:
+                to[row], way[row] = gradient[where - 1, micro[row]], up[where]
+    return target, link, used
 
 
 def taken(link: Any, seconds: Any) -> Any:
@@ -59,11 +64,10 @@ def taken(link: Any, seconds: Any) -> Any:
     return column
 
 
-def told(source: Any, end: Any, arrival: Any) -> Any:
-    """When the message a row waits for was sent and when it was here; NaN where there is none."""
-    sent, came = np.empty(len(source)), np.empty(len(source))
-    for row in range(len(source)):
-        needed = source[row]
-        sent[row] = end[needed] if needed >= 0 else np.nan
-        came[row] = arrival[needed] if needed >= 0 else np.nan
-    return sent, came
+def expected(target: Any, sent: Any, arrived: Any) -> None:
+    """Fill `arrived` with −1 where a row is some row's target, else NaN; `sent` with NaN."""
+    for row in range(len(target)):
+        sent[row] = arrived[row] = np.nan
+    for row in range(len(target)):
+        if target[row] >= 0:
+            arrived[target[row]] = -1.0

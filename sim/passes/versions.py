@@ -35,29 +35,27 @@ def newest(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any)
 def read_by_row(op: Any, stage: Any, index: Any, count: Any, forward: Any, backward: Any,
                 applied: Any) -> Any:
     """Version read (the oldest, where a pass covers several), applied, and mean staleness."""
-    size = len(op)
-    read, own = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
-    late = np.zeros(size)
+    size, total = len(op), forward.shape[1]
+    forwards, backwards, own = forward.reshape(-1), backward.reshape(-1), applied.reshape(-1)
+    read, before = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
+    late = np.empty(size)
     for row in range(size):
-        what, where, first = op[row], stage[row], index[row]
-        own[row] = applied[where, first]
+        what, place = op[row], stage[row] * total + index[row]
+        latest = own[place]
+        version = latest  # an update reads what it steps
         if what == F:
-            read[row] = forward[where, first]
-            late[row] = own[row] - read[row]
+            version = forwards[place]
         elif what in (B, I):
-            oldest = backward[where, first]
-            gaps = own[row] - oldest
-            if count[row] > 1:
-                for micro in range(first + 1, first + count[row]):
-                    oldest = min(oldest, backward[where, micro])
-                    gaps += applied[where, micro] - backward[where, micro]
-                late[row] = gaps / count[row]
-            else:
-                late[row] = gaps
-            read[row] = oldest
-        else:
-            read[row] = own[row]  # an update reads what it steps
-    return read, own, late
+            version = backwards[place]
+        read[row], before[row], late[row] = version, latest, latest - version
+    for row in range(size):
+        if count[row] > 1 and (op[row] == B or op[row] == I):
+            first, gaps = stage[row] * total + index[row], 0
+            for place in range(first, first + count[row]):
+                read[row] = min(read[row], backwards[place])
+                gaps += own[place] - backwards[place]
+            late[row] = gaps / count[row]
+    return read, before, late
 
 
 def peaks(forward_row: Any, backward_row: Any, update_row: Any, forward: Any, backward: Any,
@@ -73,24 +71,31 @@ def peaks(forward_row: Any, backward_row: Any, update_row: Any, forward: Any, ba
     end = np.empty(minibatches + 1, dtype=np.int64)
     gone = np.empty(minibatches + 2, dtype=np.int64)
     for stage in range(stages):
+        updates = update_row[stage, ::microbatches]
         for version in range(minibatches):
-            end[version] = update_row[stage, version * microbatches]
-            if version > 0 and end[version] <= end[version - 1]:
-                return most[:0]
+            end[version] = updates[version]
+        late = 0
+        for version in range(1, minibatches):
+            late += end[version] <= end[version - 1]
+        if late > 0:
+            return most[:0]
         end[minibatches] = rows
-        for micro in range(total):
-            early, late = forward[stage, micro], backward[stage, micro]
-            if min(early, late) < 0 or max(early, late) > minibatches:
+        for reads, by in ((forward[stage], forward_row[stage]),
+                          (backward[stage], backward_row[stage])):
+            lowest, highest = 0, 0
+            for micro in range(total):
+                lowest, highest = min(lowest, reads[micro]), max(highest, reads[micro])
+            if lowest < 0 or highest > minibatches:
                 return most[:0]
-            end[early] = max(end[early], forward_row[stage, micro])
-            end[late] = max(end[late], backward_row[stage, micro])
+            for micro in range(total):
+                end[reads[micro]] = max(end[reads[micro]], by[micro])
         gone[:] = 0
         made = 1  # version `made` is the first made once a version is dropped
         for version in range(minibatches + 1):
             last = end[version]
-            while made <= minibatches and update_row[stage, (made - 1) * microbatches] < last:
+            while made <= minibatches and updates[made - 1] < last:
                 made += 1
-            while made > 1 and update_row[stage, (made - 2) * microbatches] >= last:
+            while made > 1 and updates[made - 2] >= last:
                 made -= 1
             gone[made] += 1
         held = 0

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from sim import cluster, costs, messages, passes, places, recording, updates, versions
+from sim import cluster, messages, passes, places, recording, updates, versions
 from sim import program as programs
+from sim.exact import kinds
 from sim.experiment import run
 from sim.instruction import Block, Instruction, Op
 from sim.mitigations import MITIGATIONS
@@ -26,7 +27,7 @@ from tests.sim.pairs import accepted
 from tests.sim.strategies import timings
 
 KINDS = ["plain", *(["compiled"] if passes.available() else [])]
-USERS = (cluster, costs, messages, passes, places, programs, recording, updates, versions)
+USERS = (cluster, kinds, messages, passes, places, programs, recording, updates, versions)
 QUIET = settings(deadline=None, max_examples=60,
                  suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
@@ -97,10 +98,14 @@ def told_by(program: Program):
     for op in sorted(program.present):
         yield program.row_of(Op(op))
     yield from program.dependencies
-    yield program.messages.source
+    yield program.messages.sources()
+    yield program.messages.target
     yield program.messages.link
     yield program.messages.links
     yield program.sends
+    yield program.home
+    for op in Op:
+        yield program.does(op)
     yield program.wide
 
 
@@ -117,13 +122,15 @@ def test_programs_their_tables_and_messages_are_equal(case, form):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_passes_are_really_taken(kind):
-    given_ = experiment(stages=3, minibatches=4, task="none", jitter={"sigma": 0.1})
+    keys = {"stages": 3, "minibatches": 4, "task": "none", "jitter": {"sigma": 0.1}}
     with passing(kind) as asked:
         assert SCHEDULES["round-robin"].program(PipelineShape(3, 4)).plainly_complete
-        run(given_, engine="exact-plain")
+        run(experiment(**keys), engine="exact-compiled")
+        slow = {"stage": 1, "from_s": 2.0, "to_s": 4.0, "factor": 2.0}
+        run(experiment(**keys, stragglers=[slow]), engine="exact-compiled")
     names = {call.args[0].__name__ for call in asked.call_args_list}
-    assert names == {"with_updates", "surveyed", "arrivals", "taken", "told", "dealt", "summed",
-                     "places", "scattered", "gathered", "newest", "peaks", "read_by_row"}
+    assert names == {"with_updates", "bounded", "surveyed", "homes", "followed", "newest", "peaks",
+                     "read_by_row", "arrivals", "taken", "dealt", "expected", "advance"}
 
 
 @QUIET
@@ -135,7 +142,8 @@ def test_traces_are_equal(case, mitigation, data):
     document = {"schedule": schedule.name, "mitigation": mitigation, "task": "none",
                 "stages": shape.stages, "minibatches": shape.minibatches // shape.workers,
                 "microbatches": shape.microbatches, "chunks": shape.chunks, **keys}
-    reference, *others = each_way(lambda: run(experiment(**document), engine="exact-plain"))
+    reference, *others = each_way(lambda: run(
+        experiment(**document), engine="exact-compiled" if passes.worth(1) else "exact-plain"))
     for other in others:
         assert other.header == reference.header
         for name in COLUMNS:

@@ -1,0 +1,28 @@
+"""What `profile`, `validate` and `measure` check before anything is measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gpu.devices import DeviceSpec
+    from sim.configuration import Experiment
+
+
+def prepared(experiment: Path | None, settings: tuple[str, ...], devices: str, out: Path | None,
+             **otherwise: int) -> tuple[list[DeviceSpec], Experiment]:
+    """Devices that are there and an experiment that fits them; `otherwise` are its defaults.
+
+    Raises ConfigurationError, DeviceError or OSError.
+    """
+    from gpu.determinism import exact
+    from gpu.devices import check_devices, parse_devices
+    from gpu.launch import check_out, experiment_for
+
+    exact()
+    specs = parse_devices(devices)
+    resolved = experiment_for(experiment, settings, len(specs), **otherwise)
+    check_devices(specs, resolved.shape.devices)
+    check_out(out / "report.json" if out else None)
+    return specs, resolved

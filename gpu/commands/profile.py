@@ -1,0 +1,43 @@
+"""`python -m gpu profile`: what the stages of an experiment cost, for the simulator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gpu.commands.options import devices_option, folder_option, model_option, size_option
+from gpu.commands.prepared import prepared
+from gpu.guard import guarded
+from sim.door import experiment_argument
+
+
+@click.command()
+@experiment_argument
+@model_option
+@devices_option
+@size_option
+@folder_option
+def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devices: str,
+            image_size: int | None, out: Path | None) -> None:
+    """Measure the stages of one experiment; profile.json is for `costs.profile` of `sim`.
+
+    Seconds of every stage alone and beside busy neighbours, bytes, latency and bandwidth.
+    """
+
+    def work() -> str:
+        from gpu.assembly import RunSettings
+        from gpu.devices import open_lanes
+        from gpu.profile import profile as measured_profile
+        from gpu.profile_text import table
+        from sim.profile import write_profile
+
+        specs, resolved = prepared(experiment, settings, devices, out, batch_size=16)
+        measured = measured_profile(resolved, RunSettings(model, image_size), specs,
+                                    open_lanes(specs))
+        if out is None:
+            return table(measured)
+        write_profile(measured, out / "profile.json")
+        return f"{table(measured)}\n{out / 'profile.json'} written"
+
+    click.echo(guarded(work))

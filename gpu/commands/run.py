@@ -1,0 +1,71 @@
+"""`python -m gpu run`: one experiment on real stages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gpu.commands.options import devices_option, model_option, size_option
+from gpu.guard import guarded, progress
+from sim.door import experiment_argument, json_option, print_json
+
+if TYPE_CHECKING:
+    from gpu.commands.other_rooms import OtherRooms
+    from sim.trace import Trace
+
+
+@click.command()
+@experiment_argument
+@model_option
+@devices_option
+@size_option
+@click.option("--classes", type=click.IntRange(min=2), help="Classes of the synthetic images.")
+@click.option("--loss", type=click.Choice(["cross-entropy", "mse"]), default="cross-entropy")
+@click.option("--optimizer", type=click.Choice(["momentum", "adam"]), default="momentum")
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
+              help="Threads of one CPU operation; results differ with their number.")
+@click.option("--keep-going", is_flag=True, help="Record a divergence instead of stopping at it.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="TRACE.npz",
+              help="Write the trace here.")
+@json_option
+@click.pass_obj
+def run(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], model: str,
+        devices: str, image_size: int | None, classes: int | None, loss: str, optimizer: Any,
+        dtype: str, threads: int, keep_going: bool, out: Path | None, as_json: bool) -> None:
+    """Execute one experiment on real stages and write its trace.
+
+    Without pipeline.stages in the experiment there are as many stages as devices.  Under
+    torchrun every rank is a device and rank 0 writes.
+    """
+
+    def work() -> Trace | None:
+        from gpu.assembly import RunSettings
+        from gpu.launch import Request, launch
+
+        wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype)
+        with progress() as watch:
+            return launch(Request(experiment, settings, devices, wanted, threads, not keep_going,
+                                  out), watch)
+
+    trace = guarded(work)
+    if trace is not None:
+        values = {**rooms.report(trace), **_measured(trace)}
+        print_json(values) if as_json else click.echo(_table(values))
+
+
+def _measured(trace: Trace) -> dict[str, Any]:
+    """What only a run on real devices has to say."""
+    gpu = trace.header["gpu"]
+    return {"model": gpu["settings"]["model"], "devices": gpu["devices"],
+            **{name: gpu[name] for name in ("threads", "launch_bound_fraction",
+                                            "clock_residual_s", "weights_sha256")}}
+
+
+def _table(values: dict[str, Any]) -> str:
+    """The plain numbers; the nested ones are in the JSON and the trace."""
+    shown = {name: value for name, value in values.items() if not isinstance(value, dict)}
+    width = max(map(len, shown))
+    return "\n".join(f"{name:{width}}  {value}" for name, value in shown.items())

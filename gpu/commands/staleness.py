@@ -1,0 +1,64 @@
+"""`python -m gpu staleness`: which weights the passes of a real network used, and its curves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gpu.commands.options import (
+    limit_option,
+    model_option,
+    results_option,
+    seeds_option,
+    size_option,
+    threads_option,
+)
+from gpu.guard import counted, guarded, typed
+from sim.door import experiment_argument
+
+if TYPE_CHECKING:
+    from gpu.commands.other_rooms import OtherRooms
+
+
+@click.command()
+@experiment_argument
+@model_option
+@click.option("--devices", default="cpu,cpu,cpu,cpu", show_default=True, help="One a stage.")
+@click.option("--data", metavar="DIR", help="Image folder or CIFAR-10 files [synthetic images].")
+@limit_option
+@size_option
+@click.option("--noise", type=click.FloatRange(min=0), default=2.0, show_default=True,
+              help="Of the synthetic images; a class's pattern has deviation 1.")
+@click.option("--mitigations", metavar="a,b,…", help="Only these [all].")
+@seeds_option
+@click.option("--target", type=click.FloatRange(0, 1), default=0.95, show_default=True,
+              help="Validation accuracy to say the way to.")
+@click.option("--timing/--no-timing", default=True, help="Also run every method for its seconds.")
+@threads_option
+@results_option
+@click.pass_obj
+def staleness(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], model: str,
+              devices: str, data: str | None, limit: int | None, image_size: int | None,
+              noise: float, mitigations: str | None, seeds: int, target: float, timing: bool,
+              threads: int, out: Path) -> None:
+    """Which weights every pass of a real network used, stale beside predicted, and its curves."""
+
+    def work() -> None:
+        from gpu.assembly import RunSettings
+        from gpu.staleness import investigate
+        from gpu.staleness_report import markdown, report, write
+        from gpu.study import StudyRequest, prepare
+
+        wanted = RunSettings(model, image_size, data=data, limit=limit, noise=noise)
+        study, specs = prepare(StudyRequest(experiment, settings, devices, wanted, mitigations,
+                                            seeds, target, timing, threads, out))
+        with counted(len(study.methods) * seeds) as done:
+            found = investigate(study, specs, done)
+        told = report(study, found, specs, typed())
+        click.echo(markdown(told))
+        for path in [*write(told, out), *rooms.staleness_files(told, found, out)]:
+            click.echo(f"{path} written")
+
+    guarded(work)

@@ -1,0 +1,50 @@
+"""`python -m gpu tutorial`: PyTorch's pipeline tutorial, and NWPT's look-ahead beside it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gpu.commands.options import limit_option, results_option, seeds_option, threads_option
+from gpu.guard import counted, guarded, typed
+
+if TYPE_CHECKING:
+    from gpu.commands.other_rooms import OtherRooms
+
+
+@click.command()
+@click.option("--devices", default="cpu,cpu", show_default=True,
+              help="cpu,cpu or cuda:0,cuda:1 or cuda:0/2; the first is the single one.")
+@click.option("--full", is_flag=True, help="The tutorial's ResNet-50, 120 images of 128x128.")
+@click.option("--model", help="narrow, resnet50 or vgg16 [narrow; full: resnet50].")
+@click.option("--image-size", type=click.IntRange(min=8), help="Side in pixels [128].")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Images of a mini-batch [120].")
+@click.option("--splits", metavar="N,N,…", help="Images of a micro-batch [the tutorial's].")
+@click.option("--repeats", type=click.IntRange(min=1), help="[5; full: 10]")
+@click.option("--epochs", type=click.IntRange(min=1), default=6, show_default=True)
+@seeds_option
+@click.option("--data", metavar="DIR", help="Image folder or CIFAR-10 files for the training.")
+@limit_option
+@click.option("--noise", type=click.FloatRange(min=0), default=2.0, show_default=True,
+              help="Of the synthetic images.")
+@threads_option
+@results_option
+@click.pass_obj
+def tutorial(rooms: OtherRooms, /, **options: Any) -> None:
+    """Single device, model parallel, pipelined by split size; then with and without NWPT."""
+
+    def work() -> None:
+        from gpu.tutorial import Asked, perform, prepare
+        from gpu.tutorial_report import markdown, report, write
+
+        asked = Asked(**options)
+        plan = prepare(asked)
+        with counted(plan.rounds) as done:
+            found = perform(plan, done)
+        told = report(plan, found, typed())
+        click.echo(markdown(told))
+        for path in [*write(told, asked.out), *rooms.tutorial_files(told, found, asked.out)]:
+            click.echo(f"{path} written")
+
+    guarded(work)

@@ -1,0 +1,30 @@
+"""What `run` and `timeline` simulate: an experiment, with a schedule's program or the user's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sim.configuration import Experiment
+    from sim.program import Program
+
+program_option = click.option(
+    "--program", "program_file", type=click.Path(path_type=Path), metavar="FILE",
+    help="Run this program instead of a schedule's: our text form, or PyTorch's pipelining CSV "
+         "(one mini-batch; --set minibatches=M repeats it).")
+
+
+def asked(experiment: Path | None, settings: tuple[str, ...], program_file: Path | None
+          ) -> tuple[Experiment, Program | None]:
+    """The experiment, reshaped to the program where a file has one.
+
+    Raises ConfigurationError or InvalidProgramError.
+    """
+    from sim.configuration import read_experiment
+    from sim.program_file import with_program
+
+    resolved = read_experiment(experiment, settings)
+    return (resolved, None) if program_file is None else with_program(resolved, program_file)

@@ -1,0 +1,54 @@
+"""`python -m sim timeline`: the pipeline in the papers' grid, or one mini-batch's round trip."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sim.commands.asked import asked, program_option
+from sim.door import console, experiment_argument, json_option, print_json
+
+if TYPE_CHECKING:
+    from sim.commands.other_rooms import OtherRooms
+
+
+@click.command()
+@experiment_argument
+@click.option("--minibatch", type=int, metavar="I", help="Also print this one's round trip.")
+@click.option("--labels", type=click.Choice(["time-unit", "updates"]), default=None,
+              help="Version labels in the grid: W4 by SpecTrain's time unit, or v3 by updates "
+                   "(default: time-unit on round-robin).")
+@click.option("--from", "first", type=click.IntRange(0), metavar="COLUMN",
+              help="First column of the grid to show.  [default: 0, or shortly before I]")
+@click.option("--to", "last", type=click.IntRange(0), metavar="COLUMN",
+              help="Last column to show.  [default: as many as the terminal is wide]")
+@click.option("--column", "slot_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="Seconds of a column.  [default: a short pass]")
+@program_option
+@json_option
+@click.pass_obj
+def timeline(rooms: OtherRooms, /, experiment: Path | None, settings: tuple[str, ...],
+             minibatch: int | None, labels: str | None, program_file: Path | None, as_json: bool,
+             **columns: Any) -> None:
+    """The pipeline in the papers' grid; with --minibatch, its round trip."""
+    from sim.configuration import ConfigurationError
+    from sim.experiment import run as simulate
+
+    resolved, program = asked(experiment, settings, program_file)
+    view = rooms.timeline(simulate(resolved, program, training=False), minibatch, labels)
+    if as_json:
+        if set(columns.values()) != {None}:
+            raise ConfigurationError(["--from, --to and --column choose what is drawn; --json "
+                                      "has every pass"])
+        print_json(view.as_json())
+        return
+    screen = console()
+    lines, notes = view.grid(screen.width, **columns)
+    for line in lines:
+        screen.print(line, highlight=False, soft_wrap=True)
+    for note in notes:
+        screen.print(note, highlight=False, markup=False)
+    for table in view.tables():
+        screen.print(table)
