@@ -10,11 +10,10 @@ import numpy as np
 
 from sim.cluster import Cluster
 from sim.costs import CostModel, Floats
+from sim.exact.drawn import Drawn
 from sim.instruction import Ints, Op
 from sim.places import Places
 from sim.program import Program
-
-MOST_LANES = 256
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,10 @@ class Case:
 
 @dataclass(frozen=True)
 class Block:
-    """Replicas run together: seconds of shape (places, lanes), transfers of (kinds, lanes)."""
+    """Replicas run together: seconds of shape (places, lanes), transfers of (kinds, lanes).
+
+    The next block may lie in the same memory.
+    """
 
     cases: slice
     seconds: Floats
@@ -37,7 +39,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Blocks:
-    """Cases cut into blocks of at most `most_bytes` of seconds.
+    """Cases, to be cut into blocks.
 
     A kind is an operation, a stage and a count: what a row takes and sends depends on no more, but
     for jitter.  So a row's place is its kind, or one of its own where any replica is jittered.
@@ -45,7 +47,6 @@ class Blocks:
 
     program: Program
     cases: Sequence[Case]
-    most_bytes: int
 
     @cached_property
     def kind(self) -> Ints:
@@ -75,8 +76,13 @@ class Blocks:
     @cached_property
     def _timed(self) -> list[Op]:
         """Operations that take time in any replica."""
-        timed = {op for costs in self._costs for op in costs.timed(self.program)}
+        timed = {op for costs in self._costs.values() for op in costs.timed(self.program)}
         return sorted(timed)
+
+    @property
+    def places(self) -> int:
+        """Seconds of one lane."""
+        return self._places.size if self.jittered else len(self._example)
 
     @cached_property
     def place(self) -> Ints:
@@ -84,13 +90,15 @@ class Blocks:
         return self._places.of_rows(self.program) if self.jittered else self.kind
 
     @cached_property
-    def _costs(self) -> list[CostModel]:
-        """Each of the cost models once."""
-        return list({id(case.costs): case.costs for case in self.cases}.values())
+    def _costs(self) -> dict[int, CostModel]:
+        """Each of the cost models once, by its identity: replicas by seed share theirs."""
+        return {id(case.costs): case.costs for case in self.cases}
 
-    def _nominal(self, costs: CostModel) -> Floats:
-        """Seconds of each kind."""
-        return costs.nominal(*(self.program.rows_at(self._example)))
+    @cached_property
+    def _nominal(self) -> dict[int, Floats]:
+        """Seconds of each kind, by the costs' identity."""
+        kinds = self.program.rows_at(self._example)
+        return {number: costs.nominal(*kinds) for number, costs in self._costs.items()}
 
     @cached_property
     def takes_time(self) -> Ints:
@@ -101,26 +109,30 @@ class Blocks:
     @cached_property
     def _busy(self) -> Ints:
         """Whether each kind takes any time in any replica."""
-        found = np.zeros(len(self._example), dtype=bool)
-        for costs in self._costs:
-            found |= self._nominal(costs) > 0
+        found: Ints = np.any([seconds > 0 for seconds in self._nominal.values()], axis=0)
         return found
 
-    def __iter__(self) -> Iterator[Block]:
-        places = self._places.size if self.jittered else len(self._example)
-        lanes = max(1, min(MOST_LANES, self.most_bytes // (8 * places)))
+    def of(self, lanes: int) -> Iterator[Block]:
+        """Blocks of so many lanes, the last of what is left."""
+        room = np.empty(self.places * min(lanes, len(self.cases)))
         for first in range(0, len(self.cases), lanes):
-            cut = slice(first, min(first + lanes, len(self.cases)))
-            cases = self.cases[cut]
-            seconds = self._jittered(cases) if self.jittered else np.stack(
-                [self._nominal(case.costs) for case in cases], axis=1)
-            transfer = np.stack([case.cluster.transfers_of(self.program, self._example)
-                                 for case in cases], axis=1)
-            yield Block(cut, seconds, transfer)
+            cases = self.cases[first:first + lanes]
+            seconds = room[:self.places * len(cases)].reshape(self.places, len(cases))
+            self._fill(seconds, cases)
+            yield Block(slice(first, first + len(cases)), seconds, self._transfers(cases))
 
-    def _jittered(self, cases: Sequence[Case]) -> Floats:
-        nominal = {id(costs): costs.by_block(self.program, self._timed) for costs in self._costs}
-        lanes = np.empty((len(cases), self._places.size))
-        for lane, case in zip(lanes, cases, strict=True):
-            case.costs.jitter(nominal[id(case.costs)], case.rng, lane)
-        return np.ascontiguousarray(lanes.T)
+    def _transfers(self, cases: Sequence[Case]) -> Floats:
+        distinct = {id(case.cluster): case.cluster for case in cases}
+        seconds = {number: cluster.transfers_of(self.program, self._example)
+                   for number, cluster in distinct.items()}
+        return np.stack([seconds[id(case.cluster)] for case in cases], axis=1)
+
+    def _fill(self, seconds: Floats, cases: Sequence[Case]) -> None:
+        if self.jittered:
+            self._drawn.fill(seconds, [(case.costs, case.rng) for case in cases])
+        else:
+            np.stack([self._nominal[id(case.costs)] for case in cases], axis=1, out=seconds)
+
+    @cached_property
+    def _drawn(self) -> Drawn:
+        return Drawn(self.places, lambda costs: costs.by_block(self.program, self._timed))

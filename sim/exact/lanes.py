@@ -1,17 +1,57 @@
-"""The recurrence of many replicas at once: a lane each, rows in an order known beforehand.
+"""The recurrence of many replicas at once, compiled: a lane each, row by row in a known order.
 
-All columns but times are shared; times have shape (something, lanes).  `swept` is compiled where
-numba is, `swept_by_row` is the same with NumPy over the lanes.
+All columns but times are shared; times have shape (something, lanes).  `sim.exact.levels` is the
+same without a compiler.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from sim.costs import Floats
+from sim.exact.blocks import Block
+from sim.exact.compiled import compiled
+from sim.exact.system import System
 from sim.instruction import Ints
+
+
+@dataclass(frozen=True)
+class Lanes:
+    """Columns of `swept` by row of the order, and how many links and slots of messages it uses."""
+
+    columns: tuple[Ints, ...]
+    devices: int
+    links: int
+    slots: int
+
+    @classmethod
+    def of(cls, system: System, rows: Ints, place: Ints, kind: Ints) -> Lanes:
+        """`rows` in executable order; all columns are of the whole program."""
+        held, unused, needed, slot = (np.empty(size, dtype=np.int32) for size in (
+            len(system.program), len(rows) + 1, len(rows), len(rows)))
+        slots = int(compiled(slotted)(rows, system.source, system.link, held, unused, needed,
+                                      slot))
+        columns = (system.program.device[rows], needed, slot, system.link[rows], place[rows],
+                   kind[rows])
+        return cls(columns, system.program.devices, len(system.receiver), slots)
+
+    @property
+    def held(self) -> int:
+        """Numbers kept for a lane while it is run."""
+        return self.devices + self.links + self.slots
+
+    def run(self, block: Block, start: Floats) -> Floats:
+        """Makespans by lane; `start` is filled where it has any rows."""
+        lanes = block.seconds.shape[1]
+        clock, free, arrival = (np.zeros((size, lanes)) for size in (
+            self.devices, self.links, self.slots))
+        compiled(swept)(*self.columns, block.seconds, block.transfer_s, clock, free, arrival,
+                        start)
+        makespan: Floats = clock.max(axis=0)
+        return makespan
 
 
 def slotted(rows: Any, source: Any, link: Any, held: Any, unused: Any, needed: Any, slot: Any
@@ -65,23 +105,3 @@ def swept(device: Any, needed: Any, slot: Any, link: Any, place: Any, kind: Any,
                 now[r] = end
                 way[r] = sent
                 here[r] = sent
-
-
-def swept_by_row(device: Ints, needed: Ints, slot: Ints, link: Ints, place: Ints, kind: Ints,
-                 seconds: Floats, transfer: Floats, clock: Floats, free: Floats, arrival: Floats,
-                 start: Floats) -> None:
-    """The same, one row of all lanes at a time."""
-    clocks, frees, arrivals = list(clock), list(free), list(arrival)
-    columns = (column.tolist() for column in (device, needed, slot, link, place, kind))
-    for i, (d, wanted, own, way, at, what) in enumerate(zip(*columns, strict=True)):
-        now = clocks[d]
-        if wanted >= 0:
-            np.maximum(now, arrivals[wanted], out=now)
-        if len(start):
-            start[i] = now
-        np.add(now, seconds[at], out=now)
-        if own >= 0:
-            sent = arrivals[own]
-            np.maximum(now, frees[way], out=sent)
-            np.add(sent, transfer[what], out=sent)
-            frees[way][:] = sent

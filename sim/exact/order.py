@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from sim.costs import Floats
 from sim.exact.period import extrapolated
 from sim.exact.state import State, as_list
 from sim.exact.system import System
@@ -18,12 +19,18 @@ from sim.instruction import Ints
 
 def topological(system: System, *, quick: bool = False) -> Ints | None:
     """Rows in an executable order; None where there is none, or with `quick`, no steady period."""
-    size = len(system.program)
-    unit = replace(system, seconds=np.ones(size), transfer_s=np.zeros(size))
+    moment = moments(system, np.ones(len(system.program)), quick=quick)
+    return None if moment is None else np.argsort(moment, kind="stable")
+
+
+def moments(system: System, seconds: Floats, *, quick: bool = False) -> Ints | None:
+    """When each row starts if rows take 1 or 0 s and messages none; None as `topological`.
+
+    Rows that wait for a message or send one must take 1 s.
+    """
+    unit = replace(system, seconds=seconds, transfer_s=np.zeros(len(seconds)))
     state = extrapolated(unit)
     if state is None and not quick:
         state = State(unit, as_list)
         state = state if state.finish() else None
-    if state is None:
-        return None
-    return np.argsort(state.settle()[0].astype(np.int64), kind="stable")
+    return None if state is None else state.settle()[0].astype(np.int64)

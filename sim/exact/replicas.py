@@ -5,23 +5,23 @@ Each replica's times are those `sim.engine` finds, bit for bit: only the order i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sim.costs import CostModel, Floats
 from sim.exact import LONGEST_S, fits, timeline
-from sim.exact.blocks import Block, Blocks, Case
-from sim.exact.compiled import available, compiled
-from sim.exact.lanes import slotted, swept, swept_by_row
-from sim.exact.order import topological
+from sim.exact.blocks import Blocks, Case
+from sim.exact.compiled import available
+from sim.exact.lanes import Lanes
+from sim.exact.levels import Levels
+from sim.exact.order import moments
 from sim.exact.system import System
-from sim.instruction import Ints
 from sim.program import Program
 
-COMPILED_BYTES, NUMPY_BYTES = 2**24, 2**28  # of one block: what a cache holds; few, wide rows
+MOST_LANES = 256
+COMPILED_BYTES, NUMPY_BYTES = 2**24, 2**27  # of one block: what a cache holds; few, wide levels
 
 
 @dataclass(frozen=True)
@@ -73,50 +73,28 @@ def _one_by_one(program: Program, cases: Sequence[Case], columns: bool) -> Repli
 def _together(program: Program, cases: Sequence[Case], columns: bool, use_numba: bool
               ) -> Replicas | None:
     """All cases side by side; None where the program cannot be executed."""
-    blocks = Blocks(program, cases, COMPILED_BYTES if use_numba else NUMPY_BYTES)
-    run: Callable[[Callable[..., Any]], Callable[..., Any]] = compiled if use_numba else _as_it_is
+    blocks = Blocks(program, cases)
     zero = np.zeros(program.shape.stages)
     system = System.of(program, CostModel(zero, zero, zero, zero), cases[0].cluster, cases[0].rng)
-    rows = topological(system)
-    if rows is None:
+    # A row that neither takes time nor has to do with a message changes nothing but its own times.
+    counts = np.ones(len(program), dtype=bool) if columns else (
+        blocks.takes_time | (system.source >= 0) | (system.link >= 0))
+    if not counts.any():
+        return Replicas(program, np.zeros(len(cases)))
+    moment = moments(system, counts.astype(np.float64))
+    if moment is None:
         return None
-    if not columns:
-        matters = blocks.takes_time | (system.source >= 0) | (system.link >= 0)
-        rows = rows[matters[rows]]
-    track = _track(system, rows, run)
-    sweep = compiled(swept) if use_numba else swept_by_row
+    rows = np.flatnonzero(counts)
+    rows = rows[np.argsort(moment[rows], kind="stable")]
+    order = (Lanes.of(system, rows, blocks.place, blocks.kind) if use_numba
+             else Levels.of(system, rows, moment, blocks.place, blocks.kind))
+    most = (COMPILED_BYTES if use_numba else NUMPY_BYTES) // (8 * (blocks.places + order.held))
     makespan = np.empty(len(cases))
     times = np.empty((2, len(cases), len(program) if columns else 0))
-    for block in blocks:
+    for block in blocks.of(max(1, min(MOST_LANES, most))):
         start = np.empty((times.shape[2], block.seconds.shape[1]))
-        clock = _swept(sweep, system, blocks, block, rows, track, start)
-        makespan[block.cases] = clock.max(axis=0)
+        makespan[block.cases] = order.run(block, start)
         if columns:
             times[0, block.cases, rows] = start
             times[1, block.cases, rows] = start + block.seconds[blocks.place[rows]]
     return Replicas(program, makespan, *(times if columns else ()))
-
-
-def _track(system: System, rows: Ints, run: Callable[[Callable[..., Any]], Callable[..., Any]]
-           ) -> tuple[Ints, Ints, int]:
-    """Slots of the messages rows need and send, and how many slots there are."""
-    held, unused, needed, slot = (np.empty(size, dtype=np.int32) for size in (
-        len(system.program), len(rows) + 1, len(rows), len(rows)))
-    slots = int(run(slotted)(rows, system.source, system.link, held, unused, needed, slot))
-    return needed, slot, slots
-
-
-def _swept(sweep: Callable[..., None], system: System, blocks: Blocks, block: Block, rows: Ints,
-           track: tuple[Ints, Ints, int], start: Floats) -> Floats:
-    """Run one block; the clocks at its end, of shape (devices, lanes)."""
-    needed, slot, slots = track
-    lanes = block.seconds.shape[1]
-    clock, free, arrival = (np.zeros((size, lanes)) for size in (
-        system.program.devices, len(system.receiver), slots))
-    sweep(system.program.device[rows], needed, slot, system.link[rows], blocks.place[rows],
-          blocks.kind[rows], block.seconds, block.transfer_s, clock, free, arrival, start)
-    return clock
-
-
-def _as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
-    return function
