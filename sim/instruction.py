@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -86,59 +85,10 @@ class Block:
     def size(self) -> int:
         return len(self.op)
 
-
-def block(op: Op, stage: int, micro_batches: Iterable[int], count: int = 1) -> Block:
-    """The same operation on each of `micro_batches` in turn."""
-    if isinstance(micro_batches, range):
-        index = np.arange(micro_batches.start, micro_batches.stop, micro_batches.step, dtype=NARROW)
-    else:
-        index = np.fromiter(micro_batches, NARROW)
-    size = len(index)
-    return Block(_constant(op, size), _constant(stage, size), index, _constant(count, size))
-
-
-def _constant(value: int, size: int) -> Ints:
-    """A read-only column that says the same in every row, and takes the room of one."""
-    return np.ndarray((size,), NARROW, _bytes(value), strides=(0,))
-
-
-@cache
-def _bytes(value: int) -> bytes:
-    return NARROW(value).tobytes()
-
-
-def forwards(stage: int, micro_batches: Iterable[int]) -> Block:
-    """Forwards of `micro_batches`, in that order."""
-    return block(Op.F, stage, micro_batches)
-
-
-def backwards(stage: int, micro_batches: Iterable[int], count: int = 1) -> Block:
-    """Backwards of `micro_batches`; with `count`, each covers that many from its index on."""
-    return block(Op.B, stage, micro_batches, count)
-
-
-def join(blocks: Sequence[Block]) -> Block:
-    """One block after another."""
-    if not blocks:
-        return block(Op.F, 0, range(0))
-    return Block(*(np.concatenate(column, dtype=NARROW) for column in zip(*blocks, strict=True)))
-
-
-def alternate(*blocks: Block) -> Block:
-    """Blocks of one length dealt like cards: first of each, second of each, …"""
-    if len({each.size for each in blocks}) != 1:
-        raise ValueError(f"blocks of one length alternate, got {[each.size for each in blocks]}")
-    return Block(*(_dealt(column) for column in zip(*blocks, strict=True)))
-
-
-def _dealt(columns: Sequence[Ints]) -> Ints:
-    size, first = len(columns[0]), columns[0]
-    if size and all(c.strides == (0,) and c[0] == first[0] for c in columns):
-        return _constant(int(first[0]), size * len(columns))
-    dealt = np.empty((size, len(columns)), NARROW)
-    for place, column in enumerate(columns):
-        dealt[:, place] = column
-    return dealt.ravel()
+    def write(self, out: Ints) -> None:
+        """Fill the columns `out`, shape (4, size)."""
+        for place, column in zip(out, self, strict=True):
+            place[:] = column
 
 
 def among(op: Ints, ops: Iterable[Op]) -> NDArray[np.bool_]:
@@ -147,35 +97,3 @@ def among(op: Ints, ops: Iterable[Op]) -> NDArray[np.bool_]:
     for each in ops:
         found |= op == each
     return found
-
-
-def repeat(pattern: Block, times: int, step: int) -> Block:
-    """`pattern` `times` over, each time `step` micro-batches further on."""
-    shift = np.repeat(np.arange(times, dtype=NARROW) * step, pattern.size)
-    op, stage, index, count = (np.tile(column, times) for column in pattern)
-    return Block(op, stage, index + shift, count)
-
-
-def columns(instructions: Iterable[Instruction | Block]) -> Block:
-    """What a schedule yields, single instructions and blocks mixed, as one block."""
-    return join(blocks(instructions))
-
-
-def blocks(instructions: Iterable[Instruction | Block]) -> list[Block]:
-    """The same as blocks one after another."""
-    gathered: list[Block] = []
-    loose: list[tuple[int, int, int, int]] = []
-
-    def settle() -> None:
-        if loose:
-            gathered.append(Block(*np.array(loose, dtype=NARROW).T))
-            loose.clear()
-
-    for each in instructions:
-        if isinstance(each, Instruction):
-            loose.append((each.op, each.stage, each.index, each.count))
-        else:
-            settle()
-            gathered.append(each)
-    settle()
-    return gathered

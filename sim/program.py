@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.instruction import NARROW, Block, Instruction, Ints, Op, among, blocks, join
+from sim.authoring import Part, join, parts_of
+from sim.instruction import NARROW, Block, Instruction, Ints, Op, among
 from sim.messages import Messages
 from sim.passes import compiled, narrow, worth
 from sim.passes.survey import bounded, homes, surveyed
@@ -25,7 +26,7 @@ __all__ = ["NO_EDGES", "Generate", "PipelineShape", "Program"]
 NO_EDGES: tuple[Ints, Ints] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-Generate = Callable[[int, PipelineShape], Iterable[Instruction | Block]]
+Generate = Callable[[int, PipelineShape], Iterable[Instruction | Part]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +52,14 @@ class Program:
 
     @classmethod
     def from_streams(
-        cls, shape: PipelineShape, streams: Sequence[Iterable[Instruction | Block]]
+        cls, shape: PipelineShape, streams: Sequence[Iterable[Instruction | Part]]
     ) -> Program:
         """One stream per device.
 
         Where a stage's stream has no update, one is put right after the last backward of every
         mini-batch: that is when a stage's gradient is complete.
         """
-        authored = [blocks(stream) for stream in streams]
+        authored = [parts_of(stream) for stream in streams]
         at_once = with_all_updates(shape, authored)
         if at_once is not None:
             return cls(shape, *at_once)

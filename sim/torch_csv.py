@@ -21,7 +21,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sim.instruction import Block, Instruction, Op, columns, repeat
+from sim.authoring import columns, repeat
+from sim.instruction import Block, Instruction, Op
 from sim.marked_table import marked_cells
 from sim.program import PipelineShape, Program
 from sim.validate import InvalidProgramError

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sim.instruction import NARROW, Block, Ints, Op, among, join
+from sim.authoring import Part, join
+from sim.instruction import NARROW, Block, Ints, Op, among
 from sim.passes import compiled, worth
 from sim.passes.updates import with_updates as put_in
 from sim.shape import PipelineShape
 
 
-def with_all_updates(shape: PipelineShape, streams: Sequence[Sequence[Block]]
+def with_all_updates(shape: PipelineShape, streams: Sequence[Sequence[Part]]
                      ) -> tuple[Block, tuple[int, ...]] | None:
     """What `with_updates` makes of every stream, in one compiled pass; None where it does not."""
     sizes = [sum(each.size for each in stream) for stream in streams]

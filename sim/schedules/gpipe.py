@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from sim.instruction import Block, backwards, forwards, join, repeat
+from sim.authoring import Part, backwards, forwards, join, repeat
 from sim.program import PipelineShape
 from sim.schedules import schedule
 
 
 @schedule("gpipe", rule="all forwards of a mini-batch, then all backwards, then update (flush)",
           source="Huang et al. 2019, Figure 2; backwards in micro-batch order as PyTorch runs them")
-def gpipe(device: int, shape: PipelineShape) -> Iterator[Block]:
+def gpipe(device: int, shape: PipelineShape) -> Iterator[Part]:
     """Two stages, one mini-batch of micro-batches A B C:
 
         stage 0: FA FB FC .  .  BA BB BC

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sim.instruction import Block, Ints, Op, alternate, join, repeat
+from sim.authoring import Part, alternate, join, repeat
+from sim.instruction import Block, Ints, Op
 from sim.program import PipelineShape
 from sim.schedules import schedule
 
@@ -26,7 +27,7 @@ def round_size(shape: PipelineShape) -> int:
                               "batches; chunk c of device d is stage c·devices + d",
           source="Narayanan et al. 2021 (Megatron-LM), Figure 4; rounds where devices do not "
                  "divide the micro-batches as PyTorch cuts them", chunks=True, refuse=round_size)
-def interleaved(device: int, shape: PipelineShape) -> Iterator[Block]:
+def interleaved(device: int, shape: PipelineShape) -> Iterator[Part]:
     """Two devices with two chunks each (stages 0 2 | 1 3), one mini-batch of micro-batches A B:
 
         device 0: 0FA 0FB 2FA 2FB .   2BA .   2BB 0BA 0BB

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from sim.instruction import Block, alternate, backwards, forwards, join, repeat
+from sim.authoring import Part, alternate, backwards, forwards, join, repeat
 from sim.program import PipelineShape
 from sim.schedules import schedule
 
 
 @schedule("1f1b", rule="S-k forwards ahead, then backward and forward in turn, flush, update",
           source="Narayanan et al. 2021 (PipeDream-flush), Figure 4")
-def one_f_one_b(device: int, shape: PipelineShape) -> Iterator[Block]:
+def one_f_one_b(device: int, shape: PipelineShape) -> Iterator[Part]:
     """Two stages, one mini-batch of micro-batches A B C:
 
         stage 0: FA FB .  BA FC BB .  BC

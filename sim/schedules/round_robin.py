@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sim.instruction import Block, alternate, backwards, forwards
+from sim.authoring import Part, alternate, backwards, forwards
 from sim.program import PipelineShape
 from sim.schedules import schedule
 
@@ -10,7 +10,7 @@ from sim.schedules import schedule
 @schedule("round-robin", rule="S-k forwards ahead, then backward and forward in turn, no flush",
           source="Narayanan et al. 2019 (PipeDream 1F1B); Chen et al. 2018 (SpecTrain), Figure 3",
           in_flight=True)
-def round_robin(device: int, shape: PipelineShape) -> Iterator[Block]:
+def round_robin(device: int, shape: PipelineShape) -> Iterator[Part]:
     """Three stages (a bare number is a backward; each is followed by its update):
 
         stage 0: 1F 2F 3F .  .  1  4F 2  5F 3

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from sim.instruction import Block, alternate, backwards, forwards
+from sim.authoring import Part, alternate, backwards, forwards
 from sim.program import PipelineShape
 from sim.schedules import schedule
 
 
 @schedule("sequential", rule="one micro-batch at a time; update after the mini-batch's last",
           source="single-GPU training; model parallelism without a pipeline")
-def sequential(device: int, shape: PipelineShape) -> Iterator[Block]:
+def sequential(device: int, shape: PipelineShape) -> Iterator[Part]:
     """Two stages, one micro-batch per mini-batch:
 
         stage 0: F1 .  .  B1 F2 .  .  B2

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sim.instruction import Block, backwards, forwards, join, repeat
+from sim.authoring import Part, backwards, forwards, join, repeat
 from sim.program import PipelineShape
 from sim.schedules import schedule
 
@@ -10,7 +10,7 @@ from sim.schedules import schedule
 @schedule("split", rule="all forwards of a mini-batch, then its backwards last split first, flush",
           source="PyTorch model-parallel tutorial, PipelineParallelResNet50; autograd visits the "
                  "newest part of the graph first")
-def split(device: int, shape: PipelineShape) -> Iterator[Block]:
+def split(device: int, shape: PipelineShape) -> Iterator[Part]:
     """Two stages, one mini-batch of splits A B C; the loss is that of all splits together:
 
         stage 0: FA FB FC .  .  BC BB BA

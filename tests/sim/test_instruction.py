@@ -4,16 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.instruction import (
-    Instruction,
-    Op,
-    alternate,
-    backwards,
-    columns,
-    forwards,
-    join,
-    repeat,
-)
+from sim.instruction import Instruction, Op
 from tests.sim.strategies import instructions
 
 MALFORMED = ["", "2F", "F0", "2X0", "2f0", "-1F0", "2F-1", "2F0-", "2F0 1", "2 F0", "2FF0", "2F0.5",
@@ -70,31 +61,3 @@ def test_digits_of_other_scripts_are_refused(text):
 def test_numbers_out_of_range_are_refused_at_construction(stage, index, count):
     with pytest.raises(ValueError, match="stage and index start at 0 and count at 1"):
         Instruction(stage, Op.F, index, count)
-
-
-def texts(block) -> list[str]:
-    return [f"{s}{Op(o).name}{i}+{c}" for o, s, i, c in zip(*block, strict=True)]
-
-
-def test_blocks_alternate_like_dealt_cards():
-    dealt = alternate(backwards(1, range(2)), forwards(1, [5, 7]))
-    assert texts(dealt) == ["1B0+1", "1F5+1", "1B1+1", "1F7+1"]
-
-
-def test_blocks_of_different_lengths_do_not_alternate():
-    with pytest.raises(ValueError, match=r"\[2, 3\]"):
-        alternate(forwards(0, range(2)), forwards(0, range(3)))
-
-
-def test_a_repeated_block_moves_on_by_its_step():
-    assert texts(repeat(backwards(0, [1], 2), 3, 4)) == ["0B1+2", "0B5+2", "0B9+2"]
-
-
-def test_columns_gather_single_instructions_and_blocks_in_order():
-    mixed = [Instruction(0, Op.F, 3), forwards(0, range(2)), Instruction(0, Op.B, 0, 2)]
-    assert texts(columns(mixed)) == ["0F3+1", "0F0+1", "0F1+1", "0B0+2"]
-
-
-def test_nothing_joins_to_an_empty_block():
-    assert join([]).size == 0
-    assert columns([]).size == 0

@@ -10,7 +10,7 @@ from sim.schedules import SCHEDULES
 
 SCHEDULE = '''
 """Backwards in reverse, as a stack would."""
-from sim.instruction import backwards, forwards, join, repeat
+from sim.authoring import backwards, forwards, join, repeat
 from sim.schedules import schedule
 
 @schedule("toy-stack", rule="all forwards, then backwards last first", source="this test")
