@@ -46,11 +46,10 @@ class Cluster:
         """Bytes each row sends to another device (0: none)."""
         size = np.zeros(len(program))
         rows = np.flatnonzero(program.sends)
-        size[rows] = self._bytes(program, rows)
+        size[rows] = self._bytes(*program.rows_at(rows))
         return size
 
-    def _bytes(self, program: Program, rows: Ints) -> Floats:
-        op, stage, count = program.rows_at(rows)
+    def _bytes(self, op: Ints, stage: Ints, count: Ints) -> Floats:
         boundary = np.concatenate(([0.0], self.boundary_bytes, [0.0]))
         return boundary[stage + among(op, (Op.F, Op.SEND_F))] * count
 
@@ -60,21 +59,32 @@ class Cluster:
 
     def transfers(self, program: Program) -> Floats:
         """Seconds each row's message takes its link."""
+        if program.compiled:
+            return self._taken(program)
         if not self.boundary_bytes.any():
-            if program.compiled:
-                column: Floats = compiled(taken)(program.messages.link, float(self._empty_s))
-                return column
             return program.sends * self._empty_s
         rows = np.flatnonzero(program.sends)
         seconds = np.zeros(len(program))
         seconds[rows] = self.transfers_of(program, rows)
         return seconds
 
+    def _taken(self, program: Program) -> Floats:
+        """The same by a compiled pass, after it what covers several micro-batches."""
+        op, stage, _, count = program.rows
+        kinds = np.divmod(np.arange(len(Op) * program.shape.stages), program.shape.stages)
+        single = quantize(self.link.transfer_s(self._bytes(*kinds, np.ones_like(kinds[0]))))
+        seconds: Floats = compiled(taken)(
+            op, stage, program.messages.link, single.reshape(len(Op), -1))
+        if program.wide and self.boundary_bytes.any():
+            rows = np.flatnonzero(program.sends & (count > 1))
+            seconds[rows] = self.transfers_of(program, rows)
+        return seconds
+
     def transfers_of(self, program: Program, rows: Ints) -> Floats:
         """The same of some rows, all of which send."""
         if not self.boundary_bytes.any():
             return np.full(len(rows), self._empty_s)
-        return quantize(self.link.transfer_s(self._bytes(program, rows)))
+        return quantize(self.link.transfer_s(self._bytes(*program.rows_at(rows))))
 
     @property
     def _empty_s(self) -> Floats:

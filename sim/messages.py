@@ -30,11 +30,13 @@ class Messages:
     @classmethod
     def of(cls, program: Program) -> Messages:
         """Those of a complete program."""
-        if program.compiled and not program.lowered:
+        if program.compiled:
             op, stage, index, _ = program.rows
+            sends = (Op.SEND_F, Op.SEND_B, Op.SEND_B) if program.lowered else (Op.F, Op.B, Op.I)
+            waits = ((Op.RECV_F,), (Op.RECV_B,)) if program.lowered else ((Op.F,), (Op.B, Op.I))
             return cls(*compiled(arrivals)(
-                op, stage, index, np.array(program.offsets), program.row_of(Op.F),
-                program.row_of(Op.B, Op.I), program.home))
+                op, stage, index, np.array(program.offsets), np.array(sends, dtype=np.int64),
+                *(program.row_of(*ops) for ops in waits), program.home))
         return _of_tables(program)
 
     def sources(self) -> Ints:

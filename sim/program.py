@@ -316,17 +316,18 @@ class Program:
             raise ValueError("programs of one worker are lowered; this one has "
                              f"{self.shape.workers} that wait for each other")
         op, stage, index, count = self.rows
-        arrives = self.arrives_from >= 0
-        leaves = np.zeros(len(self), dtype=bool)
-        leaves[self.arrives_from[arrives]] = True
-        ends = {True: (Op.RECV_F, Op.SEND_F), False: (Op.RECV_B, Op.SEND_B)}
-        receive, send = (np.where(op == Op.F, ends[True][i], ends[False][i]) for i in (0, 1))
-        wide = np.stack([receive, op, send], axis=1)
-        kept = np.stack([arrives, np.ones_like(arrives), leaves], axis=1)
-        lowered = Block(wide[kept], *(np.repeat(column, kept.sum(axis=1))
-                                      for column in (stage, index, count)))
-        ends_of = np.concatenate(([0], np.cumsum(kept.sum(axis=1))))
-        return Program(self.shape, lowered, tuple(int(ends_of[end]) for end in self.offsets))
+        arrives, leaves = self.arrives_from >= 0, self.sends
+        sizes = 1 + arrives.astype(NARROW) + leaves
+        ends = np.cumsum(sizes)
+        place, forward = ends - 1 - leaves, op == Op.F
+        lowered = np.empty(int(sizes.sum()), dtype=NARROW)
+        lowered[place] = op
+        for there, step, ends_of in ((arrives, -1, (Op.RECV_F, Op.RECV_B)),
+                                     (leaves, 1, (Op.SEND_F, Op.SEND_B))):
+            lowered[place[there] + step] = np.where(forward[there], *ends_of)
+        rows = Block(lowered, *(np.repeat(column, sizes) for column in (stage, index, count)))
+        before = np.concatenate(([0], ends))
+        return Program(self.shape, rows, tuple(int(before[end]) for end in self.offsets))
 
 
 def _settled(table: Ints) -> Ints:

@@ -17,7 +17,7 @@ from sim.engine import Timeline
 from sim.instruction import Ints, Op
 from sim.mitigations import Mitigation
 from sim.passes import as_narrow, compiled
-from sim.passes.versions import read_by_row
+from sim.passes.versions import effective, read_by_row
 from sim.program import PipelineShape, Program
 from sim.setup import Sizes
 from sim.stage import Stage
@@ -65,28 +65,35 @@ def staleness_columns(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
 def version_columns(plan: VersionPlan) -> tuple[Ints, Ints, Floats, Floats]:
     """Version read, version before the own update, staleness and effective staleness by row."""
     program, applied = plan.program, plan.applied
-    if program.compiled and not _interpolates(plan.mitigation):
-        read, own, late = compiled(read_by_row)(
-            *program.rows, as_narrow(plan.forward), as_narrow(plan.backward), applied)
-        return read, own, late, late  # nothing interpolated: one column says both
+    share = _share(plan) if _interpolates(plan.mitigation) else None
+    if program.compiled:
+        tables = as_narrow(plan.forward), as_narrow(plan.backward), applied
+        read, own, late = compiled(read_by_row)(*program.rows, *tables)
+        if share is None:
+            return read, own, late, late  # nothing interpolated: one column says both
+        return read, own, late, compiled(effective)(*program.rows, *tables[1:], late, share)
     own = _of_rows(program, applied)
     read = own.copy()  # an update reads what it steps
-    late, interpolates = np.zeros(len(program)), _interpolates(plan.mitigation)
-    effective = np.zeros(len(program)) if interpolates else late
+    late = np.zeros(len(program))
+    behind = late if share is None else np.zeros(len(program))
     for ops, versions in (((Op.F,), plan.forward), ((Op.B, Op.I), plan.backward)):
         rows, gap = program.row_of(*ops), applied - versions
-        share = gap
-        if Op.B in ops and interpolates:
-            gaps, which = np.unique(gap, return_inverse=True)
-            share = np.array([float(plan.mitigation.effective_staleness(each))
-                              for each in gaps.tolist()])[which.reshape(gap.shape)]
         if not (program.rows.count[rows[0]] > 1).any():  # on every stage cut at the same places
             read[rows] = versions
         else:
             np.minimum.at(read, rows, versions)
-        for column, values in ((late, gap), (effective, share))[: 1 + interpolates]:
-            _put_mean(column, rows, values, program.rows.count)
-    return read, own, late, effective if interpolates else late
+        _put_mean(late, rows, gap, program.rows.count)
+        if share is not None:
+            _put_mean(behind, rows, share[gap] if Op.B in ops else gap, program.rows.count)
+    return read, own, late, behind
+
+
+def _share(plan: VersionPlan) -> Floats:
+    """Effective staleness of an interpolated backward by its gap, of the gaps there are."""
+    gaps = np.flatnonzero(np.bincount((plan.applied - plan.backward).ravel()))
+    share = np.zeros(gaps[-1] + 1)
+    share[gaps] = [float(plan.mitigation.effective_staleness(gap)) for gap in gaps.tolist()]
+    return share
 
 
 def _put_mean(column: Floats, rows: Ints, values: NDArray[Any], count: Ints) -> None:

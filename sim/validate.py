@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from sim.instruction import Ints, Op
 from sim.marked_table import marked_table
+from sim.passes import compiled
+from sim.passes.arrivals import met
 
 if TYPE_CHECKING:
     from sim.program import Program
@@ -44,7 +46,7 @@ def check_complete(program: Program) -> None:
         _check_passes(program)
     if program.wide:
         _check_same_ranges(program)
-    if program.lowered:
+    if program.lowered and not _plainly_met(program):
         _check_messages(program)
 
 
@@ -150,6 +152,17 @@ def _check_same_ranges(program: Program) -> None:
         row = int(table[stage, micro])
         _refuse(program, "all stages cover the same micro-batches in one backward: "
                          f"{program.instruction(row)} differs from stage 0", row)
+
+
+def _plainly_met(program: Program) -> bool:
+    """Whether compiled passes could tell that messages are complete.  False says nothing."""
+    if not program.plainly_complete or program.shape.workers > 1:
+        return False
+    crosses = program.home[0, 1:] != program.home[0, :-1]
+    return all(compiled(met)(program.rows.index, program.row_of(*ops), program.row_of(send),
+                             program.row_of(receive), crosses, step)
+               for ops, send, receive, step in (((Op.F,), Op.SEND_F, Op.RECV_F, 1),
+                                                ((Op.B, Op.I), Op.SEND_B, Op.RECV_B, -1)))
 
 
 def _check_messages(program: Program) -> None:

@@ -45,12 +45,13 @@ class VersionPlan:
         micro = np.arange(program.shape.total, dtype=NARROW)
         entry = np.broadcast_to(forward_latest[0], forward_latest.shape)
         reads = Reads(forward_latest, entry, forward_latest, micro, program.shape.microbatches)
-        forward = np.array(np.broadcast_to(mitigation.forward_version(reads), entry.shape))
+        forward = _table(mitigation.forward_version(reads), entry.shape)
         reads = Reads(backward_latest, entry, forward, micro, program.shape.microbatches)
-        backward = np.array(np.broadcast_to(mitigation.backward_version(reads), entry.shape))
+        backward = _table(mitigation.backward_version(reads), entry.shape)
         for name, read, latest in (("forward", forward, forward_latest),
                                    ("backward", backward, backward_latest)):
-            _refuse_missing(mitigation.name, name, read, latest)
+            if read is not latest:
+                _refuse_missing(mitigation.name, name, read, latest)
         return cls(program, mitigation, forward_latest, backward_latest, applied,
                    forward, backward, schedule)
 
@@ -116,18 +117,34 @@ class VersionPlan:
     def versions_held(self) -> Ints:
         """Peak number of weight sets each stage holds at once."""
         program, held = self.program, np.zeros(0, dtype=np.int64)
+        if self._reads_newest and self.mitigation.stash != "prediction":
+            return np.ones(program.shape.stages, dtype=np.int64)
         if program.compiled and self.mitigation.stash != "prediction":
             held = compiled(peaks)(
                 *self._pass_rows, program.row_of(Op.U), as_narrow(self.forward),
                 as_narrow(self.backward), program.shape.microbatches, len(program))
         return held if len(held) else np.array([self._peak(k) for k in range(program.shape.stages)])
 
+    @property
+    def _reads_newest(self) -> bool:
+        """Whether it is plain that no pass reads another version than the newest."""
+        return self.forward is self.forward_latest and self.backward is self.backward_latest
+
     def _peak(self, stage: int) -> int:
         """Most weight sets held while any one row executes."""
         born, end, predicted = self.holdings(stage)
-        starts, ends = np.sort(born + 1 - predicted), np.sort(end + 1)
-        held = np.arange(1, len(starts) + 1) - np.searchsorted(ends, starts, side="right")
-        return int(held.max())
+        device = self.program.home[0, stage]  # no other rows make or drop anything of the stage
+        first, stop = self.program.offsets[device : device + 2]
+        more, less = (np.bincount(np.clip(rows, first, stop) - first, minlength=stop - first + 1)
+                      for rows in (born + 1 - predicted, end + 1))
+        return int(np.cumsum(more - less)[:-1].max())
+
+
+def _table(versions: Ints, shape: tuple[int, ...]) -> Ints:
+    """What a mitigation answers as a table: the very one it was given, where it gives that back."""
+    plain = isinstance(versions, np.ndarray) and versions.flags.c_contiguous
+    return versions if plain and versions.shape == shape else np.array(
+        np.broadcast_to(versions, shape))
 
 
 def _newest(program: Program) -> tuple[Ints, Ints, Ints]:

@@ -39,7 +39,7 @@ def timeline(program: Program, costs: CostModel, cluster: Cluster, rng: np.rando
     before = rng.bit_generator.state
     alone = fits(program, cluster) and not len(program.sync[0])
     found = _executed(program, costs, cluster, rng, method) if alone else None
-    if found is None or found[1].max() >= LONGEST_S:
+    if found is None or max(found[1][end - 1] for end in program.offsets[1:]) >= LONGEST_S:
         rng.bit_generator.state = before
         return simulate(program, costs, cluster, rng)
     return Timeline(program, *found)

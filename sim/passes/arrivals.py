@@ -6,19 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from sim.instruction import Op
 
-F, B, I = Op.F.value, Op.B.value, Op.I.value  # noqa: E741
-
-
-def arrivals(op: Any, stage: Any, index: Any, offsets: Any, forward: Any, gradient: Any,
-             home: Any) -> Any:
+def arrivals(op: Any, stage: Any, index: Any, offsets: Any, sends: Any, forward: Any,
+             gradient: Any, home: Any) -> Any:
     """Target row and number of the link (−1: sends nothing) by row, and links in use.
 
-    The part of the readiness rule that crosses devices, for a complete program whose messages are
-    no instructions of their own; `forward` and `gradient` are its tables, as in
-    `Program.needs_elsewhere`, `home` the device by (worker, stage).  A link in use is said as
-    from·devices + to, ascending.
+    The part of the readiness rule that crosses devices, for a complete program.  `sends` are the
+    operation that sends to the next stage and two that send to the stage before; `forward` and
+    `gradient` are the rows that wait for those, by (stage, micro-batch), `home` the device by
+    (worker, stage).  A link in use is said as from·devices + to, ascending.
     """
     workers, stages = home.shape
     devices, total = len(offsets) - 1, forward.shape[1]
@@ -52,22 +48,51 @@ def arrivals(op: Any, stage: Any, index: Any, offsets: Any, forward: Any, gradie
             what, where = mine[row], places[row]
             if where < 0:
                 continue
-            if what == F and down[where] >= 0:
+            if what == sends[0] and down[where] >= 0:
                 place = (where + 1) * total + micro[row]
                 if place >= 0:
                     to[row], way[row] = forwards[place], down[where]
-            elif what in (B, I) and up[where] >= 0:
+            elif (what == sends[1] or what == sends[2]) and up[where] >= 0:
                 place = (where - 1) * total + micro[row]
                 if place >= 0:
                     to[row], way[row] = gradients[place], up[where]
     return target, link, used
 
 
-def taken(link: Any, seconds: Any) -> Any:
-    """Seconds by row where each message takes its link as long; 0 where nothing is sent."""
-    column = np.empty(len(link))
+def met(index: Any, passes: Any, send: Any, receive: Any, crosses: Any, step: Any) -> Any:
+    """Whether what crosses devices has one SEND and one RECV, cut like its pass, and nothing else.
+
+    Tables of rows by (stage, micro-batch) of the passes and of both ends of their messages, which
+    go `step` stages on; `crosses` says of each stage and the next whether they live apart.
+    """
+    stages, total = passes.shape
+    odd = 0
+    for stage in range(stages):
+        onward, before = stage + step, stage - step
+        leaves = 0 <= onward < stages and crosses[min(stage, onward)]
+        comes = 0 <= before < stages and crosses[min(stage, before)]
+        mine, sent, came = passes[stage], send[stage], receive[stage]
+        theirs = passes[before] if comes else mine
+        for micro in range(total):
+            if leaves:
+                odd += sent[micro] < 0 or index[sent[micro]] != index[mine[micro]]
+            else:
+                odd += sent[micro] >= 0
+            if comes:
+                odd += came[micro] < 0 or index[came[micro]] != index[theirs[micro]]
+            else:
+                odd += came[micro] >= 0
+    return odd == 0
+
+
+def taken(op: Any, stage: Any, link: Any, seconds: Any) -> Any:
+    """Seconds each row's message takes its link, by (operation, stage); 0 where nothing is sent."""
+    stages, single = seconds.shape[1], seconds.reshape(-1)
+    column = np.zeros(len(link))
     for row in range(len(link)):
-        column[row] = seconds if link[row] >= 0 else 0.0
+        kind = op[row] * stages + stage[row]
+        if kind >= 0 and link[row] >= 0:
+            column[row] = single[kind]
     return column
 
 

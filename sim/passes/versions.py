@@ -63,6 +63,21 @@ def read_by_row(op: Any, stage: Any, index: Any, count: Any, forward: Any, backw
     return read, before, late
 
 
+def effective(op: Any, stage: Any, index: Any, count: Any, backward: Any, applied: Any, late: Any,
+              share: Any) -> Any:
+    """`late` by row with backwards by what `share` makes of their gaps, the mean over each."""
+    total = backward.shape[1]
+    backwards, own = backward.reshape(-1), applied.reshape(-1)
+    column = late.copy()
+    for row in range(len(op)):
+        if op[row] in (B, I):
+            first, behind = stage[row] * total + index[row], 0.0
+            for place in range(first, first + count[row]):
+                behind += share[own[place] - backwards[place]]
+            column[row] = behind / count[row]
+    return column
+
+
 def peaks(forward_row: Any, backward_row: Any, update_row: Any, forward: Any, backward: Any,
           microbatches: Any, rows: Any) -> Any:
     """Most versions each stage holds at once; none said where updates are not in their order.

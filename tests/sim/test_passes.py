@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from sim import cluster, messages, passes, places, recording, updates, versions
+from sim import cluster, messages, passes, places, recording, updates, validate, versions
 from sim import program as programs
 from sim.experiment import run
 from sim.instruction import Block, Instruction, Op
@@ -26,7 +26,8 @@ from tests.sim.pairs import accepted
 from tests.sim.strategies import timings
 
 KINDS = ["plain", *(["compiled"] if passes.available() else [])]
-USERS = (cluster, messages, passes, places, programs, recording, updates, versions)
+USERS = (cluster, messages, passes, places, programs, recording, updates,
+         validate, versions)
 QUIET = settings(deadline=None, max_examples=60,
                  suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
@@ -121,13 +122,14 @@ def test_programs_their_tables_and_messages_are_equal(case, form):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_passes_are_really_taken(kind):
-    keys = {"stages": 3, "minibatches": 4, "task": "none", "jitter": {"sigma": 0.1}}
+    keys = {"stages": 3, "minibatches": 4, "task": "none", "mitigation": "i-timeprest"}
     with passing(kind) as asked:
-        assert SCHEDULES["round-robin"].program(PipelineShape(3, 4)).plainly_complete
-        run(experiment(**keys), engine="exact-compiled")
+        program = SCHEDULES["round-robin"].program(PipelineShape(3, 4))
+        assert program.plainly_complete
+        run(experiment(**keys), program.lower(), engine="exact-compiled")
     names = {call.args[0].__name__ for call in asked.call_args_list}
-    assert names == {"with_updates", "bounded", "surveyed", "homes", "arrivals", "taken", "dealt",
-                     "expected", "advance", "newest", "peaks", "read_by_row"}
+    assert names == {"with_updates", "bounded", "surveyed", "homes", "met", "arrivals", "taken",
+                     "dealt", "expected", "advance", "newest", "peaks", "read_by_row", "effective"}
 
 
 @QUIET
