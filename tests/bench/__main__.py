@@ -3,7 +3,8 @@
 Each ratio is ours over a plain program of the same work, written here as a user of SimPy or of
 NumPy would, or over PyTorch's; it is checked first that both do the same work.  The sides take
 turns (A B C A B C …) so that a noisy machine is noisy for all, times are CPU seconds of this
-process on one thread, and a ratio is that of the medians.  What is no ratio is said at the end.
+process on one thread, and a ratio is that of the medians.  What needs no numba is measured before
+it is imported, since it would help those too.  What is no ratio is said at the end.
 Prints a table and writes `bench.json` here; a missed target is marked, never an error.
 """
 
@@ -17,10 +18,12 @@ import numpy as np
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
+from sim.passes import loaded
 from tests.bench.batched import measure as measure_batched
 from tests.bench.engines import (
     LARGE,
     SMALL,
+    compiled_over_bare,
     exact_over_bare,
     exact_over_torch,
     replicas_over_bare,
@@ -70,9 +73,13 @@ def main() -> None:
     with threadpool_limits(1):
         found: list[Ratio | Took] = [
             *simpy_over_bare(LARGE), *simpy_over_bare(SMALL, "_8x1000"), *exact_over_bare(LARGE),
-            *replicas_over_bare(LARGE), *exact_over_torch(LARGE), *training_ratios(),
-            *batched(), *sweeping(), *start_up(), time_per_task_growth(), extra_bytes_per_task(),
-            solver_time(SOLVED)]
+            *replicas_over_bare(LARGE, use_numba=False), *exact_over_torch(LARGE),
+            time_per_task_growth(), extra_bytes_per_task()]
+        if loaded():
+            raise SystemExit("numba was imported before what is measured without it")
+        found += [
+            *compiled_over_bare(LARGE), *replicas_over_bare(LARGE, use_numba=True),
+            *training_ratios(), *batched(), *sweeping(), *start_up(), solver_time(SOLVED)]
     about = machine()
     document = {**{each.name: each.document() for each in found}, "machine": about}
     path = Path(__file__).parents[2] / "bench.json"

@@ -17,6 +17,8 @@ from sim.exact.compiled import available
 from sim.exact.replicas import replicate
 from sim.experiment import generate, run
 from sim.numeric import stream
+from sim.program import Program
+from sim.schedules import SCHEDULES
 from sim.setup import cost_model, make_cluster, stage_sizes
 from tests.bench.bare import LATENCY_S, CallbackLink, ProcessLink, bare
 from tests.bench.dry_run import dry_run
@@ -24,17 +26,20 @@ from tests.bench.measure import Ratio, Sizes, in_turns, same
 
 SMALL, LARGE = {"stages": 8, "minibatches": 1000}, {"stages": 16, "minibatches": 4000}
 JITTER = {"jitter": {"sigma": 0.1}}
-LANES, TIMING_REPEATS, REPEATS = 256, 7, 5
+LINKS = {"latency_s": LATENCY_S, "boundary_bytes": 1e6, "bandwidth_bytes_per_s": 1e8}
+LANES, TIMING_REPEATS, REPEATS, MICROBATCHES = 256, 7, 5, 16
 
 
-def asked(sizes: Sizes, **costs: Any) -> Experiment:
-    return resolve({"pipeline": sizes, "cluster": {"latency_s": LATENCY_S}, "costs": costs,
-                    "training": {"task": "none"}})
+def asked(pipeline: dict[str, Any], cluster: dict[str, Any] | None = None, **costs: Any
+          ) -> Experiment:
+    return resolve({"pipeline": pipeline, "cluster": cluster or {"latency_s": LATENCY_S},
+                    "costs": costs, "training": {"task": "none"}})
 
 
-def recorded(sizes: Sizes, engine: str, **costs: Any) -> Callable[[], float]:
+def recorded(pipeline: dict[str, Any], engine: str, cluster: dict[str, Any] | None = None,
+             **costs: Any) -> Callable[[], float]:
     """Program, times, versions, staleness: every trace column in memory.  Gives the makespan."""
-    experiment = asked(sizes, **costs)
+    experiment = asked(pipeline, cluster, **costs)
     return lambda: float(run(experiment, engine=engine).end_s.max())
 
 
@@ -73,26 +78,59 @@ def times_alone(sizes: Sizes) -> Callable[[], float]:
 
 
 def exact_over_bare(sizes: Sizes) -> list[Ratio]:
-    """The exact engine with and without jitter, and compiled, over bare SimPy."""
-    constant = {"exact": recorded(sizes, "exact-periodic"), "process": bare(sizes, ProcessLink)}
-    jittered = {"exact_jitter": recorded(sizes, "exact-plain", **JITTER)}
-    if available():
-        constant["compiled"] = recorded(sizes, "exact-compiled")
-        constant["compiled_times_alone"] = times_alone(sizes)
-        jittered["compiled_jitter"] = recorded(sizes, "exact-compiled", **JITTER)
-    same({name: once() for name, once in constant.items()}, 0.0)
-    same({name: once() for name, once in jittered.items()}
-         | {"simpy": recorded(sizes, "simpy", **JITTER)()}, 0.0)
-    runs = constant | jittered
+    """The exact engine with and without jitter over bare SimPy."""
+    runs = {"exact": recorded(sizes, "exact-periodic"), "process": bare(sizes, ProcessLink)}
+    same({name: once() for name, once in runs.items()}, 0.0)
+    runs["exact_jitter"] = recorded(sizes, "exact-plain", **JITTER)
+    same({name: once() for name, once in {
+        "exact": runs["exact_jitter"], "simpy": recorded(sizes, "simpy", **JITTER)}.items()}, 0.0)
+    return over_bare(runs, {"exact": 15.0, "exact_jitter": 8.0}, sizes, "exact engine")
+
+
+def compiled_over_bare(sizes: Sizes) -> list[Ratio]:
+    """The compiled engine over bare SimPy: whole runs, times alone, and every kind of program."""
+    if not available():
+        return []
+    runs = {"compiled": recorded(sizes, "exact-compiled"),
+            "compiled_times_alone": times_alone(sizes), "process": bare(sizes, ProcessLink)}
+    same({name: once() for name, once in runs.items()}, 0.0)
+    runs["compiled_jitter"] = recorded(sizes, "exact-compiled", **JITTER)
+    same({name: once() for name, once in {
+        "compiled": runs["compiled_jitter"],
+        "simpy": recorded(sizes, "simpy", **JITTER)}.items()}, 0.0)
+    runs |= {f"compiled_{name}": once for name, once in every_program(sizes).items()}
+    return over_bare(runs, {name: 100.0 for name in runs if name != "process"}, sizes, "compiled")
+
+
+def every_program(sizes: Sizes) -> dict[str, Callable[[], float]]:
+    """Whole compiled runs of every schedule, as many tasks in mini-batches of 16 micro-batches,
+    jittered and over links that sizes matter to; and of messages as instructions."""
+    found = {}
+    for name in SCHEDULES.names():
+        keys = {"schedule": name, "stages": sizes["stages"], "microbatches": MICROBATCHES,
+                "minibatches": sizes["minibatches"] // MICROBATCHES,
+                "chunks": 4 if SCHEDULES[name].chunks else 1}
+        found[name.replace("-", "_")] = recorded(keys, "exact-compiled", LINKS, **JITTER)
+    experiment = asked(sizes)
+    lowered = generate(experiment).lower()
+
+    def with_messages() -> float:
+        program = Program(lowered.shape, lowered.rows, lowered.offsets)  # checked every time
+        return float(run(experiment, program, engine="exact-compiled").end_s.max())
+
+    return found | {"messages": with_messages}
+
+
+def over_bare(runs: dict[str, Callable[[], float]], aims: dict[str, float], sizes: Sizes,
+              what: str) -> list[Ratio]:
+    """Tasks a second of each run over bare SimPy's, `process`, taking turns."""
     rate = rates(runs, dict.fromkeys(runs, tasks_of(sizes)), TIMING_REPEATS,
-                 f"timing {sizes['stages']}x{sizes['minibatches']}")
-    aims = {"exact": 15.0, "exact_jitter": 8.0, "compiled": 100.0, "compiled_jitter": 100.0,
-            "compiled_times_alone": 100.0}
+                 f"{what} {sizes['stages']}x{sizes['minibatches']}")
     return [Ratio(f"{name}_over_bare", rate[name], rate["process"], "tasks/s", aim, True)
-            for name, aim in aims.items() if name in rate]
+            for name, aim in aims.items()]
 
 
-def replicas(sizes: Sizes, jittered: bool) -> Callable[[], float]:
+def replicas(sizes: Sizes, jittered: bool, use_numba: bool | None = None) -> Callable[[], float]:
     """256 replicas, by seeds or by costs, the program built once.  Gives the last's makespan."""
     experiment = asked(sizes, **(JITTER if jittered else {}))
     costs = cost_model(experiment, None)
@@ -102,22 +140,26 @@ def replicas(sizes: Sizes, jittered: bool) -> Callable[[], float]:
         each = [costs if jittered else replace(costs, forward_s=costs.forward_s * (2 - i / LANES))
                 for i in range(1, LANES + 1)]
         cases = [Case(c, cluster, stream(LANES - i, "jitter")) for i, c in enumerate(each, 1)]
-        return float(replicate(generate(experiment), cases).makespan_s[-1])
+        found = replicate(generate(experiment), cases, use_numba=use_numba)
+        return float(found.makespan_s[-1])
 
     return together
 
 
-def replicas_over_bare(sizes: Sizes) -> list[Ratio]:
+def replicas_over_bare(sizes: Sizes, use_numba: bool) -> list[Ratio]:
     """Tasks of all replicas a second, over bare SimPy's."""
-    runs = {"jitter": replicas(sizes, True), "constant": replicas(sizes, False),
-            "process": bare(sizes, ProcessLink)}
+    if use_numba and not available():
+        return []
+    name = "replicas" if use_numba else "replicas_numpy"
+    runs = {"jitter": replicas(sizes, True, use_numba),
+            "constant": replicas(sizes, False, use_numba), "process": bare(sizes, ProcessLink)}
     same({"single": recorded(sizes, "simpy")(), "last": runs["constant"]()}, 0.0)
     same({"single": recorded(sizes, "simpy", **JITTER)(), "last": runs["jitter"]()}, 0.0)
     tasks = dict.fromkeys(runs, LANES * tasks_of(sizes)) | {"process": tasks_of(sizes)}
-    rate = rates(runs, tasks, REPEATS, f"{LANES} replicas")
-    return [Ratio("replicas_jitter_over_bare", rate["jitter"], rate["process"], "tasks/s", 250.0,
+    rate = rates(runs, tasks, REPEATS, f"{LANES} {name}")
+    return [Ratio(f"{name}_jitter_over_bare", rate["jitter"], rate["process"], "tasks/s", 250.0,
                   True),
-            Ratio("replicas_over_bare", rate["constant"], rate["process"], "tasks/s", 800.0, True)]
+            Ratio(f"{name}_over_bare", rate["constant"], rate["process"], "tasks/s", 800.0, True)]
 
 
 def exact_over_torch(sizes: Sizes) -> list[Ratio]:
