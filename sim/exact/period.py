@@ -27,6 +27,7 @@ SPENT = 1 / 4  # of a program's rows, executed in vain: give up
 
 def extrapolated(system: System) -> State | None:
     """The times of a whole run; None where no period was found, or not everything can run."""
+    _ = system.source  # found before the times take their room: the run's peak is lower
     state, program = State(system, memoryview), system.program
     ends, patience = list(program.offsets[1:]), SPENT * len(program)
     ahead = [-(-2 * (end - first) * program.shape.stages // program.shape.total)

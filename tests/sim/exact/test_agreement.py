@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sim import passes
 from sim.exact import plain
 from sim.exact.compiled import available
+from sim.experiment import run
 from sim.mitigations import MITIGATIONS
 from sim.program import PipelineShape, Program
 from sim.schedules import SCHEDULES
+from sim.trace import COLUMNS
 from tests.sim.exact.engines import EXACT, NAMES, assert_equal, times
 from tests.sim.experiments import experiment, schedule_program
-from tests.sim.pairs import accepted
+from tests.sim.pairs import accepted, running
 from tests.sim.strategies import dyadic, names, shapes, timings
 
 
@@ -45,6 +48,24 @@ def test_all_engines_agree_bit_for_bit(keys):
         assert_equal(times(engine, **keys), reference)
     with mock.patch.object(plain, "MANY", 0):  # what long runs do
         assert_equal(times("exact-plain", **keys), reference)
+
+
+@settings(deadline=None, max_examples=60)
+@given(cases(), st.data())
+def test_whole_traces_agree_bit_for_bit_under_every_mitigation(keys, data):
+    pairs = running(keys["stages"], keys["microbatches"])
+    schedule, mitigation = data.draw(st.sampled_from(pairs))
+    given_ = experiment(**{**keys, "schedule": schedule, "mitigation": mitigation, "task": "none"})
+    reference = run(given_, engine="simpy")
+    few = data.draw(st.sampled_from([0, passes.FEW]))  # what large programs go through, and small
+    with mock.patch.object(passes, "FEW", few):
+        for engine in NAMES:
+            found = run(given_, engine=engine)
+            assert found.header == reference.header
+            for name in COLUMNS:
+                one, other = getattr(found, name), getattr(reference, name)
+                assert one.dtype == other.dtype, name
+                assert one.tobytes() == other.tobytes(), name
 
 
 @settings(deadline=None, max_examples=30)
@@ -92,8 +113,6 @@ def test_long_runs_agree(engine, schedule):
 @pytest.mark.parametrize("schedule", SCHEDULES.names())
 @pytest.mark.parametrize("mitigation", MITIGATIONS.names())
 def test_traces_are_equal_files_whichever_engine(tmp_path, schedule, mitigation):
-    from sim.experiment import run
-
     if not accepted(schedule, mitigation, 3, 4):
         pytest.skip("this pair is refused")
     given_ = experiment(schedule=schedule, mitigation=mitigation, stages=3, microbatches=4,
