@@ -16,7 +16,7 @@ from sim.configuration import (
 )
 from sim.contention import contended, contends
 from sim.copies import Copies
-from sim.engine import Timeline
+from sim.engine import DeadlockError, Timeline
 from sim.engines import engine_of
 from sim.numeric import Task, stream
 from sim.profile import Profile
@@ -86,12 +86,15 @@ def prepare(experiment: Experiment, program: Program, profile: Profile | None = 
     """Task and times (unless given), sizes and versions.  Raises as `run` does."""
     check_shape(experiment, program)
     program = synchronised(program, make_combine(experiment.workers.combine))
-    if program.shape.workers > 1:
-        program.validate()  # a rule can ask for what the order gives later: say so before the run
     profile = profile or load_profile(experiment)
     task = task or make_task(experiment)
     sizes = stage_sizes(experiment, profile, task)
-    timeline = timeline or add_times(experiment, program, profile, sizes, engine)
+    try:
+        timeline = timeline or add_times(experiment, program, profile, sizes, engine)
+    except DeadlockError:
+        if program.shape.workers > 1:
+            program.validate()  # a rule can ask for what the order gives later: say so then
+        raise
     try:
         plan = VersionPlan.of(own_program(timeline.program),
                               make_mitigation(experiment.pipeline.mitigation),

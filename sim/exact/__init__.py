@@ -1,8 +1,7 @@
 """Times of a static program without an event loop: the same timeline, bit for bit.
 
 `sim.engine` is the reference.  What it alone can say (which stream head waits for what in a
-deadlock) it is asked for, and so it is where a sum of times would no longer be exact, and for
-workers that wait for each other.
+deadlock) it is asked for, and so it is where a sum of times would no longer be exact.
 """
 
 from __future__ import annotations
@@ -37,8 +36,7 @@ def timeline(program: Program, costs: CostModel, cluster: Cluster, rng: np.rando
     fastest that is at hand.  Raises DeadlockError.
     """
     before = rng.bit_generator.state
-    alone = fits(program, cluster) and not len(program.sync[0])
-    found = _executed(program, costs, cluster, rng, method) if alone else None
+    found = _executed(program, costs, cluster, rng, method) if fits(program, cluster) else None
     if found is None or max(found[1][end - 1] for end in program.offsets[1:]) >= LONGEST_S:
         rng.bit_generator.state = before
         return simulate(program, costs, cluster, rng)
@@ -50,14 +48,15 @@ def _executed(program: Program, costs: CostModel, cluster: Cluster, rng: np.rand
     """Times by row; None where not every row can run."""
     rows, compiling = len(program), method == "compiled" or (method == "auto" and loaded())
     system = System.of(program, costs, cluster, rng)
+    windows_or_gates = bool(costs.stragglers) or len(program.sync[0]) > 0
     repeats = method == "periodic" or (method == "auto" and rows >= FEW and not compiling)
-    if repeats and not costs.jitter_sigma and not costs.stragglers:
+    if repeats and not costs.jitter_sigma and not windows_or_gates:
         state = extrapolated(system)
         if state is not None:
             return state.settle()
     if compiling or (method == "auto" and rows >= MANY and available()):
         state = State(system, _as_it_is, compiled())
-    elif costs.stragglers:
+    elif windows_or_gates:
         state = State(system, as_list)
     else:
         return plain.executed(system)

@@ -14,20 +14,24 @@ NO_FRACTION = 2.0**52  # floats from here on are whole numbers
 
 
 def advance(head: Any, limit: Any, clock: Any, free: Any, stack: Any, target: Any, seconds: Any,
-            link: Any, transfer: Any, receiver: Any, stage: Any, window_stage: Any, window_s: Any,
-            start: Any, end: Any, sent: Any, arrived: Any) -> None:
+            link: Any, transfer: Any, receiver: Any, slow: Any, gates: Any, start: Any, end: Any,
+            sent: Any, arrived: Any) -> None:
     """Execute every stream as far as it can go, at most up to `limit` (rows, by device).
 
     `head` and `clock` say how far each device came and when; `free` when each link is.  By row are
     filled `start` and `end`, and of the message a row waits for `sent` and `arrived`: before that
-    `arrived` is −1, and NaN where a row waits for none.  `stack` is room for twice the devices: a
-    device is on it when what its head waits for may have come.
+    `arrived` is −1, and NaN where a row waits for none.  `stack` is room for thrice the devices: a
+    device is on it when what its head waits for may have come.  `slow` are the stage of each row,
+    and stages and (from, to, factor) of windows in which their instructions are slower; `gates`
+    what `sim.exact.gates` has, and room for when each opens.
     """
+    stage, window_stage, window_s = slow
+    missing, opened, exchange, first, opens, home = gates
     top = 0
     for device in range(len(head)):
         stack[top] = len(head) - 1 - device
         top += 1
-    windows = len(window_stage)
+    windows, gated = len(window_stage), len(opens) > 0
     while top > 0:
         top -= 1
         device = stack[top]
@@ -38,6 +42,11 @@ def advance(head: Any, limit: Any, clock: Any, free: Any, stack: Any, target: An
                 break
             if came > now:
                 now = came
+            if gated:
+                if missing[row] > 0:
+                    break
+                if opened[row] > now:
+                    now = opened[row]
             start[row] = now
             took = seconds[row]
             if windows > 0:
@@ -65,6 +74,17 @@ def advance(head: Any, limit: Any, clock: Any, free: Any, stack: Any, target: An
                 if head[other] == waits and waits < limit[other]:
                     stack[top] = other
                     top += 1
+            if gated:
+                for each in range(first[row], first[row + 1]):
+                    other = opens[each]
+                    missing[other] -= 1
+                    if now > opened[other]:
+                        opened[other] = now
+                    if missing[other] == 0:
+                        opened[other] += exchange[other]
+                        if head[home[other]] == other and other < limit[home[other]]:
+                            stack[top] = home[other]
+                            top += 1
             row += 1
         head[device] = row
         clock[device] = now

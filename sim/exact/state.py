@@ -35,15 +35,20 @@ class State:
         self.head = view(np.array(program.offsets[:-1]))
         self.clock = view(np.zeros(program.devices))
         self.free = view(np.zeros(len(system.receiver)))
-        self.stack = view(np.zeros(2 * program.devices, dtype=np.int64))
+        self.stack = view(np.zeros(3 * program.devices, dtype=np.int64))
         self.columns = tuple(view(column) for column in (
-            system.target, system.seconds, system.link, system.transfer_s, system.receiver,
-            program.rows.stage, system.window_stage, system.window_s.ravel()))
+            system.target, system.seconds, system.link, system.transfer_s, system.receiver))
+        gates, slow = system.gates, (program.rows.stage, system.window_stage,
+                                     system.window_s.ravel())
+        self.slow = tuple(view(column) for column in slow)
+        self.gates = tuple(view(column) for column in (
+            gates.missing.copy(), np.zeros(len(gates.missing)), gates.exchange_s, gates.first,
+            gates.opens, gates.device))
 
     def step(self, limit: Any) -> None:
         """Execute every stream as far as it can go, up to `limit` (rows by device)."""
         self.recurrence(self.head, limit, self.clock, self.free, self.stack, *self.columns,
-                        *self.times)
+                        self.slow, self.gates, *self.times)
 
     def finish(self) -> bool:
         """Execute everything; False where not all of it can be."""

@@ -16,6 +16,7 @@ import numpy as np
 
 from sim.cluster import Cluster
 from sim.costs import CostModel, Floats
+from sim.exact.gates import Gates
 from sim.instruction import Ints
 from sim.program import Program
 
@@ -27,7 +28,7 @@ class System:
     `target` is the row of another device that waits for a row's message, `link` the number of the
     link that takes (−1: none), `transfer_s` how long it takes; `receiver` is the device at the end
     of each link.  Slowed instructions: `window_stage`, `window_s` of shape
-    (windows, 3) as from, to and factor.
+    (windows, 3) as from, to and factor.  `gates`: how workers wait for each other.
     """
 
     program: Program
@@ -38,6 +39,7 @@ class System:
     receiver: Ints
     window_stage: Ints
     window_s: Floats
+    gates: Gates
 
     @cached_property
     def source(self) -> Ints:
@@ -53,4 +55,4 @@ class System:
         return cls(program, costs.durations(program, rng), messages.target, messages.link,
                    cluster.transfers(program), messages.links % program.devices,
                    np.array([w.stage for w in costs.stragglers], dtype=np.int64),
-                   np.array(windows, dtype=np.float64).reshape(-1, 3))
+                   np.array(windows, dtype=np.float64).reshape(-1, 3), Gates.of(program, cluster))
