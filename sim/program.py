@@ -310,24 +310,9 @@ class Program:
         Raises ValueError for workers that wait for each other: their exchange is no message of
         the pipeline.
         """
-        if self.lowered:
-            return self
-        if len(self.sync[0]):
-            raise ValueError("programs of one worker are lowered; this one has "
-                             f"{self.shape.workers} that wait for each other")
-        op, stage, index, count = self.rows
-        arrives, leaves = self.arrives_from >= 0, self.sends
-        sizes = 1 + arrives.astype(NARROW) + leaves
-        ends = np.cumsum(sizes)
-        place, forward = ends - 1 - leaves, op == Op.F
-        lowered = np.empty(int(sizes.sum()), dtype=NARROW)
-        lowered[place] = op
-        for there, step, ends_of in ((arrives, -1, (Op.RECV_F, Op.RECV_B)),
-                                     (leaves, 1, (Op.SEND_F, Op.SEND_B))):
-            lowered[place[there] + step] = np.where(forward[there], *ends_of)
-        rows = Block(lowered, *(np.repeat(column, sizes) for column in (stage, index, count)))
-        before = np.concatenate(([0], ends))
-        return Program(self.shape, rows, tuple(int(before[end]) for end in self.offsets))
+        from sim.lowering import lowered
+
+        return self if self.lowered else lowered(self)
 
 
 def _settled(table: Ints) -> Ints:
