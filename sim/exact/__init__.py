@@ -14,7 +14,7 @@ from sim.cluster import Cluster
 from sim.costs import CostModel
 from sim.engine import Timeline, simulate
 from sim.exact import plain
-from sim.exact.compiled import available, compiled, loaded
+from sim.exact.compiled import compiled, loaded, pays
 from sim.exact.period import extrapolated
 from sim.exact.state import State, Times, as_list
 from sim.exact.system import System
@@ -24,7 +24,7 @@ from sim.program import Program
 Method = Literal["auto", "plain", "periodic", "compiled"]
 METHODS: tuple[Method, ...] = get_args(Method)
 LONGEST_S = 2.0**23  # of ticks of 2**-30 s, what a float64 counts exactly
-FEW, MANY = 4000, 4_000_000  # rows: not worth looking for a period; worth loading a compiler for
+FEW = 4000  # rows: not worth looking for a period
 
 
 def timeline(program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator,
@@ -54,7 +54,7 @@ def _executed(program: Program, costs: CostModel, cluster: Cluster, rng: np.rand
         state = extrapolated(system)
         if state is not None:
             return state.settle()
-    if compiling or (method == "auto" and rows >= MANY and available()):
+    if compiling or (method == "auto" and pays(rows)):
         state = State(system, _as_it_is, compiled())
     elif windows_or_gates:
         state = State(system, as_list)

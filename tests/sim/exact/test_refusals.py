@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from unittest import mock
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from sim import exact
 from sim.__main__ import main
 from sim.configuration import ConfigurationError
 from sim.engine import DeadlockError
 from sim.engines import ENGINES, engine_of
+from sim.exact import recurrence
 from sim.program import PipelineShape, Program
 from tests.sim.exact.engines import EXACT, assert_equal, times
 
+compiled = import_module("sim.exact.compiled")  # the function of its name hides it
 CROSSED = Program.parse("0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n", PipelineShape(2, 2))
 FULL = {"stages": 3, "minibatches": 6, "activation_bytes": 10.0}
 
@@ -67,3 +73,30 @@ def test_the_door_takes_an_engine_and_ends_with_2_where_it_cannot():
     assert "choose auto or simpy" in refused.output
     assert "Traceback" not in refused.output
     assert runner.invoke(main, ["run", "--engine", "magic"]).exit_code == 2
+
+
+def test_the_compiler_is_loaded_once_rows_run_without_it_come_to_its_price():
+    rows = len(times("exact-plain", stages=3, minibatches=8).program)
+    keys = {"stages": 3, "minibatches": 8, "jitter": {"sigma": 0.1}}
+    reference, asked = times("simpy", **keys), []
+
+    def compiling():
+        asked.append(True)
+        return recurrence.advance
+
+    with mock.patch.object(exact, "compiled", compiling), \
+            mock.patch.object(compiled, "loaded", return_value=False), \
+            mock.patch.object(exact, "loaded", return_value=False), \
+            mock.patch.object(compiled, "available", return_value=True), \
+            mock.patch.object(compiled, "MANY", 3 * rows), \
+            mock.patch.object(compiled, "RENTED", compiled.Rented()):
+        for run in range(1, 5):
+            assert_equal(times("auto", **keys), reference)
+            assert len(asked) == max(0, run - 2)
+        times("auto", stages=3, minibatches=8)
+        times("exact-plain", **keys)
+        assert len(asked) == 3
+    with mock.patch.object(compiled, "loaded", return_value=False), \
+            mock.patch.object(compiled, "available", return_value=False), \
+            mock.patch.object(compiled, "RENTED", compiled.Rented(10 * compiled.MANY)):
+        assert not compiled.pays(rows)
