@@ -58,11 +58,11 @@ class Cluster:
         return program.sends
 
     def transfers(self, program: Program) -> Floats:
-        """Seconds each row's message takes its link."""
+        """Seconds each row's message takes its link; of rows that send none it says nothing."""
+        if not self.boundary_bytes.any():
+            return np.broadcast_to(self._empty_s, len(program))  # in the room of one
         if program.compiled:
             return self._taken(program)
-        if not self.boundary_bytes.any():
-            return program.sends * self._empty_s
         rows = np.flatnonzero(program.sends)
         seconds = np.zeros(len(program))
         seconds[rows] = self.transfers_of(program, rows)
@@ -75,7 +75,7 @@ class Cluster:
         single = quantize(self.link.transfer_s(self._bytes(*kinds, np.ones_like(kinds[0]))))
         seconds: Floats = compiled(taken)(
             op, stage, program.messages.link, single.reshape(len(Op), -1))
-        if program.wide and self.boundary_bytes.any():
+        if program.wide:
             rows = np.flatnonzero(program.sends & (count > 1))
             seconds[rows] = self.transfers_of(program, rows)
         return seconds

@@ -122,7 +122,8 @@ def test_programs_their_tables_and_messages_are_equal(case, form):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_passes_are_really_taken(kind):
-    keys = {"stages": 3, "minibatches": 4, "task": "none", "mitigation": "i-timeprest"}
+    keys = {"stages": 3, "minibatches": 4, "task": "none", "mitigation": "i-timeprest",
+            "boundary_bytes": 3.0, "bandwidth_bytes_per_s": 7.0}
     with passing(kind) as asked:
         program = SCHEDULES["round-robin"].program(PipelineShape(3, 4))
         assert program.plainly_complete
