@@ -178,27 +178,27 @@ class Program:
 
     @cached_property
     def plainly_complete(self) -> bool:
-        """Whether one compiled pass could tell that every pass and update is there once.
+        """Whether compiled passes could tell that every pass and update is there once.
 
         It leaves the tables behind.  False says nothing: `sim.validate` judges.
         """
         shape, size = self.shape, (self.shape.stages, self.shape.total)
-        if not self.compiled or self.devices != shape.devices:
+        room = shape.stages * shape.total <= len(self)  # else tables of that size are not made
+        if not self.compiled or self.devices != shape.devices or not room:
             return False
         most = compiled(bounded)(*self.rows, *size)
-        tables, number = compiled(surveyed)(*self.rows, *size, shape.microbatches) if most else (
-            (), ())
+        if not most:
+            return False
+        tables, number = compiled(surveyed)(*self.rows, *size, shape.microbatches)
         if not len(number):
             return False
         home = compiled(homes)(tables, np.array(self.offsets), shape.workers, shape.microbatches)
         if (home < 0).any():
             return False
-        vars(self)["home"] = home
         ops = [op for op in Op if number[op] >= 0]
-        vars(self)["wide"] = bool(most > 1)
-        vars(self)["present"] = frozenset(op.value for op in ops)
-        vars(self)["_tables"] = {
-            (op,): _settled(table) for op, table in zip(ops, tables, strict=True)}
+        vars(self).update(
+            home=home, wide=bool(most > 1), present=frozenset(op.value for op in ops),
+            _tables={(op,): _settled(table) for op, table in zip(ops, tables, strict=True)})
         return True
 
     @cached_property

@@ -17,7 +17,7 @@ def with_all_updates(shape: PipelineShape, streams: Sequence[Sequence[Part]]
                      ) -> tuple[Block, tuple[int, ...]] | None:
     """What `with_updates` makes of every stream, in one compiled pass; None where it does not."""
     sizes = [sum(each.size for each in stream) for stream in streams]
-    if not worth(sum(sizes)):
+    if not worth(sum(sizes)) or shape.stages * shape.total > sum(sizes):
         return None
     rows, ends = compiled(put_in)(
         *join([each for stream in streams for each in stream]), np.cumsum([0, *sizes]),

@@ -207,6 +207,16 @@ def test_a_worker_with_the_mini_batches_of_another_is_refused():
     assert "take mini-batches in turn" in found[0]
 
 
+def test_a_shape_far_larger_than_its_program_is_refused_before_it_takes_memory():
+    small, large = SCHEDULES["gpipe"].program(PipelineShape(2, 4)), PipelineShape(2, 10**10)
+    streams = [[each for each in small.stream(d) if each.op is not Op.U] for d in range(2)]
+    for make in (lambda: Program(large, small.rows, small.offsets),
+                 lambda: Program.from_streams(large, streams)):
+        found = [*each_way(lambda make=make: outcome(make))]
+        assert len({*found}) == 1
+        assert "need more than" in found[0]
+
+
 @QUIET
 @given(shaped(), st.integers(0, 2**32 - 1))
 def test_any_versions_read_are_held_and_recorded_alike(case, seed):
