@@ -189,7 +189,7 @@ class Program:
         most = compiled(bounded)(*self.rows, *size)
         if not most:
             return False
-        tables, number = compiled(surveyed)(*self.rows, *size, shape.microbatches)
+        tables, number = compiled(surveyed)(*self.rows, *size, shape.microbatches, most)
         if not len(number):
             return False
         home = compiled(homes)(tables, np.array(self.offsets), shape.workers, shape.microbatches)

@@ -68,7 +68,7 @@ def version_columns(plan: VersionPlan) -> tuple[Ints, Ints, Floats, Floats]:
     share = _share(plan) if _interpolates(plan.mitigation) else None
     if program.compiled:
         tables = as_narrow(plan.forward), as_narrow(plan.backward), applied
-        read, own, late = compiled(read_by_row)(*program.rows, *tables)
+        read, own, late = compiled(read_by_row)(*program.rows, *tables, program.wide)
         if share is None:
             return read, own, late, late  # nothing interpolated: one column says both
         return read, own, late, compiled(effective)(*program.rows, *tables[1:], late, share)

@@ -32,12 +32,12 @@ def bounded(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any
 
 
 def surveyed(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any,
-             microbatches: Any) -> Any:
+             microbatches: Any, most: Any) -> Any:
     """Rows by place (an operation's tables one after another), and each operation's number there.
 
     A number of −1: no such operation.  Numbers are empty where not every pass and update is there
-    once, within its mini-batch; the tables then mean nothing.  Columns are `bounded`.  What is not
-    told: where stages live, whether neighbours cut alike, and messages.
+    once, within its mini-batch; the tables then mean nothing.  Columns are `bounded`, by `most`.
+    What is not told: where stages live, whether neighbours cut alike, and messages.
     """
     refused, size = np.zeros(0, dtype=np.int64), stages * total
     number, present, seen = np.full(OPS, -1, dtype=np.int64), 0, 0
@@ -55,12 +55,11 @@ def surveyed(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: An
             place = first[what] + stage[row] * total + index[row]
             if place >= 0:
                 flat[place] = row
-    covered = 0
-    for row in range(len(op)):
-        covered += count[row]
-    if covered > len(op) or microbatches > 1:
+    covered = len(op)
+    if most > 1 or microbatches > 1:
         for row in range(len(op)):
             more = count[row]
+            covered += more - 1
             if op[row] == U and more != microbatches:
                 return tables, refused
             if more > 1:

@@ -36,8 +36,11 @@ def newest(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any)
 
 
 def read_by_row(op: Any, stage: Any, index: Any, count: Any, forward: Any, backward: Any,
-                applied: Any) -> Any:
-    """Version read (the oldest, where a pass covers several), applied, and mean staleness."""
+                applied: Any, wide: Any) -> Any:
+    """Version read (the oldest, where a pass covers several), applied, and mean staleness.
+
+    `wide`: whether any pass does.
+    """
     size, total = len(op), forward.shape[1]
     forwards, backwards, own = forward.reshape(-1), backward.reshape(-1), applied.reshape(-1)
     read, before = np.empty(size, dtype=np.int32), np.empty(size, dtype=np.int32)
@@ -53,8 +56,8 @@ def read_by_row(op: Any, stage: Any, index: Any, count: Any, forward: Any, backw
         elif what in (B, I):
             version = backwards[place]
         read[row], before[row], late[row] = version, latest, latest - version
-    for row in range(size):
-        if count[row] > 1 and (op[row] == B or op[row] == I):
+    for row in range(size if wide else 0):
+        if count[row] > 1 and op[row] in (B, I):
             first, gaps = stage[row] * total + index[row], 0
             for place in range(first, first + count[row]):
                 read[row] = min(read[row], backwards[place])
