@@ -91,20 +91,15 @@ def surveyed(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: An
 def homes(tables: Any, offsets: Any, workers: Any, microbatches: Any) -> Any:
     """Device by (worker, stage); −1 where a stage's rows are not all on one of its worker's."""
     present, stages, total = tables.shape
-    devices = len(offsets) - 1
+    devices, run = len(offsets) - 1, total if workers == 1 else microbatches
     home = np.full((workers, stages), -1, dtype=np.int64)
     for worker in range(workers):
         for stage in range(stages):
             lowest, highest = offsets[devices], np.int64(0)
             for each in range(present):
-                rows = tables[each, stage]
-                if workers == 1:
-                    for micro in range(total):
-                        row = rows[micro] if rows[micro] >= 0 else offsets[devices]
-                        lowest, highest = min(lowest, row), max(highest, rows[micro])
-                    continue
-                for first in range(worker * microbatches, total, workers * microbatches):
-                    for micro in range(first, first + microbatches):
+                for first in range(worker * run, total, workers * run):
+                    rows = tables[each, stage, first : first + run]
+                    for micro in range(len(rows)):
                         row = rows[micro] if rows[micro] >= 0 else offsets[devices]
                         lowest, highest = min(lowest, row), max(highest, rows[micro])
             device = 0
