@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from analysis.exports import FORMATS
-from sim.door import Door, console, experiment_argument, json_option, print_json
+from sim.commands.door import Door, console, experiment_argument, json_option, print_json
 
 TRACE = click.Path(path_type=Path)
 
 
 def whole_numbers(_: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...]:
     """`1,2,4` as whole numbers; none where the option is not given."""
-    from sim.configuration import ConfigurationError
+    from sim.errors import ConfigurationError
 
     try:
         return tuple(int(each) for each in text.split(",")) if text is not None else ()
@@ -34,8 +34,8 @@ def main() -> None:
 @json_option
 def report(trace: Path, as_json: bool) -> None:
     """Every metric of one trace; staleness that varies is shown as a distribution."""
-    from analysis.report import report as metrics
-    from analysis.tables import distribution_table, report_tables
+    from analysis.metrics.report import report as metrics
+    from analysis.terminal.tables import distribution_table, report_tables
     from sim.trace import Trace
 
     values = metrics(Trace.load(trace))
@@ -53,8 +53,8 @@ def report(trace: Path, as_json: bool) -> None:
 @json_option
 def compare(first: Path, second: Path, as_json: bool) -> None:
     """Two traces: order and versions equal or not, and metrics side by side."""
-    from analysis.difference import difference
-    from analysis.tables import difference_table
+    from analysis.comparison.difference import difference
+    from analysis.terminal.tables import difference_table
     from sim.trace import Trace
 
     values = difference(Trace.load(first), Trace.load(second))
@@ -94,9 +94,9 @@ def export(trace: Path, form: str, out: Path) -> None:
 @json_option
 def stability(grid: bool, out: Path | None, as_json: bool, **given: Any) -> None:
     """Largest stable ηλ on the quadratic: by root location, and as the simulator shows it."""
-    from analysis.export import rows_as_csv
-    from analysis.stability import make_case
-    from analysis.theory_tables import stability_table
+    from analysis.rows import rows_as_csv
+    from analysis.terminal.theory_tables import stability_table
+    from analysis.theory.stability import make_case
     from sim.trace import atomic_file
 
     case = make_case(**given)
@@ -116,7 +116,7 @@ def stability(grid: bool, out: Path | None, as_json: bool, **given: Any) -> None
 
 def _refuse_with_grid(given: dict[str, Any]) -> None:
     """The grid has its own cases.  Raises ConfigurationError naming the options given."""
-    from sim.configuration import ConfigurationError
+    from sim.errors import ConfigurationError
 
     context = click.get_current_context()
     extra = [f"--{name}" for name in given
@@ -129,8 +129,8 @@ def _one(case: Any) -> list[dict[str, Any]]:
     """One case, with a sign of life on standard error: a deep pipeline takes seconds."""
     from rich.console import Console
 
-    from analysis.measured_edge import measure
-    from analysis.stability import row
+    from analysis.theory.measured_edge import measure
+    from analysis.theory.stability import row
 
     with Console(stderr=True).status("measuring the edge"):
         return [row(case, *measure([case]))]
@@ -141,7 +141,7 @@ def _grid() -> list[dict[str, Any]]:
     from rich.console import Console
     from rich.progress import Progress
 
-    from analysis.stability import GRID, grid
+    from analysis.theory.stability import GRID, grid
 
     with Progress(console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("measuring edges", total=4 * len(GRID))
@@ -153,9 +153,9 @@ def _grid() -> list[dict[str, Any]]:
 @json_option
 def steady(experiment: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
     """Throughput of an endless run without a run, and what to speed up."""
-    from analysis.endless import endless
-    from analysis.theory_tables import steady_tables
-    from sim.configuration import read_experiment
+    from analysis.terminal.theory_tables import steady_tables
+    from analysis.theory.endless import endless
+    from sim.experiment.configuration import read_experiment
 
     found = endless(read_experiment(experiment, settings))
     if as_json:
@@ -189,8 +189,8 @@ def steady(experiment: Path | None, settings: tuple[str, ...], as_json: bool) ->
 def advise(profile: Path, memory_limit: float, backward: str, everything: bool,
            out: Path | None, as_json: bool, **given: Any) -> None:
     """Schedules, mitigations and micro-batches worth a try for a measured profile."""
-    from analysis.advice_tables import advice_tables
-    from analysis.advise import BACKWARDS, Question
+    from analysis.advice.advise import BACKWARDS, Question
+    from analysis.terminal.advice_tables import advice_tables
 
     backwards = [each for each in BACKWARDS if backward in (each, "both")]
     advice = _advice(Question(profile, memory_limit, backwards=backwards, **given))
@@ -210,7 +210,7 @@ def _advice(question: Any) -> dict[str, Any]:
     from rich.console import Console
     from rich.progress import Progress
 
-    from analysis.advise import advise as answer
+    from analysis.advice.advise import advise as answer
 
     screen = Console(stderr=True)
     with Progress(console=screen, transient=True, disable=not screen.is_terminal) as progress:
@@ -223,8 +223,8 @@ def _write_advice(advice: dict[str, Any], out: Path) -> list[Path]:
     import json
     import shlex
 
-    from analysis.advice_files import experiment_files
-    from figures.advice import draw, flat
+    from analysis.advice.files import experiment_files
+    from figures.pictures.advice import draw, flat
     from figures.style import save
     from sim.trace import atomic_file
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sim.door import Door
+from sim.commands.door import Door
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})

@@ -10,7 +10,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from figures import (
+from figures.bundles import validation
+from figures.pictures import (
     advice,
     bench,
     epochs,
@@ -23,7 +24,6 @@ from figures import (
     stability,
     staleness,
     systems,
-    validation,
 )
 from figures.pieces import Done, Piece, collect
 from figures.style import Rows, save

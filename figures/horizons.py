@@ -10,14 +10,14 @@ import numpy as np
 
 from sim.mitigations import Look
 from sim.mitigations.spectrain import SpecTrain
-from sim.stage import squared_distance
+from sim.numerics.stage import squared_distance
 
 HORIZONS = (1, 2, 3)
 RULE = SpecTrain(horizon="update")
 
 
 class Probe:
-    """A watch for `sim.experiment.run`: keeps the last few weights of each stage and measures.
+    """A watch for `sim.experiment.run.run`: keeps the last few weights of each stage and measures.
 
     The velocity comes from the weights themselves: at a constant rate η·v(t) = W(t−1) − W(t),
     from a stage's second update on.

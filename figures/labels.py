@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from sim.costs import Floats
+from sim.arrays import Floats
 
 RADII = (11.0, 16.0, 22.0, 30.0, 40.0, 52.0, 66.0)  # points from the mark
 ANGLES = np.linspace(0, 2 * np.pi, 16, endpoint=False) + np.pi / 4

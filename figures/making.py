@@ -8,7 +8,7 @@ from pathlib import Path
 
 from figures.catalogue import FIGURES, LOCAL, Picture, progress
 from figures.rows import read_rows
-from sim.configuration import ConfigurationError
+from sim.errors import ConfigurationError
 
 NOT_ITS_DATA = (KeyError, TypeError, ValueError, IndexError, StopIteration, AttributeError)
 

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.compare import Contender
-from sim.configuration import Experiment, resolve
-from sim.experiment import generate, run
-from sim.instruction import Op
+from analysis.comparison.compare import Contender
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
+from sim.experiment.run import generate, run
+from sim.op import Op
 from sim.trace import Trace
 
 FORWARD_S, BACKWARD_S = 1.0, 2.0  # of a whole mini-batch on one stage
@@ -22,7 +23,7 @@ RATES = {3: 0.6, 8: 0.05}
 
 
 class Method(NamedTuple):
-    """Its name in figures, the contender it is (see `analysis.compare`), colour and line."""
+    """Its name in figures, the contender it is (`analysis.comparison.compare`), colour, line."""
 
     label: str
     contender: str

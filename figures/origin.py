@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from matplotlib.figure import Figure
 
-from analysis.export import rows_as_csv
+from analysis.rows import rows_as_csv
 from sim.trace import atomic_file
 
 FORMATS = ("png", "svg", "pdf")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from figures.style import Rows
-from sim.configuration import ConfigurationError
+from sim.errors import ConfigurationError
 
 INTEGER = re.compile(r"-?\d+")
 WORDS: dict[str, Any] = {"": None, "True": True, "False": False}

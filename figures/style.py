@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from analysis.export import rows_as_csv as as_csv
+from analysis.rows import rows_as_csv as as_csv
 from figures.origin import FORMATS, save
 
 __all__ = ["COLOURS", "COLUMN_IN", "FORMATS", "PAGE_IN", "SMALLEST_PT", "Row", "Rows", "as_csv",

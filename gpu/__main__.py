@@ -16,11 +16,11 @@ from gpu.commands.tutorial import tutorial
 from gpu.commands.validate import validate
 
 if TYPE_CHECKING:
-    from gpu.cases import Contender
     from gpu.commands.other_rooms import OtherRooms, Report
-    from gpu.staleness import Findings
-    from gpu.tutorial import Measured
-    from gpu.validate import Found
+    from gpu.studies.staleness.staleness import Findings
+    from gpu.studies.tutorial.tutorial import Measured
+    from gpu.studies.validation.cases import Contender
+    from gpu.studies.validation.validate import Found
     from sim.trace import Trace
 
 
@@ -28,19 +28,19 @@ class Rooms:
     """`OtherRooms` as they are, the analysis room and the figures'; imported when asked."""
 
     def report(self, trace: Trace) -> Report:
-        from analysis.report import report
+        from analysis.metrics.report import report
 
         return report(trace)
 
     def contenders(self, grid: str) -> Sequence[Contender]:
-        from analysis.compare import contenders
+        from analysis.comparison.compare import contenders
 
         return contenders(grid)
 
     def validation(self, found: Sequence[Found], head: Mapping[str, Any], refused: Sequence[str],
                    out: Path | None) -> Report:
-        from analysis.validation_report import build
-        from figures.validation_files import write
+        from analysis.validation.report import build
+        from figures.bundles.validation_files import write
 
         report = build(found, head, refused)
         if out is not None:
@@ -48,17 +48,17 @@ class Rooms:
         return report
 
     def validation_page(self, report: Report) -> str:
-        from analysis.validation_text import markdown
+        from analysis.validation.text import markdown
 
         return markdown(report)
 
     def staleness_files(self, report: Report, found: Findings, out: Path) -> list[Path]:
-        from figures.staleness_files import write
+        from figures.bundles.staleness_files import write
 
         return write(report, found, out)
 
     def tutorial_files(self, report: Report, found: Measured, out: Path) -> list[Path]:
-        from figures.tutorial_files import write
+        from figures.bundles.tutorial_files import write
 
         return write(report, found, out)
 

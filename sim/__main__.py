@@ -9,15 +9,15 @@ import click
 
 from sim.commands.bars import counted, points
 from sim.commands.compare import compare
+from sim.commands.door import Door
 from sim.commands.listing import list_
 from sim.commands.run import run
 from sim.commands.sweep import sweep
 from sim.commands.timeline import timeline
-from sim.door import Door
 
 if TYPE_CHECKING:
     from sim.commands.other_rooms import OtherRooms, Rows, Tables, TimelineView
-    from sim.configuration import Experiment
+    from sim.experiment.options import Experiment
     from sim.trace import Trace
 
 
@@ -25,16 +25,16 @@ class Rooms:
     """`OtherRooms` as they are, which is the analysis room; imported when a command asks."""
 
     def report(self, trace: Trace) -> tuple[dict[str, Any], Tables]:
-        from analysis.report import report
-        from analysis.tables import report_tables
+        from analysis.metrics.report import report
+        from analysis.terminal.tables import report_tables
 
         values = report(trace)
         return values, lambda: report_tables(values)
 
     def mitigations(self, experiment: Experiment, names: str, seeds: range) -> tuple[Rows, Tables]:
-        from analysis.compare import contenders
-        from analysis.compare import rows as compared
-        from analysis.tables import comparison_tables
+        from analysis.comparison.compare import contenders
+        from analysis.comparison.compare import rows as compared
+        from analysis.terminal.tables import comparison_tables
 
         chosen = contenders(names)
         with counted("simulating", len(chosen) * len(seeds)) as done:
@@ -43,8 +43,8 @@ class Rooms:
 
     def systems(self, experiment: Experiment, names: str, seeds: range, target: float
                 ) -> tuple[Rows, Tables]:
-        from analysis.system_tables import system_tables
-        from analysis.systems import entrants, system_row
+        from analysis.comparison.systems import entrants, system_row
+        from analysis.terminal.system_tables import system_tables
 
         chosen = entrants(names)
         with counted("simulating", len(chosen) * len(seeds)) as done:
@@ -52,7 +52,7 @@ class Rooms:
         return rows, lambda: system_tables(rows, experiment, len(seeds), target)
 
     def timeline(self, trace: Trace, minibatch: int | None, labels: str | None) -> TimelineView:
-        from analysis.timeline_view import TimelineView
+        from analysis.terminal.timeline_view import TimelineView
 
         return TimelineView.of(trace, minibatch, labels)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.costs import Floats
+from sim.arrays import Floats
 
 
 @dataclass(frozen=True)

@@ -16,17 +16,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.costs import Floats
-from sim.instruction import Instruction, Ints, Op
-from sim.program import PipelineShape
-from sim.spread import own_index
+from sim.arrays import Floats, Ints
+from sim.errors import TraceError
+from sim.op import Op
+from sim.order.instruction import Instruction
+from sim.order.replicated import own_index
+from sim.order.shape import PipelineShape
 
 FORMAT, VERSION = "pipestale-trace", 1
 
 # name, dtype, meaning; NaN and −1 stand for "does not apply"
 COLUMNS: dict[str, tuple[str, str]] = {
     "device": ("int16", "device that executed it"),
-    "op": ("int8", "operation, numbered as in sim.instruction.Op"),
+    "op": ("int8", "operation, numbered as in sim.order.instruction.Op"),
     "stage": ("int16", "stage"),
     "index": ("int32", "first micro-batch covered, from 0 over the whole run"),
     "count": ("int32", "micro-batches covered"),
@@ -41,10 +43,6 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "weight_distance": ("float64", "weights used against fresh ones, relative (NaN: unknown)"),
     "weight_rmse": ("float64", "weights used against fresh ones, RMSE (NaN: unknown)"),
 }
-
-
-class TraceError(ValueError):
-    """A file that is not a trace this version can read."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.exact.compiled import available
+from sim.times.exact.compiled import available
 from tests.bench.bare import CallbackLink, ProcessLink, bare
 from tests.bench.dry_run import dry_run
 from tests.bench.engines import JITTER, LANES, recorded, replicas, times_alone

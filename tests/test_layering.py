@@ -4,6 +4,7 @@ A room's `__main__` may call another room's public functions, lazily.
 """
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,19 +78,17 @@ def test_imports_are_absolute_and_tests_are_not_imported(path):
 
 @EVERY_FILE
 @pytest.mark.parametrize(("library", "home"), [
-    ("simpy", "sim/engine.py"), ("torch", "gpu"), ("torchvision", "gpu"),
+    ("simpy", "sim/times/engine.py"), ("torch", "gpu"), ("torchvision", "gpu"),
     ("matplotlib", "figures")])
 def test_a_library_is_imported_in_its_home_alone(path, library, home):
     if library in roots(path):
         assert place(path) == home or home in place(path).split("/")[:1]
 
 
-def test_every_room_has_a_package_and_is_shipped():
-    import tomllib
+def test_every_room_is_a_package_and_is_shipped():
+    from setuptools import find_packages
 
-    shipped = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
-    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in FILES
-                if path.name == "__init__.py"}
-    assert set(shipped) == packages
-    for path in FILES:
-        assert ".".join(path.parent.relative_to(ROOT).parts) in packages
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    shipped = set(find_packages(str(ROOT), **settings["packages"]["find"]))
+    folders = {".".join(path.parent.relative_to(ROOT).parts) for path in FILES}
+    assert shipped == folders

@@ -40,7 +40,8 @@ def test_toy_schedule_and_mitigation_run_as_printed(tmp_path) -> None:
 def test_configuration_shown_is_the_default_one() -> None:
     import tomllib
 
-    from sim.configuration import Experiment, resolve
+    from sim.experiment.configuration import resolve
+    from sim.experiment.options import Experiment
 
     (block,) = [b for b in re.findall(r"```toml\n(.*?)```", README, re.DOTALL) if "[pipeline]" in b]
     assert resolve(tomllib.loads(block)).model_dump() == Experiment().model_dump()

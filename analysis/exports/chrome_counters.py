@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.exports.chrome_slices import COUNTER, Event, Key, Slices, microseconds, nanoseconds
-from analysis.memory import Held, activation_changes, memory, steps
-from analysis.staleness import plan_of
-from sim.costs import Floats
+from analysis.metrics.memory import Held, activation_changes, memory, steps
+from analysis.metrics.staleness import plan_of
+from sim.arrays import Floats
 from sim.trace import Trace
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.exports.chrome_slices import END, START, Event, Key, Slices
-from sim.instruction import Ints, Op
+from sim.arrays import Ints
+from sim.op import Op
 
 
 def flows(drawn: Slices) -> Iterator[tuple[Key, Event]]:

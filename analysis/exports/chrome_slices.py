@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from sim.costs import Floats
-from sim.instruction import Ints, Op
-from sim.program import Program
+from sim.arrays import Floats, Ints
+from sim.op import Op
+from sim.order.check import execution_order
+from sim.order.program import Program
 from sim.trace import Trace
-from sim.validate import execution_order
 
 Event = dict[str, Any]
 Key = tuple[int, int, int]  # nanosecond, place in an executable order, slice before arrow

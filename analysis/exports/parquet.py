@@ -9,8 +9,8 @@ import io
 import json
 from typing import Any
 
-from sim.configuration import ConfigurationError
-from sim.instruction import Op
+from sim.errors import ConfigurationError
+from sim.op import Op
 from sim.trace import COLUMNS, FORMAT, VERSION, Trace
 
 METADATA = "pipestale"  # key of the header's JSON beside pyarrow's own

@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 
-from sim.instruction import Op
+from sim.op import Op
 from sim.trace import Trace
 
 HEADER = ("stage", "op", "minibatch", "microbatch", "start_s", "end_s", "version_read",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sim.program import Program
-from sim.torch_render import render
+from sim.order.program import Program
+from sim.order.torch_csv.rendering import render
 from sim.trace import Trace
 
 

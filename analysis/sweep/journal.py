@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from sim.configuration import ConfigurationError
+from sim.errors import ConfigurationError
 
 FORMAT, VERSION = "pipestale-sweep", 1
 Record = dict[str, Any]

@@ -14,7 +14,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from analysis.sweep.journal import Record
 from analysis.sweep.points import Point
 from analysis.sweep.work import end_with, failed, work
-from sim.configuration import ConfigurationError
+from sim.errors import ConfigurationError
 
 LIVES = 3  # pools in a row that may break without a single point done
 CONNECT_S = 10

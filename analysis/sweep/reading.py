@@ -11,9 +11,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from analysis.sweep.options import DRAWN, LARGEST, Choices, Draw, Random, Range, SweepFile
 from analysis.sweep.points import Grid, Search, Sweep
-from sim.configuration import ConfigurationError, full_key, read_document
-from sim.options import Experiment
-from sim.problems import keys_of, listed, unknown
+from sim.errors import ConfigurationError, unknown
+from sim.experiment.configuration import full_key, read_document
+from sim.experiment.options import Experiment
+from sim.experiment.problems import keys_of, listed
 
 DRAW: TypeAdapter[Choices | Range] = TypeAdapter(Draw)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.export import rows_as_csv
+from analysis.rows import rows_as_csv
 from analysis.sweep.journal import Record
 from sim.trace import atomic_file
 

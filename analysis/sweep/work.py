@@ -11,13 +11,14 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from analysis.compare import merge
-from analysis.report import report
+from analysis.comparison.compare import merge
+from analysis.metrics.report import report
 from analysis.sweep.journal import Record
 from analysis.sweep.points import Point
-from sim.batched import run_many
-from sim.configuration import Experiment, resolve
-from sim.experiment import run
+from sim.experiment.batched import run_many
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
+from sim.experiment.run import run
 from sim.trace import Trace
 
 LOOK_AFTER_S = 0.5

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from analysis.timeline import has_time_units
-from sim.instruction import Ints, Op
-from sim.time_units import version_unit
-from sim.trace import Trace, TraceError
+from analysis.metrics.timeline import has_time_units
+from sim.arrays import Ints
+from sim.errors import TraceError
+from sim.op import Op
+from sim.order.time_units import version_unit
+from sim.trace import Trace
 
 
 def about(trace: Trace, name: str) -> dict[str, Any]:

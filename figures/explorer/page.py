@@ -20,8 +20,8 @@ from typing import Any
 
 from figures.explorer.about import about, check
 from figures.explorer.columns import encode
-from sim.configuration import ConfigurationError
-from sim.trace import Trace, TraceError
+from sim.errors import ConfigurationError, TraceError
+from sim.trace import Trace
 
 WEB = files("figures.explorer").joinpath("web")
 SCRIPTS = ("inflate", "decode", "words", "lanes", "sums", "colours", "legend", "view", "axis",

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gpu.commands.guard import end, guarded, typed
 from gpu.commands.options import devices_option
 from gpu.commands.prepared import prepared
-from gpu.guard import end, guarded, typed
 
 if TYPE_CHECKING:
-    from gpu.measure import Outcome
+    from gpu.studies.measure import Outcome
 
 
 @click.command()
@@ -23,7 +23,7 @@ def measure(devices: str, out: Path) -> None:
     """Profile and validate in at most nine minutes, every step under a cap of its own."""
 
     def work() -> list[Outcome]:
-        from gpu.measure import execute, page, steps
+        from gpu.studies.measure import execute, page, steps
         from sim.trace import atomic_file
 
         prepared(None, (), devices, out)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from gpu.cases import Contender
-    from gpu.staleness import Findings
-    from gpu.tutorial import Measured
-    from gpu.validate import Found
+    from gpu.studies.staleness.staleness import Findings
+    from gpu.studies.tutorial.tutorial import Measured
+    from gpu.studies.validation.cases import Contender
+    from gpu.studies.validation.validate import Found
     from sim.trace import Trace
 
 Report = dict[str, Any]

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gpu.devices import DeviceSpec
-    from sim.configuration import Experiment
+    from gpu.runtime.devices import DeviceSpec
+    from sim.experiment.options import Experiment
 
 
 def prepared(experiment: Path | None, settings: tuple[str, ...], devices: str, out: Path | None,
@@ -17,8 +17,8 @@ def prepared(experiment: Path | None, settings: tuple[str, ...], devices: str, o
     Raises ConfigurationError, DeviceError or OSError.
     """
     from gpu.determinism import exact
-    from gpu.devices import check_devices, parse_devices
-    from gpu.launch import check_out, experiment_for
+    from gpu.distributed.launch import check_out, experiment_for
+    from gpu.runtime.devices import check_devices, parse_devices
 
     exact()
     specs = parse_devices(devices)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from gpu.commands.guard import guarded
 from gpu.commands.options import devices_option, folder_option, model_option, size_option
 from gpu.commands.prepared import prepared
-from gpu.guard import guarded
-from sim.door import experiment_argument
+from sim.commands.door import experiment_argument
 
 
 @click.command()
@@ -26,11 +26,11 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
     """
 
     def work() -> str:
-        from gpu.assembly import RunSettings
-        from gpu.devices import open_lanes
-        from gpu.profile import profile as measured_profile
-        from gpu.profile_text import table
-        from sim.profile import write_profile
+        from gpu.profiling.profile import profile as measured_profile
+        from gpu.profiling.text import table
+        from gpu.runtime.assembly import RunSettings
+        from gpu.runtime.devices import open_lanes
+        from sim.times.profile import write_profile
 
         specs, resolved = prepared(experiment, settings, devices, out, batch_size=16)
         measured = measured_profile(resolved, RunSettings(model, image_size), specs,

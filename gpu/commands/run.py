@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpu.commands.guard import guarded, progress
 from gpu.commands.options import devices_option, model_option, size_option
-from gpu.guard import guarded, progress
-from sim.door import experiment_argument, json_option, print_json
+from sim.commands.door import experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
     from gpu.commands.other_rooms import OtherRooms
@@ -42,8 +42,8 @@ def run(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], m
     """
 
     def work() -> Trace | None:
-        from gpu.assembly import RunSettings
-        from gpu.launch import Request, launch
+        from gpu.distributed.launch import Request, launch
+        from gpu.runtime.assembly import RunSettings
 
         wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype)
         with progress() as watch:

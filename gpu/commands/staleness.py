@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gpu.commands.guard import counted, guarded, typed
 from gpu.commands.options import (
     limit_option,
     model_option,
@@ -15,8 +16,7 @@ from gpu.commands.options import (
     size_option,
     threads_option,
 )
-from gpu.guard import counted, guarded, typed
-from sim.door import experiment_argument
+from sim.commands.door import experiment_argument
 
 if TYPE_CHECKING:
     from gpu.commands.other_rooms import OtherRooms
@@ -46,10 +46,10 @@ def staleness(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, .
     """Which weights every pass of a real network used, stale beside predicted, and its curves."""
 
     def work() -> None:
-        from gpu.assembly import RunSettings
-        from gpu.staleness import investigate
-        from gpu.staleness_report import markdown, report, write
-        from gpu.study import StudyRequest, prepare
+        from gpu.runtime.assembly import RunSettings
+        from gpu.studies.staleness.report import markdown, report, write
+        from gpu.studies.staleness.staleness import investigate
+        from gpu.studies.staleness.study import StudyRequest, prepare
 
         wanted = RunSettings(model, image_size, data=data, limit=limit, noise=noise)
         study, specs = prepare(StudyRequest(experiment, settings, devices, wanted, mitigations,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpu.commands.guard import counted, guarded, typed
 from gpu.commands.options import limit_option, results_option, seeds_option, threads_option
-from gpu.guard import counted, guarded, typed
 
 if TYPE_CHECKING:
     from gpu.commands.other_rooms import OtherRooms
@@ -35,8 +35,8 @@ def tutorial(rooms: OtherRooms, /, **options: Any) -> None:
     """Single device, model parallel, pipelined by split size; then with and without NWPT."""
 
     def work() -> None:
-        from gpu.tutorial import Asked, perform, prepare
-        from gpu.tutorial_report import markdown, report, write
+        from gpu.studies.tutorial.report import markdown, report, write
+        from gpu.studies.tutorial.tutorial import Asked, perform, prepare
 
         asked = Asked(**options)
         plan = prepare(asked)

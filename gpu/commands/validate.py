@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpu.commands.guard import end, guarded, progress, typed
 from gpu.commands.options import devices_option, folder_option, model_option, size_option
 from gpu.commands.prepared import prepared
-from gpu.guard import end, guarded, progress, typed
-from sim.door import experiment_argument
+from sim.commands.door import experiment_argument
 
 if TYPE_CHECKING:
     from gpu.commands.other_rooms import OtherRooms
@@ -45,11 +45,11 @@ def validate(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ..
     """
 
     def work() -> dict[str, Any]:
-        from gpu import cases
-        from gpu.assembly import RunSettings
-        from gpu.devices import open_lanes
-        from gpu.machine import machine
-        from gpu.validate import validate as compare
+        from gpu.profiling.machine import machine
+        from gpu.runtime.assembly import RunSettings
+        from gpu.runtime.devices import open_lanes
+        from gpu.studies.validation import cases
+        from gpu.studies.validation.validate import validate as compare
 
         specs, resolved = prepared(experiment, settings, devices, out, batch_size=16,
                                    minibatches=24)

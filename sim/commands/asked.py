@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from sim.configuration import Experiment
-    from sim.program import Program
+    from sim.experiment.options import Experiment
+    from sim.order.program import Program
 
 program_option = click.option(
     "--program", "program_file", type=click.Path(path_type=Path), metavar="FILE",
@@ -23,8 +23,8 @@ def asked(experiment: Path | None, settings: tuple[str, ...], program_file: Path
 
     Raises ConfigurationError or InvalidProgramError.
     """
-    from sim.configuration import read_experiment
-    from sim.program_file import with_program
+    from sim.experiment.configuration import read_experiment
+    from sim.experiment.program_file import with_program
 
     resolved = read_experiment(experiment, settings)
     return (resolved, None) if program_file is None else with_program(resolved, program_file)

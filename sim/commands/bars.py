@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sim.configuration import Experiment
+    from sim.experiment.options import Experiment
 
 UPDATES_A_SECOND = 8000
 

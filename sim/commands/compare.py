@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.door import console, experiment_argument, json_option, print_json
+from sim.commands.door import console, experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
     from sim.commands.other_rooms import OtherRooms
@@ -31,7 +31,8 @@ def compare(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...
             mitigations: str, systems: str | None, target: float | None, seeds: int,
             as_json: bool) -> None:
     """One table, a row per mitigation or system; one that is refused is a row with its reason."""
-    from sim.configuration import ConfigurationError, read_experiment
+    from sim.errors import ConfigurationError
+    from sim.experiment.configuration import read_experiment
 
     if systems is not None and mitigations != "all":
         raise ConfigurationError(["--systems, --mitigations: rows are one or the other"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sim.door import console, json_option, number, print_json
+from sim.commands.door import console, json_option, number, print_json
 
 Entries = list[dict[str, Any]]
 
@@ -28,10 +28,10 @@ def list_(as_json: bool) -> None:
 def _listed() -> dict[str, Entries]:
     from dataclasses import fields
 
+    from sim.experiment.systems import SYSTEMS
     from sim.mitigations import MITIGATIONS
-    from sim.numeric import TASKS
+    from sim.numerics.tasks import TASKS
     from sim.schedules import SCHEDULES
-    from sim.systems import SYSTEMS
     from sim.workers import COMBINES
 
     listed: dict[str, Entries] = {

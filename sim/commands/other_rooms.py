@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from sim.configuration import Experiment
+    from sim.experiment.options import Experiment
     from sim.trace import Trace
 
 Tables = Callable[[], Iterable[Any]]  # made where a screen is there to print them on

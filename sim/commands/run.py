@@ -9,7 +9,7 @@ import click
 
 from sim.commands.asked import asked, program_option
 from sim.commands.bars import updates
-from sim.door import console, experiment_argument, json_option, print_json
+from sim.commands.door import console, experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
     from sim.commands.other_rooms import OtherRooms
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def run(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], engine: str,
         program_file: Path | None, out: Path | None, as_json: bool) -> None:
     """Simulate one experiment (the default one without a file)."""
-    from sim.experiment import run as simulate
+    from sim.experiment.run import run as simulate
 
     resolved, program = asked(experiment, settings, program_file)
     with updates(resolved) as watch:

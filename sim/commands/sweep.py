@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sim.door import json_option, print_json
+from sim.commands.door import json_option, print_json
 
 if TYPE_CHECKING:
     from sim.commands.other_rooms import OtherRooms
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def sweep(rooms: OtherRooms, sweep: Path, out: Path | None, workers: int | None,
           dask: str | None, as_json: bool) -> None:
     """Grid or random search over any keys; killed at any moment, the same command goes on."""
-    from sim.configuration import ConfigurationError
+    from sim.errors import ConfigurationError
 
     if dask is not None and workers is not None:
         raise ConfigurationError(["--workers: the cluster of --dask has its own; give one of them"])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.commands.asked import asked, program_option
-from sim.door import console, experiment_argument, json_option, print_json
+from sim.commands.door import console, experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
     from sim.commands.other_rooms import OtherRooms
@@ -33,8 +33,8 @@ def timeline(rooms: OtherRooms, /, experiment: Path | None, settings: tuple[str,
              minibatch: int | None, labels: str | None, program_file: Path | None, as_json: bool,
              **columns: Any) -> None:
     """The pipeline in the papers' grid; with --minibatch, its round trip."""
-    from sim.configuration import ConfigurationError
-    from sim.experiment import run as simulate
+    from sim.errors import ConfigurationError
+    from sim.experiment.run import run as simulate
 
     resolved, program = asked(experiment, settings, program_file)
     view = rooms.timeline(simulate(resolved, program, training=False), minibatch, labels)

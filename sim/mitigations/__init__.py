@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from sim.program import PipelineShape
+from sim.order.shape import PipelineShape
 from sim.registry import Registry
 
 

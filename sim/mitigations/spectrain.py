@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sim.mitigations import Look, Mitigation, Setting, mitigation
-from sim.time_units import has_time_units
+from sim.order.time_units import has_time_units
 
 Horizon = Literal["time-unit", "update"] | None
 

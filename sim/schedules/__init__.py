@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sim.program import Generate, PipelineShape, Program
+from sim.order.program import Generate, Program
+from sim.order.replicated import spread
+from sim.order.shape import PipelineShape
 from sim.registry import Registry
-from sim.spread import spread
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sim.authoring import Part, alternate, join, repeat
-from sim.instruction import Block, Ints, Op
-from sim.program import PipelineShape
+from sim.arrays import Ints
+from sim.op import Op
+from sim.order.authoring import Part, alternate, join, repeat
+from sim.order.columns import Instructions
+from sim.order.shape import PipelineShape
 from sim.schedules import schedule
 
 
@@ -45,17 +47,17 @@ def interleaved(device: int, shape: PipelineShape) -> Iterator[Part]:
     yield repeat(once, shape.minibatches, n)
 
 
-def _passes(op: Op, device: int, shape: PipelineShape, per_round: int) -> Block:
+def _passes(op: Op, device: int, shape: PipelineShape, per_round: int) -> Instructions:
     """One mini-batch's forwards or backwards of a device: chunk by chunk within each round."""
     step = np.arange(shape.microbatches * shape.chunks)
     chunk = step // per_round % shape.chunks
     if op is Op.B:
         chunk = shape.chunks - 1 - chunk
     micro = step // (per_round * shape.chunks) * per_round + step % per_round
-    return Block(np.full_like(step, op), chunk * shape.devices + device, micro,
+    return Instructions(np.full_like(step, op), chunk * shape.devices + device, micro,
                  np.ones_like(step))
 
 
-def _part(passes: Block, first: int, stop: int) -> Block:
+def _part(passes: Instructions, first: int, stop: int) -> Instructions:
     columns: list[Ints] = [column[first:stop] for column in passes]
-    return Block(*columns)
+    return Instructions(*columns)

@@ -5,14 +5,16 @@ from functools import lru_cache
 
 import numpy as np
 
-from sim.instruction import NARROW, Block, Op
-from sim.program import PipelineShape
+from sim.arrays import NARROW
+from sim.op import Op
+from sim.order.columns import Instructions
+from sim.order.shape import PipelineShape
 from sim.schedules import schedule
 
 
 @schedule("nf1b", rule="n forwards, one backward of the whole mini-batch; backward first, no flush",
           source="TiMePReSt (nF1B); the order is that of the unit-slot model whatever the costs")
-def nf1b(device: int, shape: PipelineShape) -> Iterator[Block]:
+def nf1b(device: int, shape: PipelineShape) -> Iterator[Instructions]:
     """Three stages, two micro-batches A and B (a bare number is a backward):
 
         stage 0: 1A 1B 2A 2B 3A 3B 1  4A 4B 2  5A 5B 3
@@ -23,7 +25,7 @@ def nf1b(device: int, shape: PipelineShape) -> Iterator[Block]:
     done = np.cumsum(backward, dtype=NARROW)
     index = np.where(backward, (done - 1) * shape.microbatches, np.arange(len(done)) - done)
     count = np.where(backward, shape.microbatches, 1)
-    yield Block(backward * Op.B.value, np.full_like(done, device), index, count)
+    yield Instructions(backward * Op.B.value, np.full_like(done, device), index, count)
 
 
 @lru_cache(maxsize=4)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from sim.authoring import Part, alternate, backwards, forwards, join, repeat
-from sim.program import PipelineShape
+from sim.order.authoring import Part, alternate, backwards, forwards, join, repeat
+from sim.order.shape import PipelineShape
 from sim.schedules import schedule
 
 

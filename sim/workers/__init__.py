@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
-from sim.cluster import Link
-from sim.costs import Floats
-from sim.instruction import Ints, Op
-from sim.program import PipelineShape
+from sim.arrays import Floats, Ints
+from sim.op import Op
+from sim.order.shape import PipelineShape
 from sim.registry import Registry
+from sim.times.cluster import Link
 
 
 class Learner(Protocol):
-    """One stage of one worker, as an exchange sees it (`sim.stage.Stage` is one)."""
+    """One stage of one worker, as an exchange sees it (`sim.numerics.stage.Stage` is one)."""
 
     weights: Any
 

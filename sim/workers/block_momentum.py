@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from sim.cluster import Link
-from sim.costs import Floats
-from sim.instruction import Ints, Op
-from sim.program import PipelineShape
+from sim.arrays import Floats, Ints
+from sim.op import Op
+from sim.order.shape import PipelineShape
+from sim.times.cluster import Link
 from sim.workers import Combine, Exchange, Learner, combine, ring_all_reduce_s
 
 

@@ -12,15 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.__main__ import main
-from analysis.advice_files import as_toml, settled_period_s
-from analysis.advise import Question, advise, name
-from analysis.pareto import pareto_front
-from analysis.report import report
+from analysis.advice.advise import Question, advise, name
+from analysis.advice.files import as_toml, settled_period_s
+from analysis.advice.pareto import pareto_front
+from analysis.metrics.report import report
 from sim.__main__ import main as sim
-from sim.configuration import ConfigurationError, read_experiment, resolve
-from sim.experiment import run
-from sim.instruction import Op
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import read_experiment, resolve
+from sim.experiment.run import run
 from sim.mitigations import MITIGATIONS
+from sim.op import Op
 from sim.schedules import SCHEDULES
 from sim.trace import Trace
 

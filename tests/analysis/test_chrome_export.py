@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.exports import export
-from analysis.memory import memory
-from analysis.report import peak_in_flight
-from analysis.staleness import plan_of
-from sim.instruction import Op
-from sim.program import Program
-from sim.torch_csv import parse
+from analysis.metrics.memory import memory
+from analysis.metrics.report import peak_in_flight
+from analysis.metrics.staleness import plan_of
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.torch_csv.reading import parse
 from sim.trace import Trace
 from tests.analysis.perfetto_loader import Loaded, load
 from tests.sim.experiments import TIMES, experiment, schedule_program, simulate

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from analysis.grid import lay_out, usual_slot_s
-from analysis.grid_text import cut, legend, lines
+from analysis.terminal.grid import lay_out, usual_slot_s
+from analysis.terminal.grid_text import cut, legend, lines
 from sim.__main__ import main as sim
-from sim.instruction import Op
-from sim.torch_csv import parse
+from sim.op import Op
+from sim.order.torch_csv.reading import parse
 from tests.sim.experiments import TIMES, simulate
 from tests.sim.oracles.grid import grid as oracle
 from tests.sim.strategies import names, shapes, timings

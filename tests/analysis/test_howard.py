@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.howard import EventGraph, critical_cycle
+from analysis.theory.howard import EventGraph, critical_cycle
 
 
 def graph_of(nodes, edges):

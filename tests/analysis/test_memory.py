@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from analysis.memory import memory, steps
-from analysis.staleness import plan_of
-from sim.configuration import resolve
-from sim.experiment import run
+from analysis.metrics.memory import memory, steps
+from analysis.metrics.staleness import plan_of
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run
 from sim.mitigations import MITIGATIONS
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from analysis.__main__ import main as analysis
 from analysis.exports import export
-from sim.instruction import Op
+from sim.op import Op
 from sim.trace import COLUMNS, FORMAT, VERSION, Trace
 from tests.sim.experiments import simulate
 

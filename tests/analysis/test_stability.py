@@ -8,11 +8,11 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.__main__ import main
-from analysis.growth import fitted_growth
-from analysis.measured_edge import measure, place
-from analysis.recurrence import FORMS, Case, growth
-from analysis.stability import edge, make_case, theory
-from sim.problems import ConfigurationError
+from analysis.theory.growth import fitted_growth
+from analysis.theory.measured_edge import measure, place
+from analysis.theory.recurrence import FORMS, Case, growth
+from analysis.theory.stability import edge, make_case, theory
+from sim.errors import ConfigurationError
 
 PAIRS = [(momentum, convention) for momentum in (0.0, 0.9) for convention in ("ema", "heavy-ball")]
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from analysis.report import plain, report
-from sim.configuration import resolve
-from sim.experiment import run
+from analysis.metrics.report import plain, report
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run
 
 
 def reported(mitigation: object = "none", **pipeline: object) -> dict:

@@ -12,17 +12,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.__main__ import main
-from analysis.endless import endless, solve
-from analysis.pattern import find_pattern
-from analysis.steady import steady_state
-from analysis.timing import timing
-from sim.cluster import Cluster, Link
-from sim.costs import CostModel
-from sim.engine import simulate
-from sim.instruction import Instruction, Op
-from sim.problems import ConfigurationError
-from sim.program import PipelineShape, Program
+from analysis.metrics.timing import timing
+from analysis.theory.endless import endless, solve
+from analysis.theory.pattern import find_pattern
+from analysis.theory.steady import steady_state
+from sim.errors import ConfigurationError
+from sim.op import Op
+from sim.order.instruction import Instruction
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
+from sim.times.cluster import Cluster, Link
+from sim.times.costs import CostModel
+from sim.times.engine import simulate
 from tests.sim.experiments import experiment
 from tests.sim.experiments import simulate as trace_of
 from tests.sim.strategies import names, seconds

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.sweep.journal import Journal
-from sim.configuration import ConfigurationError
+from sim.errors import ConfigurationError
 
 HEADER = {"fingerprint": "f", "points": 9, "libraries": {"numpy": "1"}}
 

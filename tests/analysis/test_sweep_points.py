@@ -15,7 +15,8 @@ from analysis.sweep.options import Choices, Range
 from analysis.sweep.points import Grid, Search, Sweep
 from analysis.sweep.reading import read_sweep
 from analysis.sweep.work import flat, spelled
-from sim.configuration import ConfigurationError, resolve
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import resolve
 
 VALUES = st.dictionaries(st.sampled_from(["a.x", "a.y", "b.z"]),
                          st.lists(st.integers(), min_size=1, max_size=4), max_size=3)

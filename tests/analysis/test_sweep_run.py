@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from analysis.compare import merge
-from analysis.report import report
+from analysis.comparison.compare import merge
+from analysis.metrics.report import report
 from analysis.sweep.points import Grid, Sweep
 from analysis.sweep.pool import cluster, processes
 from analysis.sweep.reading import read_sweep
 from analysis.sweep.run import run_sweep
 from analysis.sweep.work import flat
 from sim.__main__ import main as sim
-from sim.configuration import resolve
-from sim.experiment import run
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run
 from tests.analysis.sweeps import finish, grid, journal, kill_at_random, records, start
 
 

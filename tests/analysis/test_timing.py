@@ -2,10 +2,10 @@
 
 import pytest
 
-from analysis.report import report
-from analysis.timing import comm_wait_s, steady_minibatches, timing
-from sim.configuration import resolve
-from sim.experiment import run
+from analysis.metrics.report import report
+from analysis.metrics.timing import comm_wait_s, steady_minibatches, timing
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run
 from sim.trace import Trace
 
 

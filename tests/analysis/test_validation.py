@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.validation import event_rows, memory_entries, statistical, summary
-from sim.configuration import resolve
-from sim.experiment import run
-from sim.profile import Profile, StageProfile
+from analysis.validation.errors import event_rows, memory_entries, statistical, summary
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run
+from sim.times.profile import Profile, StageProfile
 
 
 def trace(schedule="round-robin", **costs):

@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from sim.passes import loaded
+from sim.kernels import loaded
 from tests.bench.batched import measure as measure_batched
 from tests.bench.engines import (
     LARGE,

@@ -13,13 +13,14 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from sim.batched import block_size, step_block
-from sim.configuration import Experiment, make_mitigation, resolve
-from sim.experiment import Prepared, generate, prepare
-from sim.setup import make_stages
-from sim.training import train
-from sim.validate import execution_order
-from sim.versions import VersionPlan
+from sim.experiment.batched import block_size, step_block
+from sim.experiment.configuration import make_mitigation, resolve
+from sim.experiment.options import Experiment
+from sim.experiment.run import Prepared, generate, prepare
+from sim.experiment.setup import make_stages
+from sim.numerics.training import train
+from sim.order.check import execution_order
+from sim.weights.versions import VersionPlan
 from tests.bench.turns import ratio
 
 RATES = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08)

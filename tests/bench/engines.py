@@ -10,16 +10,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sim.configuration import Experiment, resolve
-from sim.exact import timeline
-from sim.exact.blocks import Case
-from sim.exact.compiled import available
-from sim.exact.replicas import replicate
-from sim.experiment import generate, run
-from sim.numeric import stream
-from sim.program import Program
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
+from sim.experiment.run import generate, run
+from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.numerics.tasks import stream
+from sim.order.program import Program
 from sim.schedules import SCHEDULES
-from sim.setup import cost_model, make_cluster, stage_sizes
+from sim.times.exact import timeline
+from sim.times.exact.compiled import available
+from sim.times.replicas.blocks import Case
+from sim.times.replicas.replicate import replicate
 from tests.bench.bare import LATENCY_S, CallbackLink, ProcessLink, bare
 from tests.bench.dry_run import dry_run
 from tests.bench.measure import Ratio, Sizes, in_turns, same

@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from figures.explorer.page import page
-from sim.configuration import resolve
-from sim.experiment import run
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run
 from sim.trace import Trace
 from tests.figures.chromium import Page, chromium, missing
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.experiment import run
+from sim.experiment.run import run
 from sim.trace import COLUMNS
 from tests.bench.engines import asked, recorded, tasks_of
 from tests.bench.measure import Ratio, Sizes, Took, in_turns

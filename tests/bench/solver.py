@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.steady import steady_state
-from sim.configuration import resolve
+from analysis.theory.steady import steady_state
+from sim.experiment.configuration import resolve
+from sim.experiment.setup import cost_model, make_cluster, stage_sizes
 from sim.schedules import SCHEDULES
-from sim.setup import cost_model, make_cluster, stage_sizes
 from tests.bench.bare import LATENCY_S
 from tests.bench.measure import Sizes, Took, in_turns
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from sim.configuration import Experiment, make_mitigation, resolve
-from sim.instruction import Op
-from sim.numeric import Task
+from sim.experiment.configuration import make_mitigation, resolve
+from sim.experiment.options import Experiment
+from sim.experiment.setup import make_stages, make_task
+from sim.numerics.tasks import Task
+from sim.numerics.training import train
+from sim.op import Op
+from sim.order.check import execution_order
 from sim.schedules import SCHEDULES
-from sim.setup import make_stages, make_task
-from sim.training import train
-from sim.validate import execution_order
-from sim.versions import VersionPlan
+from sim.weights.versions import VersionPlan
 from tests.bench.measure import Ratio, Sizes, in_turns, same
 
 TRAINED = {"stages": 8, "minibatches": 1000}

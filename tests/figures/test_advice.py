@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from figures import advice
 from figures.labels import HALF, label
+from figures.pictures import advice
 from figures.style import new_figure
 
 

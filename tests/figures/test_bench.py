@@ -7,10 +7,10 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from figures import bench
 from figures.__main__ import _Bare, draw
 from figures.making import check
-from sim.configuration import ConfigurationError
+from figures.pictures import bench
+from sim.errors import ConfigurationError
 from tests.bench.measure import Ratio, Took
 
 

@@ -16,7 +16,7 @@ from figures.__main__ import _Bare, draw, explore
 from figures.explorer.about import facts, unit_labels
 from figures.explorer.columns import encode
 from figures.explorer.page import SCRIPTS, WEB, page
-from sim.instruction import Op
+from sim.op import Op
 from sim.trace import COLUMNS, Trace
 from tests.figures.traces import simulated
 

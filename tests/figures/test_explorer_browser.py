@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from figures.explorer.page import page
-from sim.instruction import Op
+from sim.op import Op
 from sim.trace import COLUMNS
 from tests.figures.chromium import missing
 from tests.figures.traces import row_of, simulated

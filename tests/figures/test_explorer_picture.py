@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim.instruction import Op
-from sim.program import Program
+from sim.op import Op
+from sim.order.program import Program
 from tests.figures.chromium import Page, missing, scheme, size
 from tests.figures.traces import row_of, simulated
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from sim.instruction import Op
-from sim.program import Program
+from sim.op import Op
+from sim.order.program import Program
 from tests.figures.chromium import Page, missing
 from tests.figures.traces import row_of, simulated
 

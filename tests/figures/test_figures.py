@@ -5,20 +5,20 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from figures import (
+from figures import methods
+from figures.__main__ import _Bare, draw
+from figures.catalogue import FIGURES
+from figures.origin import read_origin
+from figures.pictures import (
     gantt,
     jitter,
     learning,
     memory,
-    methods,
     prediction,
     rates,
     stability,
     staleness,
 )
-from figures.__main__ import _Bare, draw
-from figures.catalogue import FIGURES
-from figures.origin import read_origin
 from figures.pieces import Piece, collect
 from figures.rows import read_rows
 from figures.splice import splice
@@ -99,7 +99,7 @@ def test_predictions_are_measured_as_the_definition_says() -> None:
     import numpy as np
 
     from figures.horizons import Probe
-    from sim.experiment import run
+    from sim.experiment.run import run
 
     probe, kept = Probe(2), {}
 

@@ -13,18 +13,18 @@ from typing import Any
 import pytest
 from matplotlib.figure import Figure
 
-from analysis.advise import advise
+from analysis.advice.advise import advise
 from figures.catalogue import FIGURES, Picture
 from figures.gallery import page
 from figures.methods import METHODS
 from figures.origin import FORMATS, Origin, read_origin
+from figures.pictures.stability import STEPS
 from figures.pieces import Piece
 from figures.rows import read_rows
-from figures.stability import STEPS
 from figures.style import as_csv
-from sim.engine import simulate
-from sim.experiment import run
-from sim.training import train
+from sim.experiment.run import run
+from sim.numerics.training import train
+from sim.times.engine import simulate
 from tests.figures.legible import complaints
 
 GALLERY = Path(__file__).parents[2] / "figures" / "gallery"

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from figures import network, prediction, tutorial, validation
+from figures.bundles import network, tutorial, validation
+from figures.pictures import prediction
 from figures.rows import read_rows
 from figures.style import Rows
 from tests.figures.legible import complaints

@@ -1,7 +1,7 @@
 """Traces for the explorer's tests."""
 
-from sim.configuration import resolve
-from sim.experiment import run
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run
 from sim.trace import Trace
 
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from gpu.assembly import Assembly, RunSettings, assemble
-from gpu.streams import CpuLane
-from sim.configuration import resolve
+from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.streams import CpuLane
+from sim.experiment.configuration import resolve
 
 torch.set_num_threads(1)
 

@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 import torch
 
-from gpu.model import TorchStage
-from gpu.stage import WatchedStage
-from sim.configuration import ConfigurationError, make_mitigation, resolve
+from gpu.model.stage_model import TorchStage
+from gpu.runtime.stage import WatchedStage
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import make_mitigation, resolve
+from sim.experiment.setup import make_stages, make_task
 from sim.mitigations import MITIGATIONS
-from sim.numeric import Evaluation
-from sim.optim import LearningRate, MomentumSGD
+from sim.numerics.optimizers import LearningRate, MomentumSGD
+from sim.numerics.tasks import Evaluation
+from sim.numerics.training import train
+from sim.order.check import execution_order
 from sim.schedules import SCHEDULES
-from sim.setup import make_stages, make_task
-from sim.training import train
-from sim.validate import execution_order
-from sim.versions import VersionPlan
+from sim.weights.versions import VersionPlan
 from tests.gpu.test_model import as_torch, mlp
 
 ORDERS = {"round-robin": 1, "nf1b": 3}

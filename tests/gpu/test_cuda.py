@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from gpu import cuda
-from gpu.devices import open_lanes, parse_devices
-from gpu.runtime import run
-from sim.training import train
-from sim.validate import execution_order
+from gpu.runtime import cuda
+from gpu.runtime.devices import open_lanes, parse_devices
+from gpu.runtime.run import run
+from sim.numerics.training import train
+from sim.order.check import execution_order
 
 
 class FakeCuda:
@@ -111,9 +111,9 @@ def test_tensors_are_held_until_their_event_has_passed(fake):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("mitigation", ["none", "stash", "spectrain"])
 def test_one_gpu_as_two_gives_the_simulators_weights(mitigation):
-    from gpu.assembly import RunSettings, assemble
     from gpu.determinism import exact
-    from sim.configuration import resolve
+    from gpu.runtime.assembly import RunSettings, assemble
+    from sim.experiment.configuration import resolve
 
     exact()
     specs = parse_devices("cuda:0/2")

@@ -7,12 +7,12 @@ import pytest
 import torch
 from PIL import Image
 
-from gpu.assembly import RunSettings
-from gpu.datasets import load, scan
-from gpu.images import DataError, prepared
-from gpu.runtime import run
-from gpu.synthetic import synthetic
-from sim.configuration import ConfigurationError
+from gpu.images.datasets import load, scan
+from gpu.images.images import DataError, prepared
+from gpu.images.synthetic import synthetic
+from gpu.runtime.assembly import RunSettings
+from gpu.runtime.run import run
+from sim.errors import ConfigurationError
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
 COLOURS = {"green": (0, 255, 0), "red": (255, 0, 0)}

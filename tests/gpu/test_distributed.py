@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gpu.runtime import run
+from gpu.runtime.run import run
 from sim.trace import Trace
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 

@@ -8,9 +8,9 @@ import time
 import pytest
 import torch
 
-from gpu.devices import check_devices, parse_devices
 from gpu.errors import DeviceError, NonFiniteError, StageError, StageMemoryError
-from gpu.runtime import run
+from gpu.runtime.devices import check_devices, parse_devices
+from gpu.runtime.run import run
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
 

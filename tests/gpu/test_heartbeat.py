@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from gpu.distributed.heartbeat import DONE, Heartbeat
 from gpu.errors import RankError
-from gpu.heartbeat import DONE, Heartbeat
 
 
 class Store(dict):

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gpu import measure
 from gpu.__main__ import main
-from gpu.measure import LIMIT_S, Step, ending, execute, page, steps
+from gpu.studies import measure
+from gpu.studies.measure import LIMIT_S, Step, ending, execute, page, steps
 
 
 @pytest.mark.parametrize("devices", ["cpu,cpu", "cuda:0/2", "cuda:0,cuda:1"])

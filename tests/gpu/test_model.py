@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from gpu.model import TorchStage
-from sim.numeric.mlp import MlpStage, first_weights
+from gpu.model.stage_model import TorchStage
+from sim.numerics.tasks.mlp import MlpStage, first_weights
 
 SIZES = (5, 7, 6, 4)
 

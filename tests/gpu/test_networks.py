@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from gpu.cutter import Network, balanced, boundaries, cut, flops
-from gpu.networks import NETWORKS, build, vgg16
+from gpu.model.cutter import Network, balanced, boundaries, cut, flops
+from gpu.model.networks import NETWORKS, build, vgg16
 
 
 @pytest.fixture(scope="module")

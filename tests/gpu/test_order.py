@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gpu.order import Channel, channels, check_links, issue_order
-from sim.instruction import Block
-from sim.program import PipelineShape, Program
+from gpu.distributed.order import Channel, channels, check_links, issue_order
+from sim.errors import InvalidProgramError
+from sim.order.columns import Instructions
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.validate import InvalidProgramError
 
 ASYNC = SCHEDULES["round-robin"].program(PipelineShape(2, 4)).lower()
 
@@ -64,6 +65,6 @@ def test_ends_that_disagree_about_the_order_are_refused():
 
 
 def test_program_is_left_as_it_was():
-    before = replace(ASYNC, rows=Block(*(c.copy() for c in ASYNC.rows)))
+    before = replace(ASYNC, rows=Instructions(*(c.copy() for c in ASYNC.rows)))
     check_links(ASYNC)
     assert before == ASYNC

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gpu import partition
-from gpu.partition import DriverError, part_stream, split
+from gpu.runtime import partition
+from gpu.runtime.partition import DriverError, part_stream, split
 
 
 class Result(IntEnum):

@@ -8,14 +8,14 @@ import torch
 from click.testing import CliRunner
 
 from gpu.__main__ import main
-from gpu.footprint import Allocations, peak_bytes, resident
-from gpu.link_times import fit, link_times, spread
-from gpu.solo import Solo
-from gpu.stage_times import alone_and_beside
-from sim.configuration import resolve
-from sim.experiment import run as simulate
-from sim.instruction import Op
-from sim.profile import LinkSample, Spread, read_profile, write_profile
+from gpu.profiling.footprint import Allocations, peak_bytes, resident
+from gpu.profiling.link_times import fit, link_times, spread
+from gpu.profiling.solo import Solo
+from gpu.profiling.stage_times import alone_and_beside
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run as simulate
+from sim.op import Op
+from sim.times.profile import LinkSample, Spread, read_profile, write_profile
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
 SMALL = ["--set", "minibatches=3", "--set", "batch_size=4"]

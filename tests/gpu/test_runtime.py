@@ -6,18 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from gpu.assembly import RunSettings
-from gpu.runtime import run
-from gpu.stage import WatchedStage
-from sim.configuration import ConfigurationError, resolve
-from sim.experiment import run as simulate
-from sim.instruction import Instruction, Op
+from gpu.runtime.assembly import RunSettings
+from gpu.runtime.run import run
+from gpu.runtime.stage import WatchedStage
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run as simulate
 from sim.mitigations import MITIGATIONS
-from sim.optim import LearningRate
-from sim.program import PipelineShape, Program
+from sim.numerics.optimizers import LearningRate
+from sim.numerics.training import train
+from sim.op import Op
+from sim.order.check import execution_order
+from sim.order.instruction import Instruction
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.training import train
-from sim.validate import execution_order
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
 SHAPES = ({"stages": 2, "microbatches": 1}, {"stages": 3, "microbatches": 2})

@@ -2,7 +2,7 @@
 
 import torch
 
-from gpu.sizes import stage_sizes
+from gpu.model.sizes import stage_sizes
 from tests.gpu.conftest import cpu_assembly
 
 

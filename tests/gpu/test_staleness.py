@@ -9,19 +9,20 @@ import torch
 from click.testing import CliRunner
 
 from gpu.__main__ import main
-from gpu.assembly import RunSettings
-from gpu.curves import ends_s, minibatches_to
-from gpu.devices import parse_devices
-from gpu.methods import FRESH, methods, split, with_defaults
-from gpu.prediction import Probe, moment
-from gpu.spread import spread, told
-from gpu.staleness import Study, by_stage, investigate, steady, weight_pass
-from sim.configuration import ConfigurationError, resolve
-from sim.instruction import Op
+from gpu.runtime.assembly import RunSettings
+from gpu.runtime.devices import parse_devices
+from gpu.studies.curves import ends_s, minibatches_to
+from gpu.studies.spread import spread, told
+from gpu.studies.staleness.methods import FRESH, methods, split, with_defaults
+from gpu.studies.staleness.prediction import Probe, moment
+from gpu.studies.staleness.staleness import Study, by_stage, investigate, steady, weight_pass
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import resolve
 from sim.mitigations import MITIGATIONS
-from sim.numeric import Evaluation
-from sim.training import train
-from sim.validate import execution_order
+from sim.numerics.tasks import Evaluation
+from sim.numerics.training import train
+from sim.op import Op
+from sim.order.check import execution_order
 from tests.gpu.conftest import cpu_assembly
 
 
@@ -163,7 +164,7 @@ def test_a_divergence_is_a_result():
 
 
 def test_ends_are_those_of_the_last_updates():
-    from gpu.runtime import run
+    from gpu.runtime.run import run
     from tests.gpu.conftest import cpu_lanes
 
     trace = run(cpu_assembly(minibatches=5), cpu_lanes(2))

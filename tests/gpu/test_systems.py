@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from gpu.assembly import RunSettings, assemble
-from gpu.runtime import run
-from sim.configuration import ConfigurationError, resolve
-from sim.experiment import run as simulate
-from sim.systems import SYSTEMS
+from gpu.runtime.assembly import RunSettings, assemble
+from gpu.runtime.run import run
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run as simulate
+from sim.experiment.systems import SYSTEMS
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
 BASE = resolve({"pipeline": {"stages": 2, "minibatches": 4}, "training": {"batch_size": 4}})

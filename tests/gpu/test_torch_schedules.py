@@ -18,11 +18,12 @@ from torch.distributed.pipelining.schedules import (
     _simulate_comms_compute,
 )
 
-from sim.instruction import Op
-from sim.program import PipelineShape, Program
-from sim.torch_csv import is_torch_csv, parse
-from sim.torch_render import render
-from sim.validate import InvalidProgramError
+from sim.errors import InvalidProgramError
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+from sim.order.torch_csv.reading import is_torch_csv, parse
+from sim.order.torch_csv.rendering import render
 from tests.gpu import torch_step
 from tests.gpu.torch_schedules import lowered, reloaded, write
 from tests.sim.experiments import TIMES, schedule_program, simulate
@@ -143,7 +144,7 @@ def test_torchs_own_schedules_come_back_as_torch_lowers_them(tmp_path, name):
 
 
 def test_a_file_repeated_is_the_schedule_of_more_mini_batches():
-    from sim.torch_csv import repeated
+    from sim.order.torch_csv.reading import repeated
 
     program = schedule_program("1f1b", 3, 5, 4)
     assert repeated(parse(render(program)), 5) == program

@@ -10,17 +10,17 @@ from click.testing import CliRunner
 from torch import nn
 
 from gpu.__main__ import main
-from gpu.assembly import assemble
-from gpu.cutter import Network
-from gpu.look_ahead import METHODS, Course
-from gpu.networks import NETWORKS
-from gpu.published import TUTORIAL
-from gpu.runtime import run
-from gpu.single import Single
-from gpu.split_sizes import FULL, Mode, Setting, column, measure, modes, rounds
-from gpu.tutorial import Asked, Tutorial
-from gpu.tutorial_report import by_mode, ratios
-from sim.configuration import ConfigurationError
+from gpu.model.cutter import Network
+from gpu.model.networks import NETWORKS
+from gpu.runtime.assembly import assemble
+from gpu.runtime.run import run
+from gpu.studies.tutorial.look_ahead import METHODS, Course
+from gpu.studies.tutorial.published import TUTORIAL
+from gpu.studies.tutorial.report import by_mode, ratios
+from gpu.studies.tutorial.single import Single
+from gpu.studies.tutorial.split_sizes import FULL, Mode, Setting, column, measure, modes, rounds
+from gpu.studies.tutorial.tutorial import Asked, Tutorial
+from sim.errors import ConfigurationError
 from tests.gpu.conftest import cpu_lanes
 from tests.gpu.test_data import make_cifar
 

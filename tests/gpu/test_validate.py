@@ -7,10 +7,10 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from gpu import exactness
 from gpu.__main__ import main
-from gpu.stage import WatchedStage
-from sim.profile import read_profile
+from gpu.runtime.stage import WatchedStage
+from gpu.studies.validation import exactness
+from sim.times.profile import read_profile
 
 SMALL = ["--set", "minibatches=6", "--set", "batch_size=4", "--repeats", "1"]
 EXACT = {"order_equal", "versions_equal", "weights_max_rel", "weights_noise_floor_rel"}

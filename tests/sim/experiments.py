@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from sim.configuration import Experiment, resolve
-from sim.experiment import run
-from sim.instruction import Op
-from sim.program import PipelineShape, Program
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
+from sim.experiment.run import run
+from sim.experiment.setup import make_task
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.setup import make_task
 from sim.trace import Trace
 
 TINY = {"task": "digits-mlp", "width": 6, "batch_size": 8}

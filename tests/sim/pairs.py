@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sim.configuration import ConfigurationError
+from sim.errors import ConfigurationError
 from sim.mitigations import MITIGATIONS
 from sim.schedules import SCHEDULES
 from tests.sim.experiments import experiment

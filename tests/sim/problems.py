@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sim.configuration import ConfigurationError, resolve
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import resolve
 
 
 def problems(document: dict) -> dict[str, str]:

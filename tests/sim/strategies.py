@@ -6,8 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from sim.instruction import Instruction, Op
-from sim.program import PipelineShape
+from sim.op import Op
+from sim.order.instruction import Instruction
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 
 names = st.sampled_from(SCHEDULES.names())

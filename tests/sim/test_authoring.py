@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.authoring import alternate, backwards, columns, forwards, join, repeat
-from sim.instruction import NARROW, Instruction, Op
+from sim.arrays import NARROW
+from sim.op import Op
+from sim.order.authoring import alternate, backwards, columns, forwards, join, repeat
+from sim.order.instruction import Instruction
 
 
 def texts(part) -> list[str]:

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import sim.batched
-from sim.batched import blocks, run_many
-from sim.configuration import Experiment, resolve
-from sim.engine import DeadlockError
-from sim.experiment import run
+import sim.experiment.batched
+from sim.errors import DeadlockError
+from sim.experiment.batched import blocks, run_many
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
+from sim.experiment.run import run
 from sim.mitigations import MITIGATIONS
 from sim.trace import COLUMNS, Trace
 from tests.sim.experiments import TINY, experiment
@@ -91,7 +92,7 @@ def test_any_mixture_in_any_blocks_equals_runs_alone(data):
     given_ = [experiment(**TINY, stages=2, minibatches=7, **keys)
               for keys in data.draw(st.lists(drawn, min_size=1, max_size=9))]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sim.batched, "CACHE_BYTES", cache)
+        patch.setattr(sim.experiment.batched, "CACHE_BYTES", cache)
         check(given_)
 
 
@@ -108,13 +109,13 @@ def test_blocks_hold_every_replica_once_and_no_more_than_fit(mitigations, size):
 
 def test_replicas_really_train_together(monkeypatch):
     sizes = []
-    whole = sim.batched.step_block
+    whole = sim.experiment.batched.step_block
 
     def counting(block):
         sizes.append(len(block))
         return whole(block)
 
-    monkeypatch.setattr(sim.batched, "step_block", counting)
+    monkeypatch.setattr(sim.experiment.batched, "step_block", counting)
     given_ = [experiment(**TINY, minibatches=5, seed=seed, mitigation=name)
               for name in ("none", "stash") for seed in range(4)]
     list(run_many(given_))

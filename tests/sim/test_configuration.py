@@ -5,7 +5,8 @@ import tomllib
 
 import pytest
 
-from sim.configuration import Experiment, resolve
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
 from tests.sim.problems import only, problems
 
 DEFAULTS = """

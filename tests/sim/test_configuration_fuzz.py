@@ -5,11 +5,12 @@ import warnings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.configuration import ConfigurationError, Experiment, resolve
-from sim.engine import DeadlockError
-from sim.experiment import run
+from sim.errors import ConfigurationError, DeadlockError
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
+from sim.experiment.run import run
 from sim.mitigations import MITIGATIONS
-from sim.numeric import TASKS
+from sim.numerics.tasks import TASKS
 from sim.schedules import SCHEDULES
 
 anything = st.recursive(

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from sim.instruction import Op
+from sim.op import Op
 from tests.sim.experiments import TIMES, simulate
 
 STAGE = {"forward_s": 1.0, "backward_s": 2.0}

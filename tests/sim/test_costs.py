@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.costs import TICK, quantize
-from sim.instruction import Op
-from sim.program import PipelineShape, Program
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+from sim.times.costs import TICK, quantize
 from tests.sim.experiments import TIMES, by_pass, schedule_program, simulate
 
 

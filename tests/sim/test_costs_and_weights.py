@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.mitigations import MITIGATIONS
-from sim.program import Program
+from sim.order.program import Program
 from tests.sim.experiments import TINY, history, same_weights, simulate
 from tests.sim.pairs import accepted
 from tests.sim.strategies import names, shapes, timings

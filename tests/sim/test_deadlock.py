@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 
-from sim.cluster import Cluster, Link
-from sim.costs import CostModel
-from sim.engine import DeadlockError, simulate
-from sim.program import PipelineShape, Program
+from sim.errors import DeadlockError
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+from sim.times.cluster import Cluster, Link
+from sim.times.costs import CostModel
+from sim.times.engine import simulate
 from tests.sim import experiments
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from sim.numeric import stream
-from sim.numeric.digits import images, visiting_order
-from sim.setup import make_task
+from sim.experiment.setup import make_task
+from sim.numerics.tasks import stream
+from sim.numerics.tasks.digits import images, visiting_order
 from tests.sim.experiments import TINY, experiment, simulate
 
 

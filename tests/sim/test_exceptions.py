@@ -4,12 +4,17 @@ import pickle
 
 import pytest
 
-from sim.configuration import ConfigurationError, resolve
-from sim.engine import DeadlockError
-from sim.profile import ProfileError, read_profile
-from sim.program import Program
-from sim.trace import Trace, TraceError
-from sim.validate import InvalidProgramError
+from sim.errors import (
+    ConfigurationError,
+    DeadlockError,
+    InvalidProgramError,
+    ProfileError,
+    TraceError,
+)
+from sim.experiment.configuration import resolve
+from sim.order.program import Program
+from sim.times.profile import read_profile
+from sim.trace import Trace
 from tests.sim.experiments import simulate
 
 

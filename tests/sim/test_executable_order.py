@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.program import PipelineShape, Program
+from sim.errors import InvalidProgramError
+from sim.order.check import _by_arrivals, _by_counting, execution_order
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.validate import InvalidProgramError, _by_arrivals, _by_counting, execution_order
 from tests.sim.strategies import names, shapes
 
 PAIR = PipelineShape(2, 2)

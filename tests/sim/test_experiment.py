@@ -2,9 +2,9 @@
 
 import pytest
 
-from sim.configuration import ConfigurationError
-from sim.program import PipelineShape, Program
-from sim.validate import InvalidProgramError
+from sim.errors import ConfigurationError, InvalidProgramError
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from tests.sim.experiments import TIMES, TINY, schedule_program, simulate
 
 

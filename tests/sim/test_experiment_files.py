@@ -2,7 +2,9 @@
 
 import pytest
 
-from sim.configuration import ConfigurationError, Experiment, make_mitigation, read_experiment
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import make_mitigation, read_experiment
+from sim.experiment.options import Experiment
 
 
 def test_a_file_is_read_with_its_settings(tmp_path):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sim.numeric.mlp import MlpStage
+from sim.numerics.tasks.mlp import MlpStage
 
 RNG = np.random.default_rng(11)
 SIZES = (4, 5, 3)

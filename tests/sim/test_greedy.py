@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.instruction import Op
-from sim.program import PipelineShape, Program
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from tests.sim.experiments import (
     TIMES,
     TINY,

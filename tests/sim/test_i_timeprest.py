@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from sim.instruction import Op
+from sim.op import Op
 from tests.sim.experiments import TINY, by_pass, history, same_weights, simulate, steady
 
 TASKS = {"digits": TINY, "quadratic": {"task": "quadratic", "curvatures": [0.5, 2.0]}}

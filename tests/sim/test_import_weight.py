@@ -21,8 +21,8 @@ def test_importing_sim_imports_none_of_the_libraries():
     assert done.stdout.split() == []
 
 
-@pytest.mark.parametrize("module", ["sim.program", "sim.schedules", "sim.mitigations",
-                                    "sim.versions", "sim.trace", "sim.time_units"])
+@pytest.mark.parametrize("module", ["sim.order.program", "sim.schedules", "sim.mitigations",
+                                    "sim.weights.versions", "sim.trace", "sim.order.time_units"])
 def test_programs_versions_and_traces_need_numpy_alone(module):
     done = python(f"import sys, {module}; print(*(m for m in sys.argv[1:] if m in sys.modules))",
                   *HEAVY)
@@ -45,8 +45,8 @@ for name in sys.argv[1:]:
     except ImportError:
         continue
     raise SystemExit(f"{name} is not blocked")
-from sim.configuration import read_experiment
-from sim.experiment import run
+from sim.experiment.configuration import read_experiment
+from sim.experiment.run import run
 
 for mitigation in ("none", "spectrain", "i-timeprest"):
     trace = run(read_experiment(None, [f"mitigation={mitigation}", "minibatches=8"]))

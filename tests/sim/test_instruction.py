@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.instruction import Instruction, Op
+from sim.op import Op
+from sim.order.instruction import Instruction
 from tests.sim.strategies import instructions
 
 MALFORMED = ["", "2F", "F0", "2X0", "2f0", "-1F0", "2F-1", "2F0-", "2F0 1", "2 F0", "2FF0", "2F0.5",

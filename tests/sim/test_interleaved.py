@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.timing import timing
-from sim.configuration import ConfigurationError
-from sim.instruction import Op
-from sim.program import PipelineShape
+from analysis.metrics.timing import timing
+from sim.errors import ConfigurationError
+from sim.op import Op
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from tests.sim.experiments import TINY, experiment, history, same_weights, simulate
 from tests.sim.oracles.megatron import order

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.instruction import Op
+from sim.op import Op
 from tests.sim.experiments import TIMES, by_pass, simulate
 from tests.sim.strategies import names, shapes, timings
 

@@ -2,8 +2,9 @@
 
 from hypothesis import given
 
-from sim.instruction import Op
-from sim.program import PipelineShape, Program
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from tests.sim.strategies import names, shapes
 

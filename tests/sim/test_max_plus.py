@@ -3,8 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.instruction import Instruction, Op
-from sim.program import Program
+from sim.op import Op
+from sim.order.instruction import Instruction
+from sim.order.program import Program
 from tests.sim.experiments import TIMES, simulate
 from tests.sim.oracles.longest_path import start_times
 from tests.sim.strategies import names, shapes, timings

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.engine import DeadlockError
-from sim.instruction import Op
+from sim.errors import DeadlockError
+from sim.op import Op
 from tests.sim.experiments import TIMES, simulate
 from tests.sim.strategies import shapes
 
@@ -80,7 +80,8 @@ def test_an_activation_is_held_until_its_backward_ends():
 
 
 def test_halves_of_a_backward_free_the_memory_at_the_weight_half():
-    from sim.program import PipelineShape, Program
+    from sim.order.program import Program
+    from sim.order.shape import PipelineShape
 
     program = Program.parse("0F0,0I0,0F1,0W0,0U0,0I1,0W1,0U1\n", PipelineShape(1, 2))
     keys = {"stages": 1, "minibatches": 2, "activation_bytes": 1.0, **TIMES}

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.configuration import ConfigurationError
+from sim.errors import ConfigurationError
 from sim.mitigations import MITIGATIONS
 from sim.schedules import SCHEDULES
 from tests.sim.experiments import by_pass, experiment, simulate

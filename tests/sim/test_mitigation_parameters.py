@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sim.configuration import make_mitigation, resolve
+from sim.experiment.configuration import make_mitigation, resolve
 from tests.sim.problems import only
 
 

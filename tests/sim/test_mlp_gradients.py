@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 import pytest
 
-from sim.numeric.mlp import MlpStage, cross_entropy, cut, first_weights
-from sim.numeric.quadratic import QuadraticStage
+from sim.numerics.tasks.mlp import MlpStage, cross_entropy, cut, first_weights
+from sim.numerics.tasks.quadratic import QuadraticStage
 
 STEP = 1e-6
 SIZES = [(4, 3), (4, 5, 3), (3, 4, 4, 2)]

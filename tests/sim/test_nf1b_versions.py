@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sim.instruction import Op
+from sim.op import Op
 from tests.sim.experiments import TIMES, by_pass, simulate
 
 SIZES = [(stages, n) for stages in range(2, 9) for n in range(2, 9)]

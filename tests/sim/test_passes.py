@@ -12,15 +12,23 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from sim import cluster, messages, passes, places, recording, updates, validate, versions
-from sim import program as programs
-from sim.experiment import run
-from sim.instruction import Block, Instruction, Op
+from sim import kernels as passes
+from sim.errors import InvalidProgramError
+from sim.experiment import recording
+from sim.experiment.run import run
 from sim.mitigations import MITIGATIONS
-from sim.program import PipelineShape, Program
+from sim.op import Op
+from sim.order import check as validate
+from sim.order import messages, updates
+from sim.order import program as programs
+from sim.order.columns import Instructions
+from sim.order.instruction import Instruction
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
+from sim.times import cluster, places
 from sim.trace import COLUMNS
-from sim.validate import InvalidProgramError
+from sim.weights import versions
 from tests.sim.experiments import experiment
 from tests.sim.pairs import accepted
 from tests.sim.strategies import timings
@@ -174,7 +182,7 @@ def test_what_is_wrong_is_refused_in_the_same_words(case, form, data):
     if data.draw(st.booleans()) and len(offsets) > 2:
         offsets[1] += data.draw(st.integers(-1, 1))
     reference, *others = each_way(lambda: outcome(lambda: Program(
-        program.shape, Block(*(c.copy() for c in columns)), tuple(offsets))))
+        program.shape, Instructions(*(c.copy() for c in columns)), tuple(offsets))))
     assert all(other == reference for other in others)
 
 
@@ -201,7 +209,7 @@ def test_streams_that_have_their_updates_get_no_more(case):
 def test_a_worker_with_the_mini_batches_of_another_is_refused():
     program = SCHEDULES["gpipe"].program(PipelineShape(2, 4, 2, 1, 2))
     half = len(program) // 2
-    rows = Block(*(np.concatenate((c[half:], c[:half])) for c in program.rows))
+    rows = Instructions(*(np.concatenate((c[half:], c[:half])) for c in program.rows))
     found = [*each_way(lambda: outcome(lambda: Program(program.shape, rows, program.offsets)))]
     assert len({*found}) == 1
     assert "take mini-batches in turn" in found[0]

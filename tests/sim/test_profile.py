@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from sim.configuration import ConfigurationError
-from sim.profile import ProfileError, read_profile
+from sim.errors import ConfigurationError, ProfileError
+from sim.times.profile import read_profile
 from tests.sim.experiments import TIMES, simulate
 
 STAGE = {"forward_s": 0.5, "backward_s": 1.0}

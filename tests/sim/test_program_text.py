@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.program import PipelineShape, Program
+from sim.errors import InvalidProgramError
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.validate import InvalidProgramError
 from tests.sim.strategies import names, shapes
 
 HEADER = "# pipestale program: stages={} minibatches={} microbatches={} chunks={}\n"
@@ -110,8 +111,8 @@ def test_a_text_with_one_character_changed_is_a_program_or_an_invalid_one(name, 
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
-from sim.program import Program
-from sim.validate import InvalidProgramError
+from sim.order.program import Program
+from sim.order.check import InvalidProgramError
 try:
     Program.parse(sys.argv[1])
 except InvalidProgramError as error:

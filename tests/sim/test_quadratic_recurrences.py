@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from sim.program import PipelineShape, Program
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from tests.sim.experiments import history
 from tests.sim.oracles import quadratic
 

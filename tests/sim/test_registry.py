@@ -10,7 +10,7 @@ from sim.schedules import SCHEDULES
 
 SCHEDULE = '''
 """Backwards in reverse, as a stack would."""
-from sim.authoring import backwards, forwards, join, repeat
+from sim.order.authoring import backwards, forwards, join, repeat
 from sim.schedules import schedule
 
 @schedule("toy-stack", rule="all forwards, then backwards last first", source="this test")
@@ -37,9 +37,9 @@ import sys
 import sim.schedules, sim.mitigations
 sim.schedules.__path__.append(sys.argv[1])
 sim.mitigations.__path__.append(sys.argv[2])
-from sim.configuration import resolve
-from sim.experiment import run
-from sim.setup import make_task
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run
+from sim.experiment.setup import make_task
 from sim.mitigations import MITIGATIONS
 from sim.schedules import SCHEDULES
 

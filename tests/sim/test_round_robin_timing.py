@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.instruction import Op
+from sim.op import Op
 from tests.sim.experiments import TIMES, by_pass, simulate
 
 MINIBATCHES = 90

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.instruction import Op
-from sim.program import PipelineShape
+from sim.op import Op
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from tests.sim.experiments import TIMES, simulate
 from tests.sim.oracles.readiness import covered, done_by, needs
@@ -79,7 +79,7 @@ def test_nothing_overlaps_on_a_device(case):
 
 @given(timed())
 def test_dependencies_are_respected_in_time(case):
-    from sim.program import Program
+    from sim.order.program import Program
 
     trace = trace_of(case)
     program = Program.from_trace(trace).validate()

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.configuration import ConfigurationError, Experiment, apply_setting, read_experiment
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import apply_setting, read_experiment
+from sim.experiment.options import Experiment
 
 
 def applied(*settings: str) -> dict:

@@ -12,7 +12,7 @@ RUN = {**TINY, "stages": 1, "minibatches": 6, "learning_rate": 0.1, "momentum": 
 
 
 def plain(convention: str, microbatches: int, nesterov: bool):
-    from sim.setup import make_task
+    from sim.experiment.setup import make_task
 
     task = make_task(experiment(**RUN, microbatches=microbatches))
     return plain_training(task, RUN["minibatches"], microbatches,

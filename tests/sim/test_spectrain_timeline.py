@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from sim.instruction import Op
-from sim.program import Program
-from sim.time_units import time_unit, unit_horizon
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.time_units import time_unit, unit_horizon
 from tests.sim.experiments import TIMES, by_pass, simulate
 
 # mini-batch 4 of three stages: half-slot, time unit, base version, horizon, updates seen
@@ -137,7 +137,7 @@ def test_the_papers_horizon_counts_updates_to_the_start_of_the_target_unit(pipel
 @pytest.mark.parametrize("stages", STAGES)
 def test_the_update_horizon_counts_updates_to_the_mini_batchs_own(pipelines, stages):
     from sim.mitigations.none import Nothing
-    from sim.versions import VersionPlan
+    from sim.weights.versions import VersionPlan
 
     pipeline = pipelines[stages]
     plan = VersionPlan.of(Program.from_trace(pipeline.trace), Nothing())
@@ -152,7 +152,7 @@ def test_the_update_horizon_counts_updates_to_the_mini_batchs_own(pipelines, sta
 @pytest.mark.parametrize("name", ["stash", "vertical-sync", "i-timeprest"])
 def test_update_horizons_are_the_programs_and_not_the_mitigations(name):
     from sim.mitigations import MITIGATIONS
-    from sim.versions import VersionPlan
+    from sim.weights.versions import VersionPlan
     from tests.sim.experiments import schedule_program
 
     program = schedule_program("round-robin", 4, 12)
@@ -165,7 +165,7 @@ def test_update_horizons_are_the_programs_and_not_the_mitigations(name):
                                                         ("sequential", 1)])
 def test_update_horizons_of_a_flushing_schedule_are_zero(schedule, microbatches):
     from sim.mitigations.none import Nothing
-    from sim.versions import VersionPlan
+    from sim.weights.versions import VersionPlan
     from tests.sim.experiments import schedule_program
 
     plan = VersionPlan.of(schedule_program(schedule, 4, 5, microbatches), Nothing())

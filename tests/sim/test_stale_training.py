@@ -6,7 +6,7 @@ On round robin the version a forward reads on stage k for mini-batch i is max(0,
 import numpy as np
 import pytest
 
-from sim.setup import make_task
+from sim.experiment.setup import make_task
 from tests.sim.experiments import TINY, experiment, history
 from tests.sim.oracles.stale_perceptron import train
 

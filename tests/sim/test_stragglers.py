@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.instruction import Op
+from sim.op import Op
 from tests.sim.experiments import TIMES, TINY, history, same_weights, simulate
 
 WINDOW = {"stage": 1, "from_s": 20.0, "to_s": 35.0, "factor": 3.0}

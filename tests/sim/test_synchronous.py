@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from sim.program import PipelineShape, Program
-from sim.setup import make_task
+from sim.experiment.setup import make_task
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from tests.sim.experiments import TINY, by_pass, experiment, history, same_weights, simulate
 from tests.sim.oracles.plain_training import plain_training
 from tests.sim.pairs import running

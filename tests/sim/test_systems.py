@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from analysis.compare import merge
-from analysis.convergence import convergence
-from analysis.report import report
-from analysis.system_edge import stable_rate
-from analysis.systems import entrants, system_row
+from analysis.comparison.compare import merge
+from analysis.comparison.systems import entrants, system_row
+from analysis.metrics.convergence import convergence
+from analysis.metrics.report import report
+from analysis.theory.system_edge import stable_rate
 from sim.__main__ import main
-from sim.configuration import ConfigurationError, resolve
-from sim.experiment import run
-from sim.systems import SYSTEMS
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run
+from sim.experiment.systems import SYSTEMS
 
 NAMED = {"single-gpu", "model-parallel", "data-parallel", "pipeline-split", "gpipe",
          "megatron-1f1b", "megatron-interleaved", "pipedream", "pipedream-vsync", "pipedream-2bw",
@@ -154,8 +155,8 @@ def test_the_stable_rate_is_the_theorys(name, edge):
 
 
 def test_the_stable_rate_of_a_pipeline_is_that_of_its_deepest_stage():
-    from analysis.recurrence import Case
-    from analysis.stability import edge
+    from analysis.theory.recurrence import Case
+    from analysis.theory.stability import edge
 
     base = resolve({"pipeline": {"stages": 4}})
     expected = edge(Case("stash", 3, 0.9, "ema"))

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.__main__ import main as sim
-from sim.program import PipelineShape, Program
+from sim.errors import InvalidProgramError
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+from sim.order.torch_csv.reading import is_torch_csv, parse, repeated
+from sim.order.torch_csv.rendering import render
 from sim.schedules import SCHEDULES
-from sim.torch_csv import is_torch_csv, parse, repeated
-from sim.torch_render import render
-from sim.validate import InvalidProgramError
 from tests.sim.strategies import shapes
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "torch"

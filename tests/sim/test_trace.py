@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from sim.program import PipelineShape, Program
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.trace import COLUMNS, Trace, atomic_file
 from tests.sim.experiments import TIMES, TINY, schedule_program, simulate
 from tests.sim.strategies import names, shapes

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.trace import Trace, TraceError
+from sim.errors import TraceError
+from sim.trace import Trace
 from tests.sim.experiments import TINY, simulate
 
 

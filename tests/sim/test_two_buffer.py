@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.configuration import ConfigurationError
+from sim.errors import ConfigurationError
 from tests.sim.experiments import TINY, by_pass, experiment, history, simulate
 
 RUN = {"mitigation": "2bw", "task": "none", "minibatches": 12}

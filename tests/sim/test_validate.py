@@ -2,9 +2,10 @@
 
 import pytest
 
-from sim.program import PipelineShape, Program
+from sim.errors import InvalidProgramError
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.validate import InvalidProgramError
 
 GOOD = ["0F0,0F1,0B0,0U0,0B1,0U1", "1F0,1B0,1U0,1F1,1B1,1U1"]
 PAIR = PipelineShape(2, 2)

@@ -2,9 +2,10 @@
 
 import pytest
 
-from sim.program import PipelineShape, Program
+from sim.errors import InvalidProgramError
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.validate import InvalidProgramError
 
 LOWERED = str(SCHEDULES["round-robin"].program(PipelineShape(2, 2)).lower())
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-import sim.experiment
-import sim.setup
-from sim.stage import Stage
+import sim.experiment.run
+import sim.experiment.setup
+from sim.numerics.stage import Stage
 from tests.sim.experiments import TINY, simulate
 from tests.sim.pairs import running
 
@@ -33,7 +33,7 @@ def recorded(monkeypatch, **keys) -> tuple[list[int], list[int], list[int]]:
             super().update(*arguments)
             self.count()
 
-    monkeypatch.setattr(sim.setup, "Stage", Recording)
+    monkeypatch.setattr(sim.experiment.setup, "Stage", Recording)
     trace = simulate(**keys)
     return ([most[k] for k in range(len(stages))], [stage.versions_held for stage in stages],
             trace.header["versions_held"])
@@ -57,14 +57,14 @@ def test_the_store_of_a_stash_shrinks_towards_the_last_stage(monkeypatch):
 
 def test_weights_once_made_are_never_changed_in_place():
     """Updates are functional: a stash is a reference, and a run leaves its task as it was."""
-    from sim.setup import make_task
+    from sim.experiment.setup import make_task
     from tests.sim.experiments import experiment
 
     given = experiment(**TINY, stages=3, minibatches=5, mitigation="stash")
     task = make_task(given)
     before = [weights.copy() for weights in task.weights]
     seen = []
-    sim.experiment.run(given, watch=lambda stage, version, weights: seen.append(
+    sim.experiment.run.run(given, watch=lambda stage, version, weights: seen.append(
         (weights, weights.copy())))
     assert all(np.array_equal(weights, then) for weights, then in seen)
     assert all(np.array_equal(a, b) for a, b in zip(before, task.weights, strict=True))

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.configuration import make_mitigation
-from sim.instruction import Op
+from sim.experiment.configuration import make_mitigation
 from sim.mitigations import Mitigation
-from sim.program import PipelineShape, Program
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.versions import VersionPlan
+from sim.weights.versions import VersionPlan
 from tests.sim.experiments import TIMES, by_pass, simulate, steady
 from tests.sim.oracles.version_walk import most_held, updates_seen, versions_read
 from tests.sim.pairs import accepted

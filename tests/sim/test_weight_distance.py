@@ -6,8 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from sim.instruction import Op
-from sim.stage import distance
+from sim.numerics.stage import distance
+from sim.op import Op
 from tests.sim.experiments import TINY, by_pass, history, simulate
 
 STAGES, MINIBATCHES = 3, 9

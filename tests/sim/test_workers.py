@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.configuration import ConfigurationError, resolve
-from sim.experiment import run
-from sim.instruction import Op
-from sim.program import Program
-from sim.validate import InvalidProgramError
+from sim.errors import ConfigurationError, InvalidProgramError
+from sim.experiment.configuration import resolve
+from sim.experiment.run import run
+from sim.op import Op
+from sim.order.program import Program
 from sim.workers import COMBINES
 
 TRAINING = {"task": "digits-mlp", "width": 8, "layers": 3, "batch_size": 8}
@@ -173,10 +173,10 @@ def test_the_ring_takes_its_closed_form():
 
 @pytest.mark.parametrize("combine", COMBINES.names())
 def test_traces_of_workers_replay_and_analyse(combine, tmp_path):
-    from analysis.report import report
-    from sim.configuration import make_combine
-    from sim.sync import synchronised
+    from analysis.metrics.report import report
+    from sim.experiment.configuration import make_combine
     from sim.trace import Trace
+    from sim.workers.synchronisation import synchronised
 
     trace, _ = learnt(workers=2, combine=combine, schedule="1f1b", stages=2, microbatches=2)
     path = tmp_path / "run.npz"

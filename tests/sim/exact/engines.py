@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.engine import Timeline
-from sim.exact.compiled import available
-from sim.experiment import add_times, generate
-from sim.program import Program
-from sim.setup import load_profile, make_task, stage_sizes
+from sim.experiment.run import add_times, generate
+from sim.experiment.setup import load_profile, make_task, stage_sizes
+from sim.order.program import Program
+from sim.times.engine import Timeline
+from sim.times.exact.compiled import available
 from tests.sim.experiments import experiment
 
 needs_numba = pytest.mark.skipif(not available(),

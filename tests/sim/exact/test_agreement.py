@@ -9,15 +9,17 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sim import exact, passes
-from sim.exact import plain
-from sim.exact.compiled import available
-from sim.experiment import run
+from sim import kernels as passes
+from sim.errors import InvalidProgramError
+from sim.experiment.run import run
 from sim.mitigations import MITIGATIONS
-from sim.program import PipelineShape, Program
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
+from sim.times import exact
+from sim.times.exact import plain
+from sim.times.exact.compiled import available
 from sim.trace import COLUMNS
-from sim.validate import InvalidProgramError
 from tests.sim.exact.engines import EXACT, NAMES, assert_equal, times
 from tests.sim.experiments import experiment, schedule_program
 from tests.sim.pairs import accepted, running
@@ -113,7 +115,7 @@ def test_all_engines_agree_on_lowered_programs(keys):
 @st.composite
 def chunked(draw):
     """A program with two stages a device, its streams merged in an order that can be executed."""
-    from sim.validate import execution_order
+    from sim.order.check import execution_order
 
     devices, minibatches = draw(st.integers(1, 3)), draw(st.integers(1, 20))
     wide = SCHEDULES["round-robin"].program(PipelineShape(2 * devices, minibatches))
@@ -157,7 +159,7 @@ def test_traces_are_equal_files_whichever_engine(tmp_path, schedule, mitigation)
 
 @pytest.mark.skipif(not available(), reason="numba (the extra `fast`) is not installed")
 def test_compiled_code_is_the_plain_text():
-    from sim.exact.compiled import compiled
-    from sim.exact.recurrence import advance
+    from sim.times.exact.compiled import compiled
+    from sim.times.exact.recurrence import advance
 
     assert compiled().py_func is advance

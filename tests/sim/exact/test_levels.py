@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.engine import simulate
-from sim.exact import drawn, replicas
-from sim.exact.levels import NEVER, Levels
-from sim.exact.order import moments
-from sim.exact.replicas import replicate
-from sim.exact.system import System
-from sim.experiment import generate
+from sim.experiment.run import generate
+from sim.times.engine import simulate
+from sim.times.exact.order import moments
+from sim.times.exact.system import System
+from sim.times.replicas import drawn
+from sim.times.replicas import replicate as replicas
+from sim.times.replicas.levels import NEVER, Levels
+from sim.times.replicas.replicate import replicate
 from tests.sim.exact.test_replicas import WAYS, case
 from tests.sim.experiments import experiment, schedule_program
 from tests.sim.strategies import names, shapes

@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.engine import simulate
-from sim.exact import period, plain, timeline
-from sim.exact.system import System
-from sim.exact.zone import find_zone
-from sim.experiment import generate
-from sim.numeric import stream
-from sim.program import PipelineShape, Program
+from sim.experiment.run import generate
+from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.numerics.tasks import stream
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.setup import cost_model, make_cluster, stage_sizes
+from sim.times.engine import simulate
+from sim.times.exact import period, plain, timeline
+from sim.times.exact.system import System
+from sim.times.exact.zone import find_zone
 from tests.sim.exact.engines import assert_equal, times
 from tests.sim.experiments import experiment
 

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from sim import exact
 from sim.__main__ import main
-from sim.configuration import ConfigurationError
-from sim.engine import DeadlockError
-from sim.engines import ENGINES, engine_of
-from sim.exact import recurrence
-from sim.program import PipelineShape, Program
+from sim.errors import ConfigurationError, DeadlockError
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+from sim.times import exact
+from sim.times.engines import ENGINES, engine_of
+from sim.times.exact import recurrence
 from tests.sim.exact.engines import EXACT, assert_equal, times
 
-compiled = import_module("sim.exact.compiled")  # the function of its name hides it
+compiled = import_module("sim.times.exact.compiled")  # the function of its name hides it
 CROSSED = Program.parse("0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n", PipelineShape(2, 2))
 FULL = {"stages": 3, "minibatches": 6, "activation_bytes": 10.0}
 

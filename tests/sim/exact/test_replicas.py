@@ -9,14 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.engine import DeadlockError, simulate
+from sim.errors import DeadlockError
 from sim.estimate import Estimate
-from sim.exact.compiled import available
-from sim.exact.replicas import Case, replicate
-from sim.experiment import generate
-from sim.numeric import stream
-from sim.program import PipelineShape, Program
-from sim.setup import cost_model, make_cluster, stage_sizes
+from sim.experiment.run import generate
+from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.numerics.tasks import stream
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+from sim.times.engine import simulate
+from sim.times.exact.compiled import available
+from sim.times.replicas.replicate import Case, replicate
 from tests.sim.experiments import experiment
 from tests.sim.strategies import names, shapes, timings
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sim.instruction import Instruction
-from sim.program import Program
+from sim.order.instruction import Instruction
+from sim.order.program import Program
 from tests.sim.oracles.readiness import done_by, needs
 
 Seconds = Mapping[Instruction, float]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from sim.instruction import Instruction, Op
-from sim.program import Program
+from sim.op import Op
+from sim.order.instruction import Instruction
+from sim.order.program import Program
 
 Key = tuple[str, int, int]
 

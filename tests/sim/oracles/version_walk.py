@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from sim.instruction import Op
-from sim.program import Program
+from sim.op import Op
+from sim.order.program import Program
 from tests.sim.oracles.readiness import covered
 
 Seen = dict[tuple[str, int, int], int]

@@ -1,0 +1,1 @@
+"""Which pipelines to consider for a measured profile and a memory limit."""

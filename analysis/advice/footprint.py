@@ -1,0 +1,78 @@
+"""Bytes a device needs at its worst moment, from the order alone: no clock, no run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.numerics.stage import Backward
+from sim.op import Op
+from sim.times.profile import Profile
+from sim.weights.versions import VersionPlan
+
+COUNTED = {
+    "weights": "the newest weights (profile: weight_bytes)",
+    "state": "gradient and velocity: --state-copies times weight_bytes",
+    "stash": "older versions and stashed predictions still to be read, weight_bytes each",
+    "activations": "micro-batches between the start of their forward and the end of their "
+                   "backward: activation_bytes each; under recompute input_bytes each, and the "
+                   "activation_bytes of one while its backward runs",
+    "workspace": "workspace_bytes once, 0 where the profile does not know it",
+    "peak": "weights, stash and activations at their worst moment together (not the sum of "
+            "their peaks), and state and workspace",
+    "not counted": "messages in flight, communication buffers, memory lost to fragmentation",
+}
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Bytes by device, one stage each, shape (devices,); each its own peak over the run."""
+
+    weights: Floats
+    state: Floats
+    stash: Floats
+    activations: Floats
+    workspace: Floats
+    peak: Floats
+
+
+def footprint(plan: VersionPlan, profile: Profile, backward: Backward, state_copies: float
+              ) -> Footprint:
+    """What the program of `plan` needs under a profile that knows weights and activations."""
+    weights, full, entry, workspace = (_bytes(profile, name) for name in (
+        "weight_bytes", "activation_bytes", "input_bytes", "workspace_bytes"))
+    again = backward == "recompute"
+    kept, rerun = (entry, full) if again else (full, np.zeros_like(full))
+    stages = range(len(weights))
+    versions, flying, rerunning = zip(*(_held(plan, k) for k in stages), strict=True)
+    activations = [flying[k] * kept[k] + rerunning[k] * rerun[k] for k in stages]
+    both = [versions[k] * weights[k] + activations[k] for k in stages]
+    state = state_copies * weights
+    return Footprint(
+        weights, state, np.array([(versions[k].max() - 1) * weights[k] for k in stages]),
+        np.array([each.max() for each in activations]), workspace,
+        np.array([each.max() for each in both]) + state + workspace)
+
+
+def _bytes(profile: Profile, name: str) -> Floats:
+    return np.array([float(getattr(stage, name) or 0.0) for stage in profile.stages])
+
+
+def _held(plan: VersionPlan, stage: int) -> tuple[Ints, Ints, Ints]:
+    """Weight sets, micro-batches in flight, and backwards running, while each row executes.
+
+    Each of shape (rows of the stage's device,).  A version is there from the row after the one
+    that made it, a prediction from its own forward on.
+    """
+    first, end = plan.program.offsets[stage : stage + 2]
+    born, dropped, predicted = plan.holdings(stage)
+    size = end - first
+    change = np.bincount(np.clip(born + 1 - predicted - first, 0, size), minlength=size + 1)
+    change -= np.bincount(np.clip(dropped + 1 - first, 0, size), minlength=size + 1)
+    op, _, _, count = (column[first:end] for column in plan.program.rows)
+    backward = np.isin(op, (Op.B, Op.W))
+    done = np.concatenate(([0], np.where(backward, count, 0)[:-1]))
+    flying = np.cumsum((op == Op.F).astype(np.int64) - done)
+    return np.cumsum(change)[:size], flying, np.isin(op, (Op.B, Op.I)).astype(np.int64)

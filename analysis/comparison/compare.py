@@ -1,0 +1,158 @@
+"""One experiment under several mitigations and seeds: a row each, refusals included."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.metrics.report import plain, report
+from sim.errors import ConfigurationError
+from sim.experiment.batched import run_many
+from sim.experiment.configuration import resolve, toml_value
+from sim.experiment.options import Experiment
+from sim.interval import Mean, mean_of
+from sim.mitigations import MITIGATIONS
+from sim.schedules import SCHEDULES
+from sim.trace import Trace
+
+_ITEM = re.compile(r"(?P<name>[^:@/]+)(?P<parameters>(?::[^:@/=]+=[^:@/]+)*)"
+                   r"(?:@(?P<schedule>[^/]+)(?:/(?P<microbatches>\d+))?)?")
+LEARNT = ("final_loss", "validation_loss", "accuracy")
+TIMED = ("makespan_s", "bubble_fraction", "comm_wait_fraction", "throughput_minibatches_per_s",
+         "steady_throughput_minibatches_per_s")
+DISTANCES = ("weight_distance", "weight_rmse", "weight_gap")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """What one row runs: a mitigation table, and a schedule where it is not the experiment's."""
+
+    mitigation: dict[str, Any]
+    schedule: str | None = None
+    microbatches: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Contender:
+        """`i-timeprest:decay=0.5@nf1b/7`: parameters after colons, then schedule/micro-batches.
+
+        Raises ConfigurationError.
+        """
+        found = _ITEM.fullmatch(text.strip())
+        if not found:
+            raise ConfigurationError([f"{text!r}: write MITIGATION[:PARAMETER=VALUE…]"
+                                      "[@SCHEDULE[/MICROBATCHES]], e.g. "
+                                      "i-timeprest:decay=2@nf1b/7"])
+        parameters = [p.split("=", 1) for p in found["parameters"].split(":")[1:]]
+        table = {"name": found["name"], **{key: toml_value(value) for key, value in parameters}}
+        count = found["microbatches"]
+        return cls(table, found["schedule"], int(count) if count else None)
+
+    def document(self, experiment: Experiment, seed: int) -> dict[str, Any]:
+        """The experiment's document with this contender and seed in it."""
+        document = experiment.model_dump(mode="python", exclude_unset=True)
+        pipeline = document.setdefault("pipeline", {})
+        pipeline["mitigation"] = self.mitigation
+        if self.schedule:
+            pipeline["schedule"] = self.schedule
+            pipeline["microbatches"] = self.microbatches or pipeline.get("microbatches", 1)
+        document.setdefault("training", {})["seed"] = seed
+        return document
+
+
+def contenders(text: str) -> list[Contender]:
+    """A comma-separated list; `all` is every mitigation.  Raises ConfigurationError."""
+    names = MITIGATIONS.names() if text.strip() == "all" else text.split(",")
+    chosen = [Contender.parse(name) for name in names if name.strip()]
+    known = [(c.mitigation["name"], "mitigation", MITIGATIONS.names()) for c in chosen]
+    known += [(c.schedule, "schedule", SCHEDULES.names()) for c in chosen if c.schedule]
+    unknown = [f"--mitigations: {kind} {name!r} is unknown; choose from {', '.join(choices)}"
+               for name, kind, choices in known if name not in choices]
+    if unknown or not chosen:
+        raise ConfigurationError(unknown or [f"--mitigations: name at least one of "
+                                             f"{', '.join(MITIGATIONS.names())}, or all"])
+    return chosen
+
+
+def row(experiment: Experiment, contender: Contender, seeds: Sequence[int],
+        done: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """The report of one contender over seeds: means with their spread, or why it is refused."""
+    return rows(experiment, [contender], seeds, done)[0]
+
+
+def rows(experiment: Experiment, contenders: Sequence[Contender], seeds: Sequence[int],
+         done: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+    """The same for several, those that share a program trained together."""
+    documents = [each.document(experiment, seed) for each in contenders for seed in seeds]
+    found: list[dict[str, Any] | str] = reports(documents, done)
+    rows = []
+    for place, each in enumerate(contenders):
+        mine = found[place * len(seeds) : (place + 1) * len(seeds)]
+        refused = [told for told in mine if isinstance(told, str)]
+        rows.append(_refusal(experiment, each, refused[0]) if refused else
+                    merge([told for told in mine if not isinstance(told, str)], seeds))
+    return rows
+
+
+def reports(documents: Sequence[dict[str, Any]], done: Callable[[], None] = lambda: None
+            ) -> list[dict[str, Any] | str]:
+    """The report of every document's experiment, or why it is refused."""
+    found: list[dict[str, Any] | str] = [""] * len(documents)
+    accepted: dict[int, Experiment] = {}
+    for place, document in enumerate(documents):
+        try:
+            accepted[place] = resolve(document)
+        except ConfigurationError as error:
+            found[place] = str(error)
+            done()
+    places = list(accepted)
+    for number, outcome in run_many(list(accepted.values())):
+        found[places[number]] = report(outcome) if isinstance(outcome, Trace) else str(outcome)
+        done()
+    return found
+
+
+def _refusal(experiment: Experiment, contender: Contender, reason: str) -> dict[str, Any]:
+    return {"mitigation": contender.mitigation["name"],
+            "refused": reason.removeprefix("pipeline.mitigation: "),
+            "schedule": contender.schedule or experiment.pipeline.schedule}
+
+
+def merge(reports: Sequence[dict[str, Any]], seeds: Sequence[int]) -> dict[str, Any]:
+    """One report for several seeds: means, and `…_sd` and `…_ci95` [low, high] beside them.
+
+    What training gave and times (which jitter moves) are averaged; a mean is empty as soon as one
+    seed has no value (diverged), an interval where there is one seed.
+    """
+    merged = dict(reports[0]) | {"seeds": list(seeds), "refused": None}
+    for name in (*LEARNT, *TIMED):
+        merged |= averaged(name, [each[name] for each in reports])
+    for name in DISTANCES:
+        merged |= _by_stage(name, [each[name] for each in reports])
+    diverged = [seed for seed, each in zip(seeds, reports, strict=True) if each["diverged"]]
+    if reports[0]["diverged"] is not None:
+        merged |= {"diverged": bool(diverged), "diverged_seeds": diverged}
+    return dict(plain(merged))
+
+
+def averaged(name: str, values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean, deviation and interval of one number, under its name."""
+    found = _mean(values)
+    return {name: found and found.mean, f"{name}_sd": found and found.sd,
+            f"{name}_ci95": found and found.ci95}
+
+
+def _by_stage(name: str, reports: Sequence[dict[str, list[float | None]]]) -> dict[str, Any]:
+    """The same of a number that every pass has on every stage."""
+    found = {p: [_mean(column) for column in zip(*(each[p] for each in reports), strict=True)]
+             for p in reports[0]}
+    return {f"{name}{suffix}": {p: [each and getattr(each, field) for each in stages]
+                                for p, stages in found.items()}
+            for suffix, field in (("", "mean"), ("_sd", "sd"), ("_ci95", "ci95"))}
+
+
+def _mean(values: Sequence[float | None]) -> Mean | None:
+    """None as soon as one value is missing."""
+    known = [value for value in values if value is not None]
+    return mean_of(known) if known and len(known) == len(values) else None

@@ -1,0 +1,95 @@
+"""Staleness, inconsistency and weight distance per stage and pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.metrics.timing import steady_minibatches, steady_of
+from sim.arrays import Floats
+from sim.experiment.configuration import make_mitigation
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.replicated import own_program
+from sim.order.shape import PipelineShape
+from sim.trace import Trace
+from sim.weights.versions import VersionPlan
+
+PASSES = {"forward": (Op.F,), "backward": (Op.B, Op.I)}
+
+
+def plan_of(trace: Trace) -> VersionPlan:
+    """The versions of every single micro-batch of a worker, from the order the trace recorded."""
+    pipeline = trace.header["experiment"]["pipeline"]
+    own = own_program(Program.from_trace(trace))
+    return VersionPlan.of(own, make_mitigation(pipeline["mitigation"]), pipeline["schedule"])
+
+
+def steady_rows(trace: Trace, name: str) -> NDArray[np.bool_]:
+    """Rows of one pass (`forward` or `backward`) of the steady state."""
+    first, last = steady_minibatches(trace)
+    minibatch = trace.minibatch
+    return np.isin(trace.op, PASSES[name]) & (minibatch >= first) & (minibatch <= last)
+
+
+def per_stage(trace: Trace, column: Floats, rows: NDArray[np.bool_],
+              how: Callable[[Floats], float] = np.mean) -> list[float]:
+    """`how` of a column over the chosen rows of each stage."""
+    with np.errstate(all="ignore"):
+        return [float(how(column[rows & (trace.stage == k)]))
+                for k in range(trace.shape.stages)]
+
+
+def mean_staleness(trace: Trace, name: str, *, effective: bool = False) -> list[float]:
+    """Steady-state mean staleness of one pass by stage, in updates."""
+    column = trace.effective_staleness if effective else trace.staleness
+    return per_stage(trace, column, steady_rows(trace, name))
+
+
+def distribution(trace: Trace, name: str) -> list[dict[str, int]]:
+    """How often each staleness occurred in the steady state, by stage: value to count."""
+    rows = steady_rows(trace, name)
+    counted = []
+    for k in range(trace.shape.stages):
+        values, times = np.unique(trace.staleness[rows & (trace.stage == k)], return_counts=True)
+        counted.append({f"{value:g}": int(n) for value, n in zip(values, times, strict=True)})
+    return counted
+
+
+def max_staleness(trace: Trace) -> float:
+    """The largest staleness of any pass of the run."""
+    return float(trace.staleness.max(initial=0.0))
+
+
+def _steady_micro(shape: PipelineShape) -> slice:
+    first, last = steady_of(shape)
+    n = shape.microbatches
+    return slice((first - 1) * n, last * n)
+
+
+def inconsistent_fraction(trace: Trace, plan: VersionPlan) -> float:
+    """Steady (stage, micro-batch) pairs whose forward and backward read different versions."""
+    steady = _steady_micro(plan.program.shape)
+    return float((plan.forward != plan.backward)[:, steady].mean())
+
+
+def vertical_inconsistent_fraction(trace: Trace, plan: VersionPlan) -> float:
+    """Steady micro-batches whose forwards read different versions on different stages."""
+    forward = plan.forward[:, _steady_micro(plan.program.shape)]
+    return float((forward != forward[:1]).any(axis=0).mean())
+
+
+def mean_distance(trace: Trace, name: str, column: Floats) -> list[float]:
+    """Mean over all passes of one kind, by stage, of a distance column."""
+    return per_stage(trace, column, np.isin(trace.op, PASSES[name]))
+
+
+def mean_gap(trace: Trace, name: str) -> list[float]:
+    """Mean RMSE distance in units of the stage's mean update (the gap of DANA)."""
+    updates = trace.header.get("training", {}).get("mean_update_rmse")
+    distances = mean_distance(trace, name, trace.weight_rmse)
+    if updates is None:
+        return [float("nan")] * len(distances)
+    return [d / u if u else float("nan") for d, u in zip(distances, updates, strict=True)]

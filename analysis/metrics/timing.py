@@ -1,0 +1,90 @@
+"""Where the time of a run went: busy, bubble, communication wait, throughput."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.op import Op
+from sim.order.shape import PipelineShape
+from sim.trace import Trace
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Bubble = 1 − busy / (devices · makespan), communication wait included.
+
+    `comm_wait_fraction` is the part of it in which a device stood idle while the message it
+    needed was under way; `utilisation` has shape (devices,).  Source: DOORS, Definitions.
+    """
+
+    makespan_s: float
+    bubble_fraction: float
+    comm_wait_fraction: float
+    utilisation: Floats
+    throughput_minibatches_per_s: float
+    steady_throughput_minibatches_per_s: float | None
+
+
+def steady_minibatches(trace: Trace) -> tuple[int, int]:
+    """First and last mini-batch of the steady state of a trace."""
+    return steady_of(trace.shape)
+
+
+def steady_of(shape: PipelineShape) -> tuple[int, int]:
+    """All mini-batches but each worker's first and last S.
+
+    A run with no more than those has no steady state; then all of them are taken.
+    """
+    edge = shape.stages * shape.workers
+    if shape.minibatches <= 2 * edge:
+        return 1, shape.minibatches
+    return edge + 1, shape.minibatches - edge
+
+
+def timing(trace: Trace) -> Timing:
+    """The times of one trace."""
+    devices = trace.shape.devices
+    makespan = float(trace.end_s.max())
+    whole = makespan if makespan > 0 else float("nan")
+    compute = trace.op <= Op.U
+    busy = np.bincount(trace.device[compute], (trace.end_s - trace.start_s)[compute], devices)
+    wait = np.bincount(trace.device, comm_wait_s(trace), devices)
+    return Timing(
+        makespan, 1 - float(busy.sum()) / (devices * whole),
+        float(wait.sum()) / (devices * whole), busy / whole,
+        trace.shape.minibatches / whole, steady_rate(trace))
+
+
+def comm_wait_s(trace: Trace) -> Floats:
+    """Seconds each row's device stood idle while its message was under way, shape (rows,)."""
+    previous = np.concatenate(([0.0], trace.end_s[:-1]))
+    previous[first_rows(trace)] = 0.0
+    start = np.where(trace.op > Op.U, trace.end_s, trace.start_s)  # a RECV is itself the wait
+    idle_from = np.fmax(previous, trace.sent_s)
+    wait: Floats = np.nan_to_num(np.clip(np.fmin(start, trace.arrived_s) - idle_from, 0.0, None))
+    return wait
+
+
+def first_rows(trace: Trace) -> Ints:
+    """The first row of each device that has any."""
+    return np.unique(trace.device, return_index=True)[1]
+
+
+def finished_s(trace: Trace) -> Floats:
+    """When each mini-batch was done on every stage, shape (minibatches,)."""
+    done = np.zeros(trace.shape.minibatches)
+    np.maximum.at(done, trace.minibatch - 1, trace.end_s)
+    return done
+
+
+def steady_rate(trace: Trace) -> float | None:
+    """Mini-batches per second between the ends of the first and last steady mini-batch."""
+    first, last = steady_minibatches(trace)
+    done = finished_s(trace)
+    seconds = float(done[last - 1] - done[first - 1])
+    # workers can end several at once: those that end with the first are before it
+    between = int(((done > done[first - 1]) & (done <= done[last - 1])).sum())
+    return between / seconds if seconds > 0 else None

@@ -1,0 +1,61 @@
+"""A timeline as it is told: passes for machines, the papers' grid and a round trip for a screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from analysis.metrics.timeline import Pass, as_json, has_time_units, json_cells, round_trip
+from analysis.terminal.grid import lay_out
+from analysis.terminal.grid_text import cut, legend, lines
+from analysis.terminal.tables import round_trip_table
+from sim.errors import ConfigurationError
+from sim.trace import Trace
+
+
+@dataclass(frozen=True)
+class TimelineView:
+    """A trace under one labelling; `passes` are of the `minibatch` asked for, none without one."""
+
+    trace: Trace
+    labels: str
+    minibatch: int | None
+    passes: list[Pass]
+
+    @classmethod
+    def of(cls, trace: Trace, minibatch: int | None, labels: str | None) -> TimelineView:
+        """Time units are the labels by default, where they are defined.
+
+        Raises ConfigurationError naming the option.
+        """
+        units = has_time_units(trace)
+        if labels == "time-unit" and not units:
+            raise ConfigurationError(["--labels: time units are defined on round-robin with one "
+                                      "micro-batch per mini-batch; choose updates"])
+        try:
+            passes = round_trip(trace, minibatch) if minibatch is not None else []
+        except ValueError as error:
+            raise ConfigurationError([f"--minibatch: {error}"]) from None
+        return cls(trace, labels or ("time-unit" if units else "updates"), minibatch, passes)
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The passes of the mini-batch asked for, else of the whole pipeline."""
+        return json_cells(self.trace) if self.minibatch is None else as_json(self.passes)
+
+    def grid(self, width: int, **columns: Any) -> tuple[list[Text], list[str]]:
+        """Lines of at most `width` characters; what was cut, and what the signs mean.
+
+        `columns` are those of `analysis.terminal.grid.lay_out`.  Raises ConfigurationError.
+        """
+        try:
+            grid = lay_out(self.trace, width, self.labels, minibatch=self.minibatch, **columns)
+        except ValueError as error:
+            raise ConfigurationError([f"--from, --to: {error}"]) from None
+        return lines(grid), [said for said in (cut(grid), legend(grid)) if said]
+
+    def tables(self) -> list[Table]:
+        """The round trip; none without a mini-batch."""
+        return [round_trip_table(self.passes, self.minibatch, self.trace)] if self.passes else []

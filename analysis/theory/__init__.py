@@ -1,0 +1,1 @@
+"""What must be so without a run: steady states and stability."""

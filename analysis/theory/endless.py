@@ -1,0 +1,106 @@
+"""An experiment run for ever, without running it: steady throughput, bubble, staleness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from analysis.theory.pattern import Pattern
+from analysis.theory.steady import SteadyState, as_json, steady_state
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import make_mitigation
+from sim.experiment.options import Experiment
+from sim.experiment.run import generate
+from sim.experiment.setup import cost_model, load_profile, make_cluster, make_task, stage_sizes
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+from sim.times.cluster import Cluster
+from sim.weights.versions import VersionPlan
+
+SHORTEST, DOUBLINGS = 6, 5  # mini-batches beyond 2·S of the first program looked at; then twice
+MOST = 8_000_000  # instructions to look at
+
+
+def endless(experiment: Experiment) -> dict[str, Any]:
+    """The steady state by name; the experiment's own number of mini-batches plays no part.
+
+    Raises ConfigurationError where the order or the costs do not repeat.
+    """
+    _refuse_unsteady(experiment)
+    found = solve(experiment)
+    pipeline = experiment.pipeline
+    mitigation = make_mitigation(pipeline.mitigation)
+    try:
+        plan = VersionPlan.of(found.pattern.program, mitigation, pipeline.schedule)
+    except ValueError as error:
+        raise ConfigurationError([f"pipeline.mitigation: {error}"]) from None
+    return {"schedule": pipeline.schedule, "mitigation": mitigation.name,
+            "stages": pipeline.stages, "microbatches": pipeline.microbatches,
+            **as_json(found), "staleness": staleness(plan, found.pattern)}
+
+
+def solve(experiment: Experiment) -> SteadyState:
+    """The steady state of the experiment's schedule.  Raises ConfigurationError."""
+    if experiment.workers.count > 1:
+        raise ConfigurationError(["workers.count: the steady state is that of one worker, got "
+                                  f"{experiment.workers.count}"])
+    profile, task = load_profile(experiment), make_task(experiment)
+    cluster = make_cluster(experiment, profile, stage_sizes(experiment, profile, task))
+    costs = cost_model(experiment, profile)
+    minibatches = 2 * experiment.pipeline.stages + SHORTEST
+    for _ in range(DOUBLINGS):
+        pipeline = experiment.pipeline.model_copy(update={"minibatches": minibatches})
+        longer = experiment.model_copy(update={"pipeline": pipeline})
+        _refuse_huge(longer.shape)
+        program = generate(longer).validate()
+        found = steady_state(program, costs, cluster)
+        if found is not None:
+            _refuse_full(program, cluster)
+            return found
+        minibatches *= 2
+    raise ConfigurationError([f"pipeline.schedule: the order of {experiment.pipeline.schedule} "
+                              f"does not repeat within {minibatches // 2} mini-batches"])
+
+
+def staleness(plan: VersionPlan, pattern: Pattern) -> dict[str, list[float]]:
+    """Mean updates behind, by stage, of the pattern's forwards and backwards."""
+    n = pattern.program.shape.microbatches
+    mine = slice((pattern.first - 1) * n, (pattern.first - 1 + pattern.minibatches) * n)
+    return {name: (plan.applied - read)[:, mine].mean(axis=1).tolist()
+            for name, read in (("forward", plan.forward), ("backward", plan.backward))}
+
+
+def _refuse_unsteady(experiment: Experiment) -> None:
+    costs, problems = experiment.costs, []
+    if experiment.pipeline.dispatch != "static":
+        problems.append("pipeline.dispatch: a steady state needs a static order, got "
+                        f"{experiment.pipeline.dispatch}")
+    if costs.jitter is not None and costs.jitter.sigma:
+        problems.append("costs.jitter: a steady state needs fixed costs")
+    if costs.stragglers:
+        problems.append("costs.stragglers: a steady state needs fixed costs")
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def _refuse_huge(shape: PipelineShape) -> None:
+    if 3 * shape.stages * shape.total > MOST:
+        raise ConfigurationError([
+            f"pipeline: a steady state looks at {shape.minibatches} mini-batches here, with "
+            f"{shape.stages} stages and {shape.microbatches} micro-batches more than {MOST} "
+            "instructions"])
+
+
+def _refuse_full(program: Program, cluster: Cluster) -> None:
+    """Refuse an order that would stop for want of activation memory."""
+    op, stage, _, count = program.rows
+    size = cluster.activation_bytes[stage] * count
+    held = np.cumsum(np.where(op == Op.F, size, np.where(np.isin(op, (Op.B, Op.W)), -size, 0.0)))
+    before = np.concatenate(([0.0], held))[list(program.offsets[:-1])][program.device]
+    peak = float((held - before).max())
+    if peak > cluster.activation_limit_bytes:
+        raise ConfigurationError([
+            f"cluster.activation_limit_bytes: the order holds up to {peak:g} bytes on a device, "
+            f"the limit is {cluster.activation_limit_bytes:g}"])

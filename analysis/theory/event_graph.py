@@ -1,0 +1,58 @@
+"""The event graph of an endless program: what each start waits for, and how many periods back.
+
+Events are the starts of a pattern's instructions and of its messages on their links.  A device
+does one instruction at a time in its order, a link carries one message at a time in the order
+they are sent (latency included), and a receiver waits for its message.
+Source: Baccelli, Cohen, Olsder and Quadrat 1992, chapter 2; rules as in
+`sim.times.engine`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.theory.howard import EventGraph
+from analysis.theory.pattern import Pattern
+from sim.arrays import Floats, Ints
+from sim.order.program import Program
+from sim.times.cluster import Cluster
+from sim.times.costs import TICK
+
+
+def event_graph(pattern: Pattern, seconds: Floats, cluster: Cluster) -> tuple[EventGraph, Ints]:
+    """Nodes: the pattern's rows, then the messages of those that send (second result: which).
+
+    Each edge carries the time of its source, so a cycle's ticks are those of its nodes.
+    """
+    program, rows = pattern.program, pattern.rows
+    ticks, transfer = (np.rint(s / TICK).astype(np.int64)
+                       for s in (seconds, cluster.transfers(program)))
+    here = np.arange(len(rows))
+    senders = np.flatnonzero(cluster.sends(program)[rows])
+    message = np.full(len(rows), -1)
+    message[senders] = len(rows) + np.arange(len(senders))
+    source = program.arrives_from[rows]
+    receivers = np.flatnonzero(source >= 0)
+
+    def edges(before: Ints, after: Ints, through: bool) -> tuple[Ints, Ints, Ints, Ints]:
+        node, periods = pattern.locate(before)
+        time = transfer if through else ticks
+        return message[node] if through else node, after, time[before], -periods
+
+    sent_before = _previous_on_link(program, cluster)[rows[senders]]
+    return EventGraph.of(
+        len(rows) + len(senders), edges(rows - 1, here, False),
+        edges(rows[senders], message[senders], False),
+        edges(sent_before, message[senders], True),
+        edges(source[receivers], receivers, True)), senders
+
+
+def _previous_on_link(program: Program, cluster: Cluster) -> Ints:
+    """For each sending row the row whose message its link carries before; −1 for none."""
+    rows = np.flatnonzero(cluster.sends(program))
+    link = cluster.links(program)[rows]
+    order = np.argsort(link, kind="stable")
+    before = np.full(len(program), -1)
+    same = link[order][1:] == link[order][:-1]
+    before[rows[order][1:][same]] = rows[order][:-1][same]
+    return before

@@ -1,0 +1,131 @@
+"""Delayed SGD with momentum on ½λw² as a linear recurrence, one form per mitigation.
+
+With x = ηλ, velocity u = η·v and delay D, version t+1 of the weights is
+
+    w[t+1] = w[t] − u[t+1],   u[t+1] = γ·u[t] + β·x·p[t],   β = 1 (heavy ball) or 1 − γ (EMA)
+
+where p[t] are the weights the applied gradient was taken at.  Every form below says p as
+coefficients on w[t], w[t−1], … w[t−D−1].  Eliminating u[t] = w[t−1] − w[t] leaves
+
+    w[t+1] − (1+γ)·w[t] + γ·w[t−1] + β·x·p[t] = 0.
+
+Source: REFERENCE sections 3 and 6; PipeMare (Yang et al. 2021), Lemma 1, at γ = 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.arrays import Floats
+from sim.numerics.optimizers import Convention
+from sim.numerics.stage import Backward
+
+
+@dataclass(frozen=True)
+class Case:
+    """One question to the theory: `horizon` in updates, `decay` of the interpolation's share."""
+
+    mitigation: str
+    delay: int
+    momentum: float
+    convention: Convention
+    horizon: float = 0.0
+    decay: float = 1.0
+
+    @property
+    def gradient_share(self) -> float:
+        """β: how much of a gradient enters the velocity."""
+        return 1 - self.momentum if self.convention == "ema" else 1.0
+
+    @property
+    def stale_share(self) -> float:
+        """The interpolation's a = exp(−decay·D): its share of the stale weights."""
+        return math.exp(-self.decay * self.delay) if self.delay else 1.0
+
+    @property
+    def form(self) -> Form:
+        return FORMS[self.mitigation]
+
+    @property
+    def reads(self) -> Floats:
+        """Coefficients of p[t] on w[t] … w[t−D−1], shape (delay + 2,)."""
+        return self.form.reads(self)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a mitigation's gradient is taken at, under one reading of the backward.
+
+    `predicts` says whether a horizon may be given, `horizon` is its value where none is;
+    `interpolates` whether the decay matters.
+    """
+
+    reads: Callable[[Case], Floats]
+    backward: Backward
+    predicts: bool = False
+    interpolates: bool = False
+    horizon: Callable[[Case], float] = lambda case: 0.0
+
+
+def _stale(case: Case) -> Floats:
+    """p = w[t−D]: what the forward read."""
+    reads = np.zeros(case.delay + 2)
+    reads[case.delay] = 1.0
+    return reads
+
+
+def _predicted(case: Case) -> Floats:
+    """p = w[t−D] − s·u[t−D] = (1+s)·w[t−D] − s·w[t−D−1]; u the velocity that made w[t−D]."""
+    reads = (1 + case.horizon) * _stale(case)
+    reads[case.delay + 1] = -case.horizon
+    return reads
+
+
+def _interpolated(case: Case) -> Floats:
+    """p = a·w[t−D] + (1−a)·w[t]."""
+    reads = case.stale_share * _stale(case)
+    reads[0] += 1 - case.stale_share
+    return reads
+
+
+# A stage's own gradient on the quadratic is λ·(forward's weights) under `graph`, λ·(backward's)
+# under `recompute` (REFERENCE section 3): `none` is therefore the form below in `graph` alone
+# (in `recompute` it has no delay), `stash` and `spectrain-stashed` are the same in both, and
+# interpolation exists in `recompute` alone.
+FORMS: dict[str, Form] = {
+    "none": Form(_stale, "graph"),
+    "stash": Form(_stale, "graph"),
+    "vertical-sync": Form(_stale, "graph"),
+    "spectrain": Form(_predicted, "graph", predicts=True,
+                      horizon=lambda case: float(case.delay)),
+    "spectrain-stashed": Form(_predicted, "graph", predicts=True,
+                              horizon=lambda case: float(case.delay)),
+    "nwpt": Form(_predicted, "graph", horizon=lambda case: case.momentum),
+    "i-timeprest": Form(_interpolated, "recompute", interpolates=True),
+}
+
+
+def characteristic(case: Case, rates: Floats) -> Floats:
+    """Characteristic polynomials, highest power first, of shape (rates, delay + 3).
+
+    z^(D+2) − (1+γ)·z^(D+1) + γ·z^D + β·x·Σ p_j·z^(D+1−j), one row per x = ηλ in `rates`.
+    """
+    fixed = np.zeros(case.delay + 3)
+    fixed[:3] = 1.0, -(1 + case.momentum), case.momentum
+    moving = np.concatenate(([0.0], case.gradient_share * case.reads))
+    return fixed + np.multiply.outer(rates, moving)
+
+
+def growth(case: Case, rates: Floats) -> Floats:
+    """Growth per update of the slowest mode: the largest root's modulus, shape (rates,)."""
+    polynomials = characteristic(case, np.asarray(rates, dtype=np.float64))
+    size = polynomials.shape[1] - 1
+    companion = np.zeros((len(polynomials), size, size))
+    companion[:, 0, :] = -polynomials[:, 1:]
+    companion[:, np.arange(1, size), np.arange(size - 1)] = 1.0
+    found: Floats = np.abs(np.linalg.eigvals(companion)).max(axis=1)
+    return found

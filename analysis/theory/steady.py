@@ -1,0 +1,139 @@
+"""The steady state of a static program without a run: period, bubble, and what sets them.
+
+An order with fixed costs is a (max,+) linear system: its period is the maximum cycle mean of its
+event graph, and that cycle is what to speed up.
+Source: Baccelli, Cohen, Olsder and Quadrat 1992, chapters 2 and 3; REFERENCE section 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from analysis.theory.event_graph import event_graph
+from analysis.theory.howard import CriticalCycle, EventGraph, critical_cycle
+from analysis.theory.pattern import Pattern, find_pattern
+from sim.arrays import Floats, Ints
+from sim.op import Op
+from sim.order.program import Program
+from sim.times.cluster import Cluster
+from sim.times.costs import TICK, CostModel
+
+
+@dataclass(frozen=True)
+class Critical:
+    """An instruction, or a message on its link, of the critical cycle.
+
+    `minibatch` counts from the cycle's earliest; `microbatch` is None where one pass covers the
+    whole mini-batch, `to_device` for an instruction.
+    """
+
+    stage: int
+    op: Op
+    minibatch: int
+    microbatch: int | None
+    device: int
+    to_device: int | None
+    seconds: float
+
+    @property
+    def name(self) -> str:
+        """`1B` on device 1, or `link 1→0 (1B)`."""
+        task = f"{self.stage}{self.op.name}"
+        return task if self.to_device is None else f"link {self.device}→{self.to_device} ({task})"
+
+
+@dataclass(frozen=True, eq=False)
+class SteadyState:
+    """What an endless run does; `seconds` has shape (rows of the pattern,)."""
+
+    pattern: Pattern
+    graph: EventGraph
+    cycle: CriticalCycle
+    seconds: Floats
+    senders: Ints
+    to_device: Ints
+
+    @property
+    def period(self) -> Fraction:
+        """Seconds per mini-batch, exactly."""
+        return self.cycle.ratio * Fraction(TICK) / self.pattern.minibatches
+
+    @property
+    def period_s(self) -> float:
+        return float(self.period)
+
+    @property
+    def throughput_minibatches_per_s(self) -> float | None:
+        """None where nothing takes any time."""
+        return float(1 / self.period) if self.period else None
+
+    @property
+    def bubble_fraction(self) -> float | None:
+        """1 − busy / (devices · period), communication wait included."""
+        whole = self.pattern.program.devices * self.period_s * self.pattern.minibatches
+        return 1 - float(self.seconds.sum()) / whole if whole else None
+
+    @cached_property
+    def critical(self) -> list[Critical]:
+        """The critical cycle in the order of time."""
+        edges = np.array(self.cycle.edges)
+        periods = np.cumsum(self.graph.height[edges]) - self.graph.height[edges]
+        nodes, size = self.graph.source[edges], len(self.pattern.rows)
+        rows = self.pattern.rows[np.concatenate((np.arange(size), self.senders))[nodes]]
+        to_device = np.concatenate((np.full(size, -1), self.to_device))[nodes]
+        program = self.pattern.program
+        minibatch = program.minibatch[rows] + periods * self.pattern.minibatches
+        seconds = self.graph.ticks[edges] * TICK
+        n, (op, stage, index, count) = program.shape.microbatches, program.rows
+        micro = np.where(count[rows] < n, index[rows] % n, -1)
+        columns = (stage[rows], op[rows], minibatch - minibatch.min(), micro,
+                   program.device[rows], to_device, seconds)
+        return [Critical(k, Op(o), i, j if j >= 0 else None, d, to if to >= 0 else None, s)
+                for k, o, i, j, d, to, s in zip(*(c.tolist() for c in columns), strict=True)]
+
+    def shares(self) -> list[tuple[str, float]]:
+        """Names on the critical cycle and their share of it, largest first: what to speed up."""
+        seconds: dict[str, float] = {}
+        for each in self.critical:
+            seconds[each.name] = seconds.get(each.name, 0.0) + each.seconds
+        whole = sum(seconds.values()) or 1.0
+        ranked = sorted(seconds.items(), key=lambda item: -item[1])
+        return [(name, value / whole) for name, value in ranked if value]
+
+
+def steady_state(program: Program, costs: CostModel, cluster: Cluster) -> SteadyState | None:
+    """The steady state of `program`; None where its order does not repeat.
+
+    The costs' jitter and stragglers have no place in it: the caller refuses them.
+    """
+    pattern = find_pattern(program)
+    if pattern is None:
+        return None
+    seconds = costs.durations(program, np.random.default_rng(0))
+    graph, senders = event_graph(pattern, seconds, cluster)
+    to_device = cluster.links(program)[pattern.rows[senders]] % program.devices
+    return SteadyState(pattern, graph, critical_cycle(graph), seconds[pattern.rows], senders,
+                       to_device)
+
+
+def as_json(found: SteadyState) -> dict[str, Any]:
+    """Plain objects for machines; seconds per mini-batch."""
+    return {
+        "period_s": found.period_s,
+        "throughput_minibatches_per_s": found.throughput_minibatches_per_s,
+        "bubble_fraction": found.bubble_fraction,
+        "repeats_after_minibatches": found.pattern.minibatches,
+        "critical_minibatches": found.cycle.height * found.pattern.minibatches,
+        "critical_cycle": [{
+            "name": each.name, "kind": "instruction" if each.to_device is None else "link",
+            "stage": each.stage, "op": each.op.name, "minibatch": each.minibatch,
+            "microbatch": each.microbatch, "device": each.device,
+            "to_device": each.to_device, "seconds": each.seconds,
+        } for each in found.critical],
+        "speed_up": [{"name": name, "share": share} for name, share in found.shares()],
+    }

@@ -1,0 +1,1 @@
+"""How far predicted runs are from measured ones."""

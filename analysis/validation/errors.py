@@ -1,0 +1,145 @@
+"""How far the simulator is off: a predicted trace beside the measured one of the same program.
+
+Relative errors are |predicted - measured| / measured.  An event is one compute instruction; the
+error of its start is given relative to the measured makespan, and in steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import kendalltau
+
+from analysis.metrics.memory import StageMemory, memory
+from analysis.metrics.report import plain
+from analysis.metrics.staleness import plan_of
+from analysis.metrics.timing import Timing, timing
+from sim.arrays import Floats
+from sim.op import Op
+from sim.times.profile import Profile, StageProfile
+from sim.trace import Trace
+
+TARGETS = {"step_time_rel_error": 0.02, "event_duration_p95_rel": 0.05,
+           "event_start_p95_rel": 0.05, "memory_rel_error": 0.03}
+EXACT = ("order_equal", "versions_equal")
+Run = dict[str, Any]
+
+
+def statistical(predicted: Trace, measured: Trace) -> dict[str, Any]:
+    """Errors of the times; both traces have the same rows.  Kendall's tau is of several runs."""
+    guess, truth = timing(predicted), timing(measured)
+    step, true_step = step_s(guess), step_s(truth)
+    compute = (measured.op <= Op.U) & (measured.end_s > measured.start_s)
+    last = _relative(*((t.end_s - t.start_s)[compute] for t in (predicted, measured)))
+    late = np.abs(predicted.start_s - measured.start_s)[compute]
+    start = late / truth.makespan_s
+    found = {
+        "step_time_rel_error": abs(step - true_step) / true_step,
+        "step_time_predicted_s": step, "step_time_measured_s": true_step,
+        "event_duration_median_rel": np.median(last), "event_duration_p95_rel": p95(last),
+        "event_start_median_rel": np.median(start), "event_start_p95_rel": p95(start),
+        "event_start_p95_steps": p95(late) / true_step,
+        "bubble_abs_error": abs(guess.bubble_fraction - truth.bubble_fraction),
+        "bubble_predicted": guess.bubble_fraction, "bubble_measured": truth.bubble_fraction,
+        "comm_wait_abs_error": abs(guess.comm_wait_fraction - truth.comm_wait_fraction)}
+    return dict(plain(found))
+
+
+def step_s(found: Timing) -> float:
+    """Seconds of one mini-batch in steady state, or of the whole run where it has none."""
+    return 1 / (found.steady_throughput_minibatches_per_s or found.throughput_minibatches_per_s)
+
+
+def _relative(predicted: Floats, measured: Floats) -> Floats:
+    return np.asarray(np.abs(predicted - measured) / measured)
+
+
+def p95(values: Floats) -> float:
+    return float(np.percentile(values, 95))
+
+
+def memory_entries(predicted: Trace, profile: Profile, measured: Sequence[Mapping[str, Any]]
+                   ) -> list[dict[str, Any]]:
+    """`measured` (stages and bytes by device) with the prediction, added up over its stages."""
+    held = memory(predicted, plan_of(predicted))
+    whole = [_peak(predicted, k, held[k], stage) for k, stage in enumerate(profile.stages)]
+    found = []
+    for entry in measured:
+        parts = [whole[k] for k in entry["stages"]]
+        size = None if None in parts else sum(part for part in parts if part is not None)
+        error = None if size is None else abs(size / entry["measured_bytes"] - 1)
+        found.append({**entry, "predicted_bytes": size, "rel_error": error})
+    return found
+
+
+def _peak(trace: Trace, k: int, held: StageMemory, profile: StageProfile) -> float | None:
+    """Weight versions and activations at their peak, or in a backward or update, where the
+    profiled workspace is needed beside them; what is resident all the time comes on top."""
+    if profile.workspace_bytes is None or profile.resident_bytes is None:
+        return None
+    total = held.total_bytes
+    rows = (trace.stage == k) & np.isin(trace.op, (Op.B, Op.I, Op.W, Op.U))
+    first = np.searchsorted(total.time_s, trace.start_s[rows], side="right") - 1
+    last = np.searchsorted(total.time_s, trace.end_s[rows], side="left")
+    working = max((float(total.value[a:max(b, a + 1)].max()) for a, b in
+                   zip(first.tolist(), last.tolist(), strict=True)), default=0.0)
+    return profile.resident_bytes + max(total.peak, working + profile.workspace_bytes)
+
+
+def event_rows(labels: Mapping[str, Any], predicted: Trace, measured: Trace
+               ) -> list[dict[str, Any]]:
+    """Every compute instruction with both its times, under the labels of its run."""
+    n = predicted.shape.microbatches
+    return [{**labels, "device": int(measured.device[row]), "stage": int(measured.stage[row]),
+             "op": Op(int(measured.op[row])).name, "minibatch": int(measured.minibatch[row]),
+             "microbatch": int(measured.index[row]) % n if measured.count[row] == 1 else None,
+             "version_read": int(measured.version_read[row]),
+             "predicted_start_s": float(predicted.start_s[row]),
+             "predicted_end_s": float(predicted.end_s[row]),
+             "measured_start_s": float(measured.start_s[row]),
+             "measured_end_s": float(measured.end_s[row])}
+            for row in np.flatnonzero(measured.op <= Op.U).tolist()]
+
+
+def summary(runs: Sequence[Run]) -> dict[str, Any]:
+    """The exact part of all runs together, the worst and the median errors, targets met or not.
+
+    Every run gets the Kendall tau of the schedules that share its mitigation and sizes.
+    """
+    for run in runs:
+        group = [other for other in runs if other["group"] == run["group"]]
+        run["statistical"]["kendall_tau"] = order_of_schedules(group)
+    names = [name for name in runs[0]["statistical"] if "error" in name or "_rel" in name]
+    columns = {name: [v for run in runs if (v := run["statistical"][name]) is not None]
+               for name in names}
+    worst = {name: max(values) if values else None for name, values in columns.items()}
+    median = {name: float(np.median(values)) if values else None
+              for name, values in columns.items()}
+    tau = order_of_schedules(runs)
+    return {
+        "exact": exact_part(runs), "statistical": {**worst, "kendall_tau": tau},
+        "statistical_median": {**median, "kendall_tau": tau}, "targets": TARGETS,
+        "targets_met": {name: bool(columns[name]) and max(columns[name]) <= limit
+                        for name, limit in TARGETS.items()}}
+
+
+def exact_part(runs: Sequence[Run]) -> dict[str, Any]:
+    """Whether every run was exact; the largest of their differences."""
+    each = [run["exact"] for run in runs]
+    within = all(e["weights_max_rel"] <= e["weights_limit_rel"] for e in each)
+    found = {name: all(e[name] for e in each) for name in EXACT}
+    return {**found, **{name: max(e[name] for e in each) for name in (
+        "weights_max_rel", "weights_noise_floor_rel", "weights_limit_rel")},
+        "passed": all(found.values()) and within}
+
+
+def order_of_schedules(runs: Sequence[Run]) -> float | None:
+    """Kendall's tau of predicted against measured mini-batch rates; None for fewer than two."""
+    if len(runs) < 2:
+        return None
+    steps = [[run["statistical"][f"step_time_{side}_s"] for run in runs]
+             for side in ("predicted", "measured")]
+    tau = float(kendalltau(*steps).statistic)
+    return tau if tau == tau else None

@@ -1,0 +1,57 @@
+"""The validation report: an entry per schedule and mitigation, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from analysis.validation.errors import memory_entries, statistical, summary
+from sim.experiment.options import Experiment
+from sim.times.profile import Profile
+from sim.trace import Trace
+
+
+class Found(Protocol):
+    """What validating one run gave; `memory` has stages and measured peak bytes by device."""
+
+    exact: dict[str, Any]
+    profile: Profile
+    predicted: Trace
+    measured: Trace
+    makespans_s: list[float]
+    memory: list[dict[str, Any]]
+    experiment: Experiment
+    model: str
+
+
+def build(found: Sequence[Any], head: Mapping[str, Any], refused: Sequence[str]
+          ) -> dict[str, Any]:
+    """The whole report below what `head` says of the machine.  `found`: a `Found` each."""
+    runs = [entry(each) for each in found]
+    return {**head, "model": found[0].model, **summary(runs), "runs": runs,
+            "refused": list(refused)}
+
+
+def entry(found: Found) -> dict[str, Any]:
+    """One run: what it was, its exact and its statistical part, and what they rest on."""
+    gpu = found.measured.header["gpu"]
+    memory = memory_entries(found.predicted, found.profile, found.memory)
+    errors = [each["rel_error"] for each in memory]
+    return {**_names(found), "exact": found.exact,
+            "statistical": {**statistical(found.predicted, found.measured),
+                            "memory_rel_error": None if None in errors else max(errors)},
+            "memory": memory, "makespans_s": found.makespans_s,
+            "contention_factor": [s.contention_factor for s in found.profile.stages],
+            "launch_bound_fraction": gpu["launch_bound_fraction"],
+            "clock_residual_s": gpu["clock_residual_s"]}
+
+
+def _names(found: Found) -> dict[str, Any]:
+    pipeline, training = found.experiment.pipeline, found.experiment.training
+    kind, size = found.predicted.header["mitigation"], found.profile.notes["image_size"]
+    sizes = f"batch {training.batch_size}, {size} px"
+    micro = f"/{pipeline.microbatches}" if pipeline.microbatches > 1 else ""
+    return {"label": f"{kind}@{pipeline.schedule}{micro}, {sizes}", "group": f"{kind}, {sizes}",
+            "schedule": pipeline.schedule, "mitigation": kind, "stages": pipeline.stages,
+            "microbatches": pipeline.microbatches, "minibatches": pipeline.minibatches,
+            "batch_size": training.batch_size, "image_size": size}

@@ -1,0 +1,1 @@
+"""Folders of pictures with their rows, for studies that give several."""

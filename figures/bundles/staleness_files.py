@@ -1,0 +1,31 @@
+"""A staleness study's pictures with their rows, and the rows that have no picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from figures.bundles import network
+from figures.methods import plural
+from figures.pictures import prediction
+from figures.style import as_csv, save
+from sim.trace import atomic_file
+
+
+def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
+    """Files written, in their order; `found` has the rows of a `gpu` study's `Findings`."""
+    title = (f"{report['model']}, {report['settings']['stages']} stages, {report['data']} images, "
+             f"{plural(len(report['seeds']), 'seed')}")
+    pictures = [
+        (network.draw_distances(found.distances, title), found.distances, "distances"),
+        (network.draw_curves(found.curves, title, report["target_accuracy"]), found.curves,
+         "curves")]
+    if found.prediction:
+        pictures.append((prediction.draw(found.prediction, title), found.prediction,
+                         "prediction"))
+    paths = [path for figure, rows, name in pictures
+             for path in save(figure, rows, out, name, report["command"])]
+    with atomic_file(out / "targets.csv") as file:
+        file.write(as_csv(found.targets).encode())
+    return [*paths, out / "targets.csv"]

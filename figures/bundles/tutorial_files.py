@@ -1,0 +1,28 @@
+"""The tutorial's pictures with their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from figures.bundles import network, tutorial
+from figures.methods import plural
+from figures.style import save
+
+
+def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
+    """Files written, in their order; `found` has the rows of a `gpu` tutorial's `Measured`."""
+    s, learnt = report["setting"], report["look_ahead"]["setting"]
+    size = "reduced setting: " if report["reduced"] else ""
+    title = (f"{size}{s['model']}, batch {s['batch_size']}, 3×{s['image_size']}×{s['image_size']}, "
+             f"{s['minibatches']} mini-batches, {', '.join(report['machine']['devices'])}")
+    course = (f"{size}{s['model']}, batch {learnt['batch_size']}, {learnt['epochs']} epochs, "
+              f"{plural(len(learnt['seeds']), 'seed')}")
+    pictures = [
+        (tutorial.draw(found.timing, s["shown"], title), found.timing, "split_sizes"),
+        (network.draw_curves(found.curves, course, None, "epoch", "epoch", tutorial.LOOK_AHEAD),
+         found.curves, "look_ahead"),
+        (tutorial.draw_totals(found.totals, course), found.totals, "look_ahead_time")]
+    return [path for figure, rows, name in pictures
+            for path in save(figure, rows, out, name, report["command"])]

@@ -1,0 +1,1 @@
+"""Pictures, one a file: what makes the data, what draws it."""

@@ -1,0 +1,141 @@
+"""Memory against epochs to a target accuracy, with a sweep of i-timeprest's decay λ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.metrics.memory import memory
+from analysis.metrics.staleness import plan_of
+from analysis.metrics.timing import finished_s
+from figures import methods
+from figures.methods import NAMED, RATES, Method, mean_sd, plural
+from figures.pieces import Piece
+from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+
+STAGES, TARGET, EVERY = 8, 0.9, 5
+DECAYS = ("0.0", "0.1", "0.3", "1.0", "3.0", "inf")
+ORDERS = (("round-robin", ""), ("nF1B 7", "@nf1b/7"))
+PLAIN = (NAMED["sequential"], Method("GPipe 7", "none@gpipe/7", "black"), NAMED["none"],
+         NAMED["stash"], NAMED["spectrain"], NAMED["timeprest, nF1B 7"],
+         NAMED["v-timeprest, nF1B 7"])
+SWEPT = tuple(Method(f"i-timeprest λ={decay}, {order}", f"i-timeprest:decay={decay}{where}",
+                     "green") for order, where in ORDERS for decay in DECAYS)
+BESIDE = {"round-robin": ("none", "stash"),
+          "nF1B 7": ("timeprest, nF1B 7", "v-timeprest, nF1B 7")}
+
+
+def base() -> dict[str, Any]:
+    document = methods.document(STAGES, RATES[STAGES])
+    document["training"] |= {"evaluate_every": EVERY, "distances": False}
+    return document
+
+
+def configuration() -> dict[str, Any]:
+    return methods.configuration(base(), (*PLAIN, *SWEPT), target_accuracy=TARGET)
+
+
+def pieces(seeds: Iterable[int]) -> list[Piece]:
+    """One run a method and seed."""
+    return [Piece({"method": m.label, "seed": seed}, rows_of, (base(), m.contender, seed))
+            for m in (*PLAIN, *SWEPT) for seed in seeds]
+
+
+def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
+    """Epochs and simulated seconds to the target (None: not reached), and peak bytes.
+
+    `peak_bytes` adds up every stage's own peak of weights, stash and activations.
+    """
+    trace = methods.trained(document, contender, seed)
+    good = np.flatnonzero(trace.curves["accuracy"] >= TARGET)
+    at = int(trace.curves["evaluated_minibatch"][good[0]]) if len(good) else None
+    held = memory(trace, plan_of(trace))
+    return [{"minibatches": at, "epochs": at and at * methods.BATCH / methods.EPOCH,
+             "seconds": at and float(finished_s(trace)[at - 1]),
+             "peak_bytes": sum(stage.total_bytes.peak for stage in held),
+             "stash_bytes": sum(stage.stash_bytes.peak for stage in held)}]
+
+
+def over_seeds(rows: Rows, method: str, quantity: str) -> tuple[float, float]:
+    """Mean and standard deviation; NaN where a seed never reached the target."""
+    return mean_sd([row[quantity] for row in rows if row["method"] == method])
+
+
+def sweep(rows: Rows, order: str, quantity: str = "epochs") -> list[tuple[float, float]]:
+    """Mean and spread by decay, of one order."""
+    return [over_seeds(rows, f"i-timeprest λ={decay}, {order}", quantity) for decay in DECAYS]
+
+
+def message(rows: Rows) -> str:
+    """What λ changes, and where the memory goes."""
+    swept = [mean for mean, _ in sweep(rows, "nF1B 7")]
+    held = {mean for mean, _ in sweep(rows, "nF1B 7", "peak_bytes")}
+    told = []
+    for name in ("timeprest", "v-timeprest", "i-timeprest λ=1.0"):
+        mean, spread = over_seeds(rows, f"{name}, nF1B 7", "epochs")
+        peak, _ = over_seeds(rows, f"{name}, nF1B 7", "peak_bytes")
+        told.append(f"{name.split()[0]} {mean:.1f} ± {spread:.1f} at {peak / 1e3:.0f} kB")
+    return (f"λ changes {'no byte' if len(held) == 1 else 'the bytes'} held; epochs under nF1B: "
+            f"{min(swept):.1f} to {max(swept):.1f} over λ, {', '.join(told)}")
+
+
+def draw(rows: Rows) -> Figure:
+    """Memory over epochs and over seconds above; epochs over λ below, an order each."""
+    seeds = {row["seed"] for row in rows}
+    figure = new_figure(PAGE_IN, 5.6)
+    headline(figure, message(rows), f"To {100 * TARGET:.0f} % validation accuracy (looked at every "
+             f"{EVERY} mini-batches); {STAGES} stages, digits, batch {methods.BATCH}, learning "
+             f"rate {RATES[STAGES]}, {plural(len(seeds), 'seed')}, bars: one standard deviation; "
+             "λ = 0 is stash, λ = ∞ the latest weights (its stash, needless there, is counted); "
+             "1 s forward and 2 s backward a mini-batch and stage, links are free")
+    above, below = np.asarray(figure.subplots(2, 2), dtype=object)
+    for axis, quantity, label in zip(above, ("epochs", "seconds"), (
+            "epochs to the target", "simulated time to the target (s)"), strict=True):
+        _against_memory(axis, rows, quantity)
+        axis.set_xlabel(label)
+        axis.set_ylabel("peak of all stages (kB)")
+        axis.set_xlim(left=0)
+    for axis, (order, _) in zip(below, ORDERS, strict=True):
+        _by_decay(axis, rows, order)
+    top = 1.25 * max(axis.get_ylim()[1] for axis in below)
+    for axis in below:
+        axis.set_ylim(0, top)
+    legend_below(figure, above[0].get_legend_handles_labels(), columns=5)
+    return figure
+
+
+def _against_memory(axis: Axes, rows: Rows, quantity: str) -> None:
+    marks = {"sequential": "v", "GPipe 7": "^"}
+    for method in PLAIN:
+        x, spread = over_seeds(rows, method.label, quantity)
+        y, _ = over_seeds(rows, method.label, "peak_bytes")
+        mark = marks.get(method.label, "s" if "nF1B" in method.label else "o")
+        axis.errorbar(x, y / 1e3, xerr=spread, marker=mark, markersize=4.5, elinewidth=0.8,
+                      linestyle="", color=COLOURS[method.colour], label=method.label)
+    for (order, _), mark in zip(ORDERS, "os", strict=True):
+        means, spreads = np.array(sweep(rows, order, quantity)).T
+        heights = np.array(sweep(rows, order, "peak_bytes"))[:, 0] / 1e3
+        axis.errorbar(means, heights, xerr=spreads, marker=mark, markersize=4.5, elinewidth=0.5,
+                      linestyle="",
+                      mfc="none", color=COLOURS["green"],
+                      label=f"i-timeprest, {order}, every λ")
+    axis.set_ylim(bottom=0)
+    axis.grid()
+
+
+def _by_decay(axis: Axes, rows: Rows, order: str) -> None:
+    means, spreads = np.array(sweep(rows, order)).T
+    axis.errorbar(range(len(DECAYS)), means, spreads, marker="o" if order == "round-robin" else "s",
+                  color=COLOURS["green"], mfc="none", markersize=4.5, elinewidth=0.8)
+    for name in BESIDE[order]:
+        mean, spread = over_seeds(rows, name, "epochs")
+        colour = COLOURS[NAMED[name].colour]
+        axis.axhline(mean, color=colour, linestyle=NAMED[name].line)
+        axis.axhspan(mean - spread, mean + spread, color=colour, alpha=0.13, linewidth=0)
+    axis.set_xticks(range(len(DECAYS)), ["∞" if d == "inf" else f"{float(d):g}" for d in DECAYS])
+    axis.set_xlabel(f"λ of i-timeprest, {order} (no unit)")
+    axis.set_ylabel("epochs to the target")

@@ -1,0 +1,98 @@
+"""From what the user asked for to a trace: on threads, or as one rank of torchrun."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from gpu.determinism import exact
+from gpu.distributed.ranks import run_rank
+from gpu.distributed.world import World, check_ranks
+from gpu.runtime.assembly import RunSettings, assemble
+from gpu.runtime.devices import DeviceSpec, check_devices, open_lanes, parse_devices, rank_spec
+from gpu.runtime.run import Watch, run
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import read_experiment
+from sim.experiment.options import Experiment
+from sim.trace import Trace
+
+
+@dataclass(frozen=True)
+class Request:
+    """A run as the door was asked for it."""
+
+    experiment: Path | None
+    settings: tuple[str, ...]
+    devices: str
+    run: RunSettings
+    threads: int = 1
+    strict: bool = True
+    out: Path | None = None
+
+
+def launch(request: Request, watch: Watch | None = None) -> Trace | None:
+    """Run and save; the trace, or None on every rank but the first.
+
+    Raises ConfigurationError, DeviceError, InvalidProgramError or OSError before anything runs,
+    StageError or RankError where the run fails.
+    """
+    exact(request.threads)
+    specs, world = parse_devices(request.devices), World.of_environment()
+    experiment = experiment_for(request.experiment, request.settings,
+                                world.size if world else len(specs))
+    check_out(request.out)
+    if world:
+        trace = _on_rank(world, specs, experiment, request)
+    else:
+        check_devices(specs, experiment.shape.devices)
+        assembly = assemble(experiment, request.run, [spec.device for spec in specs])
+        trace = run(assembly, open_lanes(specs), strict=request.strict, watch=watch)
+    if trace is not None and request.out is not None:
+        _save(trace, request.out)
+    return trace
+
+
+def experiment_for(path: Path | None, settings: tuple[str, ...], devices: int,
+                   **otherwise: int) -> Experiment:
+    """The experiment, with a stage for every device unless it says how many.
+
+    `otherwise` are defaults of other keys of `pipeline` and `training`, by bare name.
+    """
+    experiment = read_experiment(path, settings)
+    given = experiment.pipeline.model_fields_set | experiment.training.model_fields_set
+    missing = {"stages": devices, **otherwise}.items()
+    more = tuple(f"{name}={value}" for name, value in missing if name not in given)
+    asked = read_experiment(path, (*settings, *more))
+    if asked.workers.count > 1:
+        raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
+                                  f"{asked.workers.count}; sim runs several"])
+    return asked
+
+
+def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment, request: Request
+             ) -> Trace | None:
+    check_ranks(world, experiment.shape.devices)
+    spec = rank_spec(specs, world.local_rank)
+    lane = open_lanes([spec])[0]
+    lane.name = f"rank {world.rank} {spec}"
+    homes = [spec.device if r == world.rank else torch.device("cpu") for r in range(world.size)]
+    return run_rank(world, lane, lambda: assemble(experiment, request.run, homes),
+                    strict=request.strict)
+
+
+def check_out(out: Path | None) -> None:
+    """Raises OSError where nothing could be written."""
+    if out is not None:
+        folder = next(p for p in out.absolute().parents if p.exists())
+        if not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise OSError(f"--out {out}: {folder} is no folder that can be written to")
+
+
+def _save(trace: Trace, out: Path) -> None:
+    try:
+        trace.save(out)
+    except OSError as error:
+        raise OSError(f"--out {out}: {error.strerror}") from None

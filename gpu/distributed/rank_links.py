@@ -1,0 +1,107 @@
+"""Messages between processes: torch.distributed, a rank per device of the program.
+
+The deadlock-free form: a process group for every direction of every link, all made and warmed up
+in one fixed order, and one receive posted ahead per direction (`gpu.distributed.order` proves it
+for the program at hand).  gloo carries CPU tensors, NCCL those of GPUs.
+Source: NCCL user guide (operations of a communicator run in issue order).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from gpu.distributed.order import Channel, channels, check_links
+from gpu.distributed.world import PATIENCE
+from gpu.model.sizes import stage_sizes
+from gpu.runtime.assembly import Assembly
+from gpu.runtime.links import Message
+from gpu.runtime.streams import Lane
+from sim.op import Op
+from sim.order.program import Program
+
+
+class RankLinks:
+    """Links of one rank: a group per channel, receives posted one ahead."""
+
+    def __init__(self, program: Program, assembly: Assembly, device: int, lane: Lane) -> None:
+        check_links(program)
+        self.program, self.lane = program, lane
+        self.shapes = [each.input_shape for each in stage_sizes(assembly.task)]
+        self.dtype = next(iter(assembly.task.models)).live.dtype
+        self.groups: dict[Channel, Any] = {}
+        self.of: dict[int, Channel] = {}
+        self.queues: dict[Channel, deque[int]] = {}
+        self.receiver = {int(s): row for row, s in enumerate(program.arrives_from) if s >= 0}
+        self.sending: dict[int, tuple[list[Any], list[Tensor]]] = {}  # by RECV row
+        self.posted: dict[int, tuple[list[Any], list[Tensor]]] = {}
+        for channel, rows in channels(program).items():
+            group = dist.new_group([channel.source, channel.target], timeout=PATIENCE)
+            self.groups[channel] = group
+            self.of |= dict.fromkeys([*rows, *program.arrives_from[rows].tolist()], channel)
+            if channel.target == device:
+                self.queues[channel] = deque(rows)
+            if device in channel[:2]:
+                self._warm_up(channel, group, device)
+        for channel in self.queues:
+            self._post(channel)
+
+    def _warm_up(self, channel: Channel, group: Any, device: int) -> None:
+        """One message, so that no communicator is made while the pipeline runs."""
+        token = torch.zeros(1, device=self.lane.device)
+        if device == channel.source:
+            dist.send(token, channel.target, group=group)
+        else:
+            dist.recv(token, channel.source, group=group)
+
+    def _post(self, channel: Channel) -> None:
+        """Post the next receive of a channel, if there is one left."""
+        if not self.queues[channel]:
+            return
+        row = self.queues[channel].popleft()
+        stage, count = (int(column[row]) for column in (self.program.rows.stage,
+                                                        self.program.rows.count))
+        shape = self.shapes[stage + 1 if self.program.rows.op[row] == Op.RECV_B else stage]
+        buffers = [torch.empty(shape, dtype=self.dtype, device=self.lane.device)
+                   for _ in range(count)]
+        works = [dist.irecv(b, channel.source, group=self.groups[channel]) for b in buffers]
+        self.posted[row] = works, buffers
+
+    def send(self, row: int, tensors: Sequence[Tensor], lane: Lane) -> None:
+        channel, whole = self.of[row], [t.contiguous() for t in tensors]
+        works = [dist.isend(t, channel.target, group=self.groups[channel]) for t in whole]
+        self.sending[self.receiver[row]] = works, whole
+
+    def receive(self, row: int, lane: Lane) -> Message:
+        works, buffers = self.posted.pop(row)
+        for work in works:
+            work.wait()
+        arrived = lane.mark()
+        self._post(self.of[row])
+        self._let_go(int(self.program.arrives_from[row]))
+        return Message(buffers, arrived)
+
+    def _let_go(self, seen: int) -> None:
+        """Let go of what that device had received when it executed its row `seen`.
+
+        gloo never reports a send as completed by itself; these are, so waiting costs nothing.
+        """
+        device = self.program.device
+        for row in [r for r in self.sending if r < seen and device[r] == device[seen]]:
+            for work in self.sending.pop(row)[0]:
+                work.wait()
+
+    def finish(self) -> None:
+        """Wait until everything sent has left."""
+        for works, _ in self.sending.values():
+            for work in works:
+                work.wait()
+        self.sending.clear()
+
+    def stop(self) -> None:
+        pass

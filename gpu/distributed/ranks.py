@@ -1,0 +1,101 @@
+"""One rank of a distributed run: its own device's worker, the trace gathered on rank 0."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from time import perf_counter
+
+import torch.distributed as dist
+
+from gpu.distributed.gathering import clock_offsets, gather, whole_trace
+from gpu.distributed.heartbeat import Heartbeat
+from gpu.distributed.rank_links import RankLinks
+from gpu.distributed.world import World, join, open_store
+from gpu.runtime.assembly import Assembly
+from gpu.runtime.piece import collect
+from gpu.runtime.run import POLL_S, check_finite
+from gpu.runtime.streams import Lane
+from gpu.runtime.worker import Worker
+from sim.trace import Trace
+
+VERDICT_S = 15.0  # how long a broken connection waits to learn whose fault it was
+
+
+def run_rank(world: World, lane: Lane, make: Callable[[], Assembly], *, strict: bool = True,
+             evaluate: bool = True) -> Trace | None:
+    """Execute this rank's device of the program `make` gives; the trace on rank 0, else None.
+
+    Raises StageError of this rank's stages, or RankError about a rank that was lost or failed;
+    after a RankError threads may still wait for that rank, so the process should end.
+    """
+    store = open_store(world, "heartbeat", host=True)
+    with Heartbeat(store, world.rank, world.size) as heartbeat:
+        body = _Body(lambda: _execute(world, lane, make, strict, evaluate))
+        return body.watched_by(heartbeat)
+
+
+class _Body:
+    """Work in a thread of its own, so that a lost peer cannot hold the main thread."""
+
+    def __init__(self, work: Callable[[], Trace | None]) -> None:
+        self.work = work
+        self.result: Trace | None = None
+        self.error: BaseException | None = None
+        self.thread = threading.Thread(target=self._run, name="rank", daemon=True)
+
+    def _run(self) -> None:
+        try:
+            self.result = self.work()
+        except BaseException as error:
+            self.error = error
+
+    def watched_by(self, heartbeat: Heartbeat) -> Trace | None:
+        self.thread.start()
+        while self.thread.is_alive() and heartbeat.verdict is None:
+            self.thread.join(POLL_S)
+        if self.error is not None and _is_connection(self.error):
+            self._ask(heartbeat)
+        if heartbeat.verdict is not None and (self.error is None or _is_connection(self.error)):
+            raise heartbeat.verdict
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+    def _ask(self, heartbeat: Heartbeat) -> None:
+        """A broken connection does not say who broke it; the heartbeat will."""
+        until = perf_counter() + VERDICT_S
+        while heartbeat.verdict is None and perf_counter() < until:
+            threading.Event().wait(POLL_S)
+
+
+def _is_connection(error: BaseException) -> bool:
+    """Whether torch.distributed gave up, rather than a stage of ours."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    words = ("gloo", "nccl", "connection", "socket", "store")
+    return isinstance(error, (RuntimeError, ConnectionError)) and any(
+        word in str(error).lower() for word in words)
+
+
+def _execute(world: World, lane: Lane, make: Callable[[], Assembly], strict: bool,
+             evaluate: bool) -> Trace | None:
+    control = join(world, lane.device)
+    assembly = make()
+    program = assembly.program.lower()
+    with lane.current():
+        links = RankLinks(program, assembly, world.rank, lane)
+    mine = sorted({int(k) for k in program.rows.stage[program.device == world.rank]})
+    worker = Worker(world.rank, program, {k: assembly.stages[k] for k in mine}, assembly.task,
+                    lane, links, strict=strict)
+    before = clock_offsets(world, control)
+    lane.begin()
+    worker.run()
+    links.finish()
+    piece = collect(worker, assembly.stages)
+    if strict:
+        check_finite(assembly, [worker])
+    after = clock_offsets(world, control)
+    pieces = gather(world, control, piece, worker)
+    dist.destroy_process_group()
+    return whole_trace(assembly, pieces, before, after, evaluate) if pieces else None

@@ -1,0 +1,97 @@
+"""What the torch stages learn from, one micro-batch after another, and how they are judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gpu.images.images import Images, prepared
+from gpu.images.synthetic import synthetic
+from gpu.model.stage_model import TorchStage
+from sim.numerics.tasks import Evaluation, stream
+from sim.numerics.tasks.digits import visiting_order
+from sim.order.shape import PipelineShape
+
+CHUNK = 64  # images judged at once
+
+
+@dataclass(frozen=True)
+class ImageOptions:
+    """Side in pixels, number of classes, images per mini-batch, and the run's seed.
+
+    `noise` is that of the synthetic images.
+    """
+
+    image_size: int
+    classes: int
+    batch_size: int
+    seed: int = 0
+    dtype: torch.dtype = torch.float32
+    noise: float = 0.5
+
+    def synthetic(self) -> Images:
+        return synthetic(self.classes, self.image_size, self.seed, self.noise, self.dtype)
+
+
+@dataclass(frozen=True)
+class ImageEvaluation(Evaluation):
+    """An evaluation that also knows the accuracy over the training images."""
+
+    training_accuracy: float | None = None
+
+
+class TorchTask:
+    """A `sim.numerics.tasks.Task` over torch stages, on `images` or else synthetic ones.
+
+    Images live where the first stage does and labels where the last does, so no instruction
+    waits for the host.  Raises ValueError where the batch cannot be cut in micro-batches.
+    """
+
+    def __init__(self, models: Sequence[TorchStage], shape: PipelineShape, options: ImageOptions,
+                 images: Images | None = None) -> None:
+        if options.batch_size % shape.microbatches:
+            raise ValueError(f"microbatches divides the batch size, got {shape.microbatches} "
+                             f"and {options.batch_size}")
+        self.models: Sequence[Any] = list(models)
+        self.weights: Sequence[Any] = [model.first_weights() for model in models]
+        self.options, self.images = options, images or options.synthetic()
+        first, last = models[0].live.device, models[-1].live.device
+        self._pixels, self._labels = self.images.pixels.to(first), self.images.labels.to(last)
+        order = visiting_order(self.images.training, shape.minibatches * options.batch_size,
+                               stream(options.seed, "order"))
+        visits = torch.from_numpy(order.reshape(shape.total, -1))
+        self._inputs, self._targets = visits.to(first), visits.to(last)
+
+    def inputs(self, micro_batch: int) -> Tensor:
+        return self._prepared(self._pixels[self._inputs[micro_batch]])
+
+    def target(self, micro_batch: int) -> Tensor:
+        return self._labels[self._targets[micro_batch]]
+
+    def evaluate(self, weights: Sequence[Any]) -> ImageEvaluation:
+        """Loss and accuracy over the training images and over the held-out ones.
+
+        BatchNorm goes by its running statistics, as they are at this moment.
+        """
+        train, hits = self._judge(weights, slice(0, self.images.training))
+        valid, accuracy = self._judge(weights, slice(self.images.training, None))
+        return ImageEvaluation(train, valid, accuracy, hits)
+
+    def _judge(self, weights: Sequence[Any], part: slice) -> tuple[float, float]:
+        pixels, labels = self._pixels[part], self._labels[part]
+        logits = torch.cat([self._logits(weights, self._prepared(chunk))
+                            for chunk in pixels.split(CHUNK)])
+        loss = self.models[-1].loss(logits, labels)
+        return float(loss), float((logits.argmax(1) == labels).double().mean())
+
+    def _prepared(self, pixels: Tensor) -> Tensor:
+        return prepared(pixels, self.options.image_size, self.options.dtype)
+
+    def _logits(self, weights: Sequence[Any], here: Tensor) -> Tensor:
+        for model, own in zip(self.models, weights, strict=True):
+            here = model.predict(own, here.to(model.live.device))
+        return here

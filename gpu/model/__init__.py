@@ -1,0 +1,1 @@
+"""Networks in torch: cut into stages, and the mathematics of one stage."""

@@ -1,0 +1,125 @@
+"""Profiling an experiment's stages: seconds alone and beside busy neighbours, bytes, links.
+
+A profile belongs to one experiment: its mitigation, micro-batch and image size decide what a pass
+costs.  Every time is taken in the runtime's own worker (`gpu.profiling.solo`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpu.model.sizes import StageSizes, stage_sizes
+from gpu.profiling.footprint import extra_bytes
+from gpu.profiling.link_times import LinkTimes, link_times, spread
+from gpu.profiling.machine import device_name, libraries
+from gpu.profiling.solo import Solo
+from gpu.profiling.stage_times import Times, alone_and_beside, quiet, recompute_s
+from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.devices import DeviceSpec
+from gpu.runtime.streams import Lane
+from sim.arrays import Floats
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
+from sim.op import Op
+from sim.times.profile import Profile, Spread, StageProfile
+
+ROUNDS = 12  # mini-batches of one pass through a stage's stream
+WORKSPACE = ("peak of one mini-batch beside what else is held: on a CPU the tensors "
+             "torch makes (not a kernel's scratch memory), on CUDA what its allocator gave out")
+
+@dataclass(frozen=True)
+class Effort:
+    """How long to measure: passes through each stream (after one that warms up), round trips."""
+
+    passes: int = 3
+    rounds: int = ROUNDS
+    trips: int = 40
+
+
+def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[DeviceSpec],
+            lanes: Sequence[Lane], effort: Effort = Effort(), link: LinkTimes | None = None
+            ) -> Profile:
+    """Measure every stage of the experiment where it will run; `link` is taken as given.
+
+    Raises ConfigurationError, or StageError where a stage fails.
+    """
+    places = [spec.device for spec in specs]
+    rounds = min(effort.rounds, experiment.pipeline.minibatches)
+    solo = Solo(assemble(shortened(experiment, rounds), settings, places), lanes)
+    single = Solo(assemble(shortened(experiment, 1), settings, places), lanes)
+    with quiet():
+        alone, beside = alone_and_beside(solo, effort.passes)
+        again = {k: recompute_s(solo, k) for k in range(experiment.pipeline.stages)}
+    sizes = stage_sizes(solo.assembly.task)
+    stages = [_stage(k, experiment, alone, beside, again[k], each, extra_bytes(single, k, each))
+              for k, each in enumerate(sizes)]
+    if link is None and len(lanes) > 1:
+        with quiet():
+            link = link_times(lanes, effort.trips)
+    pipeline, training = experiment.pipeline, experiment.training
+    home = [specs[solo.home[k]] for k in range(len(sizes))]
+    return Profile(
+        format="pipestale-profile", version=1, stages=tuple(stages), device=device_name(specs[0]),
+        microbatch_size=training.batch_size // pipeline.microbatches,
+        boundary_bytes=tuple(float(s.input_bytes) for s in sizes[1:]),
+        latency_s=link.latency_s if link else 0.0,
+        bandwidth_bytes_per_s=link.bandwidth_bytes_per_s if link else None,
+        placement=tuple(str(spec.device) for spec in home),
+        contention_factor=_ratio(beside, alone, range(len(sizes)), pipeline.microbatches),
+        link=link.samples if link else (), notes=_notes(solo.assembly, specs))
+
+
+def shortened(experiment: Experiment, minibatches: int) -> Experiment:
+    """The same experiment over that many mini-batches, without measuring weights."""
+    document = experiment.model_dump(mode="python", exclude_unset=True)
+    document.setdefault("pipeline", {})["minibatches"] = minibatches
+    document.setdefault("training", {})["distances"] = False
+    return resolve(document)
+
+
+def _stage(k: int, experiment: Experiment, alone: Times, beside: Times, again: Floats,
+           sizes: StageSizes, held: tuple[float | None, float | None]) -> StageProfile:
+    forward, backward, update = (spread(np.array(alone[k, op])) for op in (Op.F, Op.B, Op.U))
+    extra = spread(again)
+    recomputes = experiment.pipeline.backward == "recompute"
+    slowed: dict[str, Spread] = {
+        f"{name}_beside": spread(np.array(beside[k, op]))
+        for name, op in (("forward_s", Op.F), ("backward_s", Op.B), ("update_s", Op.U))}
+    return StageProfile(
+        forward_s=forward.median, recompute_s=extra.median, update_s=update.median,
+        backward_s=max(0.0, backward.median - (extra.median if recomputes else 0.0)),
+        weight_bytes=float(sizes.weight_bytes), activation_bytes=float(sizes.graph_bytes),
+        input_bytes=float(sizes.input_bytes), resident_bytes=held[0],
+        workspace_bytes=held[1],
+        contention_factor=_ratio(beside, alone, [k], experiment.pipeline.microbatches),
+        spread={"forward_s": forward, "backward_s": backward, "update_s": update,
+                "recompute_s": extra, **slowed})
+
+
+def _ratio(beside: Times, alone: Times, stages: Sequence[int], microbatches: int) -> float:
+    """How many times as long a mini-batch of these stages takes beside busy neighbours.
+
+    [choice] Of lower quartiles: what the hardware shares slows every pass, what the operating
+    system takes away for other programs only some.
+    """
+    def whole(times: Times) -> float:
+        return sum(float(np.percentile(times[k, op], 25)) * (1 if op is Op.U else microbatches)
+                   for k in stages for op in (Op.F, Op.B, Op.U))
+
+    return whole(beside) / whole(alone)
+
+
+def _notes(assembly: Assembly, specs: Sequence[DeviceSpec]) -> dict[str, Any]:
+    pipeline, settings = assembly.experiment.pipeline, assembly.settings
+    return {"model": settings.model, "image_size": int(assembly.task.inputs(0).shape[-1]),
+            "devices": [str(spec) for spec in specs], "libraries": libraries(),
+            "schedule": pipeline.schedule, "mitigation": assembly.plan.mitigation.name,
+            "microbatches": pipeline.microbatches, "backward": pipeline.backward,
+            "times": "medians of a stage's own stream with nobody beside it",
+            "workspace_bytes": WORKSPACE,
+            "link": "a round trip's half; on a CPU the waking of a thread, since tensors are "
+                    "handed over by reference"}

@@ -1,0 +1,97 @@
+"""Devices as the user names them: `cpu,cpu`, `cuda:0,cuda:1`, or one GPU as two, `cuda:0/2`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from gpu.errors import DeviceError
+from gpu.runtime.cuda import CudaLane
+from gpu.runtime.streams import CpuLane, Lane
+
+_NAME = re.compile(r"(cpu)|cuda:(\d+)(?:/(\d+))?")
+FORMS = "write e.g. cpu,cpu or cuda:0,cuda:1 or cuda:0/2 (one GPU as two)"
+
+
+@dataclass(frozen=True)
+class DeviceSpec:
+    """One device of a pipeline: a CPU thread, a GPU, or part `part` of `parts` of one."""
+
+    kind: str
+    index: int = 0
+    part: int = 0
+    parts: int = 1
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("cpu") if self.kind == "cpu" else torch.device("cuda", self.index)
+
+    def __str__(self) -> str:
+        share = f"/{self.parts}#{self.part}" if self.parts > 1 else ""
+        return "cpu" if self.kind == "cpu" else f"cuda:{self.index}{share}"
+
+
+def parse_devices(text: str) -> list[DeviceSpec]:
+    """`cuda:0/2` gives two devices.  Raises DeviceError with the forms there are."""
+    specs = []
+    for name in text.split(","):
+        found = _NAME.fullmatch(name.strip())
+        if not found or found.group(3) == "0":
+            raise DeviceError(f"{name.strip()!r} is not a device; {FORMS}")
+        if found.group(1):
+            specs.append(DeviceSpec("cpu"))
+        else:
+            index, parts = int(found.group(2)), int(found.group(3) or 1)
+            specs += [DeviceSpec("cuda", index, part, parts) for part in range(parts)]
+    return specs
+
+
+def check_devices(specs: Sequence[DeviceSpec], needed: int) -> None:
+    """Raises DeviceError where the machine lacks one, or the program needs another number."""
+    have = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    for spec in specs:
+        if spec.kind == "cuda" and spec.index >= have:
+            there = ", ".join(f"cuda:{i}" for i in range(have)) or "no CUDA device"
+            raise DeviceError(f"cuda:{spec.index} is not there: this machine has {there}; "
+                              "--devices cpu,cpu always works")
+    if len({spec.kind for spec in specs}) > 1:
+        raise DeviceError("a pipeline runs on CPUs or on GPUs, not on both; " + FORMS)
+    if len(specs) != needed:
+        names = ",".join(map(str, specs))
+        raise DeviceError(f"the program needs {needed} devices, --devices names {len(specs)} "
+                          f"({names}); name one per device or set pipeline.stages={len(specs)}")
+
+
+def open_lanes(specs: Sequence[DeviceSpec]) -> list[Lane]:
+    """The streams of every device.  Raises DeviceError."""
+    lanes: list[Lane] = []
+    for spec in specs:
+        if spec.kind == "cpu":
+            lanes.append(CpuLane(f"cpu#{len(lanes)}"))
+            continue
+        stream = None
+        if spec.parts > 1:
+            from gpu.runtime.partition import part_stream
+
+            stream = part_stream(spec.index, spec.part, spec.parts)
+        lanes.append(CudaLane(str(spec), spec.device, stream))
+    return lanes
+
+
+def rank_spec(specs: Sequence[DeviceSpec], local_rank: int) -> DeviceSpec:
+    """The device of a rank: one name for all of them (`cpu`), or one for each on this host.
+
+    Raises DeviceError where there is none, or two ranks would share a GPU.
+    """
+    if all(spec.kind == "cpu" for spec in specs):
+        return DeviceSpec("cpu")
+    if local_rank >= len(specs) or specs[local_rank].parts > 1:
+        names = ",".join(map(str, specs))
+        raise DeviceError(f"local rank {local_rank} has no GPU of its own in --devices {names}; "
+                          "two ranks cannot share one GPU")
+    spec = specs[local_rank]
+    check_devices([spec], 1)
+    return spec

@@ -1,0 +1,38 @@
+"""The losses of a run, fetched from a device without waiting for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from gpu.errors import NonFiniteError
+from gpu.runtime.streams import Lane
+
+
+@dataclass
+class Losses:
+    """Mean losses of micro-batches, fetched without waiting for the device.
+
+    Raises NonFiniteError from `poll` at the first that is not finite, if `strict`.
+    """
+
+    lane: Lane
+    strict: bool
+    waiting: list[tuple[str, int, int, Any]] = field(default_factory=list)
+    values: dict[int, float] = field(default_factory=dict)
+
+    def add(self, stage: int, index: int, loss: Tensor) -> None:
+        self.waiting.append((f"{stage}F{index}", stage, index, self.lane.fetch(loss)))
+
+    def poll(self) -> None:
+        while self.waiting:
+            name, stage, index, ticket = self.waiting[0]
+            value = self.lane.fetched(ticket)
+            if value is None:
+                return
+            self.waiting.pop(0)
+            self.values[index] = value
+            if self.strict and not abs(value) < float("inf"):
+                raise NonFiniteError(stage, name, self.lane.name, f"the loss is {value}")

@@ -1,0 +1,70 @@
+"""What one device brings home from a run: plain numbers, so that it can travel between ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from gpu.runtime.stage import Reading
+from gpu.runtime.streams import CpuLane
+from gpu.runtime.worker import Worker
+from sim.experiment.recording import distance_columns
+from sim.numerics.stage import Stage
+from sim.op import Op
+
+LAUNCH_MARGIN_S = 20e-6  # a device that ends this soon after its host was waiting for the host
+
+
+@dataclass
+class Piece:
+    """What one device brings home; plain numbers and CPU tensors, so it can travel.
+
+    Times are seconds of this process's host clock, in the order of execution.
+    """
+
+    device: int
+    name: str
+    rows: list[int]
+    start_s: list[float]
+    end_s: list[float]
+    arrived_s: list[float]
+    launch_bound: float | None
+    host_s: float
+    clock: dict[str, float]
+    losses: dict[int, float]
+    readings: dict[int, Reading]
+    distances: list[tuple[float, float]]  # relative and RMSE, NaN where unknown
+    update_rmse_sum: dict[int, float]
+    peak_bytes: int | None = None
+    base_bytes: int | None = None  # allocated on the device before the run
+
+
+def collect(worker: Worker, stages: Sequence[Stage]) -> Piece:
+    """Wait for a worker's device and read its marks; `stages` are all of the program's."""
+    lane, spans = worker.lane, worker.finished
+    alignment = lane.finish()
+    worker.losses.poll()
+    start, end = ([lane.seconds(getattr(s, side)) for s in spans] for side in ("start", "end"))
+    came = [float("nan") if s.arrived is None else lane.seconds(s.arrived) for s in spans]
+    own = worker.stages.items()
+    relative, rmse = distance_columns(worker.program, stages)
+    cpu = isinstance(lane, CpuLane)
+    return Piece(
+        worker.device, lane.name, [s.row for s in spans], start, end, came,
+        None if cpu else launch_bound(worker, end), sum(s.left_s - s.asked_s for s in spans),
+        {"residual_s": alignment.residual_s, "drift_s": alignment.drift_s},
+        worker.losses.values, {k: s.reading for k, s in own},
+        [(relative[s.row], rmse[s.row]) for s in spans], {k: s.update_rmse_sum for k, s in own},
+        None if cpu else torch.cuda.max_memory_allocated(lane.device),
+        getattr(lane, "base_bytes", None))
+
+
+def launch_bound(worker: Worker, end_s: Sequence[float]) -> float:
+    """Share of compute instructions whose pace was the host's: the device had caught up with it
+    when the host had asked for the last of the instruction's work."""
+    pairs = [(span.left_s, end) for span, end in zip(worker.finished, end_s, strict=True)
+             if worker.program.rows.op[span.row] <= Op.U]
+    return float(np.mean([end - left < LAUNCH_MARGIN_S for left, end in pairs])) if pairs else 0.0

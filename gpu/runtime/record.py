@@ -1,0 +1,149 @@
+"""From what the workers did to a trace with the simulator's columns."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from gpu.model.sizes import stage_sizes
+from gpu.runtime.assembly import Assembly
+from gpu.runtime.piece import Piece
+from sim.arrays import Floats, Ints
+from sim.experiment.recording import describe, staleness_columns
+from sim.numerics.tasks import Evaluation
+from sim.op import Op
+from sim.order.program import Program
+from sim.trace import Trace
+from sim.weights.versions import VersionPlan
+
+
+def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
+             extra: Mapping[str, Any], final: Evaluation | None) -> Trace:
+    """One trace of all pieces, with the rows of the assembly's program in the order executed."""
+    order = np.array([row for piece in pieces for row in piece.rows])
+    times = {name: _by_row(pieces, name, len(lowered)) for name in ("start_s", "end_s",
+                                                                    "arrived_s")}
+    zero = times["start_s"].min()
+    start, end, came = (times[n] - zero for n in ("start_s", "end_s", "arrived_s"))
+    source = lowered.arrives_from
+    sent = np.where(source >= 0, end[source], np.nan)
+    if not assembly.program.lowered:
+        order, sent, came = _without_messages(lowered, order, sent, came)
+    executed = _executed(assembly.program, lowered, order)
+    plan = observed_plan(executed, assembly.plan, pieces)
+    read, staleness, effective = staleness_columns(plan)
+    applied = plan.applied[executed.rows.stage, executed.rows.index]
+    distance = np.full((len(lowered), 2), np.nan)
+    for piece in pieces:
+        distance[piece.rows] = piece.distances
+    loss = _losses(lowered, pieces)
+    header = _header(assembly, pieces, extra, final)
+    header["training"]["diverged_at"] = diverged_at(assembly, loss)
+    op, stage, index, count = executed.rows
+    return Trace(
+        header, executed.device, op, stage, index, count, start[order],
+        end[order], sent[order], came[order], read, applied, staleness, effective,
+        distance[order, 0], distance[order, 1],
+        {"minibatch_loss": loss})
+
+
+def _by_row(pieces: Sequence[Piece], name: str, size: int) -> Floats:
+    column = np.full(size, np.nan)
+    for piece in pieces:
+        column[piece.rows] = getattr(piece, name)
+    return column
+
+
+def _without_messages(lowered: Program, order: Ints, sent: Floats, came: Floats
+                      ) -> tuple[Ints, Floats, Floats]:
+    """Compute rows alone; a message's times go to the row behind its RECV."""
+    received = np.flatnonzero(lowered.arrives_from >= 0)
+    sent, came = sent.copy(), came.copy()
+    sent[received + 1], came[received + 1] = sent[received], came[received]
+    return order[lowered.rows.op[order] <= Op.U], sent, came
+
+
+def _executed(program: Program, lowered: Program, order: Ints) -> Program:
+    """`program` in the order its rows (given as rows of `lowered`) were executed."""
+    number = np.cumsum(lowered.rows.op <= Op.U) - 1 if not program.lowered else np.arange(
+        len(lowered))
+    return program.reordered(number[order])
+
+
+def observed_plan(program: Program, plan: VersionPlan, pieces: Sequence[Piece]) -> VersionPlan:
+    """A plan that holds what the stages counted themselves in place of what was planned."""
+    shape = program.shape
+    forward, backward, applied = (np.full((shape.stages, shape.total), -1) for _ in range(3))
+    for k, reading in ((k, r) for piece in pieces for k, r in piece.readings.items()):
+        for (op, index), version in reading.read.items():
+            (forward if op is Op.F else backward)[k, index] = version
+        for minibatch, version in reading.applied.items():
+            first = (minibatch - 1) * shape.microbatches
+            applied[k, first : first + shape.microbatches] = version
+    return replace(plan, program=program, forward=forward, backward=backward, applied=applied)
+
+
+def _losses(program: Program, pieces: Sequence[Piece]) -> Floats:
+    n = program.shape.microbatches
+    loss = np.zeros(program.shape.minibatches)
+    for piece in pieces:
+        for index, value in piece.losses.items():
+            loss[index // n] += value / n
+    return loss
+
+
+def digest(weights: torch.Tensor) -> str:
+    """SHA-256 of the bits of a flat vector: equal digests are bit-equal weights."""
+    return hashlib.sha256(weights.detach().cpu().numpy().tobytes()).hexdigest()
+
+
+def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
+    """First mini-batch with a loss that is not finite; the last where only weights are not."""
+    if not np.isfinite(loss).all():
+        return int(np.argmin(np.isfinite(loss))) + 1
+    fine = all(bool(torch.isfinite(stage.weights).all()) for stage in assembly.stages)
+    return None if fine else assembly.program.shape.minibatches
+
+
+def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any],
+            final: Evaluation | None) -> dict[str, Any]:
+    shape, settings = assembly.program.shape, assembly.settings
+    sizes = stage_sizes(assembly.task)
+    header: dict[str, Any] = {
+        "experiment": assembly.experiment.model_dump(),
+        "mitigation": describe(assembly.plan.mitigation),
+        "shape": shape.as_dict(),
+        "seed": assembly.experiment.training.seed,
+        "sizes": {"weight_bytes": [s.weight_bytes for s in sizes],
+                  "activation_bytes": [s.activation_bytes for s in sizes],
+                  "boundary_bytes": [s.input_bytes for s in sizes[1:]]},
+        "versions_held": assembly.plan.versions_held.tolist(),
+        "libraries": {"python": platform.python_version(), "numpy": np.__version__,
+                      "torch": str(torch.__version__)},
+        "gpu": {"settings": vars(settings) | {"costs": list(settings.costs or ())},
+                "devices": [piece.name for piece in pieces],
+                "threads": torch.get_num_threads(),
+                "clock": [piece.clock for piece in pieces],
+                "clock_residual_s": max(piece.clock["residual_s"] for piece in pieces),
+                "launch_bound_fraction": [piece.launch_bound for piece in pieces],
+                "host_s": [piece.host_s for piece in pieces],
+                "peak_bytes": [piece.peak_bytes for piece in pieces],
+                "base_bytes": [piece.base_bytes for piece in pieces],
+                "weights_sha256": [digest(stage.weights) for stage in assembly.stages],
+                **extra},
+    }
+    header["training"] = {
+        "mean_update_rmse": [piece.update_rmse_sum[k] / shape.minibatches for k in
+                             range(shape.stages) for piece in pieces
+                             if k in piece.update_rmse_sum],
+        "final_loss": None, "validation_loss": None, "accuracy": None}
+    if final is not None:
+        header["training"] |= {"final_loss": final.final_loss, "accuracy": final.accuracy,
+                               "validation_loss": final.validation_loss}
+    return header

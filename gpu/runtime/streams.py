@@ -1,0 +1,102 @@
+"""What a worker does on a device besides computing: order work, copy, wait, take times.
+
+The seam between CPU and CUDA.  A `Lane` is one device of the pipeline: a CPU thread, whose work is
+done when a call returns, or a CUDA device (or a part of one) with a compute stream and a copy
+stream per direction, whose work is done when an event says so.  A *mark* is a point in a lane's
+work: a host time on a CPU, an event on CUDA.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from gpu.runtime.clock import Alignment, unaligned
+
+Mark = Any
+
+
+class Lane(Protocol):
+    """One device of the pipeline."""
+
+    name: str
+    device: torch.device
+
+    def current(self) -> AbstractContextManager[Any]:
+        """Inside, what torch is asked to do goes to this lane's compute stream."""
+
+    def mark(self) -> Mark:
+        """A mark after all computing asked for so far."""
+
+    def send(self, tensors: Sequence[Tensor], up: bool, target: Any) -> tuple[list[Tensor], Mark]:
+        """The tensors on the lane `target` and the mark of their arrival there."""
+
+    def wait(self, arrived: Mark) -> None:
+        """Computing asked for from now on starts after that mark."""
+
+    def hold(self, tensors: Any, until: Mark) -> None:
+        """Keep tensors that crossed streams alive until a mark of this lane has passed."""
+
+    def rest(self) -> None:
+        """Wait until the computing asked for so far is done."""
+
+    def begin(self) -> None:
+        """Relate this lane's clock to the host's, before the run."""
+
+    def finish(self) -> Alignment:
+        """Wait for all work; relate the clocks again."""
+
+    def seconds(self, mark: Mark) -> float:
+        """Host time of a mark that has passed, after `finish`."""
+
+    def fetch(self, value: Tensor) -> Any:
+        """Start bringing a number to the host; `fetched` gives it, None while it is under way."""
+
+    def fetched(self, ticket: Any) -> float | None: ...
+
+
+class CpuLane:
+    """A CPU thread: everything is done when it returns, and memory is shared."""
+
+    device = torch.device("cpu")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def current(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def mark(self) -> float:
+        return perf_counter()
+
+    def send(self, tensors: Sequence[Tensor], up: bool, target: Any) -> tuple[list[Tensor], Mark]:
+        return list(tensors), perf_counter()
+
+    def wait(self, arrived: float) -> None:
+        pass
+
+    def hold(self, tensors: Any, until: float) -> None:
+        pass
+
+    def rest(self) -> None:
+        pass
+
+    def begin(self) -> None:
+        pass
+
+    def finish(self) -> Alignment:
+        return unaligned()
+
+    def seconds(self, mark: float) -> float:
+        return mark
+
+    def fetch(self, value: Tensor) -> float:
+        return float(value)
+
+    def fetched(self, ticket: float) -> float | None:
+        return ticket

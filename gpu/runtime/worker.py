@@ -1,0 +1,138 @@
+"""A worker: one device stepping its stream of a lowered program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+from torch import Tensor
+
+from gpu.errors import StageError, stage_error
+from gpu.images.task import TorchTask
+from gpu.runtime.links import Links, Stopped
+from gpu.runtime.losses import Losses
+from gpu.runtime.stage import WatchedStage
+from gpu.runtime.streams import Lane, Mark
+from sim.op import Op
+from sim.order.program import Program
+
+Key = tuple[int, int]  # stage, micro-batch
+
+
+@dataclass(slots=True)
+class Span:
+    """One executed row: marks on its lane, and the host times between which it was asked for."""
+
+    row: int
+    start: Mark
+    end: Mark
+    asked_s: float
+    left_s: float
+    arrived: Mark = None
+
+
+class Worker:
+    """Steps device `device` of `program` (lowered) through its stages.
+
+    `finished` lists what was executed, in that order.  Raises StageError with the stage and the
+    instruction that failed, or Stopped where another worker did.
+    """
+
+    def __init__(self, device: int, program: Program, stages: Mapping[int, WatchedStage],
+                 task: TorchTask, lane: Lane, links: Links, *, strict: bool = True) -> None:
+        self.device, self.program, self.lane, self.links = device, program, lane, links
+        self.stages, self.task, self.strict = stages, task, strict
+        self.rows = range(*program.offsets[device : device + 2])
+        self.finished: list[Span] = []
+        self.losses = Losses(lane, strict)
+        self.stopped = False
+        self._activations: dict[Key, Tensor] = {}
+        self._gradients: dict[Key, Tensor | float] = {}
+        self._outgoing: dict[tuple[Op, int, int], Tensor] = {}
+        self._kept: dict[Key, list[Tensor]] = {}
+        self._do = {Op.F: self._forward, Op.B: self._backward, Op.I: self._backward,
+                    Op.U: self._update}
+
+    def run(self) -> None:
+        """Execute the whole stream."""
+        with self.lane.current():
+            for row in self.rows:
+                if self.stopped:
+                    raise Stopped
+                self._step(row)
+
+    def _step(self, row: int) -> None:
+        op, stage, index, count = (int(column[row]) for column in self.program.rows)
+        try:
+            if op in (Op.RECV_F, Op.RECV_B):
+                self._receive(row, Op(op), stage, index, count)
+            elif op in (Op.SEND_F, Op.SEND_B):
+                self._send(row, Op(op), stage, index, count)
+            else:
+                self._compute(row, Op(op), stage, index, count)
+            self.losses.poll()
+        except (Stopped, StageError):
+            raise
+        except Exception as error:
+            name = str(self.program.instruction(row))
+            raise stage_error(stage, name, self.lane.name, error) from error
+
+    def _compute(self, row: int, op: Op, stage: int, index: int, count: int) -> None:
+        asked, start = perf_counter(), self.lane.mark()
+        done = self._do.get(op)
+        used = done(stage, index, count) if done else []
+        end = self.lane.mark()
+        self.finished.append(Span(row, start, end, asked, perf_counter()))
+        if used:
+            self.lane.hold(used, end)
+
+    def _forward(self, k: int, index: int, count: int) -> list[Tensor]:
+        inputs = self._activations.pop((k, index)) if k else self.task.inputs(index)
+        if k + 1 < self.program.shape.stages:
+            self._pass_on(Op.SEND_F, k, k + 1, index, self.stages[k].forward(index, inputs))
+            return []
+        loss = self.stages[k].forward(index, inputs, self.task.target(index))
+        self.losses.add(k, index, loss)
+        self._gradients[k, index] = 1.0 / self.program.shape.microbatches
+        return []
+
+    def _backward(self, k: int, index: int, count: int) -> list[Tensor]:
+        used: list[Tensor] = []
+        for each in range(index, index + count):
+            passed_on = self.stages[k].backward(each, self._gradients.pop((k, each)))
+            if k:
+                self._pass_on(Op.SEND_B, k, k - 1, each, passed_on)
+            used += self._kept.pop((k, each), [])
+        return used
+
+    def _update(self, k: int, index: int, count: int) -> list[Tensor]:
+        self.stages[k].update(index // self.program.shape.microbatches + 1)
+        return []
+
+    def _pass_on(self, op: Op, k: int, to: int, index: int, tensor: Tensor) -> None:
+        """Keep for the SEND row, or hand to a stage on this very device."""
+        if to not in self.stages:
+            self._outgoing[op, k, index] = tensor
+        elif op is Op.SEND_F:
+            self._activations[to, index] = tensor
+        else:
+            self._gradients[to, index] = tensor
+
+    def _send(self, row: int, op: Op, stage: int, index: int, count: int) -> None:
+        tensors = [self._outgoing.pop((op, stage, i)) for i in range(index, index + count)]
+        now, mark = perf_counter(), self.lane.mark()
+        self.links.send(row, tensors, self.lane)
+        self.finished.append(Span(row, mark, mark, now, now))
+
+    def _receive(self, row: int, op: Op, stage: int, index: int, count: int) -> None:
+        message = self.links.receive(row, self.lane)
+        self.lane.wait(message.arrived)
+        now, mark = perf_counter(), self.lane.mark()
+        for i, tensor in enumerate(message.tensors, index):
+            if op is Op.RECV_F:
+                self._activations[stage, i] = tensor
+            else:
+                self._gradients[stage, i] = tensor
+            self._kept.setdefault((stage, i), []).append(tensor)
+        self.finished.append(Span(row, mark, mark, now, now, message.arrived))

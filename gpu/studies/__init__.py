@@ -1,0 +1,1 @@
+"""Studies: questions put to a machine, and the reports that answer them."""

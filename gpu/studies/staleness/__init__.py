@@ -1,0 +1,1 @@
+"""Which weights a real network's passes used under every mitigation, and how it learnt."""

@@ -1,0 +1,105 @@
+"""Every mitigation on a pipeline it accepts, beside training without a pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sim.errors import ConfigurationError, unknown
+from sim.experiment.configuration import make_mitigation, read_experiment, resolve
+from sim.experiment.options import Experiment
+from sim.experiment.run import generate
+from sim.mitigations import MITIGATIONS
+from sim.weights.versions import VersionPlan
+
+FRESH = "sequential"  # the label of training without staleness
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of a comparison: a mitigation on a schedule with so many micro-batches."""
+
+    label: str
+    mitigation: str
+    schedule: str
+    microbatches: int = 1
+
+    def experiment(self, base: Experiment, seed: int) -> Experiment:
+        """`base` with this method and seed.  Raises ConfigurationError where it is refused."""
+        document = base.model_dump(exclude_unset=True)
+        document["pipeline"] = document.get("pipeline", {}) | {
+            "schedule": self.schedule, "mitigation": self.mitigation,
+            "microbatches": self.microbatches}
+        document["training"] = document.get("training", {}) | {"seed": seed}
+        return resolve(document)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A mitigation that no asynchronous schedule of this shape takes, and why."""
+
+    mitigation: str
+    reason: str
+
+
+def with_defaults(path: Path | None, settings: Sequence[str], defaults: dict[str, object]
+                  ) -> Experiment:
+    """An experiment in which `section.key: value` of `defaults` hold where nothing else is said.
+
+    Raises ConfigurationError.
+    """
+    said = read_experiment(path, settings)
+    missing = [f"{key}={value}" for key, value in defaults.items() if not _is_said(said, key)]
+    return read_experiment(path, (*settings, *missing))
+
+
+def _is_said(experiment: Experiment, key: str) -> bool:
+    section, name = key.split(".")
+    return name in getattr(experiment, section).model_fields_set
+
+
+def methods(base: Experiment, names: Iterable[str] | None = None
+            ) -> tuple[list[Method], list[Refused]]:
+    """Training without staleness first, then each mitigation on the first schedule taking it.
+
+    Raises ConfigurationError for an unknown name.
+    """
+    chosen, refused = [Method(FRESH, "none", "sequential")], []
+    for name in names or MITIGATIONS.names():
+        if name not in MITIGATIONS.names():
+            raise ConfigurationError([f"--mitigations: "
+                                      f"{unknown('mitigation', name, MITIGATIONS.names())}"])
+        reasons = []
+        for method in _candidates(name, base):
+            reason = why_not(method, base)
+            if reason is None:
+                chosen.append(method)
+                break
+            reasons.append(reason)
+        else:
+            refused.append(Refused(name, reasons[0]))
+    return chosen, refused
+
+
+def _candidates(name: str, base: Experiment) -> Iterator[Method]:
+    yield Method(name, name, "round-robin")
+    n = split(base.pipeline.stages, base.training.batch_size)
+    if n:
+        yield Method(f"{name}, nF1B {n}", name, "nf1b", n)
+        yield Method(f"{name}, {n} micro-batches", name, "round-robin", n)
+
+
+def split(stages: int, batch_size: int) -> int | None:
+    """The fewest micro-batches, at least 2 and S−1, that divide a batch."""
+    return next((n for n in range(max(2, stages - 1), batch_size + 1) if not batch_size % n), None)
+
+
+def why_not(method: Method, base: Experiment) -> str | None:
+    """Why a method is refused; None where it is not."""
+    try:
+        experiment = method.experiment(base, 0)
+        VersionPlan.of(generate(experiment), make_mitigation(method.mitigation), method.schedule)
+    except ValueError as error:
+        return str(error).removeprefix("pipeline.mitigation: ")
+    return None

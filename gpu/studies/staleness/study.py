@@ -1,0 +1,51 @@
+"""From what the user asked of `python -m gpu staleness` to a study that can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpu.determinism import exact
+from gpu.distributed.launch import check_out
+from gpu.runtime.assembly import RunSettings
+from gpu.runtime.devices import DeviceSpec, check_devices, parse_devices
+from gpu.studies.staleness.methods import methods, with_defaults
+from gpu.studies.staleness.staleness import Study
+
+DEFAULTS: dict[str, object] = {"pipeline.minibatches": 120, "training.batch_size": 16,
+                               "training.learning_rate": 0.1, "training.evaluate_every": 4}
+
+
+@dataclass(frozen=True)
+class StudyRequest:
+    """A study as the door was asked for it; `mitigations` separated by commas, None for all."""
+
+    experiment: Path | None
+    settings: tuple[str, ...]
+    devices: str
+    run: RunSettings
+    mitigations: str | None
+    seeds: int
+    target: float
+    timed: bool
+    threads: int
+    out: Path
+
+
+def prepare(request: StudyRequest) -> tuple[Study, Sequence[DeviceSpec]]:
+    """The study and its devices, a stage for each.
+
+    Raises ConfigurationError, DeviceError or OSError before anything runs.
+    """
+    exact(request.threads)
+    specs = parse_devices(request.devices)
+    check_out(request.out / "staleness.json")
+    check_devices(specs, len(specs))
+    base = with_defaults(request.experiment, request.settings,
+                         DEFAULTS | {"pipeline.stages": len(specs)})
+    check_devices(specs, base.pipeline.stages)
+    names = request.mitigations.split(",") if request.mitigations else None
+    chosen, refused = methods(base, names)
+    return Study(base, request.run, chosen, refused, range(request.seeds), request.target,
+                 request.timed), specs

@@ -1,0 +1,1 @@
+"""PyTorch's pipeline tutorial timed, and NWPT's look-ahead beside it."""

@@ -1,0 +1,78 @@
+"""Training with and without NWPT's look-ahead: total time, and each epoch's losses, accuracies.
+
+The NWPT paper's Figures 3.1 to 3.4 compare model parallelism with and without it.  A model
+parallel run is `sequential`: no weight is stale there, and the look-ahead is Nesterov's gradient.
+Where weights are stale is the asynchronous pipeline, so that pair is run beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gpu.images.datasets import images_at
+from gpu.images.synthetic import TRAINING
+from gpu.runtime.assembly import RunSettings
+from gpu.runtime.devices import DeviceSpec
+from gpu.studies.curves import curve_rows, judged
+from gpu.studies.staleness.methods import Method
+from gpu.studies.staleness.staleness import timing_pass, weight_pass
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
+
+Rows = list[dict[str, Any]]
+METHODS = (
+    Method("model parallel", "none", "sequential"),
+    Method("model parallel, NWPT", "nwpt", "sequential"),
+    Method("asynchronous pipeline", "none", "round-robin"),
+    Method("asynchronous pipeline, NWPT", "nwpt", "round-robin"),
+)
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is learnt, how long, and how often: heavy ball with momentum 0.9, cross-entropy."""
+
+    settings: RunSettings
+    epochs: int
+    seeds: Sequence[int]
+    batch_size: int = 16
+    learning_rate: float = 0.01
+    momentum: float = 0.9
+
+    def base(self, stages: int) -> Experiment:
+        every = self.minibatches_per_epoch()
+        return resolve({
+            "pipeline": {"stages": stages, "minibatches": self.epochs * every},
+            "training": {"batch_size": self.batch_size, "learning_rate": self.learning_rate,
+                         "momentum": self.momentum, "convention": "heavy-ball",
+                         "evaluate_every": every}})
+
+    def minibatches_per_epoch(self) -> int:
+        """The fewest that visit as many images as there are to train on.  Raises DataError."""
+        s = self.settings
+        found = images_at(s.data, s.image_size or 0, s.limit)
+        return -(-(found.training if found else TRAINING) // self.batch_size)
+
+
+def compare(course: Course, specs: Sequence[DeviceSpec], done: Callable[[], None] = lambda: None
+            ) -> tuple[Rows, Rows]:
+    """Curves (method, seed, epoch, quantity, value) and totals (method, seed, seconds, judgement).
+
+    Weights and times come from different runs of one program; a first timing is not counted.
+    """
+    base, curves, totals = course.base(len(specs)), [], []
+    every = base.training.evaluate_every
+    timing_pass(METHODS[0].experiment(base, 0), course.settings, specs)
+    for seed in course.seeds:
+        for method in METHODS:
+            experiment, told = method.experiment(base, seed), {"method": method.label, "seed": seed}
+            _, result, _ = weight_pass(experiment, course.settings, specs[0])
+            ends = timing_pass(experiment, course.settings, specs)
+            curves += [told | {"epoch": row["minibatch"] // every} | row
+                       for row in curve_rows(result) if row["quantity"] != "minibatch_loss"]
+            totals.append(told | {"total_s": float(ends[-1]), **judged(result.final),
+                                  "diverged_at": result.diverged_at})
+            done()
+    return curves, totals

@@ -1,0 +1,126 @@
+"""The seeds' experiments as one piece of work: split sizes timed, then NWPT's look-ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from gpu.distributed.launch import check_out
+from gpu.errors import DeviceError
+from gpu.images.images import DataError
+from gpu.runtime.assembly import RunSettings
+from gpu.runtime.devices import DeviceSpec, check_devices, open_lanes, parse_devices
+from gpu.studies.tutorial.look_ahead import METHODS, Course, compare
+from gpu.studies.tutorial.split_sizes import FULL, REDUCED, Rows, Setting, measure, rounds
+from sim.errors import ConfigurationError
+
+SMALL = 32  # pixels a side of the images learnt from in the reduced setting
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for; None: as in the full or the reduced setting."""
+
+    devices: str
+    out: Path
+    full: bool = False
+    model: str | None = None
+    image_size: int | None = None
+    batch_size: int | None = None
+    splits: str | None = None
+    repeats: int | None = None
+    epochs: int = 6
+    seeds: int = 3
+    data: str | None = None
+    limit: int | None = None
+    noise: float = 2.0
+    threads: int = 1
+
+    def setting(self) -> Setting:
+        """The tutorial's or the reduced one, with what was asked for.
+
+        Raises ConfigurationError.
+        """
+        start = FULL if self.full else REDUCED
+        batch = self.batch_size or start.batch_size
+        splits = (tuple(s for s in start.splits if not batch % s) if self.splits is None
+                  else parse_splits(self.splits))
+        usual = start.shown * batch / start.batch_size
+        return replace(start, model=self.model or start.model, batch_size=batch, splits=splits,
+                       image_size=self.image_size or start.image_size,
+                       repeats=self.repeats or start.repeats,
+                       shown=min(splits, key=lambda split: abs(split - usual)))
+
+    def course(self, setting: Setting) -> Course:
+        """What NWPT is tried on: the same network, and small images unless `full`."""
+        side = setting.image_size if self.full else min(setting.image_size, SMALL)
+        return Course(RunSettings(setting.model, side, None if self.data else 10, data=self.data,
+                                  limit=self.limit, noise=self.noise),
+                      self.epochs, range(self.seeds))
+
+
+def parse_splits(text: str) -> tuple[int, ...]:
+    """`4,6,12`.  Raises ConfigurationError."""
+    try:
+        return tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        raise ConfigurationError([f"--splits: numbers separated by commas, got {text!r}"]
+                                 ) from None
+
+
+@dataclass(frozen=True)
+class Tutorial:
+    """Checked: nothing that can be seen to be wrong beforehand is left."""
+
+    setting: Setting
+    course: Course
+    specs: Sequence[DeviceSpec]
+    full: bool
+
+    @property
+    def reduced(self) -> bool:
+        """Whether anything but the number of repeats differs from the tutorial's setting."""
+        return replace(self.setting, repeats=FULL.repeats) != FULL
+
+    @property
+    def rounds(self) -> int:
+        return rounds(self.setting) + len(METHODS) * len(self.course.seeds)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rows as they are written: seconds by mode, curves by epoch, totals by method."""
+
+    timing: Rows
+    curves: Rows
+    totals: Rows
+
+
+def prepare(asked: Asked) -> Tutorial:
+    """Raises ConfigurationError, DeviceError or OSError before anything runs.
+
+    Arithmetic is left as torch has it, as in the tutorial; only the threads are set.
+    """
+    torch.set_num_threads(asked.threads)
+    specs = parse_devices(asked.devices)
+    check_devices(specs, len(specs))
+    if len(specs) < 2:
+        raise DeviceError("a pipeline needs at least two devices: --devices cpu,cpu or "
+                          "cuda:0,cuda:1 or cuda:0/2")
+    check_out(asked.out / "tutorial.json")
+    setting = asked.setting()
+    course = asked.course(setting)
+    try:
+        course.base(len(specs))
+    except DataError as error:
+        raise ConfigurationError([str(error)]) from None
+    return Tutorial(setting, course, specs, asked.full)
+
+
+def perform(tutorial: Tutorial, done: Callable[[], None] = lambda: None) -> Measured:
+    """All of it: the timing first, then the training."""
+    timing = measure(tutorial.setting, open_lanes(tutorial.specs), done)
+    return Measured(timing, *compare(tutorial.course, tutorial.specs, done))

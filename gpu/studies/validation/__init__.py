@@ -1,0 +1,1 @@
+"""The simulator against the machine: exact where order decides, statistical where time does."""

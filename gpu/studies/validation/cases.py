@@ -1,0 +1,87 @@
+"""What a validation goes through: every row of a grid at every batch and image size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import torch
+
+from gpu.profiling.profile import Effort
+from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.devices import DeviceSpec
+from gpu.runtime.streams import Lane
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import make_mitigation, resolve
+from sim.experiment.options import Experiment
+from sim.experiment.recording import describe
+
+
+@dataclass(frozen=True)
+class Case:
+    """One run to validate."""
+
+    experiment: Experiment
+    settings: RunSettings
+
+    def __str__(self) -> str:
+        pipeline = self.experiment.pipeline
+        name = describe(make_mitigation(pipeline.mitigation))
+        return f"{name}@{pipeline.schedule}/{pipeline.microbatches}"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The devices to validate on, and how long to measure."""
+
+    specs: Sequence[DeviceSpec]
+    lanes: Sequence[Lane]
+    effort: Effort = field(default_factory=Effort)
+    repeats: int = 3
+
+    @property
+    def places(self) -> list[torch.device]:
+        return [spec.device for spec in self.specs]
+
+    def assemble(self, experiment: Experiment, settings: RunSettings) -> Assembly:
+        return assemble(experiment, settings, self.places)
+
+
+class Contender(Protocol):
+    """A mitigation on a schedule, as `sim compare` takes them."""
+
+    @property
+    def mitigation(self) -> dict[str, Any]: ...
+
+    def document(self, experiment: Experiment, seed: int) -> dict[str, Any]:
+        """The experiment's document with this contender in it."""
+
+
+def grid(experiment: Experiment, settings: RunSettings, contenders: Sequence[Contender],
+         batches: Sequence[int] | None, images: Sequence[int] | None
+         ) -> tuple[list[Case], list[str]]:
+    """The cases, and why some are left out.  Raises ConfigurationError where none is left."""
+    cases, refused = [], []
+    for image in images or (settings.image_size,):
+        for batch in batches or (experiment.training.batch_size,):
+            for one in contenders:
+                document = one.document(experiment, experiment.training.seed)
+                document["training"]["batch_size"] = batch
+                try:
+                    cases.append(Case(resolve(document), replace(settings, image_size=image)))
+                except ConfigurationError as error:
+                    refused += [f"{one.mitigation['name']}: {line}" for line in error.problems]
+    if not cases:
+        raise ConfigurationError(refused)
+    return cases, refused
+
+
+def sizes(option: str, text: str | None) -> list[int] | None:
+    """Whole numbers by commas; None where the option is not given.  Raises ConfigurationError."""
+    if text is None:
+        return None
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and int(part) for part in parts):
+        raise ConfigurationError([f"{option}: whole numbers by commas, e.g. 16,32; got {text!r}"])
+    return [int(part) for part in parts]

@@ -1,0 +1,61 @@
+"""The exact part of a validation: the runtime's order, versions and weights are the simulator's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpu.profiling.profile import shortened
+from gpu.runtime.assembly import Assembly
+from gpu.runtime.run import run
+from gpu.studies.validation.cases import Bench, Case
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
+from sim.experiment.run import run as simulate
+from sim.numerics.training import train
+from sim.order.check import execution_order
+from sim.order.program import Program
+from sim.times.profile import Profile
+from sim.trace import Trace
+
+UPDATES = 10  # of a weight pass
+LIMIT_REL = {"cpu": 0.0, "cuda": 1e-5}  # of the weights' difference
+COUNTED = ("version_read", "version_applied", "staleness")
+
+
+def predict(experiment: Experiment, measured: Profile | None) -> Trace:
+    """The simulator's trace of an experiment, under a profile's costs where one is given."""
+    document = experiment.model_dump(mode="python", exclude_unset=True)
+    document.setdefault("training", {})["task"] = "none"
+    return simulate(resolve(document), profile=measured)
+
+
+def weight_pass(case: Case, bench: Bench) -> dict[str, Any]:
+    """Order, versions and weights of the runtime against the simulator's trainer.
+
+    The noise floor is the difference of two identical runs of that trainer.  Raises StageError
+    where a stage fails or its numbers stop being finite.
+    """
+    experiment = shortened(case.experiment, UPDATES)
+    first, second, threaded = (bench.assemble(experiment, case.settings) for _ in range(3))
+    trace = run(threaded, bench.lanes, evaluate=False)
+    for driven in (first, second):
+        task: Any = driven.task
+        train(execution_order(driven.program), driven.stages, task, driven.program)
+    return {**same_order(predict(experiment, None), trace),
+            "weights_max_rel": apart(first, threaded),
+            "weights_noise_floor_rel": apart(first, second),
+            "weights_limit_rel": LIMIT_REL[bench.places[0].type]}
+
+
+def same_order(predicted: Trace, measured: Trace) -> dict[str, bool]:
+    """Whether every instruction came in the predicted order and read the predicted version."""
+    order = Program.from_trace(predicted) == Program.from_trace(measured)
+    versions = order and all((getattr(predicted, name) == getattr(measured, name)).all()
+                             for name in COUNTED)
+    return {"order_equal": order, "versions_equal": bool(versions)}
+
+
+def apart(one: Assembly, two: Assembly) -> float:
+    """Largest relative difference of any stage's weights."""
+    return max(float((a.weights - b.weights).norm() / a.weights.norm())
+               for a, b in zip(one.stages, two.stages, strict=True))

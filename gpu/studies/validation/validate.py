@@ -1,0 +1,119 @@
+"""Validating the simulator: profile, predict, run, and bring both home for comparison.
+
+Two passes that never mix: a weight pass (ten updates, no times) shows that order, versions and
+weights are the simulator's own; a timing pass measures no weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from gpu.profiling.footprint import peak_bytes, resident_bytes
+from gpu.profiling.link_times import LinkTimes, link_times
+from gpu.profiling.profile import profile, shortened
+from gpu.profiling.solo import Solo
+from gpu.profiling.stage_times import quiet
+from gpu.runtime.assembly import RunSettings
+from gpu.runtime.run import run
+from gpu.studies.validation.cases import Bench, Case
+from gpu.studies.validation.exactness import predict, same_order, weight_pass
+from sim.experiment.options import Experiment
+from sim.times.profile import Profile
+from sim.trace import Trace
+
+
+@dataclass(frozen=True)
+class Found:
+    """What validating one case gave; `memory` has stages and measured peak bytes by device."""
+
+    case: Case
+    exact: dict[str, Any]
+    profile: Profile
+    predicted: Trace
+    measured: Trace
+    makespans_s: list[float]
+    memory: list[dict[str, Any]]
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.case.experiment
+
+    @property
+    def model(self) -> str:
+        return self.case.settings.model
+
+
+def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lambda: None,
+             within_s: float = float("inf")) -> list[Found]:
+    """Validate the cases in order, the link between the devices measured once.
+
+    The first is always done; another only where the longest so far would still fit into
+    `within_s`.  Raises StageError where a run fails, ConfigurationError where a case cannot be
+    assembled.
+    """
+    began = perf_counter()
+    with quiet():
+        link = link_times(bench.lanes, bench.effort.trips) if len(bench.lanes) > 1 else None
+    found: list[Found] = []
+    longest = 0.0
+    for case in cases:
+        start = perf_counter()
+        if found and start - began + longest > within_s:
+            break
+        found.append(validate_one(case, bench, link))
+        longest = max(longest, perf_counter() - start)
+        done()
+    return found
+
+
+def validate_one(case: Case, bench: Bench, link: LinkTimes | None = None) -> Found:
+    """The weight pass, the profile, the prediction, the timing pass, the memory."""
+    exact = weight_pass(case, bench)
+    measured_profile = profile(case.experiment, case.settings, bench.specs, bench.lanes,
+                               bench.effort, link)
+    timed = shortened(case.experiment, case.experiment.pipeline.minibatches)
+    predicted = predict(timed, measured_profile)
+    traces = timing_pass(timed, case.settings, bench)
+    measured = sorted(traces, key=lambda trace: float(trace.end_s.max()))[len(traces) // 2]
+    exact = exact | {name: exact[name] and value
+                     for name, value in same_order(predicted, measured).items()}
+    return Found(case, exact, measured_profile, predicted, measured,
+                 [float(trace.end_s.max()) for trace in traces],
+                 memory_pass(timed, case.settings, bench, measured))
+
+
+def timing_pass(experiment: Experiment, settings: RunSettings, bench: Bench) -> list[Trace]:
+    """Traces of the same run repeated, after one that warms up."""
+    traces = []
+    for _ in range(bench.repeats + 1):
+        assembly = bench.assemble(experiment, settings)
+        with quiet():
+            traces.append(run(assembly, bench.lanes, strict=False, evaluate=False))
+    return traces[1:]
+
+
+def memory_pass(experiment: Experiment, settings: RunSettings, bench: Bench, timed: Trace
+                ) -> list[dict[str, Any]]:
+    """Peak bytes of what the stages of each device hold.
+
+    On CUDA the allocator's of the timed run, joint where devices are parts of one; on a CPU, that
+    has no such count, of each stream stepped alone once more, which holds the same versions and
+    activations since its order is the same.
+    """
+    solo = Solo(bench.assemble(experiment, settings), bench.lanes)
+    workers = [solo.worker(d) for d in range(len(bench.lanes))]
+    if bench.places[0].type == "cpu":
+        return [{"device": lane.name, "stages": sorted(worker.stages),
+                 "measured_bytes": peak_bytes(worker)}
+                for lane, worker in zip(bench.lanes, workers, strict=True)]
+    peaks, bases = (timed.header["gpu"][name] for name in ("peak_bytes", "base_bytes"))
+    joint: dict[str, dict[str, Any]] = {}
+    for place, worker, peak, base in zip(bench.places, workers, peaks, bases, strict=True):
+        entry = joint.setdefault(str(place), {"device": str(place), "stages": [],
+                                              "measured_bytes": peak - base})
+        entry["stages"] += sorted(worker.stages)
+        entry["measured_bytes"] += resident_bytes(worker)
+    return list(joint.values())

@@ -1,0 +1,47 @@
+"""What is wrong with a configuration: every problem as `path: message`, with the choices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from sim.errors import unknown
+
+TAGS = ("#number", "#list", "#name", "#table")  # of unions; no part of a key's path
+
+
+def listed(errors: ValidationError, model: type[BaseModel], prefix: Sequence[str] = ()
+           ) -> list[str]:
+    """The errors of validating `model`, each with its path below `prefix`."""
+    said: dict[str, str] = {}
+    for error in errors.errors():
+        loc, strange = error["loc"], error["type"] == "extra_forbidden"
+        keys = [key for key in loc[:-1] if key not in TAGS]
+        keys += [key for key in loc[-1:] if strange or key not in TAGS]  # a key named like a tag
+        path = ".".join((*prefix, *map(str, keys)))
+        if strange:
+            message = unknown("key", str(keys[-1]), keys_of(model, keys[:-1]))
+        else:
+            message = error["msg"][0].lower() + error["msg"][1:]
+            if error["type"] != "missing":
+                message += f", got {error['input']!r}"[:120]
+        said.setdefault(path, message)
+    return [f"{path}: {message}" for path, message in said.items()]
+
+
+def keys_of(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
+    """The keys a table at `path` inside `model` takes."""
+    here: type[BaseModel] | None = model
+    for key in path:
+        if isinstance(key, str) and here is not None and key in here.model_fields:
+            here = _model_in(here.model_fields[key].annotation)
+    return sorted(here.model_fields) if here else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model an annotation is or contains."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((m for a in get_args(annotation) if (m := _model_in(a))), None)

@@ -1,0 +1,165 @@
+"""Systems of the literature by name: presets of a schedule, a mitigation and workers.
+
+A comparison of systems is fair where each trains the same network on the same data in the same
+way.  So its experiment says what is common: `stages` devices to cut the network for, seconds and
+bytes of a whole mini-batch on each of those stages, and the training; a system says how it cuts
+mini-batches, orders passes and chooses weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sim.errors import ConfigurationError
+from sim.experiment.options import Experiment
+from sim.registry import Registry
+
+Document = dict[str, Any]
+CHUNKS = 2  # stages a device holds in the interleaved system
+
+
+@dataclass(frozen=True)
+class Common:
+    """What all systems of a comparison share, read off one experiment."""
+
+    experiment: Experiment
+
+    @property
+    def stages(self) -> int:
+        return self.experiment.pipeline.stages
+
+    @property
+    def microbatches(self) -> int:
+        """Parts of a mini-batch where a system cuts it: as configured, else the least divisor of
+        the batch size that is no less than the stages.
+
+        Raises ConfigurationError where there is none.
+        """
+        given, batch = self.experiment.pipeline.microbatches, self.experiment.training.batch_size
+        if given > 1 or self.stages == 1:
+            return given
+        fitting = [n for n in range(self.stages, batch + 1) if batch % n == 0]
+        if not fitting:
+            raise ConfigurationError([f"training.batch_size: {batch} images make no "
+                                      f"{self.stages} micro-batches or more"])
+        return fitting[0]
+
+    @property
+    def layers(self) -> int:
+        """Weight layers of the network, enough for the system that cuts it finest."""
+        return self.experiment.training.layers or max(3, CHUNKS * self.stages)
+
+    def minibatches(self, workers: int) -> int:
+        """The experiment's, rounded up to equally many for each worker."""
+        return -(-self.experiment.pipeline.minibatches // workers) * workers
+
+    def pipeline(self, schedule: str, mitigation: Any = "none", *, cut: bool = False,
+                 whole_backward: bool = False, **more: Any) -> Document:
+        """A pipeline over all stages; with `cut`, mini-batches are cut into micro-batches.
+
+        A pass of a micro-batch takes its share of the mini-batch's seconds; with
+        `whole_backward` one backward still covers the mini-batch.
+        """
+        n = self.microbatches if cut else 1
+        costs = self._per_stage(1 / n)
+        if whole_backward:
+            costs["backward_s"] = self._seconds("backward_s", 1.0)
+        return {"pipeline": {"schedule": schedule, "mitigation": mitigation, "microbatches": n,
+                             **more},
+                "costs": costs, "cluster": self._bytes(1 / n)}
+
+    def one_device(self, workers: int = 1, combine: Any = "all-reduce") -> Document:
+        """The whole network on one device, on each of so many workers."""
+        costs = {key: [sum(seconds)] for key, seconds in self._per_stage(1.0).items()}
+        size = self.experiment.cluster.activation_bytes
+        cluster = {} if size is None else {"activation_bytes": sum(_each(size, self.stages))}
+        return {"pipeline": {"schedule": "sequential", "stages": 1, "microbatches": 1,
+                             "mitigation": "none", "minibatches": self.minibatches(workers)},
+                "costs": costs, "cluster": cluster | {"boundary_bytes": None},
+                "workers": {"count": workers, "combine": combine}}
+
+    def interleaved(self) -> Document:
+        """Every stage cut in two, so that each device has two chunks of the network."""
+        document = self.pipeline("interleaved", cut=True, stages=CHUNKS * self.stages,
+                                 chunks=CHUNKS)
+        document["costs"] = {key: [s / CHUNKS for s in seconds for _ in range(CHUNKS)]
+                             for key, seconds in document["costs"].items()}
+        cluster = document["cluster"]
+        if "activation_bytes" in cluster:
+            cluster["activation_bytes"] = [b / CHUNKS for b in cluster["activation_bytes"]
+                                           for _ in range(CHUNKS)]
+        if isinstance(self.experiment.cluster.boundary_bytes, list):
+            raise ConfigurationError(["cluster.boundary_bytes: finer stages have other boundaries; "
+                                      "give one number for all"])
+        return document
+
+    def _per_stage(self, share: float) -> Document:
+        costs = {key: self._seconds(key, share) for key in ("forward_s", "backward_s")}
+        costs["update_s"] = self._seconds("update_s", 1.0)
+        if self.experiment.costs.recompute_s is not None:
+            costs["recompute_s"] = self._seconds("recompute_s", share)
+        return costs
+
+    def _seconds(self, key: str, share: float) -> list[float]:
+        return [share * s for s in _each(getattr(self.experiment.costs, key), self.stages)]
+
+    def _bytes(self, share: float) -> Document:
+        """Configured bytes of a mini-batch as those of its parts."""
+        cluster, found = self.experiment.cluster, Document()
+        if cluster.activation_bytes is not None:
+            found["activation_bytes"] = [
+                share * b for b in _each(cluster.activation_bytes, self.stages)]
+        if isinstance(cluster.boundary_bytes, list):
+            found["boundary_bytes"] = [share * b for b in cluster.boundary_bytes]
+        elif cluster.boundary_bytes is not None:
+            found["boundary_bytes"] = share * cluster.boundary_bytes
+        return found
+
+
+def _each(value: float | Sequence[float], stages: int) -> list[float]:
+    return list(value) if isinstance(value, Sequence) else [value] * stages
+
+
+Preset = Callable[[Common], Document]
+
+
+@dataclass(frozen=True)
+class System:
+    """A named system; `reading` says what is this project's reading of an unclear source."""
+
+    name: str
+    rule: str
+    source: str
+    reading: str
+    preset: Preset
+
+    def document(self, experiment: Experiment) -> Document:
+        """The document of an experiment run as this system.  Raises ConfigurationError."""
+        if experiment.costs.profile is not None:
+            raise ConfigurationError(["costs.profile: systems cut the network differently, a "
+                                      "profile knows one cut; give costs, or use analysis advise"])
+        if experiment.workers.count > 1 or experiment.pipeline.chunks > 1:
+            raise ConfigurationError(["workers.count, pipeline.chunks: a system brings its own; "
+                                      "leave them at 1"])
+        common = Common(experiment)
+        document = experiment.model_dump(mode="python", exclude_unset=True)
+        document.setdefault("training", {})["layers"] = common.layers
+        for section, values in self.preset(common).items():
+            document[section] = document.get(section, {}) | values
+        return document
+
+
+SYSTEMS: Registry[System] = Registry("system", "sim.experiment.systems")
+
+
+def system(name: str, *, rule: str, source: str, reading: str = ""
+           ) -> Callable[[Preset], Preset]:
+    """Register the decorated preset under `name`."""
+
+    def register(preset: Preset) -> Preset:
+        SYSTEMS.register(name, System(name, rule, source, reading, preset))
+        return preset
+
+    return register

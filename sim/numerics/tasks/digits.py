@@ -1,0 +1,80 @@
+"""Handwritten digits (scikit-learn's 1,797 real images) learnt by a perceptron cut into stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+
+from sim.arrays import Floats
+from sim.numerics.tasks import Evaluation, TaskOptions, stream, task
+from sim.numerics.tasks.mlp import Labels, cross_entropy, cut, first_weights
+from sim.order.shape import PipelineShape
+
+SPLIT_SEED = 20181219  # fixes which images validate, whatever the run's seed
+
+
+@lru_cache(maxsize=1)
+def images() -> tuple[Floats, Labels, Floats, Labels]:
+    """Training inputs (1437, 64) and labels, validation inputs (360, 64) and labels.
+
+    One pixel scale for all: mean 0 and standard deviation 1 over the training pixels.
+    """
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    order = np.random.default_rng(SPLIT_SEED).permutation(len(bunch.target))
+    pixels, labels = bunch.data[order], bunch.target[order].astype(np.int64)
+    held_out = round(0.2 * len(labels)) + 1
+    train, valid = pixels[held_out:], pixels[:held_out]
+    mean, deviation = train.mean(), train.std()
+    return ((train - mean) / deviation, labels[held_out:],
+            (valid - mean) / deviation, labels[:held_out])
+
+
+def visiting_order(examples: int, visits: int, rng: np.random.Generator) -> Labels:
+    """Indices of `visits` examples: one random permutation of all after another."""
+    epochs = -(-visits // examples)
+    return np.concatenate([rng.permutation(examples) for _ in range(epochs)])[:visits]
+
+
+@task("digits-mlp", rule="a ReLU perceptron on 8x8 handwritten digits, cross-entropy",
+      source="Alpaydin & Kaynak 1998, shipped with scikit-learn; fixed 20 % validation split")
+class DigitsMlp:
+    """64 → width → … → 10 with one weight layer a stage unless `layers` says more."""
+
+    def __init__(self, shape: PipelineShape, options: TaskOptions) -> None:
+        if options.batch_size % shape.microbatches:
+            raise ValueError(f"microbatches divides the batch size, got {shape.microbatches} "
+                             f"and {options.batch_size}")
+        layers = options.layers or max(3, shape.stages)
+        self.models = cut((64, *[options.width] * (layers - 1), 10), shape.stages)
+        rng = stream(options.seed, "weights")
+        self.weights = [first_weights(model, rng) for model in self.models]
+        self._inputs, self._labels, self._valid, self._valid_labels = images()
+        visits = shape.minibatches * options.batch_size
+        order = visiting_order(len(self._labels), visits, stream(options.seed, "order"))
+        self._visits = order.reshape(shape.total, -1)
+        self.examples = len(self._labels)
+
+    def inputs(self, micro_batch: int) -> Floats:
+        inputs: Floats = self._inputs[self._visits[micro_batch]]
+        return inputs
+
+    def target(self, micro_batch: int) -> Labels:
+        labels: Labels = self._labels[self._visits[micro_batch]]
+        return labels
+
+    def evaluate(self, weights: Sequence[Floats]) -> Evaluation:
+        train, _ = cross_entropy(self._logits(weights, self._inputs), self._labels)
+        logits = self._logits(weights, self._valid)
+        valid, _ = cross_entropy(logits, self._valid_labels)
+        hits = logits.argmax(axis=1) == self._valid_labels
+        return Evaluation(float(train), float(valid), float(hits.mean()))
+
+    def _logits(self, weights: Sequence[Floats], inputs: Floats) -> Floats:
+        here = inputs
+        for model, own in zip(self.models, weights, strict=True):
+            here = np.asarray(model.forward(own, here)[0])
+        return here

@@ -1,0 +1,151 @@
+"""Training through a program: every pass on the weights the program gives it.
+
+Only the order of the program matters here, never a time, so costs cannot change a weight.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+
+from sim.arrays import Floats
+from sim.numerics.tasks import Evaluation, Task
+from sim.op import Op
+
+Watch = Callable[[int, int, Any], None]
+
+
+class Learning(Protocol):
+    """A stage as training steps it: a `Stage`, or the copies of one on several workers."""
+
+    @property
+    def weights(self) -> Any: ...
+
+    @property
+    def version(self) -> int: ...
+
+    @property
+    def learnt(self) -> Any: ...
+
+    def forward(self, index: int, inputs: Any, target: Any = None) -> Any: ...
+
+    def backward(self, index: int, gradient: Any) -> Any: ...
+
+    def update(self, minibatch: int) -> None: ...
+
+
+@dataclass
+class TrainingResult:
+    """What training through a program gave.
+
+    `loss` is each mini-batch's mean loss as its forwards saw it, `evaluated` the mini-batches
+    after whose update (on every stage) an evaluation was made, `diverged_at` the first
+    mini-batch with a loss that is not finite, or the last where the norm of the final weights is
+    not (None: neither), `examples` how many the training set has (None: no such set).  Of replicas
+    side by side `loss` and the numbers of an evaluation have one more axis, the last.
+    """
+
+    loss: Floats
+    final: Evaluation
+    evaluated: list[int] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    diverged_at: int | None = None
+    examples: int | None = None
+
+
+def train(
+    program_rows: Sequence[int],
+    stages: Sequence[Learning],
+    task: Task,
+    program: Any,
+    *,
+    evaluate_every: int = 0,
+    watch: Watch | None = None,
+) -> TrainingResult:
+    """Step `stages` through the rows of `program` in the given executable order.
+
+    `watch(stage, version, weights)` sees every update.  Non-finite numbers are a result, not an
+    error: the run goes on and `diverged_at` says when they came.
+    """
+    result = step_through(program_rows, stages, task, program, evaluate_every=evaluate_every,
+                          watch=watch)
+    result.diverged_at = divergence(result.loss, [stage.learnt for stage in stages])
+    return result
+
+
+def step_through(rows: Sequence[int], stages: Sequence[Any], task: Task, program: Any, *,
+                 evaluate_every: int = 0, watch: Watch | None = None) -> TrainingResult:
+    """The same for one run or replicas side by side, without a judgement on divergence."""
+    run = _Run(program, stages, task, evaluate_every, watch)
+    with np.errstate(all="ignore"):
+        run.go(rows)
+        final = task.evaluate([stage.learnt for stage in stages])
+    return TrainingResult(np.array(run.loss), final, run.evaluated, run.evaluations,
+                          examples=getattr(task, "examples", None))
+
+
+def divergence(loss: Floats, weights: Sequence[Any]) -> int | None:
+    """The mini-batch (from 1) at which numbers were no longer finite; None: they stayed so."""
+    strange = np.flatnonzero(~np.isfinite(loss))
+    if strange.size:
+        return int(strange[0]) + 1
+    with np.errstate(all="ignore"):
+        whole = all(math.isfinite(float(each @ each)) for each in weights)
+    return None if whole else len(loss)
+
+
+class _Run:
+    """The messages in flight and the snapshots under way of one training run."""
+
+    def __init__(self, program: Any, stages: Sequence[Any], task: Task, every: int,
+                 watch: Watch | None) -> None:
+        self.program, self.stages, self.task = program, stages, task
+        self.every, self.watch = every, watch
+        self.activations: dict[tuple[int, int], Any] = {}
+        self.gradients: dict[tuple[int, int], Any] = {}
+        self.loss: list[Any] = [0.0] * program.shape.minibatches
+        self.evaluated: list[int] = []
+        self.evaluations: list[Evaluation] = []
+        self.snapshots: dict[int, dict[int, Any]] = {}
+
+    def go(self, rows: Sequence[int]) -> None:
+        ops, stage, index, count = (column.tolist() for column in self.program.rows)
+        do = {Op.F: self.forward, Op.B: self.backward, Op.I: self.backward, Op.U: self.update}
+        for row in rows:
+            step = do.get(ops[row])
+            if step is not None:
+                step(stage[row], index[row], count[row])
+
+    def forward(self, k: int, index: int, count: int) -> None:
+        inputs = self.activations.pop((k, index)) if k else self.task.inputs(index)
+        if k + 1 < len(self.stages):
+            self.activations[k + 1, index] = self.stages[k].forward(index, inputs)
+            return
+        loss = self.stages[k].forward(index, inputs, self.task.target(index))
+        n = self.program.shape.microbatches
+        self.loss[index // n] += (loss if isinstance(loss, np.ndarray) else float(loss)) / n
+        self.gradients[k, index] = 1.0 / n
+
+    def backward(self, k: int, index: int, count: int) -> None:
+        for each in range(index, index + count):
+            passed_on = self.stages[k].backward(each, self.gradients.pop((k, each)))
+            if k:
+                self.gradients[k - 1, each] = passed_on
+
+    def update(self, k: int, index: int, count: int) -> None:
+        minibatch = index // count + 1
+        stage = self.stages[k]
+        stage.update(minibatch)
+        if self.watch is not None:
+            self.watch(k, stage.version, stage.weights)
+        if self.every and minibatch % self.every == 0:
+            self.snapshots.setdefault(minibatch, {})[k] = stage.weights
+            if len(self.snapshots[minibatch]) == len(self.stages):
+                weights = self.snapshots.pop(minibatch)
+                self.evaluated.append(minibatch)
+                self.evaluations.append(
+                    self.task.evaluate([weights[k] for k in range(len(self.stages))]))

@@ -1,0 +1,1 @@
+"""Order: which instruction every device executes after which, without any times."""

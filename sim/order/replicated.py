@@ -1,0 +1,50 @@
+"""One worker's program spread over several workers alike, and taken out again.
+
+Workers take mini-batches in turn: mini-batch `i` (from 0) of the run is worker `i mod W`'s own
+number `i div W`.  Devices and rows of worker 0 come first, then those of worker 1, …
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.arrays import NARROW, Ints
+from sim.order.columns import Instructions
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+
+
+def spread(own: Program, shape: PipelineShape) -> Program:
+    """The same order on every worker of `shape`, whose mini-batches are all workers' together."""
+    if shape.workers == 1:
+        return own
+    op, stage, index, count = (np.tile(column, shape.workers) for column in own.rows)
+    worker = np.repeat(np.arange(shape.workers, dtype=NARROW), len(own))
+    starts = [int(end) + w * len(own) for w in range(shape.workers) for end in own.offsets[:-1]]
+    rows = Instructions(op, stage, whole_index(index, worker, shape), count)
+    return Program(shape, rows, (*starts, len(own) * shape.workers))
+
+
+def own_program(program: Program) -> Program:
+    """The first worker's program in its own numbering; all workers' are equal."""
+    shape = program.shape
+    if shape.workers == 1:
+        return program
+    last = program.offsets[shape.worker_devices]
+    op, stage, index, count = (column[:last] for column in program.rows)
+    return Program(shape.of_worker, Instructions(op, stage, own_index(index, shape), count),
+                   program.offsets[: shape.worker_devices + 1])
+
+
+def whole_index(index: Ints, worker: Ints, shape: PipelineShape) -> Ints:
+    """Micro-batches of a worker in the numbering of the whole run."""
+    n = shape.microbatches
+    whole: Ints = (index // n * shape.workers + worker) * n + index % n
+    return whole
+
+
+def own_index(index: Ints, shape: PipelineShape) -> Ints:
+    """Micro-batches of the whole run in the numbering of the worker that has them."""
+    n = shape.microbatches
+    own: Ints = index // (n * shape.workers) * n + index % n
+    return own

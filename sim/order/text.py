@@ -1,0 +1,78 @@
+"""A program as text: one line per device, instructions separated by commas.
+
+The layout is that of PyTorch's pipelining schedules (a CSV row per rank), with one comment line
+that holds the shape:
+
+    # pipestale program: stages=2 minibatches=2 microbatches=1 chunks=1
+    0F0,0F1,0B0,0U0,0B1,0U1
+    1F0,1B0,1U0,1F1,1B1,1U1
+
+Empty cells are skipped.  Without the comment the shape is read off the instructions: one
+mini-batch per update range, or a single mini-batch where nothing is updated.
+"""
+
+from __future__ import annotations
+
+import re
+
+from sim.errors import InvalidProgramError
+from sim.op import Op
+from sim.order.instruction import Instruction
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+
+_HEADER = re.compile(r"#\s*pipestale program:(.*)")
+
+
+def render(program: Program) -> str:
+    """Text that `parse` turns back into an equal program."""
+    fields = " ".join(f"{name}={value}" for name, value in program.shape.as_dict().items())
+    head = f"# pipestale program: {fields}"
+    lines = [",".join(map(str, program.stream(d))) for d in range(program.devices)]
+    return "\n".join([head, *lines]) + "\n"
+
+
+def parse(text: str, shape: PipelineShape | None = None) -> Program:
+    """Read a program.  Raises InvalidProgramError naming line and cell of what is no program."""
+    streams: list[list[Instruction]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        header = _HEADER.match(line.strip())
+        if header:
+            shape = shape or _shape_of_header(header.group(1), number)
+        elif line.strip() and not line.lstrip().startswith("#"):
+            streams.append(_stream(line, number))
+    if not any(streams):
+        raise InvalidProgramError("a program has at least one instruction; this text has none")
+    return Program.from_streams(shape or _shape_of_streams(streams), streams)
+
+
+def _stream(line: str, number: int) -> list[Instruction]:
+    cells = [cell.strip() for cell in line.split(",")]
+    try:
+        return [Instruction.parse(cell) for cell in cells if cell]
+    except ValueError as error:
+        raise InvalidProgramError(f"line {number}: {error}") from None
+
+
+def _shape_of_header(text: str, number: int) -> PipelineShape:
+    fields = dict(re.findall(r"(\w+)=(\S+)", text))
+    wild = [f"{k}={v}" for k, v in fields.items() if not re.fullmatch("[0-9]{1,9}", v)]
+    if wild:
+        raise InvalidProgramError(f"line {number}: {wild[0][:40]} is no number of a shape")
+    try:
+        return PipelineShape(**{name: int(value) for name, value in fields.items()})
+    except (TypeError, ValueError) as error:
+        raise InvalidProgramError(f"line {number}: {error}") from None
+
+
+def _shape_of_streams(streams: list[list[Instruction]]) -> PipelineShape:
+    everything = [each for stream in streams for each in stream]
+    stages = max(each.stage for each in everything) + 1
+    total = max(each.index + each.count for each in everything)
+    updates = {each.count for each in everything if each.op is Op.U}
+    per_minibatch = updates.pop() if updates else total
+    if updates or total % per_minibatch:
+        raise InvalidProgramError("updates cover equal mini-batches; these differ in size")
+    chunks = max(1, stages // len(streams))
+    return PipelineShape(stages, total // per_minibatch, per_minibatch,
+                         chunks if stages % chunks == 0 else 1)

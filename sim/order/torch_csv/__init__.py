@@ -1,0 +1,1 @@
+"""PyTorch's pipelining schedules as CSV: read, given their messages, written."""

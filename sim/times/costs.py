@@ -1,0 +1,158 @@
+"""Seconds per instruction: constant, per stage, from a profile, jittered, slowed in windows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.op import Op, among
+from sim.order.program import Program
+from sim.times.places import COMPUTE, Places
+
+TICK = 2.0**-30  # seconds; sums of multiples are exact in float64 up to 97 days
+
+
+def quantize(seconds: Floats | np.float64) -> Floats:
+    """Seconds rounded to whole ticks, so that every sum of them is exact."""
+    return np.round(np.asarray(seconds, dtype=np.float64) / TICK) * TICK
+
+
+@dataclass(frozen=True)
+class Straggler:
+    """Instructions of `stage` that start in [from_s, to_s) take `factor` times as long."""
+
+    stage: int
+    from_s: float
+    to_s: float
+    factor: float
+
+
+Stretch = Callable[[float, float], float]
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """Seconds of one instruction, by stage (each array of shape (stages,)).
+
+    `backward_s` is one backward instruction, whatever it covers, unless `per_micro_batch`, when
+    a backward of several micro-batches takes that many times as long.  `recompute_s` is added to
+    a backward for every micro-batch it runs again (0 under `graph`).  An input or weight half of
+    a backward takes half of it.  Jitter is lognormal with mean 1 and the given sigma.
+    `slowdown` multiplies the seconds of each worker (shape (workers,)).
+    """
+
+    forward_s: Floats
+    backward_s: Floats
+    update_s: Floats
+    recompute_s: Floats
+    per_micro_batch: bool = False
+    jitter_sigma: float = 0.0
+    stragglers: tuple[Straggler, ...] = ()
+    slowdown: Floats | None = None
+
+    def durations(self, program: Program, rng: np.random.Generator) -> Floats:
+        """Seconds of each row, before stragglers; messages take none of a device's time."""
+        places, values = self.seconds(program, rng)
+        seconds = places.deal(program, values)
+        if self.slowdown is None:
+            return seconds
+        return quantize(seconds * self.slowdown[program.worker])
+
+    def seconds(self, program: Program, rng: np.random.Generator) -> tuple[Places, Floats]:
+        """The same by places, and before workers' slowdown.
+
+        A row's jitter belongs to its instruction, not to its place in the order.
+        """
+        if not self.jitter_sigma and not self._depends_on_count(program):
+            return Places.of_kinds(program.shape), self._single.ravel()
+        timed = self.timed(program)
+        places = Places.of_instructions(program.shape, timed)
+        return places, self.jitter(self.by_block(program, timed), rng, np.empty(places.size))
+
+    @property
+    def _single(self) -> Floats:
+        """Seconds of an instruction on one micro-batch, shape (operations, stages)."""
+        once, again = self._tables
+        return quantize(once + again)
+
+    def _depends_on_count(self, program: Program) -> bool:
+        return program.wide and (self.per_micro_batch or bool(self.recompute_s.any()))
+
+    def timed(self, program: Program) -> list[Op]:
+        """Operations that take time on any stage that has them."""
+        single = self._single
+        return [op for op in COMPUTE if single[op][program.does(op)].any()]
+
+    def by_block(self, program: Program, ops: Sequence[Op]) -> list[Floats]:
+        """Seconds without jitter of each of `ops`, shape (stages, micro-batches); or (stages, 1)
+        where they are those of every micro-batch."""
+        single = self._single[..., None]
+        blocks: list[Floats] = [single[op] for op in ops]
+        if not self._depends_on_count(program):
+            return blocks
+        _, stage, index, count = program.rows
+        for number, op in enumerate(ops):
+            rows = np.flatnonzero((program.rows.op == op) & (count > 1))
+            if len(rows):
+                several = np.repeat(blocks[number], program.shape.total, axis=1)
+                several[stage[rows], index[rows]] = self.nominal(
+                    np.full(len(rows), op), stage[rows], count[rows])
+                blocks[number] = several
+        return blocks
+
+    def nominal(self, op: Ints, stage: Ints, count: Ints) -> Floats:
+        """Seconds of such instructions without jitter."""
+        once, again = self._tables
+        covered = np.where(among(op, (Op.B, Op.I, Op.W)), count, 1) if self.per_micro_batch else 1
+        return quantize(once[op, stage] * covered + again[op, stage] * count)
+
+    @cached_property
+    def _tables(self) -> tuple[Floats, Floats]:
+        """Seconds of an instruction, and of running a micro-batch again, (operations, stages)."""
+        once, again = np.zeros((2, len(Op), len(self.forward_s)))
+        once[Op.F], once[Op.B], once[Op.U] = self.forward_s, self.backward_s, self.update_s
+        once[Op.I] = once[Op.W] = self.backward_s / 2
+        again[Op.B] = again[Op.I] = self.recompute_s
+        return once, again
+
+    def jitter(self, blocks: Sequence[Floats], rng: np.random.Generator, out: Floats) -> Floats:
+        """Fill `out` with seconds by place from nominal ones (see `by_block`), the last with 0.
+
+        There is a draw for each place of a block, but none where the block takes no time.
+        """
+        out[-1] = 0.0
+        for mean, block in zip(blocks, np.split(out[:-1], len(blocks) or 1), strict=False):
+            seconds = block.reshape(len(mean), -1)
+            if self.jitter_sigma and mean.any():
+                self._draw(mean, rng, seconds)
+            else:
+                seconds[:] = mean
+        return out
+
+    def _draw(self, mean: Floats, rng: np.random.Generator, seconds: Floats) -> None:
+        """Fill `seconds` with draws around `mean`, in place: memory is what takes the time."""
+        rng.standard_normal(out=seconds)
+        seconds *= self.jitter_sigma
+        seconds -= self.jitter_sigma**2 / 2
+        np.exp(seconds, out=seconds)
+        seconds *= mean / TICK
+        np.rint(seconds, out=seconds)
+        seconds *= TICK
+
+    def stretch(self, stage: int) -> Stretch | None:
+        """Seconds of an instruction by its start and nominal seconds; None if never slowed."""
+        windows = [s for s in self.stragglers if s.stage == stage]
+        if not windows:
+            return None
+
+        def stretched(start: float, seconds: float) -> float:
+            for window in windows:
+                if window.from_s <= start < window.to_s:
+                    seconds *= window.factor
+            return float(quantize(np.float64(seconds)))
+
+        return stretched

@@ -1,0 +1,136 @@
+"""Work-conserving dispatch: what a device takes next when order is not fixed beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+import numpy as np
+
+from sim.op import Op
+from sim.order.program import Program
+
+# What goes first: updates, backwards, forwards; a weight half fills what would be a bubble
+URGENCY = {Op.U: 0, Op.B: 1, Op.I: 1, Op.F: 2, Op.W: 3}
+FORWARD = URGENCY[Op.F]
+Ready = tuple[int, int, int, int]  # urgency, micro-batch, stage, row
+
+
+@dataclass(frozen=True)
+class EntryLimits:
+    """What stage 0 admits: micro-batches in flight and mini-batches not yet updated.
+
+    [choice] They are the peaks of the static program the dispatch starts from, so a schedule
+    that flushes still flushes and an asynchronous one keeps its depth; every later stage is
+    work-conserving.
+    """
+
+    micro_batches: int
+    minibatches: int
+
+
+def entry_limits(program: Program) -> EntryLimits:
+    """The static program's peaks on stage 0."""
+    rows = np.flatnonzero(program.rows.stage == 0)
+    op, count = program.rows.op[rows], program.rows.count[rows]
+    starts = (op == Op.F) & (program.rows.index[rows] % program.shape.microbatches == 0)
+    flight = np.cumsum((op == Op.F) - count * np.isin(op, (Op.B, Op.I)))
+    return EntryLimits(int(flight.max()), int(np.cumsum(starts * 1 - (op == Op.U)).max()))
+
+
+class Readiness:
+    """Dependencies of every row still unmet, shared by the devices' queues."""
+
+    def __init__(self, program: Program) -> None:
+        before, after = program.dependencies
+        self.missing: list[int] = np.bincount(after, minlength=len(program)).tolist()
+        self.targets: list[list[int]] = [[] for _ in range(len(program))]
+        for source, target in zip(before.tolist(), after.tolist(), strict=True):
+            self.targets[source].append(target)
+        self.device: list[int] = program.device.tolist()
+        self.key: list[Ready] = [(URGENCY[Op(o)], i, s, row) for row, (o, s, i) in enumerate(
+            zip(*(c.tolist() for c in list(program.rows)[:3]), strict=True))]
+
+
+class GreedyQueue:
+    """The instructions one device still has to do, and which of them are ready.
+
+    Backward first, then forwards, each in (micro-batch, stage) order; an update as soon as it is
+    due.
+    """
+
+    def __init__(self, program: Program, device: int, readiness: Readiness,
+                 limits: EntryLimits) -> None:
+        self.program, self.limits, self.shared = program, limits, readiness
+        self.number = device
+        rows = range(*program.offsets[device : device + 2])
+        self.ready: list[list[Ready]] = [[] for _ in set(URGENCY.values())]
+        for row in rows:
+            if not readiness.missing[row]:
+                heappush(self.ready[readiness.key[row][0]], readiness.key[row])
+        self.remaining = len(rows)
+        self.in_flight = self.open = 0
+
+    def take(self, fits: Callable[[int], bool]) -> int:
+        """The row to execute now, or −1 where nothing is ready and admitted."""
+        for urgency, heap in enumerate(self.ready):
+            if heap:
+                row = self._forward(fits) if urgency == FORWARD else heappop(heap)[3]
+                if row >= 0:
+                    self.remaining -= 1
+                    self._count(row)
+                    return row
+        return -1
+
+    def _forward(self, fits: Callable[[int], bool]) -> int:
+        """The first forward that may start; a stage whose first may not lets none overtake."""
+        heap, row = self.ready[FORWARD], -1
+        refused: list[Ready] = []
+        while heap and row < 0 and len(refused) < self.program.shape.chunks:
+            best = heappop(heap)
+            if self.admits(best[3]) and fits(best[3]):
+                row = best[3]
+            else:
+                refused.append(best)
+        for each in refused:
+            heappush(heap, each)
+        return row
+
+    def admits(self, row: int) -> bool:
+        """Whether stage 0 may start this forward (later stages always may)."""
+        _, index, stage, _ = self.shared.key[row]
+        if stage:
+            return True
+        opens = index % self.program.shape.microbatches == 0
+        return (self.in_flight < self.limits.micro_batches
+                and self.open + opens <= self.limits.minibatches)
+
+    def _count(self, row: int) -> None:
+        op, stage, index, count = (int(c[row]) for c in self.program.rows)
+        if stage == 0:
+            self.in_flight += (op == Op.F) - count * (op in (Op.B, Op.I))
+            self.open += (op == Op.F and index % self.program.shape.microbatches == 0)
+            self.open -= op == Op.U
+
+    def finished(self, row: int) -> None:
+        """Satisfy what waited for `row` on this device."""
+        for target in self.shared.targets[row]:
+            if self.shared.device[target] == self.shared.device[row]:
+                self.satisfy(target)
+
+    def satisfy(self, row: int) -> None:
+        """One dependency of `row` is met."""
+        self.shared.missing[row] -= 1
+        if not self.shared.missing[row]:
+            heappush(self.ready[self.shared.key[row][0]], self.shared.key[row])
+
+    def waiting(self, fits: Callable[[int], bool], describe: Callable[[int], str]) -> str:
+        """Said of a queue that cannot go on; `describe` tells of a forward that does not fit."""
+        forwards = [each[3] for each in self.ready[FORWARD]]
+        full = next((row for row in forwards if not fits(row)), None)
+        if full is not None:
+            return describe(full)
+        told = (f"{self.program.instruction(forwards[0])} not admitted, {self.in_flight} "
+                "micro-batches in flight" if forwards else "none ready")
+        return f"device {self.number}: {self.remaining} instructions left, {told}"

@@ -1,0 +1,35 @@
+"""An order of rows in which what a row needs comes before it, found without looking at costs.
+
+Where every row takes one second and a message none, whatever a row needs starts before the row:
+rows sorted by those starts are in such an order.  The steady period makes them cheap to find.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.times.exact.period import extrapolated
+from sim.times.exact.state import State, as_list
+from sim.times.exact.system import System
+
+
+def topological(system: System, *, quick: bool = False) -> Ints | None:
+    """Rows in an executable order; None where there is none, or with `quick`, no steady period."""
+    moment = moments(system, np.ones(len(system.program)), quick=quick)
+    return None if moment is None else np.argsort(moment, kind="stable")
+
+
+def moments(system: System, seconds: Floats, *, quick: bool = False) -> Ints | None:
+    """When each row starts if rows take 1 or 0 s and messages none; None as `topological`.
+
+    Rows that wait for a message or send one must take 1 s.
+    """
+    unit = replace(system, seconds=seconds, transfer_s=np.zeros(len(seconds)))
+    state = extrapolated(unit)
+    if state is None and not quick:
+        state = State(unit, as_list)
+        state = state if state.finish() else None
+    return None if state is None else state.settle()[0].astype(np.int64)

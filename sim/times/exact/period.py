@@ -1,0 +1,154 @@
+"""The steady period of a system with constant costs: recognised once, the rest is arithmetic.
+
+Within a zone (`sim.times.exact.zone`) the recurrence is run round by round.  What the next round
+depends on is a state: the clocks, the links' ends and the messages on their way.  Where a state is
+an earlier one with every time later by the same `shift`, all rounds between repeat for as long as
+the zone lasts, `shift` later each time.  States are compared value by value, and sums are exact.
+Source: Baccelli, Cohen, Olsder and Quadrat 1992, theorem 3.109 (cyclicity); Brent 1980 (reference
+states at powers of two).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.times.exact.state import State, heads
+from sim.times.exact.system import System
+from sim.times.exact.zone import Zone, find_zone
+
+WORTH = 16  # rounds below which a zone is not looked into
+SPENT = 1 / 4  # of a program's rows, executed in vain: give up
+
+
+def extrapolated(system: System) -> State | None:
+    """The times of a whole run; None where no period was found, or not everything can run."""
+    _ = system.source  # found before the times take their room: the run's peak is lower
+    state, program = State(system, memoryview), system.program
+    ends, patience = list(program.offsets[1:]), SPENT * len(program)
+    ahead = [-(-2 * (end - first) * program.shape.stages // program.shape.total)
+             for first, end in itertools.pairwise(program.offsets)]
+    filled, before = 0, [-1]
+    while (now := heads(state)) not in (before, ends):
+        before = now
+        patience -= sum(ahead)
+        if patience < 0:
+            break
+        state.step([min(row + rows, end) for row, rows, end in zip(now, ahead, ends, strict=True)])
+        now = heads(state)
+        zone = find_zone(system, now, WORTH) if now != ends else None
+        filled += _through(state, zone) if zone else 0
+        patience -= 0 if zone else sum(heads(state)) - sum(now)
+    return state if filled and state.finish() else None
+
+
+def _through(state: State, zone: Zone) -> int:
+    """Execute a zone up to where it ends for one device; how many rows were filled in."""
+    reference: tuple[float, ...] | None = None
+    flying: list[tuple[int, int]] = []
+    age, power, moment = 0, 1, 0.0
+    links = _links(state.system, zone, heads(state))
+    for _ in range(zone.rounds(heads(state))):
+        before = heads(state)
+        state.step(zone.after_round(before))
+        now = heads(state)
+        if any(b - a != step for a, b, step in zip(before, now, zone.stride, strict=True)):
+            if now == before:
+                break
+            reference = None  # some device still catches up: no round like the next
+            continue
+        if reference is None:
+            flying, age, power = _on_their_way(state.system, zone, now), 0, 1
+            reference, moment = _situation(state, zone, links, flying), _moment(state, zone)
+            continue
+        age += 1
+        found = _situation(state, zone, links, flying)
+        if found == reference:
+            return _fill(state, zone, links, age, _moment(state, zone) - moment)
+        if age == power:
+            reference, moment, age, power = found, _moment(state, zone), 0, 2 * power
+    return 0
+
+
+def _moment(state: State, zone: Zone) -> float:
+    return float(state.clock[zone.active[0]])
+
+
+def _situation(state: State, zone: Zone, links: Sequence[int],
+               flying: Sequence[tuple[int, int]]) -> tuple[float, ...]:
+    """Everything the coming rounds depend on, as seconds after the first clock.
+
+    When messages were sent is no more than told later, but has to repeat as well.
+    """
+    moment, (_, _, sent, arrived) = _moment(state, zone), state.times
+    waits = [state.system.target[state.head[d] - back] for d, back in flying]
+    return (*(state.clock[d] - moment for d in zone.active),
+            *(state.free[link] - moment for link in links),
+            *(sent[row] - moment for row in waits), *(arrived[row] - moment for row in waits))
+
+
+def _links(system: System, zone: Zone, head: Sequence[int]) -> list[int]:
+    """Links that carry messages of the zone."""
+    used = [system.link[head[d] : head[d] + zone.stride[d]] for d in zone.active]
+    return [link for link in np.unique(np.concatenate(used)).tolist() if link >= 0]
+
+
+def _on_their_way(system: System, zone: Zone, head: Sequence[int]) -> list[tuple[int, int]]:
+    """Messages sent and not yet taken: the sending device, and how many rows before its head."""
+    first, device = np.array(head), system.program.device
+    flying = []
+    for d in zone.active:
+        source = system.source[head[d] : zone.stop[d]]
+        source = source[source >= 0]
+        sender = device[source]
+        back = first[sender] - source
+        sent = back > 0
+        flying += list(zip(sender[sent].tolist(), back[sent].tolist(), strict=True))
+    return flying
+
+
+def _fill(state: State, zone: Zone, links: Sequence[int], rounds: int, shift: float) -> int:
+    """Repeat the last `rounds` rounds to the zone's end; how many rows that were."""
+    times = zone.rounds(heads(state)) // rounds
+    before, length = np.array(heads(state)), rounds * np.array(zone.stride)
+    for d in zone.active:
+        for column in state.found:
+            _repeat(column, int(before[d]), int(length[d]), times, shift)
+        state.head[d] = int(before[d] + times * length[d])
+        state.clock[d] += times * shift
+    for link in links:
+        state.free[link] += times * shift
+    _deliver(state, before, length, shift)
+    return int(times * length.sum())
+
+
+def _deliver(state: State, before: Ints, length: Ints, shift: float) -> None:
+    """Tell the rows beyond the new heads what rows filled in have sent them.
+
+    Such a row need be like none before it, but its message is its sender's, and that one is.
+    """
+    system, device = state.system, state.system.program.device
+    _, _, sent, arrived = state.found
+    for head, end in zip(heads(state), system.program.offsets[1:], strict=True):
+        waits = head + np.flatnonzero(system.source[head:end] >= 0)
+        source = system.source[waits]
+        within = source - before[device[source]]
+        filled = (within >= 0) & (source < np.array(heads(state))[device[source]])
+        waits, source, within = waits[filled], source[filled], within[filled]
+        period = length[device[source]]
+        like = system.target[source - (within // period + 1) * period]
+        for column in (sent, arrived):
+            column[waits] = column[like] + (within // period + 1) * shift
+
+
+def _repeat(column: Floats, head: int, length: int, times: int, shift: float) -> None:
+    """Continue the `length` values before `head` `times` over, `shift` more each time."""
+    first, have, stop = head - length, length, head + times * length
+    while first + have < stop:
+        take = min(have, stop - first - have)
+        column[first + have : first + have + take] = (column[first : first + take]
+                                                      + shift * (have // length))
+        have += take

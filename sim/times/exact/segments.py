@@ -1,0 +1,62 @@
+"""Rows between two messages taken together: what plain Python has to look at one by one.
+
+A segment begins where a row waits for a message or sends one; what follows on the device until the
+next such row follows without a gap.  So a segment's start gives the start of each of its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.times.costs import TICK
+from sim.times.exact.system import System
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Columns by segment, in the order of the rows.
+
+    `row` is the first row, `seconds` the whole, `until_sent_s` the first row's; `source` is a
+    segment; device `d` owns `offsets[d] … offsets[d+1] - 1`.  `lag_s` is by row: seconds after its
+    segment's start.
+    """
+
+    system: System
+    row: Ints
+    offsets: Ints
+    seconds: Floats
+    source: Ints
+    link: Ints
+    lag_s: Floats
+
+    @classmethod
+    def of(cls, system: System) -> Segments:
+        program = system.program
+        begins = (system.source >= 0) | (system.link >= 0)
+        firsts = np.array(program.offsets[:-1])
+        begins[firsts[np.diff(program.offsets) > 0]] = True
+        row = np.flatnonzero(begins)
+        number = np.cumsum(begins, dtype=np.int32) - 1
+        ticks = np.rint(system.seconds / TICK).astype(np.int64)  # whole: no sum of them rounds
+        before = np.cumsum(ticks) - ticks
+        lag = before - np.repeat(before[row], np.diff(row, append=len(program)))
+        source = system.source[row]
+        seconds: Floats = np.add.reduceat(ticks, row) * TICK
+        return cls(system, row, np.searchsorted(row, program.offsets), seconds,
+                   np.where(source >= 0, number[source], -1), system.link[row],
+                   lag.astype(np.float64) * TICK)
+
+    @property
+    def until_sent_s(self) -> Floats:
+        return self.system.seconds[self.row]
+
+    @property
+    def transfer_s(self) -> Floats:
+        return self.system.transfer_s[self.row]
+
+    def spread(self, start: Floats) -> Floats:
+        """Start of each row from the start of each segment."""
+        return np.repeat(start, np.diff(self.row, append=len(self.lag_s))) + self.lag_s

@@ -1,0 +1,58 @@
+"""A static program with its costs as a (max,+) linear system: what each start is a maximum of.
+
+    start(x)   = max(end of the instruction before x in its stream, arrival of what x waits for)
+    arrival(y) = max(end of y, arrival of the message before on y's link) + transfer(y)
+
+One device sends on a link, in its own order, so first come first served is the order of its stream.
+Source: Baccelli, Cohen, Olsder and Quadrat 1992, chapter 2; REFERENCE section 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.order.program import Program
+from sim.times.cluster import Cluster
+from sim.times.costs import CostModel
+from sim.times.exact.gates import Gates
+
+
+@dataclass(frozen=True)
+class System:
+    """Columns by row of `program`, and by link.
+
+    `target` is the row of another device that waits for a row's message, `link` the number of the
+    link that takes (−1: none), `transfer_s` how long it takes; `receiver` is the device at the end
+    of each link.  Slowed instructions: `window_stage`, `window_s` of shape
+    (windows, 3) as from, to and factor.  `gates`: how workers wait for each other.
+    """
+
+    program: Program
+    seconds: Floats
+    target: Ints
+    link: Ints
+    transfer_s: Floats
+    receiver: Ints
+    window_stage: Ints
+    window_s: Floats
+    gates: Gates
+
+    @cached_property
+    def source(self) -> Ints:
+        """The row of another device whose message a row waits for; −1 for none."""
+        return self.program.messages.sources()
+
+    @classmethod
+    def of(cls, program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator
+           ) -> System:
+        """The system, with durations drawn from `rng` where they are jittered."""
+        messages = program.messages
+        windows = [(w.from_s, w.to_s, w.factor) for w in costs.stragglers]
+        return cls(program, costs.durations(program, rng), messages.target, messages.link,
+                   cluster.transfers(program), messages.links % program.devices,
+                   np.array([w.stage for w in costs.stragglers], dtype=np.int64),
+                   np.array(windows, dtype=np.float64).reshape(-1, 3), Gates.of(program, cluster))

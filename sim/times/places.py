@@ -1,0 +1,64 @@
+"""Values kept by what an instruction is rather than by when it runs, and dealt out to rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.kernels import compiled
+from sim.kernels.seconds import dealt
+from sim.op import Op
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+
+COMPUTE = (Op.F, Op.B, Op.I, Op.W, Op.U)
+
+
+@dataclass(frozen=True)
+class Places:
+    """An instruction's place is `first[op, stage] + step[op, stage] · (its first micro-batch)`.
+
+    `size` is how many places there are.
+    """
+
+    first: Ints
+    step: Ints
+    size: int
+
+    @classmethod
+    def of_kinds(cls, shape: PipelineShape) -> Places:
+        """A place for every (operation, stage), whatever the micro-batch."""
+        size = len(Op) * shape.stages
+        first = np.arange(size, dtype=np.int64).reshape(len(Op), shape.stages)
+        return cls(first, np.zeros_like(first), size)
+
+    @classmethod
+    def of_instructions(cls, shape: PipelineShape, ops: Sequence[Op]) -> Places:
+        """A place for every (operation, stage, micro-batch) of `ops`; all others share the last."""
+        block = shape.stages * shape.total
+        first = np.full((len(Op), shape.stages), len(ops) * block, dtype=np.int64)
+        step = np.zeros_like(first)
+        for number, op in enumerate(ops):
+            first[op] = number * block + np.arange(shape.stages) * shape.total
+            step[op] = 1
+        return cls(first, step, len(ops) * block + 1)
+
+    def of_rows(self, program: Program) -> Ints:
+        """Place of each row."""
+        op, stage, index, _ = program.rows
+        kind = op * program.shape.stages + stage
+        narrow = np.int32 if self.size <= np.iinfo(np.int32).max else np.int64
+        place: Ints = self.first.ravel().astype(narrow)[kind]
+        place += self.step.ravel().astype(narrow)[kind] * index
+        return place
+
+    def deal(self, program: Program, values: Floats) -> Floats:
+        """Values by place, for every row."""
+        if program.compiled:
+            op, stage, index, _ = program.rows
+            column: Floats = compiled(dealt)(op, stage, index, self.first, self.step, values)
+            return column
+        return values[self.of_rows(program)]

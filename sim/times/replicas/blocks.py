@@ -1,0 +1,139 @@
+"""Seconds of many replicas of one program, in blocks that are run together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.op import Op
+from sim.order.program import Program
+from sim.times.cluster import Cluster
+from sim.times.costs import CostModel
+from sim.times.places import Places
+from sim.times.replicas.drawn import Drawn
+
+
+@dataclass(frozen=True)
+class Case:
+    """What one replica has of its own; `rng` is drawn from where the costs are jittered."""
+
+    costs: CostModel
+    cluster: Cluster
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class Block:
+    """Replicas run together: seconds of shape (places, lanes), transfers of (kinds, lanes).
+
+    The next block may lie in the same memory.
+    """
+
+    cases: slice
+    seconds: Floats
+    transfer_s: Floats
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Cases, to be cut into blocks.
+
+    A kind is an operation, a stage and a count: what a row takes and sends depends on no more, but
+    for jitter.  So a row's place is its kind, or one of its own where any replica is jittered.
+    """
+
+    program: Program
+    cases: Sequence[Case]
+
+    @cached_property
+    def kind(self) -> Ints:
+        """Number of each row's kind."""
+        op, stage, _, count = self.program.rows
+        most = int(count.max()) + 1
+        key = (op.astype(np.int64) * self.program.shape.stages + stage) * most + count
+        used = np.bincount(key) > 0
+        number: Ints = (np.cumsum(used) - 1)[key]
+        return number
+
+    @cached_property
+    def _example(self) -> Ints:
+        """A row of each kind."""
+        example = np.zeros(int(self.kind.max()) + 1, dtype=np.int64)
+        example[self.kind] = np.arange(len(self.program))
+        return example
+
+    @property
+    def jittered(self) -> bool:
+        return any(case.costs.jitter_sigma for case in self.cases)
+
+    @cached_property
+    def _places(self) -> Places:
+        return Places.of_instructions(self.program.shape, self._timed)
+
+    @cached_property
+    def _timed(self) -> list[Op]:
+        """Operations that take time in any replica."""
+        timed = {op for costs in self._costs.values() for op in costs.timed(self.program)}
+        return sorted(timed)
+
+    @property
+    def places(self) -> int:
+        """Seconds of one lane."""
+        return self._places.size if self.jittered else len(self._example)
+
+    @cached_property
+    def place(self) -> Ints:
+        """Where each row finds its seconds in a block."""
+        return self._places.of_rows(self.program) if self.jittered else self.kind
+
+    @cached_property
+    def _costs(self) -> dict[int, CostModel]:
+        """Each of the cost models once, by its identity: replicas by seed share theirs."""
+        return {id(case.costs): case.costs for case in self.cases}
+
+    @cached_property
+    def _nominal(self) -> dict[int, Floats]:
+        """Seconds of each kind, by the costs' identity."""
+        kinds = self.program.rows_at(self._example)
+        return {number: costs.nominal(*kinds) for number, costs in self._costs.items()}
+
+    @cached_property
+    def takes_time(self) -> Ints:
+        """Whether each row takes any time in any replica."""
+        rows: Ints = self._busy[self.kind]
+        return rows
+
+    @cached_property
+    def _busy(self) -> Ints:
+        """Whether each kind takes any time in any replica."""
+        found: Ints = np.any([seconds > 0 for seconds in self._nominal.values()], axis=0)
+        return found
+
+    def of(self, lanes: int) -> Iterator[Block]:
+        """Blocks of so many lanes, the last of what is left."""
+        room = np.empty(self.places * min(lanes, len(self.cases)))
+        for first in range(0, len(self.cases), lanes):
+            cases = self.cases[first:first + lanes]
+            seconds = room[:self.places * len(cases)].reshape(self.places, len(cases))
+            self._fill(seconds, cases)
+            yield Block(slice(first, first + len(cases)), seconds, self._transfers(cases))
+
+    def _transfers(self, cases: Sequence[Case]) -> Floats:
+        distinct = {id(case.cluster): case.cluster for case in cases}
+        seconds = {number: cluster.transfers_of(self.program, self._example)
+                   for number, cluster in distinct.items()}
+        return np.stack([seconds[id(case.cluster)] for case in cases], axis=1)
+
+    def _fill(self, seconds: Floats, cases: Sequence[Case]) -> None:
+        if self.jittered:
+            self._drawn.fill(seconds, [(case.costs, case.rng) for case in cases])
+        else:
+            np.stack([self._nominal[id(case.costs)] for case in cases], axis=1, out=seconds)
+
+    @cached_property
+    def _drawn(self) -> Drawn:
+        return Drawn(self.places, lambda costs: costs.by_block(self.program, self._timed))
