@@ -10,3 +10,13 @@ from numpy.typing import NDArray
 NARROW = np.int32  # of columns: what they hold are counts of one program's rows at most
 Ints = NDArray[np.signedinteger[Any]]
 Floats = NDArray[np.float64]
+
+
+def is_narrow(column: Ints) -> bool:
+    """Whether an array is as compiled code takes it; any other would be compiled for anew."""
+    return column.dtype == NARROW and column.flags.c_contiguous and column.flags.writeable
+
+
+def narrowed(column: Ints) -> Ints:
+    """The array itself where it `is_narrow`, else a copy that is."""
+    return column if is_narrow(column) else np.array(column, dtype=NARROW)

@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays import Floats, Ints
+from sim.arrays import NARROW, Floats, Ints
 from sim.errors import TraceError
 from sim.op import Op
+from sim.order.columns import Instructions
 from sim.order.instruction import Instruction
+from sim.order.program import Program
 from sim.order.replicated import own_index
 from sim.order.shape import PipelineShape
 
@@ -90,6 +92,17 @@ class Trace:
         columns["index"] = own_index(columns["index"], shape)
         header = {**self.header, "shape": shape.of_worker.as_dict()}
         return Trace(header, **columns, curves=self.curves)
+
+    def program(self) -> Program:
+        """The order recorded, to be replayed under other times or on another backend.
+
+        Raises InvalidProgramError where the rows are no complete program.
+        """
+        order = np.lexsort((np.arange(len(self)), self.device))
+        counts = np.bincount(self.device, minlength=self.shape.devices)
+        named = (self.op, self.stage, self.index, self.count)
+        rows = Instructions(*(column[order].astype(NARROW) for column in named))
+        return Program.of(self.shape, rows, tuple(int(end) for end in np.cumsum([0, *counts])))
 
     def instruction(self, row: int) -> Instruction:
         return Instruction(int(self.stage[row]), Op(int(self.op[row])), int(self.index[row]),

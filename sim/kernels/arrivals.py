@@ -1,4 +1,4 @@
-"""What each row sends to another device: the row that waits for it, and its link, in one pass."""
+"""Messages between devices: who waits for what a row sends, and whether both ends are there."""
 
 from __future__ import annotations
 
@@ -6,65 +6,66 @@ from typing import Any
 
 import numpy as np
 
+from sim.arrays import Ints
+from sim.kernels.pairs import Pair
 
-def arrivals(op: Any, stage: Any, index: Any, offsets: Any, sends: Any, forward: Any,
-             gradient: Any, home: Any) -> Any:
-    """Target row and number of the link (−1: sends nothing) by row, and links in use.
 
-    The part of the readiness rule that crosses devices, for a complete program.  `sends` are the
-    operation that sends to the next stage and two that send to the stage before; `forward` and
-    `gradient` are the rows that wait for those, by (stage, micro-batch), `home` the device by
-    (worker, stage).  A link in use is said as from·devices + to, ascending.
-    """
-    workers, stages = home.shape
-    devices, total = len(offsets) - 1, forward.shape[1]
-    forwards, gradients = forward.reshape(-1), gradient.reshape(-1)
-    number = np.full(devices * devices, -1, dtype=np.int64)
+def _sent_at_once(senders: Ints, waiting: Ints, link_of: Ints, step: int, microbatches: int,
+                  target: Ints, link: Ints) -> None:
+    workers, stages = link_of.shape
+    # axes: stages, turns, workers, micro-batches of a turn
+    turns = (stages, -1, workers, senders.shape[1] if workers == 1 else microbatches)
+    by, to = senders.reshape(turns), waiting.reshape(turns)
     for worker in range(workers):
-        for upper in range(stages - 1):
-            one, other = home[worker, upper], home[worker, upper + 1]
-            if one != other:
-                number[one * devices + other] = number[other * devices + one] = 0
-    links = 0
-    for pair in range(devices * devices):
-        if number[pair] == 0:
-            number[pair] = links
-            links += 1
-    used = np.empty(links, dtype=np.int64)
-    for pair in range(devices * devices):
-        if number[pair] >= 0:
-            used[number[pair]] = pair
-    target, link = np.full(len(op), -1, dtype=np.int32), np.full(len(op), -1, dtype=np.int32)
-    down, up = np.full(stages, -1, dtype=np.int64), np.full(stages, -1, dtype=np.int64)
-    for device in range(devices):
-        lives = home[device // (devices // workers)]
-        for lower in range(1, stages):
-            one, other = lives[lower - 1], lives[lower]
-            down[lower - 1] = number[one * devices + other] if one != other else -1
-            up[lower] = number[other * devices + one] if one != other else -1
-        part = slice(offsets[device], offsets[device + 1])
-        mine, places, micro, to, way = op[part], stage[part], index[part], target[part], link[part]
-        for row in range(len(mine)):
-            what, where = mine[row], places[row]
-            if where < 0:
+        leaves = np.flatnonzero(link_of[worker] >= 0)
+        rows = by[leaves][:, :, worker]
+        target[rows] = to[leaves + step][:, :, worker]
+        link[rows] = link_of[worker, leaves][:, None, None]
+
+
+def _sent_in_loops(senders: Any, waiting: Any, link_of: Any, step: Any, microbatches: Any,
+                   target: Any, link: Any) -> None:
+    (workers, stages), total = link_of.shape, senders.shape[1]
+    run = total if workers == 1 else microbatches
+    for stage in range(stages):
+        if not 0 <= stage + step < stages:
+            continue
+        for first in range(0, total, run):
+            way = link_of[first // run % workers, stage]
+            if way < 0:
                 continue
-            if what == sends[0] and down[where] >= 0:
-                place = (where + 1) * total + micro[row]
-                if place >= 0:
-                    to[row], way[row] = forwards[place], down[where]
-            elif (what == sends[1] or what == sends[2]) and up[where] >= 0:
-                place = (where - 1) * total + micro[row]
-                if place >= 0:
-                    to[row], way[row] = gradients[place], up[where]
-    return target, link, used
+            by = senders[stage, first : first + run]
+            to = waiting[stage + step, first : first + run]
+            for micro in range(len(by)):
+                row = by[micro]
+                if row >= 0:
+                    target[row], link[row] = to[micro], way
 
 
-def met(index: Any, passes: Any, send: Any, receive: Any, crosses: Any, step: Any) -> Any:
-    """Whether what crosses devices has one SEND and one RECV, cut like its pass, and nothing else.
+SENT = Pair(_sent_at_once, _sent_in_loops)
+"""`(senders, waiting, link_of, step, microbatches, target, link)` of one kind of message: fills, by
+row that sends one, `target` with the row that waits for it and `link` with the link it takes.
 
-    Tables of rows by (stage, micro-batch) of the passes and of both ends of their messages, which
-    go `step` stages on; `crosses` says of each stage and the next whether they live apart.
-    """
+`senders` and `waiting` are rows by (stage, micro-batch), both ends of one message having the same
+micro-batch and stages `step` apart; `link_of` is the link by (worker, stage that sends), −1 where
+nothing leaves the device.  Workers take mini-batches of `microbatches` in turn."""
+
+
+def _paired_at_once(index: Ints, passes: Ints, send: Ints, receive: Ints, crosses: Ints, step: int
+                    ) -> bool:
+    leaves, comes = np.append(crosses, False), np.insert(crosses, 0, False)
+    if step < 0:
+        leaves, comes = comes, leaves
+    if (send[~leaves] >= 0).any() or (receive[~comes] >= 0).any():
+        return False
+    sent, came = send[leaves], receive[comes]
+    made, theirs = passes[leaves], passes[np.flatnonzero(comes) - step]
+    return not ((sent < 0).any() or (came < 0).any()) and bool(
+        (index[sent] == index[made]).all() and (index[came] == index[theirs]).all())
+
+
+def _paired_in_loops(index: Any, passes: Any, send: Any, receive: Any, crosses: Any, step: Any
+                     ) -> Any:
     stages, total = passes.shape
     odd = 0
     for stage in range(stages):
@@ -85,21 +86,9 @@ def met(index: Any, passes: Any, send: Any, receive: Any, crosses: Any, step: An
     return odd == 0
 
 
-def taken(op: Any, stage: Any, link: Any, seconds: Any) -> Any:
-    """Seconds each row's message takes its link, by (operation, stage); 0 where nothing is sent."""
-    stages, single = seconds.shape[1], seconds.reshape(-1)
-    column = np.zeros(len(link))
-    for row in range(len(link)):
-        kind = op[row] * stages + stage[row]
-        if kind >= 0 and link[row] >= 0:
-            column[row] = single[kind]
-    return column
+PAIRED = Pair(_paired_at_once, _paired_in_loops)
+"""`(index, passes, send, receive, crosses, step)`: whether what crosses devices has one SEND and
+one RECV, cut like its pass, and nothing else has any.
 
-
-def expected(target: Any, sent: Any, arrived: Any) -> None:
-    """Fill `arrived` with −1 where a row is some row's target, else NaN; `sent` with NaN."""
-    for row in range(len(target)):
-        sent[row] = arrived[row] = np.nan
-    for row in range(len(target)):
-        if target[row] >= 0:
-            arrived[target[row]] = -1.0
+Tables of rows by (stage, micro-batch) of the passes and of both ends of their messages, which go
+`step` stages on; `crosses` says of each stage and the next whether they live apart."""

@@ -1,4 +1,9 @@
-"""Completeness and the tables by (operation, stage, micro-batch), found in few plain passes."""
+"""Where every instruction of a program is, and whether each that there must be is there once.
+
+Three pairs, asked one after the other: `WIDEST` proves that every row lies within the shape, so
+that `TABLES` may use what it says as places, and `HOMES` reads off those where each stage lives.
+None of them says what is wrong: `sim.order.completeness` finds the words.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +11,26 @@ from typing import Any
 
 import numpy as np
 
+from sim.arrays import NARROW, Ints
+from sim.kernels.pairs import Pair
 from sim.op import Op
 
 F, B, I, W, U = (op.value for op in (Op.F, Op.B, Op.I, Op.W, Op.U))  # noqa: E741
 OPS = len(Op)
 
 
-def bounded(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any) -> Any:
-    """Most micro-batches a row covers; 0 where a row is outside what the shape has."""
+def _widest_at_once(op: Ints, stage: Ints, index: Ints, count: Ints, stages: int, total: int
+                    ) -> int:
+    if not len(op):
+        return 1
+    most = int(count.max())
+    if most > total or min(op.min(), stage.min(), index.min()) < 0 or count.min() < 1:
+        return 0
+    far = int(index.max()) + 1 if most == 1 else int((index.astype(np.int64) + count).max())
+    return most if op.max() < OPS and stage.max() < stages and far <= total else 0
+
+
+def _widest_in_loops(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any) -> Any:
     low, last, far, least, most = 0, 0, 0, 1, 1
     highest = 0
     for row in range(len(op)):
@@ -31,16 +48,64 @@ def bounded(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any
     return most
 
 
-def surveyed(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any,
-             microbatches: Any, most: Any) -> Any:
-    """Rows by place (an operation's tables one after another), and each operation's number there.
+WIDEST = Pair(_widest_at_once, _widest_in_loops)
+"""`(op, stage, index, count, stages, total)`: most micro-batches that a row covers, at least 1; 0
+where a row is outside what the shape has."""
 
-    A number of −1: no such operation.  Numbers are empty where not every pass and update is there
-    once, within its mini-batch; the tables then mean nothing.  Columns are `bounded`, by `most`.
-    What is not told: where stages live, whether neighbours cut alike, and messages.
+
+def filled(op: Ints, stage: Ints, index: Ints, count: Ints, stages: int, total: int, widest: int
+           ) -> tuple[Ints, Ints]:
+    """Tables of rows of each operation there is, shape (operations, stages, total), −1 where there
+    is no row, and the number of each operation's table, shape (len(Op),), −1 where it has none.
+
+    Where several rows do the same, one of them.
     """
-    refused, size = np.zeros(0, dtype=np.int64), stages * total
-    number, present, seen = np.full(OPS, -1, dtype=np.int64), 0, 0
+    number = np.full(OPS, -1, dtype=np.int64)
+    present = [each for each in range(OPS) if (op == each).any()]
+    number[present] = np.arange(len(present))
+    tables = np.full((len(present), stages, total), -1, dtype=NARROW)
+    first = number * (stages * total)
+    place = first.astype(NARROW if tables.size <= np.iinfo(NARROW).max else np.int64)[op]
+    place += stage * total + index
+    flat = tables.reshape(-1)
+    flat[place] = np.arange(len(op), dtype=NARROW)
+    if widest > 1:
+        wide = np.flatnonzero(count > 1)
+        more = count[wide]
+        within = np.arange(more.sum()) - np.repeat(np.cumsum(more) - more, more)
+        flat[np.repeat(place[wide], more) + within] = np.repeat(wide, more)
+    return tables, number
+
+
+def _tables_at_once(op: Ints, stage: Ints, index: Ints, count: Ints, stages: int, total: int,
+                    microbatches: int, widest: int) -> tuple[Ints, Ints]:
+    refused = np.zeros((0, stages, total), dtype=NARROW), np.zeros(0, dtype=np.int64)
+    if microbatches > 1 or widest > 1:
+        wide = count > 1
+        beyond = count[wide] > microbatches - index[wide] % microbatches
+        if beyond.any() or (op[wide] == F).any() or (count[op == U] != microbatches).any():
+            return refused
+    tables, number = filled(op, stage, index, count, stages, total, widest)
+    found, size = np.zeros(OPS, dtype=np.int64), stages * total
+    found[number >= 0] = [np.count_nonzero(table >= 0) for table in tables]
+    covered = int(count.sum()) if widest > 1 else len(op)
+    if found.sum() != covered or found[F] != size or found[U] != size:
+        return refused
+    if found[B] == size and found[I] + found[W] == 0:
+        return tables, number
+    if found[B] + found[I] != size or found[B] + found[W] != size:
+        return refused
+    whole, inputs, weights = (tables[number[each]] >= 0 if number[each] >= 0
+                              else np.zeros((stages, total), dtype=bool) for each in (B, I, W))
+    apart = (whole != inputs).all() and (whole != weights).all()
+    return (tables, number) if apart else refused
+
+
+def _tables_in_loops(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any,
+                     microbatches: Any, widest: Any) -> Any:
+    nothing, refused = np.zeros((0, stages, total), dtype=np.int32), np.zeros(0, dtype=np.int64)
+    size, present, seen = stages * total, 0, 0
+    number = np.full(OPS, -1, dtype=np.int64)
     for row in range(len(op)):
         seen |= 1 << op[row]
     for each in range(OPS):
@@ -56,40 +121,63 @@ def surveyed(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: An
             if place >= 0:
                 flat[place] = row
     covered = len(op)
-    if most > 1 or microbatches > 1:
+    if widest > 1 or microbatches > 1:
         for row in range(len(op)):
             more = count[row]
             covered += more - 1
             if op[row] == U and more != microbatches:
-                return tables, refused
+                return nothing, refused
             if more > 1:
                 if op[row] == F or more > microbatches - index[row] % microbatches:
-                    return tables, refused
+                    return nothing, refused
                 place = first[op[row]] + stage[row] * total + index[row]
                 for each in range(1, more):
                     flat[place + each] = row
-    filled = np.zeros(OPS, dtype=np.int64)
+    found = np.zeros(OPS, dtype=np.int64)
     for each in range(OPS):
         here = 0
         if number[each] >= 0:
             for row in tables[number[each]].reshape(-1):
                 here += row >= 0
-        filled[each] = here
-    if filled.sum() != covered or filled[F] != size or filled[U] != size:
-        return tables, refused
-    if filled[B] != size or filled[I] + filled[W] > 0:
-        if filled[B] + filled[I] != size or filled[B] + filled[W] != size:
-            return tables, refused
+        found[each] = here
+    if found.sum() != covered or found[F] != size or found[U] != size:
+        return nothing, refused
+    if found[B] != size or found[I] + found[W] > 0:
+        if found[B] + found[I] != size or found[B] + found[W] != size:
+            return nothing, refused
         for place in range(size):
-            whole = filled[B] > 0 and flat[first[B] + place] >= 0
-            if (whole == (flat[first[I] + place] >= 0)
-                    or whole == (flat[first[W] + place] >= 0)):
-                return tables, refused
+            whole = found[B] > 0 and flat[first[B] + place] >= 0
+            inputs = found[I] > 0 and flat[first[I] + place] >= 0
+            weights = found[W] > 0 and flat[first[W] + place] >= 0
+            if whole == inputs or whole == weights:
+                return nothing, refused
     return tables, number
 
 
-def homes(tables: Any, offsets: Any, workers: Any, microbatches: Any) -> Any:
-    """Device by (worker, stage); −1 where a stage's rows are not all on one of its worker's."""
+TABLES = Pair(_tables_at_once, _tables_in_loops)
+"""`(op, stage, index, count, stages, total, microbatches, widest)` of columns that `WIDEST` finds
+within the shape: tables and numbers as `filled` gives them; both are empty where not every pass and
+update is there once, within its mini-batch.
+
+What is not told: where stages live, whether neighbours cut alike, and whether messages meet."""
+
+
+def _homes_at_once(tables: Ints, offsets: Ints, workers: int, microbatches: int) -> Ints:
+    present, stages, total = tables.shape
+    devices = len(offsets) - 1
+    run = total if workers == 1 else microbatches
+    turns = tables.reshape(present, stages, -1, workers, run)
+    highest = turns.max(axis=(0, 2, 4), initial=0).T
+    # −1 is the largest of all where numbers have no sign
+    lowest = np.minimum(turns.view(np.uint32).min(axis=(0, 2, 4)).T.astype(np.int64),
+                        offsets[devices])
+    home = np.searchsorted(offsets[1:devices], lowest, side="right")
+    mine = home // (devices // workers) == np.arange(workers)[:, None]
+    found: Ints = np.where(mine & (highest < offsets[home + 1]), home, -1)
+    return found
+
+
+def _homes_in_loops(tables: Any, offsets: Any, workers: Any, microbatches: Any) -> Any:
     present, stages, total = tables.shape
     devices, run = len(offsets) - 1, total if workers == 1 else microbatches
     home = np.full((workers, stages), -1, dtype=np.int64)
@@ -108,3 +196,8 @@ def homes(tables: Any, offsets: Any, workers: Any, microbatches: Any) -> Any:
             if highest < offsets[device + 1] and device // (devices // workers) == worker:
                 home[worker, stage] = device
     return home
+
+
+HOMES = Pair(_homes_at_once, _homes_in_loops)
+"""`(tables, offsets, workers, microbatches)`: device of each stage, shape (workers, stages); −1
+where a stage's rows are not all on one device of its worker's, who take mini-batches in turn."""

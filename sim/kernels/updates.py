@@ -6,21 +6,55 @@ from typing import Any
 
 import numpy as np
 
+from sim.arrays import NARROW, Ints
+from sim.kernels.pairs import Pair
 from sim.op import Op
 
 B, W, U = Op.B.value, Op.W.value, Op.U.value
 
 
-def with_updates(op: Any, stage: Any, index: Any, count: Any, offsets: Any, stages: Any,
-                 minibatches: Any, microbatches: Any) -> Any:
-    """Columns of shape (4, rows) with the updates in, and the streams' new offsets.
+def inserted(op: Ints, stage: Ints, index: Ints, count: Ints, after: Ints, microbatches: int
+             ) -> Ints:
+    """The columns, shape (4, rows), with an update of its mini-batch after each of the rows
+    `after`, ascending."""
+    new = after + np.arange(1, len(after) + 1)
+    room = np.ones(len(op) + len(after), dtype=bool)
+    room[new] = False
+    out = np.empty((4, len(room)), dtype=NARROW)
+    for column, given in zip(out, (op, stage, index, count), strict=True):
+        column[room] = given
+    out[0, new], out[1, new], out[3, new] = U, stage[after], microbatches
+    out[2, new] = index[after] if microbatches == 1 else index[after] // microbatches * microbatches
+    return out
 
-    Offsets are empty where a stream has updates already, where a row names what the shape does not
-    have, or where backwards are not as many as there are micro-batches.
-    """
+
+def _updated_at_once(op: Ints, stage: Ints, index: Ints, count: Ints, offsets: Ints, stages: int,
+                     minibatches: int, microbatches: int) -> tuple[Ints, Ints]:
+    refused = np.zeros((4, 0), dtype=NARROW), np.zeros(0, dtype=np.int64)
+    if not len(op) or min(stage.min(), index.min()) < 0 or count.min() < 1 or (op == U).any() or (
+            stage.max() >= stages or index.max() >= minibatches * microbatches):
+        return refused
+    rows = np.flatnonzero((op == B) | (op == W))
+    minibatch = index[rows] if microbatches == 1 else index[rows] // microbatches
+    key = stage[rows].astype(np.int64) * minibatches + minibatch
+    covered = count[rows]
+    done = np.bincount(key, None if (covered == 1).all() else covered, stages * minibatches)
+    if (done != microbatches).any():
+        return refused
+    if len(rows) > len(done):
+        last = np.empty(len(done), dtype=np.int64)
+        last[key] = rows  # the last of those with one key stays
+        final = np.zeros(len(op), dtype=bool)
+        final[last] = True
+        rows = np.flatnonzero(final)
+    return (inserted(op, stage, index, count, rows, microbatches),
+            offsets + np.searchsorted(rows, offsets))
+
+
+def _updated_in_loops(op: Any, stage: Any, index: Any, count: Any, offsets: Any, stages: Any,
+                      minibatches: Any, microbatches: Any) -> Any:
     size, devices, micro_batches = len(op), len(offsets) - 1, minibatches * microbatches
-    room = size + stages * minibatches
-    rows, refused = np.empty((4, room), dtype=np.int32), np.zeros(0, dtype=np.int64)
+    nothing, refused = np.zeros((4, 0), dtype=np.int32), np.zeros(0, dtype=np.int64)
     low, last, far, least, updates = 0, 0, 0, 1, 0
     for row in range(size):
         low, last = min(low, stage[row]), max(last, stage[row])
@@ -31,7 +65,8 @@ def with_updates(op: Any, stage: Any, index: Any, count: Any, offsets: Any, stag
     for row in range(size):
         updates += op[row] == U
     if low < 0 or last >= stages or far >= micro_batches or least < 1 or updates > 0:
-        return rows, refused
+        return nothing, refused
+    rows = np.empty((4, size + stages * minibatches), dtype=np.int32)
     left = np.full(stages * minibatches, microbatches, dtype=np.int32)  # backwards to come
     ops, places, firsts, counts = rows[0], rows[1], rows[2], rows[3]
     ends, done = np.zeros(devices + 1, dtype=np.int64), 0
@@ -53,5 +88,13 @@ def with_updates(op: Any, stage: Any, index: Any, count: Any, offsets: Any, stag
         ends[device + 1] = done
     for rest in left:
         if rest != 0:
-            return rows, refused
+            return nothing, refused
     return rows, ends
+
+
+UPDATED = Pair(_updated_at_once, _updated_in_loops)
+"""`(op, stage, index, count, offsets, stages, minibatches, microbatches)`: columns of shape
+(4, rows) with the updates in, and the streams' new offsets.
+
+Both are empty where a stream has updates already, where a row names what the shape does not have,
+or where the backwards of a mini-batch are not as many as it has micro-batches."""

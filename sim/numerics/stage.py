@@ -90,7 +90,7 @@ class Stage:
         self._horizons = {Op.F: plan.forward_horizon[number].tolist(),
                           Op.B: plan.backward_horizon[number].tolist()}
         self._units = dict(zip((Op.F, Op.B), unit_horizons or (None, None), strict=True))
-        self._readers = plan.readers[number].tolist()
+        self._readers = plan.readers_of(number).tolist()
         self._applied = plan.applied[number].tolist()
         self._versions: dict[int, Any] = {0: weights}
         self._pending: dict[int, tuple[Any, Any]] = {}

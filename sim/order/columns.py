@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sim.arrays import NARROW, Ints
+from sim.arrays import Ints, is_narrow, narrowed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,6 +31,9 @@ class Instructions:
 
     @property
     def narrow(self) -> bool:
-        """Whether columns are as compiled code takes them; any other would be compiled for anew."""
-        return all(column.dtype == NARROW and column.flags.c_contiguous and column.flags.writeable
-                   for column in self)
+        """Whether all columns are as compiled code takes them, see `sim.arrays.is_narrow`."""
+        return all(map(is_narrow, self))
+
+    def narrowed(self) -> Instructions:
+        """Themselves where they are narrow, else the same with every column narrow."""
+        return self if self.narrow else Instructions(*map(narrowed, self))

@@ -1,73 +1,54 @@
-"""Messages between devices: what each row waits for, and the link its own message takes."""
+"""Messages between devices: found in complete streams, and made instructions of their own."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sim.arrays import NARROW, Ints
-from sim.kernels import compiled
-from sim.kernels.arrivals import arrivals
+from sim.kernels.arrivals import SENT
+from sim.kernels.pairs import NUMPY, Kernels
 from sim.op import Op
-
-if TYPE_CHECKING:
-    from sim.order.program import Program
-
-
-@dataclass(frozen=True)
-class Messages:
-    """By row the row of another device that waits for what it sends, and the place among `links` of
-    that message (−1: none of either); a link is from·devices + to, ascending.
-
-    A message goes from one row to one row.
-    """
-
-    target: Ints
-    link: Ints
-    links: Ints
-
-    @classmethod
-    def of(cls, program: Program) -> Messages:
-        """Those of a complete program."""
-        if program.compiled:
-            op, stage, index, _ = program.rows
-            sends = (Op.SEND_F, Op.SEND_B, Op.SEND_B) if program.lowered else (Op.F, Op.B, Op.I)
-            waits = ((Op.RECV_F,), (Op.RECV_B,)) if program.lowered else ((Op.F,), (Op.B, Op.I))
-            return cls(*compiled(arrivals)(
-                op, stage, index, np.array(program.offsets), np.array(sends, dtype=np.int64),
-                *(program.row_of(*ops) for ops in waits), program.home))
-        return _of_tables(program)
-
-    def sources(self) -> Ints:
-        """For each row the row whose message it waits for; −1 for none.  Made anew every time."""
-        source = np.full(len(self.target), -1, dtype=NARROW)
-        senders = np.flatnonzero(self.link >= 0)
-        source[self.target[senders]] = senders
-        return source
+from sim.order.columns import Instructions
+from sim.order.needs import ELSEWHERE, Need
+from sim.order.streams import Messages, RowTables, Streams
 
 
-def _of_tables(program: Program) -> Messages:
-    target = np.full(len(program), -1, dtype=NARROW)
-    for before, after in program.needs_elsewhere():
-        before, after = before.ravel(), after.ravel()  # noqa: PLW2901 - flat is the point
-        crossing = program.device[before] != program.device[after]
-        if program.lowered:
-            crossing &= (before >= 0) & (after >= 0)
-        if not crossing.all():
-            before, after = before[crossing], after[crossing]  # noqa: PLW2901
-        target[before] = after
-    return Messages(target, *_links(program, target))
+def messages_of(streams: Streams, tables: RowTables, kernels: Kernels = NUMPY) -> Messages:
+    """What crosses devices by the readiness rule, of streams that are complete."""
+    target, link = (np.full(len(streams), -1, dtype=NARROW) for _ in range(2))
+    ways = [_way(tables.home, need, streams.devices) for need in ELSEWHERE]
+    links = np.unique(np.concatenate([way[way >= 0] for way in ways]))
+    for need, way in zip(ELSEWHERE, ways, strict=True):
+        sender, waiting = need.before, need.after
+        if tables.lowered and need.ends:
+            sender, waiting = need.ends[:1], need.ends[1:]
+        number = np.where(way >= 0, np.searchsorted(links, way), -1).astype(NARROW)
+        kernels.of(SENT)(tables.row_of(*sender), tables.row_of(*waiting), number, -need.step,
+                         streams.shape.microbatches, target, link)
+    return Messages(target, link, links)
 
 
-def _links(program: Program, target: Ints) -> tuple[Ints, Ints]:
-    sender = np.flatnonzero(target >= 0)
-    pair = program.device[sender] * program.devices + program.device[target[sender]]
-    place = np.full(program.devices**2, -1, dtype=NARROW)
-    place[pair] = 0
-    links = np.flatnonzero(place == 0)
-    place[links] = np.arange(len(links))
-    link = np.full(len(program), -1, dtype=NARROW)
-    link[sender] = place[pair]
-    return link, links
+def _way(home: Ints, need: Need, devices: int) -> Ints:
+    """From·devices + to of what stages send for `need`, shape (workers, stages); −1: nothing."""
+    way: Ints = np.full(home.shape, -1, dtype=np.int64)
+    waits, sends = ((home[:, :-1], home[:, 1:]) if need.step > 0 else (home[:, 1:], home[:, :-1]))
+    onward = way[:, 1:] if need.step > 0 else way[:, :-1]
+    onward[:] = np.where(sends != waits, sends * devices + waits, -1)
+    return way
+
+
+def lowered(streams: Streams, messages: Messages) -> tuple[Instructions, tuple[int, ...]]:
+    """Columns and offsets with RECV before what needs a message and SEND after what sends one."""
+    op, stage, index, count = streams.rows
+    arrives, leaves = messages.sources() >= 0, messages.link >= 0
+    sizes = 1 + arrives.astype(NARROW) + leaves
+    ends = np.cumsum(sizes)
+    place, forward = ends - 1 - leaves, op == Op.F
+    longer = np.empty(int(sizes.sum()), dtype=NARROW)
+    longer[place] = op
+    for there, step, ends_of in ((arrives, -1, (Op.RECV_F, Op.RECV_B)),
+                                 (leaves, 1, (Op.SEND_F, Op.SEND_B))):
+        longer[place[there] + step] = np.where(forward[there], *ends_of)
+    rows = Instructions(longer, *(np.repeat(column, sizes) for column in (stage, index, count)))
+    before = np.concatenate(([0], ends))
+    return rows, tuple(int(before[end]) for end in streams.offsets)

@@ -1,4 +1,4 @@
-"""One worker's program spread over several workers alike, and taken out again.
+"""One worker's program repeated on several workers alike, and taken out again.
 
 Workers take mini-batches in turn: mini-batch `i` (from 0) of the run is worker `i mod W`'s own
 number `i div W`.  Devices and rows of worker 0 come first, then those of worker 1, …
@@ -9,12 +9,13 @@ from __future__ import annotations
 import numpy as np
 
 from sim.arrays import NARROW, Ints
+from sim.kernels.pairs import NUMPY, Kernels
 from sim.order.columns import Instructions
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 
 
-def spread(own: Program, shape: PipelineShape) -> Program:
+def replicated(own: Program, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:
     """The same order on every worker of `shape`, whose mini-batches are all workers' together."""
     if shape.workers == 1:
         return own
@@ -22,18 +23,18 @@ def spread(own: Program, shape: PipelineShape) -> Program:
     worker = np.repeat(np.arange(shape.workers, dtype=NARROW), len(own))
     starts = [int(end) + w * len(own) for w in range(shape.workers) for end in own.offsets[:-1]]
     rows = Instructions(op, stage, whole_index(index, worker, shape), count)
-    return Program(shape, rows, (*starts, len(own) * shape.workers))
+    return Program.of(shape, rows, (*starts, len(own) * shape.workers), kernels)
 
 
-def own_program(program: Program) -> Program:
+def own_program(program: Program, kernels: Kernels = NUMPY) -> Program:
     """The first worker's program in its own numbering; all workers' are equal."""
     shape = program.shape
     if shape.workers == 1:
         return program
     last = program.offsets[shape.worker_devices]
     op, stage, index, count = (column[:last] for column in program.rows)
-    return Program(shape.of_worker, Instructions(op, stage, own_index(index, shape), count),
-                   program.offsets[: shape.worker_devices + 1])
+    rows = Instructions(op, stage, own_index(index, shape), count)
+    return Program.of(shape.of_worker, rows, program.offsets[: shape.worker_devices + 1], kernels)
 
 
 def whole_index(index: Ints, worker: Ints, shape: PipelineShape) -> Ints:

@@ -18,22 +18,26 @@ import re
 from sim.errors import InvalidProgramError
 from sim.op import Op
 from sim.order.instruction import Instruction
-from sim.order.program import Program
 from sim.order.shape import PipelineShape
+from sim.order.streams import Streams
 
 _HEADER = re.compile(r"#\s*pipestale program:(.*)")
 
 
-def render(program: Program) -> str:
-    """Text that `parse` turns back into an equal program."""
+def render(program: Streams) -> str:
+    """Text that `read` turns back into equal streams of a program."""
     fields = " ".join(f"{name}={value}" for name, value in program.shape.as_dict().items())
     head = f"# pipestale program: {fields}"
     lines = [",".join(map(str, program.stream(d))) for d in range(program.devices)]
     return "\n".join([head, *lines]) + "\n"
 
 
-def parse(text: str, shape: PipelineShape | None = None) -> Program:
-    """Read a program.  Raises InvalidProgramError naming line and cell of what is no program."""
+def read(text: str, shape: PipelineShape | None = None
+         ) -> tuple[PipelineShape, list[list[Instruction]]]:
+    """The shape (unless given) and a stream per device.
+
+    Raises InvalidProgramError naming line and cell of what is no program.
+    """
     streams: list[list[Instruction]] = []
     for number, line in enumerate(text.splitlines(), 1):
         header = _HEADER.match(line.strip())
@@ -43,7 +47,7 @@ def parse(text: str, shape: PipelineShape | None = None) -> Program:
             streams.append(_stream(line, number))
     if not any(streams):
         raise InvalidProgramError("a program has at least one instruction; this text has none")
-    return Program.from_streams(shape or _shape_of_streams(streams), streams)
+    return shape or _shape_of_streams(streams), streams
 
 
 def _stream(line: str, number: int) -> list[Instruction]:

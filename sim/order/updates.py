@@ -1,38 +1,44 @@
-"""Updates put into streams that have none: right after a stage's gradient is complete."""
+"""Streams written out, with updates put where a stage has none: once its gradient is complete."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from sim.arrays import NARROW, Ints
-from sim.kernels import compiled, worth
-from sim.kernels.updates import with_updates as put_in
+from sim.arrays import Ints
+from sim.kernels.pairs import NUMPY, Kernels
+from sim.kernels.updates import UPDATED, inserted
 from sim.op import Op, among
 from sim.order.authoring import Part, join
 from sim.order.columns import Instructions
 from sim.order.shape import PipelineShape
 
 
-def with_all_updates(shape: PipelineShape, streams: Sequence[Sequence[Part]]
-                     ) -> tuple[Instructions, tuple[int, ...]] | None:
-    """What `with_updates` makes of every stream, in one compiled pass; None where it does not."""
-    sizes = [sum(each.size for each in stream) for stream in streams]
-    if not worth(sum(sizes)) or shape.stages * shape.total > sum(sizes):
-        return None
-    rows, ends = compiled(put_in)(
-        *join([each for stream in streams for each in stream]), np.cumsum([0, *sizes]),
-        shape.stages, shape.minibatches, shape.microbatches)
-    if not len(ends):
-        return None
-    return Instructions(*rows[:, : ends[-1]]), tuple(ends.tolist())
+def with_updates(shape: PipelineShape, streams: Sequence[Sequence[Part]],
+                 kernels: Kernels = NUMPY) -> tuple[Instructions, tuple[int, ...]]:
+    """Columns of all streams, and the offsets at which each of them ends.
+
+    Where a stage's stream has no update, one is put right after the last backward of every
+    mini-batch.  One pass over all streams does that where they are plainly complete; what it
+    refuses is done here stream by stream, whatever the streams say.
+    """
+    rows = join([part for stream in streams for part in stream])
+    offsets = np.cumsum([0, *(sum(part.size for part in stream) for stream in streams)])
+    if shape.stages * shape.total <= rows.size:  # else a mistyped shape would fill the memory
+        columns, ends = kernels.of(UPDATED)(*rows, offsets, shape.stages, shape.minibatches,
+                                            shape.microbatches)
+        if len(ends):
+            return Instructions(*columns), tuple(ends.tolist())
+    parts = [_updated(shape, Instructions(*(column[first:end] for column in rows)))
+             for first, end in pairwise(offsets.tolist())]
+    return join(parts), tuple(np.cumsum([0, *(part.size for part in parts)]).tolist())
 
 
-def with_updates(shape: PipelineShape, stream: Instructions) -> Instructions:
-    """`stream` with an update after each mini-batch's last backward where a stage has none."""
-    op, stage, index, count = stream
-    n = shape.microbatches
+def _updated(shape: PipelineShape, stream: Instructions) -> Instructions:
+    """One stream with an update after each mini-batch's last backward of stages that have none."""
+    op, stage, index, _ = stream
     final = among(op, (Op.B, Op.W))
     updated = stage[op == Op.U]
     if len(updated):
@@ -40,16 +46,8 @@ def with_updates(shape: PipelineShape, stream: Instructions) -> Instructions:
     rows = np.flatnonzero(final)
     if not len(rows):
         return stream
-    key = stage[rows].astype(np.int64) * (shape.minibatches + 1) + index[rows] // n
-    after = rows if (key[1:] > key[:-1]).all() else _last_of_each(key, rows)
-    new = after + np.arange(1, len(after) + 1)
-    inserted = np.zeros(len(op) + len(after), dtype=NARROW)
-    inserted[new] = 1
-    copies = np.arange(len(inserted)) - np.cumsum(inserted)
-    op, stage, index, count = (column[copies] for column in stream)
-    op[new], count[new] = Op.U, n
-    index[new] = index[new] // n * n
-    return Instructions(op, stage, index, count)
+    key = stage[rows].astype(np.int64) * (shape.minibatches + 1) + index[rows] // shape.microbatches
+    return Instructions(*inserted(*stream, _last_of_each(key, rows), shape.microbatches))
 
 
 def _last_of_each(key: Ints, rows: Ints) -> Ints:

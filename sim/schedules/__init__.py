@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sim.kernels.pairs import NUMPY, Kernels
 from sim.order.program import Generate, Program
-from sim.order.replicated import spread
+from sim.order.replicated import replicated
 from sim.order.shape import PipelineShape
 from sim.registry import Registry
 
@@ -40,10 +41,11 @@ class Schedule:
         if self.refuse is not None:
             self.refuse(shape)
 
-    def program(self, shape: PipelineShape) -> Program:
+    def program(self, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:
         """The order of one worker, or of several alike.  Raises ValueError as `check` does."""
         self.check(shape)
-        return spread(Program.build(self.generate, shape.of_worker), shape)
+        own = Program.build(self.generate, shape.of_worker, kernels)
+        return replicated(own, shape, kernels)
 
 
 SCHEDULES: Registry[Schedule] = Registry("schedule", "sim.schedules")

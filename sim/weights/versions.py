@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sim.arrays import NARROW, Ints
-from sim.kernels import as_narrow, compiled
-from sim.kernels.versions import newest, peaks
+from sim.arrays import NARROW, Ints, narrowed
+from sim.kernels.pairs import NUMPY, Kernels
+from sim.kernels.versions import HELD, NEWEST, Passes, Versions
 from sim.mitigations import Mitigation, Reads
 from sim.op import Op
 from sim.order.program import Program
@@ -37,12 +35,14 @@ class VersionPlan:
     schedule: str = ""
 
     @classmethod
-    def of(cls, program: Program, mitigation: Mitigation, schedule: str = "") -> VersionPlan:
+    def of(cls, program: Program, mitigation: Mitigation, schedule: str = "",
+           kernels: Kernels = NUMPY) -> VersionPlan:
         """The versions; `schedule` names the program's, since time units are round-robin's.
 
         Raises ValueError when a pass would read a version that does not exist yet.
         """
-        forward_latest, backward_latest, applied = _newest(program)
+        forward_latest, backward_latest, applied = kernels.of(NEWEST)(
+            *program.rows, passes_of(program))
         micro = np.arange(program.shape.total, dtype=NARROW)
         entry = np.broadcast_to(forward_latest[0], forward_latest.shape)
         reads = Reads(forward_latest, entry, forward_latest, micro, program.shape.microbatches)
@@ -70,18 +70,21 @@ class VersionPlan:
 
     @property
     def backward_horizon(self) -> Ints:
-        """The same for backwards."""
+        """Updates between a backward's newest weights and its mini-batch's own update."""
         return self.applied - self.backward_latest
 
-    @cached_property
+    @property
     def readers(self) -> Ints:
         """How many passes read each version, shape (stages, versions)."""
+        return np.array([self.readers_of(k) for k in range(self.program.shape.stages)])
+
+    def readers_of(self, stage: int) -> Ints:
+        """How many passes of a stage read each version, shape (versions,)."""
         versions = self.program.shape.minibatches + 1
-        counts = [np.bincount(reads, minlength=versions) for reads in self.forward]
+        counts = np.bincount(self.forward[stage], minlength=versions)
         if self.mitigation.stash != "prediction":
-            counts = [c + np.bincount(reads, minlength=versions)
-                      for c, reads in zip(counts, self.backward, strict=True)]
-        return np.array(counts)
+            counts += np.bincount(self.backward[stage], minlength=versions)
+        return counts
 
     def holdings(self, stage: int) -> tuple[Ints, Ints, Ints]:
         """Weight sets a stage holds: rows that make them, rows that drop them, predictions.
@@ -96,7 +99,9 @@ class VersionPlan:
                           ).astype(np.int64)
         born = np.concatenate(([-1], updates))
         end = np.concatenate((updates, [len(program)]))
-        forward_row, backward_row = (table[stage].astype(np.int64) for table in self._pass_rows)
+        passes = self.passes
+        forward_row, backward_row = (table[stage].astype(np.int64)
+                                     for table in (passes.forward, passes.backward))
         np.maximum.at(end, self.forward[stage].astype(np.int64), forward_row)
         predicted = np.zeros(len(born), dtype=np.int64)
         if self.mitigation.stash == "prediction":
@@ -109,22 +114,34 @@ class VersionPlan:
             np.maximum.at(end, self.backward[stage].astype(np.int64), backward_row)
         return born, end, predicted
 
-    @cached_property
-    def _pass_rows(self) -> tuple[Ints, Ints]:
-        """Rows of the forwards and of the backwards by (stage, micro-batch)."""
-        return self.program.row_of(Op.F), self.program.row_of(Op.B, Op.I)
+    @property
+    def passes(self) -> Passes:
+        """Rows of the program's forwards, backwards and updates, by (stage, micro-batch)."""
+        return passes_of(self.program)
 
-    @cached_property
+    @property
+    def versions(self) -> Versions:
+        """Versions read and applied as narrow tables, by (stage, micro-batch)."""
+        return Versions(narrowed(self.forward), narrowed(self.backward), narrowed(self.applied))
+
+    @property
     def versions_held(self) -> Ints:
-        """Peak number of weight sets each stage holds at once."""
-        program, held = self.program, np.zeros(0, dtype=np.int64)
-        if self._reads_newest and self.mitigation.stash != "prediction":
-            return np.ones(program.shape.stages, dtype=np.int64)
-        if program.compiled and self.mitigation.stash != "prediction":
-            held = compiled(peaks)(
-                *self._pass_rows, program.row_of(Op.U), as_narrow(self.forward),
-                as_narrow(self.backward), program.shape.microbatches, len(program))
-        return held if len(held) else np.array([self._peak(k) for k in range(program.shape.stages)])
+        """Peak number of weight sets each stage holds at once, shape (stages,)."""
+        return self.held()
+
+    def held(self, kernels: Kernels = NUMPY) -> Ints:
+        """Peak number of weight sets each stage holds at once, shape (stages,).
+
+        One pass over all stages counts them; where it refuses, or predictions are held too, they
+        are counted stage by stage from when each is made and dropped.
+        """
+        stages, held = self.program.shape.stages, np.zeros(0, dtype=np.int64)
+        if self.mitigation.stash != "prediction":
+            if self._reads_newest:
+                return np.ones(stages, dtype=np.int64)
+            held = kernels.of(HELD)(self.passes, self.versions, self.program.shape.microbatches,
+                                    len(self.program))
+        return held if len(held) else np.array([self._peak(k) for k in range(stages)])
 
     @property
     def _reads_newest(self) -> bool:
@@ -148,36 +165,9 @@ def _table(versions: Ints, shape: tuple[int, ...]) -> Ints:
         np.broadcast_to(versions, shape))
 
 
-def _newest(program: Program) -> tuple[Ints, Ints, Ints]:
-    """Newest versions at each forward, backward and update, by (stage, micro-batch)."""
-    if program.compiled:
-        forward, backward, applied = compiled(newest)(
-            *program.rows, program.shape.stages, program.shape.total)
-        return forward, backward, applied
-    done = _updates_before(program)
-    forward, backward, applied = (done[program.row_of(*ops)]
-                                  for ops in ((Op.F,), (Op.B, Op.I), (Op.U,)))
-    return forward, backward, applied
-
-
-def _updates_before(program: Program) -> Ints:
-    """For each row the updates of its stage that precede it in its stream."""
-    stage, is_update = program.rows.stage, program.rows.op == Op.U
-    if (stage[1:] >= stage[:-1]).all():
-        return _counted_before(stage, is_update)
-    order = np.argsort(stage, kind="stable")
-    before = np.empty(len(program), dtype=np.int32)
-    before[order] = _counted_before(stage[order], is_update[order])
-    return before
-
-
-def _counted_before(stage: Ints, is_update: NDArray[np.bool_]) -> Ints:
-    """The same of rows sorted by stage."""
-    counted = np.cumsum(is_update.astype(np.int32), dtype=np.int32)
-    counted -= is_update
-    first = np.concatenate(([0], np.flatnonzero(stage[1:] != stage[:-1]) + 1))
-    counted -= np.repeat(counted[first], np.diff(first, append=len(stage)))
-    return counted
+def passes_of(program: Program) -> Passes:
+    """Rows of the forwards, backwards and updates of a program, by (stage, micro-batch)."""
+    return Passes(program.row_of(Op.F), program.row_of(Op.B, Op.I), program.row_of(Op.U))
 
 
 def _refuse_missing(mitigation: str, name: str, read: Ints, newest: Ints) -> None:

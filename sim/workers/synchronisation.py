@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from sim.arrays import Ints
@@ -25,7 +23,7 @@ def synchronised(program: Program, rule: Combine) -> Program:
     workers = np.arange(shape.workers) * len(own)
     pairs = np.broadcast_arrays(before[:, None, None] + workers[:, None],
                                 after[:, None, None] + workers)
-    return replace(program, sync=(pairs[0].ravel(), pairs[1].ravel()))
+    return program.synchronised(pairs[0].ravel(), pairs[1].ravel())
 
 
 def _last_rows(own: Program, op: Op) -> Ints:

@@ -12,18 +12,16 @@ from __future__ import annotations
 
 from collections import deque
 
-from sim.op import Op
 from sim.order.check import check_order
 from sim.order.instruction import Instruction
+from sim.order.needs import ELSEWHERE, Need
 from sim.order.program import Program
-
-GRADIENT = (Op.B, Op.I)  # what sends a gradient down
 
 
 def with_messages(program: Program) -> list[list[Instruction]]:
     """A stream per device.  Raises InvalidProgramError where the order cannot be executed."""
     check_order(program)
-    home = program.device[program.row_of(Op.F)[:, 0]].tolist()
+    home = program.home[0].tolist()
     left = [deque(program.stream(device)) for device in range(program.devices)]
     streams: list[list[Instruction]] = [[] for _ in left]
     here: list[set[Instruction]] = [set() for _ in left]
@@ -34,33 +32,34 @@ def with_messages(program: Program) -> list[list[Instruction]]:
 
     while any(left):
         for device, stream in enumerate(left):
-            if stream and _ready(stream[0], here[device], len(home) - 1):
+            if stream and _ready(stream[0], here[device], len(home)):
                 each = stream.popleft()
                 put(device, each)
-                target = _target(each, home)
-                if target is not None:
-                    put(device, _message(each, each.stage, "SEND"))
-                    put(home[target], _message(each, target, "RECV"))
+                for need in ELSEWHERE:
+                    target = each.stage - need.step
+                    if each.op in need.before and _crosses(each.stage, target, home):
+                        put(device, _end(need, 0, each.stage, each.index))
+                        put(home[target], _end(need, 1, target, each.index))
     return streams
 
 
-def _ready(each: Instruction, here: set[Instruction], last: int) -> bool:
-    """Whether the input of a pass was made on its rank or is received there already."""
-    if each.op is Op.F and each.stage:
-        made = {Instruction(each.stage - 1, Op.F, each.index)}
-    elif each.op in GRADIENT and each.stage < last:
-        made = {Instruction(each.stage + 1, op, each.index) for op in GRADIENT}
-    else:
-        return True
-    return not here.isdisjoint(made | {_message(each, each.stage, "RECV")})
+def _ready(each: Instruction, here: set[Instruction], stages: int) -> bool:
+    """Whether what a pass needs of other stages was made on its rank or is received there."""
+    for need in ELSEWHERE:
+        source = each.stage + need.step
+        if each.op in need.after and 0 <= source < stages:
+            made = {Instruction(source, op, each.index) for op in need.before}
+            if here.isdisjoint(made | {_end(need, 1, each.stage, each.index)}):
+                return False
+    return True
 
 
-def _target(each: Instruction, home: list[int]) -> int | None:
-    """The stage a pass sends to; None where nothing leaves its device."""
-    target = each.stage + {Op.F: 1, Op.B: -1, Op.I: -1}.get(each.op, len(home))
-    crosses = 0 <= target < len(home) and home[target] != home[each.stage]
-    return target if crosses else None
+def _crosses(stage: int, target: int, home: list[int]) -> bool:
+    """Whether there is such a target, on another device than the stage."""
+    return 0 <= target < len(home) and home[target] != home[stage]
 
 
-def _message(each: Instruction, stage: int, end: str) -> Instruction:
-    return Instruction(stage, Op[f"{end}_{'F' if each.op is Op.F else 'B'}"], each.index)
+def _end(need: Need, end: int, stage: int, index: int) -> Instruction:
+    """The SEND (0) or RECV (1) of what is needed."""
+    assert need.ends is not None
+    return Instruction(stage, need.ends[end], index)

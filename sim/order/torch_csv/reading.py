@@ -26,7 +26,7 @@ from sim.op import Op
 from sim.order.authoring import columns, repeat
 from sim.order.columns import Instructions
 from sim.order.instruction import Instruction
-from sim.order.marked_table import marked_cells
+from sim.order.completeness.marked_table import marked_cells
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 
@@ -91,7 +91,7 @@ def without_messages(program: Program) -> Program:
     keep = program.rows.op <= Op.U
     ends = [0, *(int(keep[:end].sum()) for end in program.offsets[1:])]
     rows = Instructions(*(column[keep] for column in program.rows))
-    return Program(program.shape, rows, tuple(ends))
+    return Program.of(program.shape, rows, tuple(ends))
 
 
 def _actions(line: str, number: int) -> Iterator[Action]:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from sim.errors import InvalidProgramError
 from sim.op import Op
 from sim.order.instruction import Instruction
-from sim.order.marked_table import marked_table
+from sim.order.completeness.marked_table import marked_table
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.order.torch_csv.messages import with_messages
@@ -72,9 +72,8 @@ def one_step(program: Program) -> Program:
 def _refuse(program: Program, bad: NDArray[np.bool_], rule: str) -> None:
     if bad.any():
         row = int(np.argmax(bad))
-        device = int(program.device[row])
         raise InvalidProgramError(f"{rule}: {program.instruction(row)}",
-                                  marked_table(program, {device: row - program.offsets[device]}))
+                                  marked_table(program, dict([program.step(row)])))
 
 
 def _refuse_changing(program: Program, step: Program) -> None:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from sim.order.program import Program
+from sim.order.streams import Streams
 
 SHOWN_STEPS = 4  # on either side of a marked cell
 
 
-def marked_table(program: Program, marked: dict[int, int]) -> str:
+def marked_table(program: Streams, marked: dict[int, int]) -> str:
     """Device × step table around the marked cells (device to step), each in `>…<`."""
     first, last = _shown(marked)
     streams = [range(a, b) for a, b in pairwise(program.offsets)]
@@ -21,7 +19,7 @@ def marked_table(program: Program, marked: dict[int, int]) -> str:
 
 
 def marked_cells(streams: Sequence[Sequence[str]], marked: dict[int, int]) -> str:
-    """The same of any cells, a stream per device."""
+    """Device × step table of any cells, a stream per device, with the marked ones in `>…<`."""
     first, last = _shown(marked)
     return _table([list(cells[first:last]) for cells in streams], marked, first)
 

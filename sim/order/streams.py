@@ -1,0 +1,194 @@
+"""What an order is made of: streams of instructions, tables of where each is, and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.arrays import NARROW, Ints
+from sim.op import Op, among
+from sim.order.columns import Instructions
+from sim.order.instruction import Instruction
+from sim.order.shape import PipelineShape
+
+Edges = tuple[Ints, Ints]  # row `edges[0][e]` ends before row `edges[1][e]` starts
+NO_EDGES: Edges = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+@dataclass(frozen=True, eq=False)
+class Streams:
+    """A stream of instructions per device, kept as columns; whether they make sense is not said.
+
+    `rows` holds the streams one after another (device 0 first); device `d` owns the rows
+    `offsets[d] … offsets[d+1] - 1`, so a row number is a position in a stream too.  `device` is
+    that of each row.
+    """
+
+    shape: PipelineShape
+    rows: Instructions
+    offsets: tuple[int, ...]
+    device: Ints
+
+    def __len__(self) -> int:
+        return self.rows.size
+
+    @property
+    def devices(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def worker(self) -> Ints:
+        """Worker of each row, from 0."""
+        return self.device // self.shape.worker_devices
+
+    @property
+    def minibatch(self) -> Ints:
+        """Mini-batch of each row, from 1."""
+        return self.rows.index // self.shape.microbatches + 1
+
+    def instruction(self, row: int) -> Instruction:
+        op, stage, index, count = (int(column[row]) for column in self.rows)
+        return Instruction(stage, Op(op), index, count)
+
+    def stream(self, device: int) -> Iterator[Instruction]:
+        """The instructions of one device in order."""
+        return map(self.instruction, range(self.offsets[device], self.offsets[device + 1]))
+
+    def step(self, row: int) -> tuple[int, int]:
+        """Device of a row, and its position in the stream, from 0."""
+        device = int(self.device[row])
+        return device, row - self.offsets[device]
+
+    def micro_rows(self, *ops: Op) -> tuple[Ints, Ints]:
+        """Instructions of these operations, repeated for each micro-batch they cover, and those."""
+        rows = np.flatnonzero(among(self.rows.op, ops))
+        index, count = self.rows.index[rows], self.rows.count[rows]
+        if not (count > 1).any():
+            return rows, index
+        first = np.repeat(np.cumsum(count) - count, count)
+        return np.repeat(rows, count), np.repeat(index, count) + np.arange(count.sum()) - first
+
+
+def device_of_rows(offsets: tuple[int, ...]) -> Ints:
+    """Device of each row of streams that end at these offsets."""
+    return np.repeat(np.arange(len(offsets) - 1, dtype=NARROW), np.diff(offsets))
+
+
+@dataclass(frozen=True, eq=False)
+class RowTables:
+    """Where in complete streams each instruction is.
+
+    `tables` are rows by stage and micro-batch of each operation there is, shape (operations,
+    stages, micro-batches), −1 where there is none, and `number[op]` the number of an operation's
+    table (−1: there is no such operation).  `widest` is the most micro-batches that one instruction
+    covers, `home` the device of each stage, shape (workers, stages).
+    """
+
+    tables: Ints
+    number: tuple[int, ...]
+    widest: int
+    home: Ints
+
+    @property
+    def present(self) -> frozenset[Op]:
+        """Operations there are."""
+        return frozenset(op for op in Op if self.number[op] >= 0)
+
+    @property
+    def lowered(self) -> bool:
+        """Whether messages are instructions of their own."""
+        return any(number >= 0 for number in self.number[Op.U + 1:])
+
+    def row_of(self, *ops: Op) -> Ints:
+        """Row of these operations by (stage, micro-batch), read-only; −1 where there is none.
+
+        Where several rows do the same, one of them.
+        """
+        found = [self.tables[self.number[op]] for op in ops if self.number[op] >= 0]
+        if len(found) == 1:
+            return found[0]
+        table: Ints = (np.maximum.reduce(found) if found
+                       else np.full(self.tables.shape[1:], -1, dtype=NARROW))
+        table.flags.writeable = False
+        return table
+
+
+@dataclass(frozen=True)
+class Messages:
+    """By row the row of another device that waits for what it sends, and the place among `links` of
+    that message (−1: none of either); a link is from·devices + to, ascending.
+
+    A message goes from one row to one row.
+    """
+
+    target: Ints
+    link: Ints
+    links: Ints
+
+    def sources(self) -> Ints:
+        """For each row the row whose message it waits for; −1 for none.  Made anew every time."""
+        source = np.full(len(self.target), -1, dtype=NARROW)
+        senders = np.flatnonzero(self.link >= 0)
+        source[self.target[senders]] = senders
+        return source
+
+
+@dataclass(frozen=True, eq=False)
+class CompleteStreams(Streams):
+    """Streams in which every stage does all it has to, with what was found to tell that.
+
+    `sync` are edges by which workers wait for each other, see `sim.workers`.
+    """
+
+    tables: RowTables
+    messages: Messages
+    sync: Edges = NO_EDGES
+
+    @property
+    def home(self) -> Ints:
+        """Device of each stage, shape (workers, stages)."""
+        return self.tables.home
+
+    @property
+    def wide(self) -> bool:
+        """Whether an instruction covers several micro-batches."""
+        return self.tables.widest > 1
+
+    @property
+    def present(self) -> frozenset[Op]:
+        """Operations the program has."""
+        return self.tables.present
+
+    @property
+    def lowered(self) -> bool:
+        """Whether messages are instructions of their own."""
+        return self.tables.lowered
+
+    def row_of(self, *ops: Op) -> Ints:
+        """Row of these operations by (stage, micro-batch), see `RowTables.row_of`."""
+        return self.tables.row_of(*ops)
+
+    def rows_at(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
+        """Operation, stage and count of some rows."""
+        op, stage, _, count = self.rows
+        return op[rows], stage[rows], count[rows]
+
+    def does(self, op: Op) -> NDArray[np.bool_]:
+        """Whether each stage has such an instruction, shape (stages,)."""
+        if op in (Op.F, Op.U) or not {Op.B, Op.I} <= self.present:  # all that are there, or none
+            return np.full(self.shape.stages, op in self.present)
+        found: NDArray[np.bool_] = np.any(self.row_of(op) >= 0, axis=1)
+        return found
+
+    @property
+    def sends(self) -> NDArray[np.bool_]:
+        """Whether each row sends a message to another device."""
+        return self.messages.link >= 0
+
+    @property
+    def arrives_from(self) -> Ints:
+        """For each row the row of another device whose message it waits for; −1 for none."""
+        return self.messages.sources()

@@ -1,0 +1,44 @@
+"""What a trace says of versions, row by row: those read, and how stale they are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.kernels.pairs import NUMPY, Kernels
+from sim.kernels.versions import EFFECTIVE, READ
+from sim.mitigations import Mitigation
+from sim.weights.versions import VersionPlan
+
+
+def staleness_columns(plan: VersionPlan, kernels: Kernels = NUMPY) -> tuple[Ints, Floats, Floats]:
+    """Version read, staleness and effective staleness by row, each of shape (rows,)."""
+    read, _, late, effective = version_columns(plan, kernels)
+    return read, late, effective
+
+
+def version_columns(plan: VersionPlan, kernels: Kernels = NUMPY
+                    ) -> tuple[Ints, Ints, Floats, Floats]:
+    """Version read, version before the own update, staleness and effective staleness by row, each
+    of shape (rows,), in updates.
+
+    Where a pass covers several micro-batches it says the oldest version and the mean staleness.
+    """
+    program, passes, versions = plan.program, plan.passes, plan.versions
+    read, applied, late = kernels.of(READ)(*program.rows, passes, versions, program.wide)
+    if not _interpolates(plan.mitigation):
+        return read, applied, late, late  # nothing interpolated: one column says both
+    effective = kernels.of(EFFECTIVE)(*program.rows, passes, versions, late, _shares(plan))
+    return read, applied, late, effective
+
+
+def _shares(plan: VersionPlan) -> Floats:
+    """Effective staleness of an interpolated backward by its gap, of the gaps there are."""
+    gaps = np.flatnonzero(np.bincount((plan.applied - plan.backward).ravel()))
+    share = np.zeros(gaps[-1] + 1)
+    share[gaps] = [float(plan.mitigation.effective_staleness(gap)) for gap in gaps.tolist()]
+    return share
+
+
+def _interpolates(mitigation: Mitigation) -> bool:
+    return type(mitigation).effective_staleness is not Mitigation.effective_staleness
