@@ -83,23 +83,3 @@ def met(index: Any, passes: Any, send: Any, receive: Any, crosses: Any, step: An
             else:
                 odd += came[micro] >= 0
     return odd == 0
-
-
-def taken(op: Any, stage: Any, link: Any, seconds: Any) -> Any:
-    """Seconds each row's message takes its link, by (operation, stage); 0 where nothing is sent."""
-    stages, single = seconds.shape[1], seconds.reshape(-1)
-    column = np.zeros(len(link))
-    for row in range(len(link)):
-        kind = op[row] * stages + stage[row]
-        if kind >= 0 and link[row] >= 0:
-            column[row] = single[kind]
-    return column
-
-
-def expected(target: Any, sent: Any, arrived: Any) -> None:
-    """Fill `arrived` with −1 where a row is some row's target, else NaN; `sent` with NaN."""
-    for row in range(len(target)):
-        sent[row] = arrived[row] = np.nan
-    for row in range(len(target)):
-        if target[row] >= 0:
-            arrived[target[row]] = -1.0
