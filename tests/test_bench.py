@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sim.times.exact.compiled import available
+from sim.kernels.pairs import installed
 from tests.bench.bare import CallbackLink, ProcessLink, bare
 from tests.bench.dry_run import dry_run
 from tests.bench.engines import JITTER, LANES, recorded, replicas, times_alone
@@ -18,12 +18,12 @@ def test_bare_models_and_every_engine_end_at_the_same_moment():
     ends = {link.__name__: bare(SIZES, link)() for link in (ProcessLink, CallbackLink)}
     ends |= {engine: recorded(SIZES, engine)() for engine in ("simpy", "exact-periodic")}
     ends["replicas"] = replicas(SIZES, False)()
-    if available():
+    if installed():
         ends["alone"] = times_alone(SIZES)()
     assert len(set(ends.values())) == 1
 
 
-@pytest.mark.skipif(not available(), reason="numba (the extra `fast`) is not installed")
+@pytest.mark.skipif(not installed(), reason="numba (the extra `fast`) is not installed")
 def test_the_last_of_the_jittered_replicas_is_the_single_run():
     assert LANES == 256
     assert replicas(SIZES, True)() == recorded(SIZES, "simpy", **JITTER)()

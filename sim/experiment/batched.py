@@ -26,7 +26,7 @@ from sim.numerics.tasks.stacked import StackedTask
 from sim.numerics.training import TrainingResult, divergence, step_through
 from sim.order.check import execution_order
 from sim.order.program import Program
-from sim.times.engine import Timeline
+from sim.times.timeline import Timeline
 from sim.trace import Trace
 from sim.workers.all_reduce import AllReduce
 

@@ -23,7 +23,7 @@ from sim.numerics.training import TrainingResult
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.times.engine import Timeline
+from sim.times.timeline import Timeline
 from sim.trace import Trace
 from sim.weights.versions import VersionPlan
 from sim.workers import Combine

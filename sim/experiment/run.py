@@ -28,9 +28,9 @@ from sim.order.program import Program
 from sim.order.replicated import own_program
 from sim.schedules import SCHEDULES
 from sim.times.contention import contended, contends
-from sim.times.engine import Timeline
 from sim.times.engines import engine_of
 from sim.times.profile import Profile
+from sim.times.timeline import Timeline
 from sim.trace import Trace
 from sim.weights.versions import VersionPlan
 from sim.workers.all_reduce import AllReduce

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
-from sim.kernels import compiled
-from sim.kernels.arrivals import taken
+from sim.kernels.pairs import NUMPY, Kernels
+from sim.kernels.seconds import TRANSFERS_OF_ROWS
 from sim.op import Op, among
 from sim.order.program import Program
 from sim.times.costs import quantize
@@ -43,49 +43,36 @@ class Cluster:
     activation_limit_bytes: float = float("inf")
     sync_s: Floats | None = None
 
-    def message_bytes(self, program: Program) -> Floats:
-        """Bytes each row sends to another device (0: none)."""
-        size = np.zeros(len(program))
-        rows = np.flatnonzero(program.sends)
-        size[rows] = self._bytes(*program.rows_at(rows))
-        return size
-
-    def _bytes(self, op: Ints, stage: Ints, count: Ints) -> Floats:
-        boundary = np.concatenate(([0.0], self.boundary_bytes, [0.0]))
-        return boundary[stage + among(op, (Op.F, Op.SEND_F))] * count
-
     def sends(self, program: Program) -> NDArray[np.bool_]:
         """Whether each row sends a message to another device."""
         return program.sends
 
-    def transfers(self, program: Program) -> Floats:
-        """Seconds each row's message takes its link; of rows that send none it says nothing."""
+    def transfers(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
+        """Seconds each row's message takes its link, shape (rows,); of rows that send none it says
+        nothing."""
         if not self.boundary_bytes.any():
             return np.broadcast_to(self._empty_s, len(program))  # in the room of one
-        if program.compiled:
-            return self._taken(program)
-        rows = np.flatnonzero(program.sends)
-        seconds = np.zeros(len(program))
-        seconds[rows] = self.transfers_of(program, rows)
-        return seconds
-
-    def _taken(self, program: Program) -> Floats:
-        """The same by a compiled pass, after it what covers several micro-batches."""
-        op, stage, _, count = program.rows
+        (op, stage, _, count), link = program.rows, program.messages.link
         kinds = np.divmod(np.arange(len(Op) * program.shape.stages), program.shape.stages)
-        single = quantize(self.link.transfer_s(self._bytes(*kinds, np.ones_like(kinds[0]))))
-        seconds: Floats = compiled(taken)(
-            op, stage, program.messages.link, single.reshape(len(Op), -1))
+        single = self._seconds(*kinds, np.ones_like(kinds[0])).reshape(len(Op), -1)
+        seconds: Floats = kernels.of(TRANSFERS_OF_ROWS)(op, stage, link, single)
         if program.wide:
-            rows = np.flatnonzero(program.sends & (count > 1))
+            rows = np.flatnonzero((link >= 0) & (count > 1))
             seconds[rows] = self.transfers_of(program, rows)
         return seconds
 
     def transfers_of(self, program: Program, rows: Ints) -> Floats:
-        """The same of some rows, all of which send."""
+        """Seconds the messages of some rows, all of which send, take their links."""
         if not self.boundary_bytes.any():
             return np.full(len(rows), self._empty_s)
-        return quantize(self.link.transfer_s(self._bytes(*program.rows_at(rows))))
+        op, stage, _, count = program.rows
+        return self._seconds(op[rows], stage[rows], count[rows])
+
+    def _seconds(self, op: Ints, stage: Ints, count: Ints) -> Floats:
+        """Seconds a link is taken by what such instructions send."""
+        boundary = np.concatenate(([0.0], self.boundary_bytes, [0.0]))
+        size_bytes: Floats = boundary[stage + among(op, (Op.F, Op.SEND_F))] * count
+        return quantize(self.link.transfer_s(size_bytes))
 
     @property
     def _empty_s(self) -> Floats:

@@ -16,8 +16,8 @@ import numpy as np
 from sim.arrays import Floats
 from sim.op import Op
 from sim.times.costs import CostModel
-from sim.times.engine import Timeline
 from sim.times.profile import Profile
+from sim.times.timeline import Timeline
 
 
 def contended(costs: CostModel, profile: Profile, timeline: Timeline) -> CostModel:

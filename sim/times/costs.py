@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from sim.arrays import Floats, Ints
+from sim.kernels.pairs import NUMPY, Kernels
 from sim.op import Op, among
 from sim.order.program import Program
 from sim.times.places import COMPUTE, Places
@@ -54,10 +55,11 @@ class CostModel:
     stragglers: tuple[Straggler, ...] = ()
     slowdown: Floats | None = None
 
-    def durations(self, program: Program, rng: np.random.Generator) -> Floats:
+    def durations(self, program: Program, rng: np.random.Generator, kernels: Kernels = NUMPY
+                  ) -> Floats:
         """Seconds of each row, before stragglers; messages take none of a device's time."""
         places, values = self.seconds(program, rng)
-        seconds = places.deal(program, values)
+        seconds = places.deal(program, values, kernels)
         if self.slowdown is None:
             return seconds
         return quantize(seconds * self.slowdown[program.worker])

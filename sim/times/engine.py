@@ -15,32 +15,18 @@ import numpy as np
 import simpy
 from simpy.events import Event, EventPriority, Timeout
 
-from sim.arrays import Floats
 from sim.errors import DeadlockError
-from sim.op import Op, among
 from sim.order.check import waiting_heads
 from sim.order.program import Program
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
 from sim.times.dispatch import GreedyQueue, Readiness, entry_limits
+from sim.times.exchange import Exchange
+from sim.times.memory import ActivationMemory
+from sim.times.timeline import Timeline
 
 Process = Generator[Event, Any, None]
 AFTER_ARRIVALS = EventPriority(2)  # below SimPy's own two: decide when all due now has come
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """Times of each row of `program`, all in seconds.
-
-    `sent_s` is when the message a row waits for left its producer, `arrived_s` when it was here;
-    both NaN where nothing crosses devices.
-    """
-
-    program: Program
-    start_s: Floats
-    end_s: Floats
-    sent_s: Floats
-    arrived_s: Floats
 
 
 def simulate(
@@ -93,11 +79,12 @@ class _Run:
         self.arrival: list[float] = [-1.0] * size
         self.waiting: list[Event | None] = [None] * size
         self.stretch = [self.costs.stretch(k) for k in range(program.shape.stages)]
-        self.memory = _Memory(program, self.cluster)
-        self.gates = _Gates(program, self.cluster)
+        self.memory = ActivationMemory(program, self.cluster)
+        self.exchange = Exchange(program, self.cluster)
+        self.exchanging: dict[int, Event] = {}
         self.queues: list[GreedyQueue] = []
         self.idle: list[Event | None] = [None] * program.devices
-        self.taken: list[list[int]] = [[] for _ in range(program.devices)]
+        self.chosen: list[list[int]] = [[] for _ in range(program.devices)]
 
     def static_device(self, device: int) -> Process:
         """Execute one stream in its order."""
@@ -106,7 +93,7 @@ class _Run:
         sends, send = self.sends, self.send
         memory = self.memory if self.memory.limited else None
         slowed = any(self.stretch)
-        gates = self.gates if len(self.program.sync[0]) else None
+        exchange = self.exchange if self.exchange.missing else None
         first, stop = self.program.offsets[device : device + 2]
         for row in range(first, stop):
             if source[row] >= 0:
@@ -116,8 +103,8 @@ class _Run:
                     yield event
                 elif came > env._now:
                     yield Timeout(env, came - env._now)
-            if gates is not None and row in gates.missing:
-                yield from gates.wait(env, row)
+            if exchange is not None and row in exchange.missing:
+                yield from self.until_exchanged(row)
             if memory is not None and not memory.take(row):
                 return
             start[row] = now = env._now
@@ -130,8 +117,22 @@ class _Run:
                 memory.give(row)
             if sends[row]:
                 send(row, now)
-            if gates is not None and row in gates.opens:
-                gates.finished(env, row)
+            if exchange is not None and row in exchange.opens:
+                self.ended_before_exchange(row)
+
+    def until_exchanged(self, row: int) -> Process:
+        """Wait until the exchange before `row` is over."""
+        if self.exchange.missing[row]:
+            event = self.exchanging[row] = Event(self.env)
+            yield event
+        if self.exchange.open_s[row] > self.env.now:
+            yield Timeout(self.env, self.exchange.open_s[row] - self.env.now)
+
+    def ended_before_exchange(self, row: int) -> None:
+        """Wake the rows whose exchange begins now that `row` has ended."""
+        for target in self.exchange.ended(row, self.env.now):
+            if target in self.exchanging:
+                self.exchanging[target].succeed()
 
     def slowed(self, row: int, now: float) -> float:
         stretch = self.stretch[int(self.program.rows.stage[row])]
@@ -163,7 +164,7 @@ class _Run:
                 yield event
                 continue
             self.memory.take(row)
-            self.taken[device].append(row)
+            self.chosen[device].append(row)
             self.start[row] = self.env.now
             yield Timeout(self.env, self.slowed(row, self.env.now))
             self.end[row] = self.env.now
@@ -219,72 +220,6 @@ class _Run:
         whole = Timeline(self.program, start, end, sent, came)
         if dispatch == "static":
             return whole
-        order = np.concatenate([np.array(rows, dtype=np.int64) for rows in self.taken])
+        order = np.concatenate([np.array(rows, dtype=np.int64) for rows in self.chosen])
         columns = (c[order] for c in (whole.start_s, whole.end_s, sent, came))
         return Timeline(self.program.reordered(order), *columns)
-
-
-class _Gates:
-    """Rows that wait for several others by `sync`, and for the exchange after the last of them."""
-
-    def __init__(self, program: Program, cluster: Cluster) -> None:
-        self.missing: dict[int, int] = {}
-        self.opens: dict[int, list[int]] = {}
-        for before, after in zip(*(side.tolist() for side in program.sync), strict=True):
-            self.missing[after] = self.missing.get(after, 0) + 1
-            self.opens.setdefault(before, []).append(after)
-        seconds = cluster.exchange_s(program)
-        self.seconds = {row: float(seconds[row]) for row in self.missing}
-        self.open_s: dict[int, float] = {}
-        self.waiting: dict[int, Event] = {}
-
-    def wait(self, env: simpy.Environment, row: int) -> Process:
-        """Until the exchange before `row` is over."""
-        if self.missing[row]:
-            event = self.waiting[row] = Event(env)
-            yield event
-        if self.open_s[row] > env.now:
-            yield Timeout(env, self.open_s[row] - env.now)
-
-    def finished(self, env: simpy.Environment, row: int) -> None:
-        for target in self.opens[row]:
-            self.missing[target] -= 1
-            if not self.missing[target]:
-                self.open_s[target] = env.now + self.seconds[target]
-                if target in self.waiting:
-                    self.waiting[target].succeed()
-
-
-class _Memory:
-    """Activation memory of each device: taken when a forward starts, given by its backward."""
-
-    def __init__(self, program: Program, cluster: Cluster) -> None:
-        op, stage, _, count = program.rows
-        self.program, self.limit = program, cluster.activation_limit_bytes
-        self.limited = self.limit < float("inf")
-        self.size: list[float] = (cluster.activation_bytes[stage] * count).tolist()
-        self.takes: list[bool] = (op == Op.F).tolist()
-        self.gives: list[bool] = among(op, (Op.B, Op.W)).tolist()
-        self.device: list[int] = program.device.tolist()
-        self.held = [0.0] * program.devices
-
-    def fits(self, row: int) -> bool:
-        return not self.takes[row] or self.held[self.device[row]] + self.size[row] <= self.limit
-
-    def take(self, row: int) -> bool:
-        """Take what `row` needs; False where it does not fit."""
-        if not self.fits(row):
-            return False
-        if self.takes[row]:
-            self.held[self.device[row]] += self.size[row]
-        return True
-
-    def give(self, row: int) -> None:
-        if self.gives[row]:
-            self.held[self.device[row]] -= self.size[row]
-
-    def describe(self, row: int) -> str:
-        device = self.device[row]
-        return (f"device {device} at {self.program.instruction(row)} waits for activation memory "
-                f"({self.size[row]:g} bytes beside {self.held[device]:g} held, limit "
-                f"{self.limit:g})")

@@ -3,27 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
-from sim.errors import ConfigurationError
-from sim.times.engine import Timeline, simulate
-from sim.times.exact import METHODS, timeline
+import numpy as np
 
-ENGINES = ("auto", "simpy", "exact", *(f"exact-{method}" for method in METHODS[1:]))
+from sim.errors import ConfigurationError, unknown
+from sim.kernels.pairs import NUMBA, NUMPY, Kernels, choose
+from sim.order.program import Program
+from sim.times.cluster import Cluster
+from sim.times.costs import CostModel
+from sim.times.engine import simulate
+from sim.times.exact.timeline import Method, timeline
+from sim.times.timeline import Timeline
+
+AddTimes = Callable[[Program, CostModel, Cluster, np.random.Generator], Timeline]
 
 
-def engine_of(name: str, dispatch: str) -> Callable[..., Timeline]:
+@dataclass(frozen=True)
+class Engine:
+    """A way to a timeline: how the exact engine goes about it (None: event by event instead), and
+    the make of the kernels (None: by the size of the run)."""
+
+    method: Method | None
+    make: Kernels | None = None
+
+    def kernels(self, rows: int, in_all: int | None = None) -> Kernels:
+        """The make for a run of `rows`, one of several that make `in_all` rows together."""
+        return self.make or choose(rows, in_all)
+
+
+ENGINES = {
+    "auto": Engine("auto"),
+    "simpy": Engine(None, NUMPY),
+    "exact": Engine("auto"),
+    "exact-plain": Engine("plain", NUMPY),
+    "exact-periodic": Engine("periodic", NUMPY),
+    "exact-compiled": Engine("auto", NUMBA),
+}
+
+
+def kernels_of(name: str, rows: int, in_all: int | None = None) -> Kernels:
+    """The make of the kernels for a run of `rows` under this engine: chosen once, handed down.
+
+    Raises ValueError for an engine unknown.
+    """
+    return _named(name).kernels(rows, in_all)
+
+
+def engine_of(name: str, dispatch: str, kernels: Kernels | None = None) -> AddTimes:
     """What takes program, costs, cluster and generator, and gives the timeline.
 
-    `auto` is `exact` wherever the order is fixed beforehand, and `simpy` elsewhere.
+    `auto` is `exact` wherever the order is fixed beforehand, and `simpy` elsewhere.  Without
+    `kernels` they are those of the engine for the program's rows.
     Raises ConfigurationError where the engine named cannot do it.
     """
-    if name not in ENGINES:
-        raise ValueError(f"engine {name!r} is unknown; choose from {', '.join(ENGINES)}")
-    if name == "simpy" or (name == "auto" and dispatch != "static"):
+    engine = _named(name)
+    if engine.method is None or (name == "auto" and dispatch != "static"):
         return partial(simulate, dispatch=dispatch)
     if dispatch != "static":
         raise ConfigurationError([
             f"--engine: {name} computes the times of an order fixed beforehand, and under "
             f"pipeline.dispatch = {dispatch!r} the order depends on time; choose auto or simpy"])
-    return partial(timeline, method="auto" if name == "auto" else METHODS[ENGINES.index(name) - 2])
+    return partial(_exactly, engine, engine.method, kernels)
+
+
+def _exactly(engine: Engine, method: Method, kernels: Kernels | None, program: Program,
+             costs: CostModel, cluster: Cluster, rng: np.random.Generator) -> Timeline:
+    return timeline(program, costs, cluster, rng, method=method,
+                    kernels=kernels or engine.kernels(len(program)))
+
+
+def _named(name: str) -> Engine:
+    if name not in ENGINES:
+        raise ValueError(unknown("engine", name, list(ENGINES)))
+    return ENGINES[name]

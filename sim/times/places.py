@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.arrays import Floats, Ints
-from sim.kernels import compiled
-from sim.kernels.seconds import dealt
+from sim.kernels.pairs import NUMPY, Kernels
+from sim.kernels.seconds import SECONDS_OF_ROWS, place_of_each_row
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
@@ -47,18 +47,13 @@ class Places:
         return cls(first, step, len(ops) * block + 1)
 
     def of_rows(self, program: Program) -> Ints:
-        """Place of each row."""
+        """Place of each row, shape (rows,)."""
         op, stage, index, _ = program.rows
-        kind = op * program.shape.stages + stage
-        narrow = np.int32 if self.size <= np.iinfo(np.int32).max else np.int64
-        place: Ints = self.first.ravel().astype(narrow)[kind]
-        place += self.step.ravel().astype(narrow)[kind] * index
-        return place
+        return place_of_each_row(op, stage, index, self.first, self.step, self.size)
 
-    def deal(self, program: Program, values: Floats) -> Floats:
-        """Values by place, for every row."""
-        if program.compiled:
-            op, stage, index, _ = program.rows
-            column: Floats = compiled(dealt)(op, stage, index, self.first, self.step, values)
-            return column
-        return values[self.of_rows(program)]
+    def deal(self, program: Program, values: Floats, kernels: Kernels = NUMPY) -> Floats:
+        """What `values` by place, shape (size,), say of each row, shape (rows,)."""
+        op, stage, index, _ = program.rows
+        column: Floats = kernels.of(SECONDS_OF_ROWS)(op, stage, index, self.first, self.step,
+                                                     values)
+        return column

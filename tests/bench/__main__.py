@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from threadpoolctl import threadpool_limits
 
-from sim.kernels import loaded
+from sim.kernels.pairs import NUMBA, NUMPY
 from tests.bench.batched import measure as measure_batched
 from tests.bench.engines import (
     LARGE,
@@ -73,12 +73,12 @@ def main() -> None:
     with threadpool_limits(1):
         found: list[Ratio | Took] = [
             *simpy_over_bare(LARGE), *simpy_over_bare(SMALL, "_8x1000"), *exact_over_bare(LARGE),
-            *replicas_over_bare(LARGE, use_numba=False), *exact_over_torch(LARGE),
+            *replicas_over_bare(LARGE, NUMPY), *exact_over_torch(LARGE),
             time_per_task_growth(), extra_bytes_per_task()]
-        if loaded():
+        if "numba" in sys.modules:
             raise SystemExit("numba was imported before what is measured without it")
         found += [
-            *compiled_over_bare(LARGE), *replicas_over_bare(LARGE, use_numba=True),
+            *compiled_over_bare(LARGE), *replicas_over_bare(LARGE, NUMBA),
             *training_ratios(), *batched(), *sweeping(), *start_up(), solver_time(SOLVED)]
     about = machine()
     document = {**{each.name: each.document() for each in found}, "machine": about}

@@ -14,12 +14,12 @@ from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 from sim.experiment.run import generate, run
 from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.kernels.pairs import NUMBA, NUMPY, Kernels, installed
 from sim.numerics.tasks import stream
 from sim.order.program import Program
 from sim.schedules import SCHEDULES
-from sim.times.exact import timeline
-from sim.times.exact.compiled import available
-from sim.times.replicas.blocks import Case
+from sim.times.exact.timeline import timeline
+from sim.times.replicas.blocks import Replica
 from sim.times.replicas.replicate import replicate
 from tests.bench.bare import LATENCY_S, CallbackLink, ProcessLink, bare
 from tests.bench.dry_run import dry_run
@@ -74,8 +74,8 @@ def times_alone(sizes: Sizes) -> Callable[[], float]:
     costs = cost_model(experiment, None)
     cluster = make_cluster(experiment, None, stage_sizes(experiment, None, None))
     program = generate(experiment)
-    return lambda: float(timeline(program, costs, cluster, stream(0, "jitter"), "compiled"
-                                  ).end_s.max())
+    return lambda: float(timeline(program, costs, cluster, stream(0, "jitter"),
+                                  kernels=NUMBA).end_s.max())
 
 
 def exact_over_bare(sizes: Sizes) -> list[Ratio]:
@@ -90,7 +90,7 @@ def exact_over_bare(sizes: Sizes) -> list[Ratio]:
 
 def compiled_over_bare(sizes: Sizes) -> list[Ratio]:
     """The compiled engine over bare SimPy: whole runs, times alone, and every kind of program."""
-    if not available():
+    if not installed():
         return []
     runs = {"compiled": recorded(sizes, "exact-compiled"),
             "compiled_times_alone": times_alone(sizes), "process": bare(sizes, ProcessLink)}
@@ -131,7 +131,7 @@ def over_bare(runs: dict[str, Callable[[], float]], aims: dict[str, float], size
             for name, aim in aims.items()]
 
 
-def replicas(sizes: Sizes, jittered: bool, use_numba: bool | None = None) -> Callable[[], float]:
+def replicas(sizes: Sizes, jittered: bool, kernels: Kernels = NUMPY) -> Callable[[], float]:
     """256 replicas, by seeds or by costs, the program built once.  Gives the last's makespan."""
     experiment = asked(sizes, **(JITTER if jittered else {}))
     costs = cost_model(experiment, None)
@@ -140,20 +140,20 @@ def replicas(sizes: Sizes, jittered: bool, use_numba: bool | None = None) -> Cal
     def together() -> float:
         each = [costs if jittered else replace(costs, forward_s=costs.forward_s * (2 - i / LANES))
                 for i in range(1, LANES + 1)]
-        cases = [Case(c, cluster, stream(LANES - i, "jitter")) for i, c in enumerate(each, 1)]
-        found = replicate(generate(experiment), cases, use_numba=use_numba)
+        several = [Replica(c, cluster, stream(LANES - i, "jitter")) for i, c in enumerate(each, 1)]
+        found = replicate(generate(experiment), several, kernels=kernels)
         return float(found.makespan_s[-1])
 
     return together
 
 
-def replicas_over_bare(sizes: Sizes, use_numba: bool) -> list[Ratio]:
+def replicas_over_bare(sizes: Sizes, kernels: Kernels) -> list[Ratio]:
     """Tasks of all replicas a second, over bare SimPy's."""
-    if use_numba and not available():
+    if kernels.compiled and not installed():
         return []
-    name = "replicas" if use_numba else "replicas_numpy"
-    runs = {"jitter": replicas(sizes, True, use_numba),
-            "constant": replicas(sizes, False, use_numba), "process": bare(sizes, ProcessLink)}
+    name = "replicas" if kernels.compiled else "replicas_numpy"
+    runs = {"jitter": replicas(sizes, True, kernels),
+            "constant": replicas(sizes, False, kernels), "process": bare(sizes, ProcessLink)}
     same({"single": recorded(sizes, "simpy")(), "last": runs["constant"]()}, 0.0)
     same({"single": recorded(sizes, "simpy", **JITTER)(), "last": runs["jitter"]()}, 0.0)
     tasks = dict.fromkeys(runs, LANES * tasks_of(sizes)) | {"process": tasks_of(sizes)}

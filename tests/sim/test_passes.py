@@ -26,7 +26,6 @@ from sim.order.instruction import Instruction
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.times import cluster, places
 from sim.trace import COLUMNS
 from sim.weights import versions
 from tests.sim.experiments import experiment
@@ -34,8 +33,7 @@ from tests.sim.pairs import accepted
 from tests.sim.strategies import timings
 
 KINDS = ["plain", *(["compiled"] if passes.available() else [])]
-USERS = (cluster, messages, passes, places, programs, recording, updates,
-         validate, versions)
+USERS = (messages, passes, programs, recording, updates, validate, versions)
 QUIET = settings(deadline=None, max_examples=60,
                  suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
@@ -135,10 +133,10 @@ def test_the_passes_are_really_taken(kind):
     with passing(kind) as asked:
         program = SCHEDULES["round-robin"].program(PipelineShape(3, 4))
         assert program.plainly_complete
-        run(experiment(**keys), program.lower(), engine="exact-compiled")
+        run(experiment(**keys), program.lower())
     names = {call.args[0].__name__ for call in asked.call_args_list}
-    assert names == {"with_updates", "bounded", "surveyed", "homes", "met", "arrivals", "taken",
-                     "dealt", "expected", "advance", "newest", "peaks", "read_by_row", "effective"}
+    assert names == {"with_updates", "bounded", "surveyed", "homes", "met", "arrivals", "newest",
+                     "peaks", "read_by_row", "effective"}
 
 
 @QUIET
@@ -150,8 +148,7 @@ def test_traces_are_equal(case, mitigation, data):
     document = {"schedule": schedule.name, "mitigation": mitigation, "task": "none",
                 "stages": shape.stages, "minibatches": shape.minibatches // shape.workers,
                 "microbatches": shape.microbatches, "chunks": shape.chunks, **keys}
-    reference, *others = each_way(lambda: run(
-        experiment(**document), engine="exact-compiled" if passes.worth(1) else "exact-plain"))
+    reference, *others = each_way(lambda: run(experiment(**document)))
     for other in others:
         assert other.header == reference.header
         for name in COLUMNS:

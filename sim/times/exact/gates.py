@@ -17,7 +17,7 @@ from sim.times.cluster import Cluster
 
 
 @dataclass(frozen=True)
-class Gates:
+class GateTable:
     """By row how many rows open it, and seconds of its exchange; row `r` opens `opens[first[r]] …
     opens[first[r+1] - 1]`.  All are empty where no row waits in this way."""
 
@@ -28,7 +28,7 @@ class Gates:
     device: Ints
 
     @classmethod
-    def of(cls, program: Program, cluster: Cluster) -> Gates:
+    def of(cls, program: Program, cluster: Cluster) -> GateTable:
         before, after = program.sync
         if not len(before):
             none = np.zeros(0, dtype=NARROW)

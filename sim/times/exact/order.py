@@ -11,18 +11,18 @@ from dataclasses import replace
 import numpy as np
 
 from sim.arrays import Floats, Ints
+from sim.times.exact.equations import MaxPlusSystem
 from sim.times.exact.period import extrapolated
 from sim.times.exact.state import State, as_list
-from sim.times.exact.system import System
 
 
-def topological(system: System, *, quick: bool = False) -> Ints | None:
+def topological(system: MaxPlusSystem, *, quick: bool = False) -> Ints | None:
     """Rows in an executable order; None where there is none, or with `quick`, no steady period."""
     moment = moments(system, np.ones(len(system.program)), quick=quick)
     return None if moment is None else np.argsort(moment, kind="stable")
 
 
-def moments(system: System, seconds: Floats, *, quick: bool = False) -> Ints | None:
+def moments(system: MaxPlusSystem, seconds: Floats, *, quick: bool = False) -> Ints | None:
     """When each row starts if rows take 1 or 0 s and messages none; None as `topological`.
 
     Rows that wait for a message or send one must take 1 s.

@@ -16,32 +16,32 @@ from collections.abc import Sequence
 import numpy as np
 
 from sim.arrays import Floats, Ints
-from sim.times.exact.state import State, heads
-from sim.times.exact.system import System
+from sim.times.exact.equations import MaxPlusSystem
+from sim.times.exact.state import State
 from sim.times.exact.zone import Zone, find_zone
 
-WORTH = 16  # rounds below which a zone is not looked into
-SPENT = 1 / 4  # of a program's rows, executed in vain: give up
+FEWEST_ROUNDS = 16  # below, a zone is not looked into
+MOST_IN_VAIN = 1 / 4  # of a program's rows, executed without a period: give up
 
 
-def extrapolated(system: System) -> State | None:
+def extrapolated(system: MaxPlusSystem) -> State | None:
     """The times of a whole run; None where no period was found, or not everything can run."""
     _ = system.source  # found before the times take their room: the run's peak is lower
     state, program = State(system, memoryview), system.program
-    ends, patience = list(program.offsets[1:]), SPENT * len(program)
+    ends, patience = list(program.offsets[1:]), MOST_IN_VAIN * len(program)
     ahead = [-(-2 * (end - first) * program.shape.stages // program.shape.total)
              for first, end in itertools.pairwise(program.offsets)]
     filled, before = 0, [-1]
-    while (now := heads(state)) not in (before, ends):
+    while (now := state.heads) not in (before, ends):
         before = now
         patience -= sum(ahead)
         if patience < 0:
             break
         state.step([min(row + rows, end) for row, rows, end in zip(now, ahead, ends, strict=True)])
-        now = heads(state)
-        zone = find_zone(system, now, WORTH) if now != ends else None
+        now = state.heads
+        zone = find_zone(system, now, FEWEST_ROUNDS) if now != ends else None
         filled += _through(state, zone) if zone else 0
-        patience -= 0 if zone else sum(heads(state)) - sum(now)
+        patience -= 0 if zone else sum(state.heads) - sum(now)
     return state if filled and state.finish() else None
 
 
@@ -50,11 +50,11 @@ def _through(state: State, zone: Zone) -> int:
     reference: tuple[float, ...] | None = None
     flying: list[tuple[int, int]] = []
     age, power, moment = 0, 1, 0.0
-    links = _links(state.system, zone, heads(state))
-    for _ in range(zone.rounds(heads(state))):
-        before = heads(state)
+    links = _links(state.system, zone, state.heads)
+    for _ in range(zone.rounds(state.heads)):
+        before = state.heads
         state.step(zone.after_round(before))
-        now = heads(state)
+        now = state.heads
         if any(b - a != step for a, b, step in zip(before, now, zone.stride, strict=True)):
             if now == before:
                 break
@@ -74,7 +74,7 @@ def _through(state: State, zone: Zone) -> int:
 
 
 def _moment(state: State, zone: Zone) -> float:
-    return float(state.clock[zone.active[0]])
+    return float(state.position.clock[zone.active[0]])
 
 
 def _situation(state: State, zone: Zone, links: Sequence[int],
@@ -84,19 +84,19 @@ def _situation(state: State, zone: Zone, links: Sequence[int],
     When messages were sent is no more than told later, but has to repeat as well.
     """
     moment, (_, _, sent, arrived) = _moment(state, zone), state.times
-    waits = [state.system.target[state.head[d] - back] for d, back in flying]
-    return (*(state.clock[d] - moment for d in zone.active),
-            *(state.free[link] - moment for link in links),
+    waits = [state.system.target[state.position.head[d] - back] for d, back in flying]
+    return (*(state.position.clock[d] - moment for d in zone.active),
+            *(state.position.free[link] - moment for link in links),
             *(sent[row] - moment for row in waits), *(arrived[row] - moment for row in waits))
 
 
-def _links(system: System, zone: Zone, head: Sequence[int]) -> list[int]:
+def _links(system: MaxPlusSystem, zone: Zone, head: Sequence[int]) -> list[int]:
     """Links that carry messages of the zone."""
     used = [system.link[head[d] : head[d] + zone.stride[d]] for d in zone.active]
     return [link for link in np.unique(np.concatenate(used)).tolist() if link >= 0]
 
 
-def _on_their_way(system: System, zone: Zone, head: Sequence[int]) -> list[tuple[int, int]]:
+def _on_their_way(system: MaxPlusSystem, zone: Zone, head: Sequence[int]) -> list[tuple[int, int]]:
     """Messages sent and not yet taken: the sending device, and how many rows before its head."""
     first, device = np.array(head), system.program.device
     flying = []
@@ -112,15 +112,15 @@ def _on_their_way(system: System, zone: Zone, head: Sequence[int]) -> list[tuple
 
 def _fill(state: State, zone: Zone, links: Sequence[int], rounds: int, shift: float) -> int:
     """Repeat the last `rounds` rounds to the zone's end; how many rows that were."""
-    times = zone.rounds(heads(state)) // rounds
-    before, length = np.array(heads(state)), rounds * np.array(zone.stride)
+    times = zone.rounds(state.heads) // rounds
+    before, length = np.array(state.heads), rounds * np.array(zone.stride)
     for d in zone.active:
         for column in state.found:
             _repeat(column, int(before[d]), int(length[d]), times, shift)
-        state.head[d] = int(before[d] + times * length[d])
-        state.clock[d] += times * shift
+        state.position.head[d] = int(before[d] + times * length[d])
+        state.position.clock[d] += times * shift
     for link in links:
-        state.free[link] += times * shift
+        state.position.free[link] += times * shift
     _deliver(state, before, length, shift)
     return int(times * length.sum())
 
@@ -132,11 +132,11 @@ def _deliver(state: State, before: Ints, length: Ints, shift: float) -> None:
     """
     system, device = state.system, state.system.program.device
     _, _, sent, arrived = state.found
-    for head, end in zip(heads(state), system.program.offsets[1:], strict=True):
+    for head, end in zip(state.heads, system.program.offsets[1:], strict=True):
         waits = head + np.flatnonzero(system.source[head:end] >= 0)
         source = system.source[waits]
         within = source - before[device[source]]
-        filled = (within >= 0) & (source < np.array(heads(state))[device[source]])
+        filled = (within >= 0) & (source < np.array(state.heads)[device[source]])
         waits, source, within = waits[filled], source[filled], within[filled]
         period = length[device[source]]
         like = system.target[source - (within // period + 1) * period]

@@ -12,7 +12,7 @@ import numpy as np
 
 from sim.arrays import Floats, Ints
 from sim.times.costs import TICK
-from sim.times.exact.system import System
+from sim.times.exact.equations import MaxPlusSystem
 
 
 @dataclass(frozen=True)
@@ -20,20 +20,18 @@ class Segments:
     """Columns by segment, in the order of the rows.
 
     `row` is the first row, `seconds` the whole, `until_sent_s` the first row's; `source` is a
-    segment; device `d` owns `offsets[d] … offsets[d+1] - 1`.  `lag_s` is by row: seconds after its
-    segment's start.
+    segment.  `lag_s` is by row: seconds after its segment's start.
     """
 
-    system: System
+    system: MaxPlusSystem
     row: Ints
-    offsets: Ints
     seconds: Floats
     source: Ints
     link: Ints
     lag_s: Floats
 
     @classmethod
-    def of(cls, system: System) -> Segments:
+    def of(cls, system: MaxPlusSystem) -> Segments:
         program = system.program
         begins = (system.source >= 0) | (system.link >= 0)
         firsts = np.array(program.offsets[:-1])
@@ -45,7 +43,7 @@ class Segments:
         lag = before - np.repeat(before[row], np.diff(row, append=len(program)))
         source = system.source[row]
         seconds: Floats = np.add.reduceat(ticks, row) * TICK
-        return cls(system, row, np.searchsorted(row, program.offsets), seconds,
+        return cls(system, row, seconds,
                    np.where(source >= 0, number[source], -1), system.link[row],
                    lag.astype(np.float64) * TICK)
 
@@ -57,6 +55,6 @@ class Segments:
     def transfer_s(self) -> Floats:
         return self.system.transfer_s[self.row]
 
-    def spread(self, start: Floats) -> Floats:
+    def starts_of_rows(self, start: Floats) -> Floats:
         """Start of each row from the start of each segment."""
         return np.repeat(start, np.diff(self.row, append=len(self.lag_s))) + self.lag_s

@@ -7,14 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from sim import kernels as passes
-from sim.arrays import Floats
-from sim.kernels.arrivals import expected
-from sim.times.exact.recurrence import advance
-from sim.times.exact.system import System
+from sim.kernels.pairs import NUMPY, Kernels
+from sim.kernels.recurrence import (
+    ADVANCE,
+    EXPECT_MESSAGES,
+    Column,
+    OpenGates,
+    Position,
+    RowTimes,
+    SlowWindows,
+    Work,
+)
+from sim.times.exact.equations import MaxPlusSystem
+from sim.times.timeline import Times
 
-Times = tuple[Floats, Floats, Floats, Floats]
-NOT_SENT = -1.0
+View = Callable[[Any], Any]
 
 
 class State:
@@ -25,54 +32,57 @@ class State:
     recurrence is compiled).
     """
 
-    def __init__(self, system: System, view: Callable[[Any], Any],
-                 recurrence: Callable[..., None] = advance) -> None:
-        self.system, self.recurrence = system, recurrence
-        program, size = system.program, len(system.program)
-        self.found = np.empty((4, size))
-        _expect(system, *self.found[2:])
-        self.times = tuple(view(column) for column in self.found)
-        self.head = view(np.array(program.offsets[:-1]))
-        self.clock = view(np.zeros(program.devices))
-        self.free = view(np.zeros(len(system.receiver)))
-        self.stack = view(np.zeros(3 * program.devices, dtype=np.int64))
-        self.columns = tuple(view(column) for column in (
-            system.target, system.seconds, system.link, system.transfer_s, system.receiver))
-        gates, slow = system.gates, (program.rows.stage, system.window_stage,
-                                     system.window_s.ravel())
-        self.slow = tuple(view(column) for column in slow)
-        self.gates = tuple(view(column) for column in (
-            gates.missing.copy(), np.zeros(len(gates.missing)), gates.exchange_s, gates.first,
-            gates.opens, gates.device))
+    def __init__(self, system: MaxPlusSystem, view: View, kernels: Kernels = NUMPY) -> None:
+        self.system, self._advance = system, kernels.of(ADVANCE)
+        self.found = np.empty((4, len(system.program)))
+        kernels.of(EXPECT_MESSAGES)(system.target, *self.found[2:])
+        self.times = RowTimes(*map(view, self.found))
+        self.position = _start(system, view)
+        self._work = Work(*map(view, (system.target, system.seconds, system.link,
+                                      system.transfer_s, system.receiver)))
+        self._windows = SlowWindows(*map(view, (
+            system.program.rows.stage, system.window_stage, system.window_s.ravel())))
+        self._gates = _closed(system, view)
 
-    def step(self, limit: Any) -> None:
+    def step(self, limit: Column[int]) -> None:
         """Execute every stream as far as it can go, up to `limit` (rows by device)."""
-        self.recurrence(self.head, limit, self.clock, self.free, self.stack, *self.columns,
-                        self.slow, self.gates, *self.times)
+        self._advance(self.position, limit, self._work, self._windows, self._gates, self.times)
 
     def finish(self) -> bool:
         """Execute everything; False where not all of it can be."""
         ends = np.array(self.system.program.offsets[1:])
-        limit = ends.tolist() if isinstance(self.head, list) else ends
-        self.step(limit)
-        return bool((np.asarray(self.head) == ends).all())
+        self.step(ends.tolist() if isinstance(self.position.head, list) else ends)
+        return bool((np.asarray(self.position.head) == ends).all())
 
     def settle(self) -> Times:
-        """Start and end of every row; when what it waits for was sent, and was here (NaN: none)."""
+        """Times of every row as arrays, each of shape (rows,)."""
         for column, seen in zip(self.found, self.times, strict=True):
             if isinstance(seen, list):
                 column[:] = np.fromiter(seen, np.float64, len(column))
         start, end, sent, arrived = self.found
         return start, end, sent, arrived
 
+    @property
+    def heads(self) -> list[int]:
+        """Rows the devices are at."""
+        head = self.position.head
+        return [int(head[device]) for device in range(len(head))]
 
-def _expect(system: System, sent: Floats, arrived: Floats) -> None:
-    """Before the run: −1 where a row waits for a message, NaN where for none."""
-    if system.program.compiled:
-        passes.compiled(expected)(system.target, sent, arrived)
-        return
-    sent[:] = arrived[:] = np.nan
-    arrived[system.target[system.link >= 0]] = NOT_SENT
+
+def _start(system: MaxPlusSystem, view: View) -> Position:
+    """Every device at its first row, at 0 s, and no link in use."""
+    program = system.program
+    return Position(view(np.array(program.offsets[:-1])), view(np.zeros(program.devices)),
+                    view(np.zeros(len(system.receiver))),
+                    view(np.zeros(3 * program.devices, dtype=np.int64)))
+
+
+def _closed(system: MaxPlusSystem, view: View) -> OpenGates:
+    """Gates that no row has opened yet."""
+    gates = system.gates
+    return OpenGates(*map(view, (
+        gates.missing.copy(), np.zeros(len(gates.missing)), gates.exchange_s, gates.first,
+        gates.opens, gates.device)))
 
 
 def as_list(column: Any) -> list[Any]:
@@ -81,6 +91,6 @@ def as_list(column: Any) -> list[Any]:
     return found
 
 
-def heads(state: State) -> list[int]:
-    """Rows the devices are at."""
-    return [int(head) for head in state.head]
+def as_array(column: Any) -> Any:
+    """For compiled loops: the array itself."""
+    return column

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.op import Op
-from sim.times.exact.system import System
+from sim.times.exact.equations import MaxPlusSystem
 
 MOST_MINIBATCHES = 16  # of one stride
 
@@ -38,7 +38,7 @@ class Zone:
                 for row, stop, step in zip(head, self.stop, self.stride, strict=True)]
 
 
-def find_zone(system: System, head: Sequence[int], worth: int) -> Zone | None:
+def find_zone(system: MaxPlusSystem, head: Sequence[int], worth: int) -> Zone | None:
     """The zone with the shortest stride that has `worth` rounds from `head` on; None for none."""
     for micro_batches in _candidates(system):
         stride = _stride(system, head, micro_batches)
@@ -49,7 +49,7 @@ def find_zone(system: System, head: Sequence[int], worth: int) -> Zone | None:
     return None
 
 
-def _candidates(system: System) -> Iterator[int]:
+def _candidates(system: MaxPlusSystem) -> Iterator[int]:
     """Micro-batches by which a stride may lead on."""
     shape = system.program.shape
     if shape.microbatches > 1:
@@ -58,7 +58,7 @@ def _candidates(system: System) -> Iterator[int]:
         yield minibatches * shape.microbatches
 
 
-def _stride(system: System, head: Sequence[int], micro_batches: int) -> list[int] | None:
+def _stride(system: MaxPlusSystem, head: Sequence[int], micro_batches: int) -> list[int] | None:
     """Rows from each head to its instruction `micro_batches` later; None where one has none."""
     program, stride = system.program, []
     for row, end in zip(head, program.offsets[1:], strict=True):
@@ -76,7 +76,8 @@ def _stride(system: System, head: Sequence[int], micro_batches: int) -> list[int
     return stride
 
 
-def _measured(system: System, head: Sequence[int], stride: list[int], worth: int) -> Zone | None:
+def _measured(system: MaxPlusSystem, head: Sequence[int], stride: list[int], worth: int
+              ) -> Zone | None:
     """How far every device repeats; None where one does so for less than `worth` rounds."""
     ends = list(system.program.offsets[1:])
     near = [row + (worth + 1) * step for row, step in zip(head, stride, strict=True)]
@@ -88,7 +89,7 @@ def _measured(system: System, head: Sequence[int], stride: list[int], worth: int
     return zone
 
 
-def _repeats_until(system: System, row: int, end: int, step: int, stride: list[int]) -> int:
+def _repeats_until(system: MaxPlusSystem, row: int, end: int, step: int, stride: list[int]) -> int:
     """The first row from `row + step` on, before `end`, that is not as the one `step` before."""
     if step == 0 or end - row <= step:
         return end

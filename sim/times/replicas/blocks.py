@@ -18,8 +18,9 @@ from sim.times.replicas.drawn import Drawn
 
 
 @dataclass(frozen=True)
-class Case:
-    """What one replica has of its own; `rng` is drawn from where the costs are jittered."""
+class Replica:
+    """What one of many runs of a program has of its own: its costs, its machine, and the generator
+    that its jitter is drawn from."""
 
     costs: CostModel
     cluster: Cluster
@@ -27,27 +28,27 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Block:
+class LaneBlock:
     """Replicas run together: seconds of shape (places, lanes), transfers of (kinds, lanes).
 
     The next block may lie in the same memory.
     """
 
-    cases: slice
+    replicas: slice
     seconds: Floats
     transfer_s: Floats
 
 
 @dataclass(frozen=True)
-class Blocks:
-    """Cases, to be cut into blocks.
+class LaneBlocks:
+    """The replicas of one program, to be cut into blocks.
 
     A kind is an operation, a stage and a count: what a row takes and sends depends on no more, but
     for jitter.  So a row's place is its kind, or one of its own where any replica is jittered.
     """
 
     program: Program
-    cases: Sequence[Case]
+    replicas: Sequence[Replica]
 
     @cached_property
     def kind(self) -> Ints:
@@ -68,7 +69,7 @@ class Blocks:
 
     @property
     def jittered(self) -> bool:
-        return any(case.costs.jitter_sigma for case in self.cases)
+        return any(each.costs.jitter_sigma for each in self.replicas)
 
     @cached_property
     def _places(self) -> Places:
@@ -93,13 +94,13 @@ class Blocks:
     @cached_property
     def _costs(self) -> dict[int, CostModel]:
         """Each of the cost models once, by its identity: replicas by seed share theirs."""
-        return {id(case.costs): case.costs for case in self.cases}
+        return {id(each.costs): each.costs for each in self.replicas}
 
     @cached_property
     def _nominal(self) -> dict[int, Floats]:
         """Seconds of each kind, by the costs' identity."""
-        kinds = self.program.rows_at(self._example)
-        return {number: costs.nominal(*kinds) for number, costs in self._costs.items()}
+        op, stage, _, count = (column[self._example] for column in self.program.rows)
+        return {number: costs.nominal(op, stage, count) for number, costs in self._costs.items()}
 
     @cached_property
     def takes_time(self) -> Ints:
@@ -113,26 +114,26 @@ class Blocks:
         found: Ints = np.any([seconds > 0 for seconds in self._nominal.values()], axis=0)
         return found
 
-    def of(self, lanes: int) -> Iterator[Block]:
+    def of(self, lanes: int) -> Iterator[LaneBlock]:
         """Blocks of so many lanes, the last of what is left."""
-        room = np.empty(self.places * min(lanes, len(self.cases)))
-        for first in range(0, len(self.cases), lanes):
-            cases = self.cases[first:first + lanes]
-            seconds = room[:self.places * len(cases)].reshape(self.places, len(cases))
-            self._fill(seconds, cases)
-            yield Block(slice(first, first + len(cases)), seconds, self._transfers(cases))
+        room = np.empty(self.places * min(lanes, len(self.replicas)))
+        for first in range(0, len(self.replicas), lanes):
+            some = self.replicas[first:first + lanes]
+            seconds = room[:self.places * len(some)].reshape(self.places, len(some))
+            self._fill(seconds, some)
+            yield LaneBlock(slice(first, first + len(some)), seconds, self._transfers(some))
 
-    def _transfers(self, cases: Sequence[Case]) -> Floats:
-        distinct = {id(case.cluster): case.cluster for case in cases}
+    def _transfers(self, some: Sequence[Replica]) -> Floats:
+        distinct = {id(each.cluster): each.cluster for each in some}
         seconds = {number: cluster.transfers_of(self.program, self._example)
                    for number, cluster in distinct.items()}
-        return np.stack([seconds[id(case.cluster)] for case in cases], axis=1)
+        return np.stack([seconds[id(each.cluster)] for each in some], axis=1)
 
-    def _fill(self, seconds: Floats, cases: Sequence[Case]) -> None:
+    def _fill(self, seconds: Floats, some: Sequence[Replica]) -> None:
         if self.jittered:
-            self._drawn.fill(seconds, [(case.costs, case.rng) for case in cases])
+            self._drawn.fill(seconds, [(each.costs, each.rng) for each in some])
         else:
-            np.stack([self._nominal[id(case.costs)] for case in cases], axis=1, out=seconds)
+            np.stack([self._nominal[id(each.costs)] for each in some], axis=1, out=seconds)
 
     @cached_property
     def _drawn(self) -> Drawn:

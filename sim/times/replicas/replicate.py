@@ -1,4 +1,4 @@
-"""Many runs of one program at once, under other seeds, costs or links: makespans and their spread.
+"""Many runs of one program at once, under other seeds, costs or links.
 
 Each replica's times are those `sim.times.engine` finds, bit for bit: only the order is shared.
 """
@@ -11,23 +11,23 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.arrays import Floats
+from sim.kernels.lane_order import LaneOrder
+from sim.kernels.lanes import EXECUTE, LAY_OUT
+from sim.kernels.pairs import Kernels, choose
 from sim.order.program import Program
-from sim.times.costs import CostModel
-from sim.times.exact import LONGEST_S, fits, timeline
-from sim.times.exact.compiled import available
-from sim.times.exact.order import moments
-from sim.times.exact.system import System
-from sim.times.replicas.blocks import Blocks, Case
-from sim.times.replicas.lanes import Lanes
-from sim.times.replicas.levels import Levels
+from sim.times.exact.timeline import LONGEST_S, timeline
+from sim.times.memory import stays_within_limit
+from sim.times.replicas.blocks import LaneBlocks, Replica
+from sim.times.replicas.order import order_of
 
 MOST_LANES = 256
 COMPILED_BYTES, NUMPY_BYTES = 2**24, 2**27  # of one block: what a cache holds; few, wide levels
 
 
 @dataclass(frozen=True)
-class Replicas:
-    """Seconds by replica; `start_s` and `end_s` of shape (replicas, rows) where asked for."""
+class ReplicaTimes:
+    """Seconds by replica: `makespan_s` of shape (replicas,); `start_s` and `end_s` of shape
+    (replicas, rows) where asked for."""
 
     program: Program
     makespan_s: Floats
@@ -36,66 +36,78 @@ class Replicas:
 
     @property
     def throughput_minibatches_per_s(self) -> Floats:
+        """Mini-batches over makespan, shape (replicas,)."""
         return self.program.shape.minibatches / self.makespan_s
 
 
-def replicate(program: Program, cases: Sequence[Case], *, columns: bool = False,
-              use_numba: bool | None = None) -> Replicas:
-    """Run `program` once for every case; with `columns` every row's times are kept.
+def replicate(program: Program, replicas: Sequence[Replica], *, columns: bool = False,
+              kernels: Kernels | None = None) -> ReplicaTimes:
+    """Run `program` once for every replica; with `columns` every row's times are kept.
 
-    Numba is used where it is installed, unless told otherwise.  Where an instruction is slowed in
-    windows of time, or workers wait for each other, replicas are run one by one.
-    Raises DeadlockError.
+    Without `kernels` they are chosen by the rows of all replicas.  Where an instruction is slowed
+    in windows of time, or workers wait for each other, replicas are run one by one.
+    Raises DeadlockError, and ValueError for no replicas.
     """
-    if not cases:
-        raise ValueError("replicas are of at least one case, got none")
-    alone = len(program.sync[0]) or any(
-        case.costs.stragglers or case.costs.slowdown is not None for case in cases)
-    if alone or not all(fits(program, case.cluster) for case in cases):
-        return _one_by_one(program, cases, columns)
-    states = [case.rng.bit_generator.state for case in cases]
-    found = _together(program, cases, columns, available() if use_numba is None else use_numba)
+    if not replicas:
+        raise ValueError("replicas are at least one, got none")
+    kernels = kernels or choose(len(program) * len(replicas))
+    if not _can_share(program, replicas):
+        return _one_by_one(program, replicas, columns, kernels)
+    states = [each.rng.bit_generator.state for each in replicas]
+    found = _side_by_side(program, replicas, columns, kernels)
     if found is not None and found.makespan_s.max() < LONGEST_S:
         return found
-    for case, state in zip(cases, states, strict=True):
-        case.rng.bit_generator.state = state
-    return _one_by_one(program, cases, columns)
+    for each, state in zip(replicas, states, strict=True):
+        each.rng.bit_generator.state = state
+    return _one_by_one(program, replicas, columns, kernels)
 
 
-def _one_by_one(program: Program, cases: Sequence[Case], columns: bool) -> Replicas:
-    runs = [timeline(program, case.costs, case.cluster, case.rng) for case in cases]
+def _can_share(program: Program, replicas: Sequence[Replica]) -> bool:
+    """Whether one order of rows serves all, and nothing but seconds differs."""
+    alone = len(program.sync[0]) or any(
+        each.costs.stragglers or each.costs.slowdown is not None for each in replicas)
+    return not alone and all(stays_within_limit(program, each.cluster) for each in replicas)
+
+
+def _one_by_one(program: Program, replicas: Sequence[Replica], columns: bool, kernels: Kernels
+                ) -> ReplicaTimes:
+    runs = [timeline(program, each.costs, each.cluster, each.rng, kernels=kernels)
+            for each in replicas]
     makespans = np.array([run.end_s.max() for run in runs])
     if not columns:
-        return Replicas(program, makespans)
-    return Replicas(program, makespans, np.array([run.start_s for run in runs]),
-                    np.array([run.end_s for run in runs]))
+        return ReplicaTimes(program, makespans)
+    return ReplicaTimes(program, makespans, np.array([run.start_s for run in runs]),
+                        np.array([run.end_s for run in runs]))
 
 
-def _together(program: Program, cases: Sequence[Case], columns: bool, use_numba: bool
-              ) -> Replicas | None:
-    """All cases side by side; None where the program cannot be executed."""
-    blocks = Blocks(program, cases)
-    zero = np.zeros(program.shape.stages)
-    system = System.of(program, CostModel(zero, zero, zero, zero), cases[0].cluster, cases[0].rng)
-    # A row that neither takes time nor has to do with a message changes nothing but its own times.
-    counts = np.ones(len(program), dtype=bool) if columns else (
-        blocks.takes_time | (system.source >= 0) | (system.link >= 0))
-    if not counts.any():
-        return Replicas(program, np.zeros(len(cases)))
-    moment = moments(system, counts.astype(np.float64))
-    if moment is None:
+def _side_by_side(program: Program, replicas: Sequence[Replica], columns: bool, kernels: Kernels
+                  ) -> ReplicaTimes | None:
+    """All replicas, a block of lanes after another; None where the program cannot be executed."""
+    blocks = LaneBlocks(program, replicas)
+    order = order_of(program, blocks, every_row=columns)
+    if order is None:
         return None
-    rows = np.flatnonzero(counts)
-    rows = rows[np.argsort(moment[rows], kind="stable")]
-    order = (Lanes.of(system, rows, blocks.place, blocks.kind) if use_numba
-             else Levels.of(system, rows, moment, blocks.place, blocks.kind))
-    most = (COMPILED_BYTES if use_numba else NUMPY_BYTES) // (8 * (blocks.places + order.held))
-    makespan = np.empty(len(cases))
-    times = np.empty((2, len(cases), len(program) if columns else 0))
-    for block in blocks.of(max(1, min(MOST_LANES, most))):
+    if not len(order.rows):
+        return ReplicaTimes(program, np.zeros(len(replicas)))
+    layout, execute = kernels.of(LAY_OUT)(order), kernels.of(EXECUTE)
+    makespan = np.empty(len(replicas))
+    times = np.empty((2, len(replicas), len(program) if columns else 0))
+    for block in blocks.of(_lanes(blocks.places + layout.kept, kernels)):
         start = np.empty((times.shape[2], block.seconds.shape[1]))
-        makespan[block.cases] = order.run(block, start)
+        makespan[block.replicas] = execute(layout, block.seconds, block.transfer_s, start)
         if columns:
-            times[0, block.cases, rows] = start
-            times[1, block.cases, rows] = start + block.seconds[blocks.place[rows]]
-    return Replicas(program, makespan, *(times if columns else ()))
+            _keep(times[:, block.replicas], order, start, block.seconds)
+    return ReplicaTimes(program, makespan, *(times if columns else ()))
+
+
+def _lanes(numbers: int, kernels: Kernels) -> int:
+    """Lanes of a block in which each has so many numbers."""
+    most = (COMPILED_BYTES if kernels.compiled else NUMPY_BYTES) // (8 * numbers)
+    return max(1, min(MOST_LANES, most))
+
+
+def _keep(times: Floats, order: LaneOrder, start: Floats, seconds: Floats) -> None:
+    """Put a block's starts and ends, by row of the order, where `times` has them: shape (2, lanes,
+    rows)."""
+    times[0][:, order.rows] = start.T
+    times[1][:, order.rows] = (start + seconds[order.place[order.rows]]).T

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from unittest import mock
 
 import numpy as np
@@ -11,14 +10,14 @@ from click.testing import CliRunner
 
 from sim.__main__ import main
 from sim.errors import ConfigurationError, DeadlockError
+from sim.kernels import pairs
+from sim.kernels.pairs import NUMBA, NUMPY
+from sim.kernels.recurrence import ADVANCE
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.times import exact
-from sim.times.engines import ENGINES, engine_of
-from sim.times.exact import recurrence
-from tests.sim.exact.engines import EXACT, assert_equal, times
+from sim.times.engines import ENGINES, engine_of, kernels_of
+from tests.sim.times.engines import EXACT, assert_equal, needs_numba, times
 
-compiled = import_module("sim.times.exact.compiled")  # the function of its name hides it
 CROSSED = Program.parse("0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n", PipelineShape(2, 2))
 FULL = {"stages": 3, "minibatches": 6, "activation_bytes": 10.0}
 
@@ -57,7 +56,7 @@ def test_exact_refuses_an_order_that_depends_on_time_and_auto_does_not():
 
 
 def test_an_engine_unknown_is_refused_with_the_choices():
-    with pytest.raises(ValueError, match=r"'fast' is unknown; choose from auto, simpy, exact"):
+    with pytest.raises(ValueError, match=r"'fast' is unknown.*; choose from auto, simpy, exact"):
         engine_of("fast", "static")
     assert {"auto", "simpy", "exact"} <= set(ENGINES)
 
@@ -75,28 +74,35 @@ def test_the_door_takes_an_engine_and_ends_with_2_where_it_cannot():
     assert runner.invoke(main, ["run", "--engine", "magic"]).exit_code == 2
 
 
-def test_the_compiler_is_loaded_once_rows_run_without_it_come_to_its_price():
-    rows = len(times("exact-plain", stages=3, minibatches=8).program)
+def test_kernels_are_chosen_by_the_rows_of_a_run_and_named_engines_keep_theirs():
+    many = pairs.MANY
+    with mock.patch.object(pairs, "installed", return_value=True):
+        for name in ("auto", "exact"):
+            assert kernels_of(name, many) is kernels_of(name, pairs.FEW, many) is NUMBA
+            assert kernels_of(name, many - 1) is kernels_of(name, pairs.FEW - 1, many) is NUMPY
+        assert kernels_of("exact-compiled", 1) is NUMBA
+        for name in ("simpy", "exact-plain", "exact-periodic"):
+            assert kernels_of(name, many) is NUMPY
+    with mock.patch.object(pairs, "installed", return_value=False):
+        assert kernels_of("auto", many) is NUMPY
+
+
+@needs_numba
+def test_a_run_long_enough_is_compiled_and_a_shorter_one_never():
     keys = {"stages": 3, "minibatches": 8, "jitter": {"sigma": 0.1}}
-    reference, asked = times("simpy", **keys), []
+    reference, rows = times("simpy", **keys), 3 * 3 * 8
+    compile_loops, asked = pairs.compile_loops, []
 
-    def compiling():
-        asked.append(True)
-        return recurrence.advance
+    def compiling(loops):
+        asked.append(loops)
+        return compile_loops(loops)
 
-    with mock.patch.object(exact, "compiled", compiling), \
-            mock.patch.object(compiled, "loaded", return_value=False), \
-            mock.patch.object(exact, "loaded", return_value=False), \
-            mock.patch.object(compiled, "available", return_value=True), \
-            mock.patch.object(compiled, "MANY", 3 * rows), \
-            mock.patch.object(compiled, "RENTED", compiled.Rented()):
-        for run in range(1, 5):
+    with mock.patch.object(pairs, "compile_loops", compiling):
+        with mock.patch.multiple(pairs, FEW=rows, MANY=rows):
             assert_equal(times("auto", **keys), reference)
-            assert len(asked) == max(0, run - 2)
-        times("auto", stages=3, minibatches=8)
-        times("exact-plain", **keys)
-        assert len(asked) == 3
-    with mock.patch.object(compiled, "loaded", return_value=False), \
-            mock.patch.object(compiled, "available", return_value=False), \
-            mock.patch.object(compiled, "RENTED", compiled.Rented(10 * compiled.MANY)):
-        assert not compiled.pays(rows)
+        assert ADVANCE.loops in asked
+        asked.clear()
+        for few, many in ((rows + 1, 0), (0, rows + 1)):
+            with mock.patch.multiple(pairs, FEW=few, MANY=many):
+                assert_equal(times("auto", **keys), reference)
+        assert not asked

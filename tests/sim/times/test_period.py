@@ -16,11 +16,12 @@ from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from sim.times.engine import simulate
-from sim.times.exact import period, plain, timeline
-from sim.times.exact.system import System
+from sim.times.exact import in_order, period
+from sim.times.exact.equations import MaxPlusSystem
+from sim.times.exact.timeline import timeline
 from sim.times.exact.zone import find_zone
-from tests.sim.exact.engines import assert_equal, times
 from tests.sim.experiments import experiment
+from tests.sim.times.engines import assert_equal, times
 
 
 def parts(**keys):
@@ -39,7 +40,7 @@ def filled(program, costs, cluster):
 
     fill = period._fill
     with mock.patch.object(period, "_fill", counting):
-        found = timeline(program, costs, cluster, stream(0, "jitter"), "periodic")
+        found = timeline(program, costs, cluster, stream(0, "jitter"), method="periodic")
     return sum(counts), found
 
 
@@ -51,7 +52,7 @@ LONG = {"stages": 4, "minibatches": 300}
 def test_most_rows_of_every_long_schedule_are_filled_in(schedule, microbatches):
     program, costs, cluster = parts(schedule=schedule, microbatches=microbatches, latency_s=0.3,
                                     boundary_bytes=3.0, bandwidth_bytes_per_s=7.0, **LONG)
-    with mock.patch.object(plain, "executed", side_effect=AssertionError("not by the period")):
+    with mock.patch.object(in_order, "executed", side_effect=AssertionError("not by the period")):
         rows, found = filled(program, costs, cluster)
     assert rows > 0.8 * len(program)
     assert_equal(found, simulate(program, costs, cluster, stream(0, "jitter")))
@@ -82,7 +83,7 @@ def test_messages_that_bound_the_rate_give_a_period_of_several_mini_batches():
     seen = []
     with mock.patch.object(period, "_fill",
                            lambda *args, fill=period._fill: seen.append(args[3]) or fill(*args)):
-        found = timeline(program, costs, cluster, stream(0, "jitter"), "periodic")
+        found = timeline(program, costs, cluster, stream(0, "jitter"), method="periodic")
     assert seen == [4]
     assert_equal(found, simulate(program, costs, cluster, stream(0, "jitter")))
 
@@ -110,7 +111,7 @@ def test_a_parsed_program_with_a_pattern_of_its_own_repeats(ahead, latency):
 
 def test_times_that_never_repeat_are_not_filled_in():
     program, costs, cluster = parts(jitter={"sigma": 0.2}, **LONG)
-    system = System.of(program, costs, cluster, stream(0, "jitter"))
+    system = MaxPlusSystem.of(program, costs, cluster, stream(0, "jitter"))
     assert period.extrapolated(system) is None
     assert find_zone(system, program.offsets[:-1], 16) is None
 

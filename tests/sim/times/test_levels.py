@@ -10,16 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.experiment.run import generate
+from sim.kernels.lane_order import LaneOrder
+from sim.kernels.levels import NEVER, lay_out_levels
 from sim.times.engine import simulate
+from sim.times.exact.equations import MaxPlusSystem
 from sim.times.exact.order import moments
-from sim.times.exact.system import System
 from sim.times.replicas import drawn
 from sim.times.replicas import replicate as replicas
-from sim.times.replicas.levels import NEVER, Levels
 from sim.times.replicas.replicate import replicate
-from tests.sim.exact.test_replicas import WAYS, case
 from tests.sim.experiments import experiment, schedule_program
 from tests.sim.strategies import names, shapes
+from tests.sim.times.test_replicas import MAKES, replica
 
 
 @st.composite
@@ -28,7 +29,8 @@ def systems(draw):
     shape = draw(shapes(6, 25, (1, 2, 3)))
     program = schedule_program(draw(names), shape.stages, shape.minibatches, shape.microbatches)
     program = program.lower() if draw(st.booleans()) else program
-    system = System.of(program, *vars(case(experiment(stages=shape.stages, task="none"))).values())
+    alone = replica(experiment(stages=shape.stages, task="none"))
+    system = MaxPlusSystem.of(program, *vars(alone).values())
     ops = np.array(draw(st.lists(st.booleans(), min_size=16, max_size=16)))
     counts = (system.source >= 0) | (system.link >= 0) | ops[program.rows.op]
     counts[draw(st.integers(0, len(program) - 1))] = True
@@ -40,7 +42,9 @@ def levels_of(system, counts):
     rows = np.flatnonzero(counts)
     rows = rows[np.argsort(moment[rows], kind="stable")]
     number = np.arange(len(system.program))
-    return rows, Levels.of(system, rows, moment, number, system.program.rows.op)
+    return rows, lay_out_levels(LaneOrder(
+        rows, moment, system.program.device, system.source, system.link, number,
+        system.program.rows.op, system.program.devices, len(system.receiver)))
 
 
 def row_before(rows, key):
@@ -80,8 +84,8 @@ def test_a_ring_still_holds_what_a_level_looks_for(drawn_system):
 
 
 def test_a_steady_pipeline_has_nearly_all_devices_in_a_level_and_gathers_no_clocks():
-    system = System.of(schedule_program("round-robin", 4, 100), *vars(
-        case(experiment(stages=4, task="none"))).values())
+    system = MaxPlusSystem.of(schedule_program("round-robin", 4, 100), *vars(
+        replica(experiment(stages=4, task="none"))).values())
     _, levels = levels_of(system, (system.source >= 0) | (system.link >= 0))
     assert levels.widest == 4
     assert len(levels.at) < 2 * 100 + 10
@@ -89,9 +93,9 @@ def test_a_steady_pipeline_has_nearly_all_devices_in_a_level_and_gathers_no_cloc
         assert np.mean(np.array(look.run) < 0) < 0.05
 
 
-@pytest.mark.parametrize("use_numba", WAYS)
+@pytest.mark.parametrize("kernels", MAKES)
 @pytest.mark.parametrize("columns", [False, True])
-def test_blocks_of_few_lanes_are_the_single_runs_too(use_numba, columns):
+def test_blocks_of_few_lanes_are_the_single_runs_too(kernels, columns):
     """Costs, sigmas and seeds change within a block; blocks share memory, the last is smaller."""
     family = [experiment(stages=3, minibatches=20, task="none", latency_s=0.4, seed=i,
                          forward_s=[1.0, 0.5 + i // 3, 2.0], update_s=0.1 * (i % 2),
@@ -101,20 +105,20 @@ def test_blocks_of_few_lanes_are_the_single_runs_too(use_numba, columns):
     room = 8 * 700 * 4  # some lanes of about 3 · 3 · 20 places and what is kept beside
     with (mock.patch.multiple(replicas, COMPILED_BYTES=room, NUMPY_BYTES=room),
           mock.patch.object(drawn, "TOGETHER", 2)):
-        found = replicate(program, [case(each, i) for i, each in enumerate(family)],
-                          use_numba=use_numba, columns=columns)
+        found = replicate(program, [replica(each, i) for i, each in enumerate(family)],
+                          kernels=kernels, columns=columns)
     for i, each in enumerate(family):
-        alone = simulate(program, *vars(case(each, i)).values())
+        alone = simulate(program, *vars(replica(each, i)).values())
         assert found.makespan_s[i] == alone.end_s.max()
         if columns:
             assert np.array_equal(found.start_s[i], alone.start_s)
             assert np.array_equal(found.end_s[i], alone.end_s)
 
 
-@pytest.mark.parametrize("use_numba", WAYS)
-def test_what_takes_no_time_and_sends_nothing_ends_at_once(use_numba):
+@pytest.mark.parametrize("kernels", MAKES)
+def test_what_takes_no_time_and_sends_nothing_ends_at_once(kernels):
     given_ = experiment(stages=1, minibatches=3, task="none", forward_s=0.0, backward_s=0.0)
     for columns in (False, True):
-        found = replicate(generate(given_), [case(given_)] * 2, use_numba=use_numba,
+        found = replicate(generate(given_), [replica(given_)] * 2, kernels=kernels,
                           columns=columns)
         assert found.makespan_s.tolist() == [0.0, 0.0]

@@ -15,15 +15,16 @@ from functools import cached_property
 import numpy as np
 
 from sim.arrays import Floats, Ints
+from sim.kernels.pairs import NUMPY, Kernels
 from sim.order.program import Program
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
-from sim.times.exact.gates import Gates
+from sim.times.exact.gates import GateTable
 
 
 @dataclass(frozen=True)
-class System:
-    """Columns by row of `program`, and by link.
+class MaxPlusSystem:
+    """What sets the times of a program: columns by row, and by link.
 
     `target` is the row of another device that waits for a row's message, `link` the number of the
     link that takes (−1: none), `transfer_s` how long it takes; `receiver` is the device at the end
@@ -39,7 +40,7 @@ class System:
     receiver: Ints
     window_stage: Ints
     window_s: Floats
-    gates: Gates
+    gates: GateTable
 
     @cached_property
     def source(self) -> Ints:
@@ -47,12 +48,14 @@ class System:
         return self.program.messages.sources()
 
     @classmethod
-    def of(cls, program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator
-           ) -> System:
+    def of(cls, program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator,
+           kernels: Kernels = NUMPY) -> MaxPlusSystem:
         """The system, with durations drawn from `rng` where they are jittered."""
         messages = program.messages
         windows = [(w.from_s, w.to_s, w.factor) for w in costs.stragglers]
-        return cls(program, costs.durations(program, rng), messages.target, messages.link,
-                   cluster.transfers(program), messages.links % program.devices,
+        return cls(program, costs.durations(program, rng, kernels), messages.target,
+                   messages.link, cluster.transfers(program, kernels),
+                   messages.links % program.devices,
                    np.array([w.stage for w in costs.stragglers], dtype=np.int64),
-                   np.array(windows, dtype=np.float64).reshape(-1, 3), Gates.of(program, cluster))
+                   np.array(windows, dtype=np.float64).reshape(-1, 3),
+                   GateTable.of(program, cluster))

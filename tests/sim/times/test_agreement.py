@@ -16,14 +16,13 @@ from sim.mitigations import MITIGATIONS
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.times import exact
-from sim.times.exact import plain
-from sim.times.exact.compiled import available
+from sim.times.exact import in_order
+from sim.times.exact import timeline as exact
 from sim.trace import COLUMNS
-from tests.sim.exact.engines import EXACT, NAMES, assert_equal, times
 from tests.sim.experiments import experiment, schedule_program
 from tests.sim.pairs import accepted, running
 from tests.sim.strategies import dyadic, names, shapes, timings
+from tests.sim.times.engines import EXACT, NAMES, assert_equal, times
 
 
 @st.composite
@@ -49,7 +48,7 @@ def test_all_engines_agree_bit_for_bit(keys):
     reference = times("simpy", **keys)
     for engine in NAMES:
         assert_equal(times(engine, **keys), reference)
-    with mock.patch.object(plain, "MANY", 0):  # what long runs do
+    with mock.patch.object(in_order, "FEWEST_SEGMENTS", 0):  # what long runs do
         assert_equal(times("exact-plain", **keys), reference)
 
 
@@ -155,11 +154,3 @@ def test_traces_are_equal_files_whichever_engine(tmp_path, schedule, mitigation)
         run(given_, engine=engine).save(tmp_path / f"{engine}.npz")
     first, *others = ((tmp_path / f"{engine}.npz").read_bytes() for engine in ("simpy", *NAMES))
     assert all(each == first for each in others)
-
-
-@pytest.mark.skipif(not available(), reason="numba (the extra `fast`) is not installed")
-def test_compiled_code_is_the_plain_text():
-    from sim.times.exact.compiled import compiled
-    from sim.times.exact.recurrence import advance
-
-    assert compiled().py_func is advance

@@ -10,26 +10,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.errors import DeadlockError
-from sim.estimate import Estimate
 from sim.experiment.run import generate
 from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.interval import mean_of
+from sim.kernels.pairs import NUMBA, NUMPY, installed
 from sim.numerics.tasks import stream
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.times.engine import simulate
-from sim.times.exact.compiled import available
-from sim.times.replicas.replicate import Case, replicate
+from sim.times.replicas.blocks import Replica
+from sim.times.replicas.replicate import replicate
 from tests.sim.experiments import experiment
 from tests.sim.strategies import names, shapes, timings
 
-WAYS = [False, *([True] if available() else [])]
+MAKES = [NUMPY, *([NUMBA] if installed() else [])]
 
 
-def case(given_, seed=0, scale=1.0):
+def replica(given_, seed=0, scale=1.0):
     costs = cost_model(given_, None)
     costs = replace(costs, forward_s=costs.forward_s * scale)
     cluster = make_cluster(given_, None, stage_sizes(given_, None, None))
-    return Case(costs, cluster, stream(seed, "jitter"))
+    return Replica(costs, cluster, stream(seed, "jitter"))
 
 
 @st.composite
@@ -46,13 +47,13 @@ def families(draw):
 def test_each_replica_is_the_single_run(family, lowered):
     program = generate(family[0])
     program = program.lower() if lowered else program
-    for use_numba in WAYS:
-        found = replicate(program, [case(each, seed) for seed, each in enumerate(family)],
-                          columns=True, use_numba=use_numba)
-        brief = replicate(program, [case(each, seed) for seed, each in enumerate(family)],
-                          use_numba=use_numba)
+    for kernels in MAKES:
+        found = replicate(program, [replica(each, seed) for seed, each in enumerate(family)],
+                          columns=True, kernels=kernels)
+        brief = replicate(program, [replica(each, seed) for seed, each in enumerate(family)],
+                          kernels=kernels)
         for seed, each in enumerate(family):
-            alone = simulate(program, *vars(case(each, seed)).values())
+            alone = simulate(program, *vars(replica(each, seed)).values())
             assert np.array_equal(found.start_s[seed], alone.start_s)
             assert np.array_equal(found.end_s[seed], alone.end_s)
             assert found.makespan_s[seed] == brief.makespan_s[seed] == alone.end_s.max()
@@ -60,12 +61,13 @@ def test_each_replica_is_the_single_run(family, lowered):
                           program.shape.minibatches / found.makespan_s)
 
 
-@pytest.mark.parametrize("use_numba", WAYS)
-def test_more_replicas_than_a_block_holds_are_all_run(use_numba):
+@pytest.mark.parametrize("kernels", MAKES)
+def test_more_replicas_than_a_block_holds_are_all_run(kernels):
     given_ = experiment(stages=3, minibatches=7, task="none", latency_s=0.4)
     program, scales = generate(given_), np.linspace(1, 3, 300)
-    found = replicate(program, [case(given_, scale=s) for s in scales], use_numba=use_numba)
-    alone = [simulate(program, *vars(case(given_, scale=s)).values()).end_s.max() for s in scales]
+    found = replicate(program, [replica(given_, scale=s) for s in scales], kernels=kernels)
+    alone = [simulate(program, *vars(replica(given_, scale=s)).values()).end_s.max()
+             for s in scales]
     assert found.makespan_s.tolist() == alone
 
 
@@ -73,9 +75,9 @@ def test_replicas_slowed_in_windows_are_single_runs_too():
     given_ = experiment(stages=3, minibatches=9, task="none", jitter={"sigma": 0.3},
                         stragglers=[{"stage": 1, "from_s": 3.0, "to_s": 9.0, "factor": 3.0}])
     program = generate(given_)
-    found = replicate(program, [case(given_, seed) for seed in range(3)], columns=True)
+    found = replicate(program, [replica(given_, seed) for seed in range(3)], columns=True)
     for seed in range(3):
-        alone = simulate(program, *vars(case(given_, seed)).values())
+        alone = simulate(program, *vars(replica(given_, seed)).values())
         assert np.array_equal(found.start_s[seed], alone.start_s)
         assert np.array_equal(found.end_s[seed], alone.end_s)
 
@@ -84,9 +86,9 @@ def test_times_beyond_what_a_float_counts_exactly_are_the_event_loops():
     given_ = experiment(stages=3, minibatches=9, task="none", forward_s=[1e6, 0.3, 1e6 / 3],
                         jitter={"sigma": 0.1})
     program = generate(given_)
-    found = replicate(program, [case(given_, seed) for seed in range(2)])
+    found = replicate(program, [replica(given_, seed) for seed in range(2)])
     for seed in range(2):
-        alone = simulate(program, *vars(case(given_, seed)).values())
+        alone = simulate(program, *vars(replica(given_, seed)).values())
         assert found.makespan_s[seed] == alone.end_s.max() > 2.0**23
 
 
@@ -94,19 +96,19 @@ def test_what_cannot_run_is_reported_as_a_single_run_reports_it():
     program = Program.parse("0F0,0B0,0F1,0B1\n1F1,1B1,1F0,1B0\n", PipelineShape(2, 2))
     given_ = experiment(stages=2, minibatches=2, task="none")
     with pytest.raises(DeadlockError, match="device 0 at 0B0 waits for 1B0"):
-        replicate(program, [case(given_)])
+        replicate(program, [replica(given_)])
     with pytest.raises(ValueError, match="at least one"):
         replicate(program, [])
 
 
-def test_an_estimate_holds_the_true_mean_as_often_as_it_says():
+def test_an_interval_holds_the_true_mean_as_often_as_it_says():
     rng = np.random.default_rng(1)
-    held = [Estimate.of(rng.normal(3.0, 2.0, 6), 0.9) for _ in range(2000)]
-    share = np.mean([each.low <= 3.0 <= each.high for each in held])
-    assert abs(share - 0.9) < 0.02
-    one = Estimate.of(np.array([1.0, 2.0, 3.0, 4.0]))
+    held = [mean_of(rng.normal(3.0, 2.0, 6).tolist()).ci95 for _ in range(2000)]
+    share = np.mean([low <= 3.0 <= high for low, high in held])
+    assert abs(share - 0.95) < 0.02
+    one = mean_of([1.0, 2.0, 3.0, 4.0])
     assert (one.mean, one.sd) == (2.5, pytest.approx(1.2909944487358056))
-    assert one.high - one.mean == pytest.approx(3.182446305284263 * one.sd / 2)
-    assert np.isnan(Estimate.of(np.array([5.0])).low)
-    with pytest.raises(ValueError, match="got 0 values"):
-        Estimate.of(np.array([]))
+    assert one.ci95[1] - one.mean == pytest.approx(3.182446305284263 * one.sd / 2)
+    assert mean_of([5.0]).ci95 is None
+    with pytest.raises(ValueError, match="at least one value"):
+        mean_of([])

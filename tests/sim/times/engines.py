@@ -9,16 +9,16 @@ import pytest
 
 from sim.experiment.run import add_times, generate
 from sim.experiment.setup import load_profile, make_task, stage_sizes
+from sim.kernels.pairs import installed
 from sim.order.program import Program
-from sim.times.engine import Timeline
-from sim.times.exact.compiled import available
+from sim.times.timeline import Timeline
 from tests.sim.experiments import experiment
 
-needs_numba = pytest.mark.skipif(not available(),
+needs_numba = pytest.mark.skipif(not installed(),
                                  reason="numba (the extra `fast`) is not installed")
 EXACT = ["exact", "exact-plain", "exact-periodic",
          pytest.param("exact-compiled", marks=needs_numba)]
-NAMES = ["exact", "exact-plain", "exact-periodic", *(["exact-compiled"] if available() else [])]
+NAMES = ["exact", "exact-plain", "exact-periodic", *(["exact-compiled"] if installed() else [])]
 
 
 def times(engine: str, program: Program | None = None, **keys: Any) -> Timeline:

@@ -1,0 +1,27 @@
+"""Rows in an order in which what a row needs comes before it: what lanes are laid out from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sim.arrays import Ints
+
+
+class LaneOrder(NamedTuple):
+    """`rows` in executable order, and columns of the whole program by row.
+
+    `level` is the number of a row's level, ascending in `rows`: what rows of a level need is in
+    the levels before, and a device has at most one of them.  `source` is the row whose message a
+    row waits for, `link` the number of the link its own takes (−1: none); `place` and `kind` say
+    where it finds its seconds and its transfer in a block of lanes.
+    """
+
+    rows: Ints
+    level: Ints
+    device: Ints
+    source: Ints
+    link: Ints
+    place: Ints
+    kind: Ints
+    devices: int
+    links: int

@@ -1,0 +1,181 @@
+"""The (max,+) recurrence itself: when every row of a static program starts and ends.
+
+One text, `advance`, is run by Python on lists or views and compiled by numba on arrays, with the
+same bits.  It is written with indices and numbers only.  What can only be 0 or more is said to be:
+an index that may count from the end costs compiled code a quarter more.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.kernels.pairs import Pair
+
+NOT_SENT = -1.0  # the arrival of a message that is still to be sent
+TICKS_PER_S = 2.0**30
+NO_FRACTION = 2.0**52  # floats from here on are whole numbers
+
+T = TypeVar("T")
+
+
+class Column(Protocol[T]):
+    """Numbers in a row: a list, a memoryview or an array, whichever is quickest to step through."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, place: int, /) -> T: ...
+
+    def __setitem__(self, place: int, value: T, /) -> None: ...
+
+
+class Position(NamedTuple):
+    """How far a run has come: the next row and the clock of each device, the end of the last
+    transfer of each link; `stack` is room for thrice the devices."""
+
+    head: Column[int]
+    clock: Column[float]
+    free: Column[float]
+    stack: Column[int]
+
+
+class Work(NamedTuple):
+    """What rows do: their seconds, the row of another device that waits for their message, the
+    number of its link (−1: none of either) and its seconds there; by link the device at its end."""
+
+    target: Column[int]
+    seconds: Column[float]
+    link: Column[int]
+    transfer_s: Column[float]
+    receiver: Column[int]
+
+
+class SlowWindows(NamedTuple):
+    """When instructions are slower: the stage of each row; the stage of each window, and its from,
+    to and factor one window after another."""
+
+    stage: Column[int]
+    window_stage: Column[int]
+    window_s: Column[float]
+
+
+class OpenGates(NamedTuple):
+    """Rows that wait for several others (see `sim.times.exact.gates`): by row how many are still
+    missing, when it may start, and seconds of its exchange; row `r` opens `opens[first[r]] …
+    opens[first[r+1] - 1]`; the device of each row.  All are empty where no row waits so."""
+
+    missing: Column[int]
+    opened: Column[float]
+    exchange_s: Column[float]
+    first: Column[int]
+    opens: Column[int]
+    device: Column[int]
+
+
+class RowTimes(NamedTuple):
+    """Seconds by row: start and end, and of the message a row waits for when it was sent and here.
+
+    Before that `arrived` is −1, and NaN where a row waits for none.
+    """
+
+    start: Column[float]
+    end: Column[float]
+    sent: Column[float]
+    arrived: Column[float]
+
+
+def advance(position: Position, limit: Column[int], work: Work, windows: SlowWindows,
+            gates: OpenGates, times: RowTimes) -> None:
+    """Execute every stream as far as it can go, at most up to `limit` (rows, by device).
+
+    A device is on the stack when what its head waits for may have come.
+    """
+    head, clock, free, stack = position
+    target, seconds, link, transfer, receiver = work
+    stage, window_stage, window_s = windows
+    missing, opened, exchange, first, opens, home = gates
+    start, end, sent, arrived = times
+    top = 0
+    for device in range(len(head)):
+        stack[top] = len(head) - 1 - device
+        top += 1
+    slowed, gated = len(window_stage), len(opens) > 0
+    while top > 0:
+        top -= 1
+        device = stack[top]
+        row, stop, now = head[device], limit[device], clock[device]
+        while 0 <= row < stop:
+            came = arrived[row]
+            if came < 0.0:
+                break
+            if came > now:
+                now = came
+            if gated:
+                if missing[row] > 0:
+                    break
+                if opened[row] > now:
+                    now = opened[row]
+            start[row] = now
+            took = seconds[row]
+            if slowed > 0:
+                began, number = now, stage[row]
+                for w in range(slowed):
+                    if (window_stage[w] == number and window_s[3 * w] <= began
+                            and began < window_s[3 * w + 1]):
+                        took *= window_s[3 * w + 2]
+                took *= TICKS_PER_S
+                if took < NO_FRACTION:
+                    took = (took + NO_FRACTION) - NO_FRACTION  # rounds as np.round does
+                took /= TICKS_PER_S
+            now += took
+            end[row] = now
+            way, waits = link[row], target[row]
+            if way >= 0 and waits >= 0:
+                came = free[way]
+                if now > came:
+                    came = now
+                came += transfer[row]
+                free[way] = came
+                sent[waits] = now
+                arrived[waits] = came
+                other = receiver[way]
+                if head[other] == waits and waits < limit[other]:
+                    stack[top] = other
+                    top += 1
+            if gated:
+                for each in range(first[row], first[row + 1]):
+                    other = opens[each]
+                    missing[other] -= 1
+                    if now > opened[other]:
+                        opened[other] = now
+                    if missing[other] == 0:
+                        opened[other] += exchange[other]
+                        if head[home[other]] == other and other < limit[home[other]]:
+                            stack[top] = home[other]
+                            top += 1
+            row += 1
+        head[device] = row
+        clock[device] = now
+
+
+ADVANCE = Pair(advance, advance)
+
+
+def _expect_at_once(target: Ints, sent: Floats, arrived: Floats) -> None:
+    sent[:] = arrived[:] = np.nan
+    arrived[target[target >= 0]] = NOT_SENT
+
+
+def _expect_in_loops(target: Ints, sent: Floats, arrived: Floats) -> None:
+    for row in range(len(target)):
+        sent[row] = arrived[row] = np.nan
+    for row in range(len(target)):
+        if target[row] >= 0:
+            arrived[target[row]] = NOT_SENT
+
+
+EXPECT_MESSAGES = Pair(_expect_at_once, _expect_in_loops)
+"""`(target, sent, arrived)`: fill `arrived` with −1 where a row is some row's target, else with
+NaN, and `sent` with NaN: so they are before a run."""
