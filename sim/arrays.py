@@ -19,4 +19,4 @@ def is_narrow(column: Ints) -> bool:
 
 def narrowed(column: Ints) -> Ints:
     """The array itself where it `is_narrow`, else a copy that is."""
-    return column if is_narrow(column) else np.array(column, dtype=NARROW)
+    return column if is_narrow(column) else np.array(column, dtype=NARROW, order="C")

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from analysis.metrics.report import plain, report
-from sim.order.program import Program
 from sim.trace import Trace
 
 COMPARED = ("makespan_s", "bubble_fraction", "comm_wait_fraction",
@@ -19,7 +18,7 @@ def difference(a: Trace, b: Trace) -> dict[str, Any]:
 
     `start_max_difference_s` is given where the orders are equal, row by row.
     """
-    ours, theirs = Program.from_trace(a), Program.from_trace(b)
+    ours, theirs = a.program(), b.program()
     same_order = ours == theirs
     found: dict[str, Any] = {"order_equal": same_order, "versions_equal": None,
                              "start_max_difference_s": None}

@@ -44,7 +44,7 @@ class Slices:
 
     @classmethod
     def of(cls, trace: Trace) -> Slices:
-        program = Program.from_trace(trace)
+        program = trace.program()
         place = np.empty(len(program), dtype=np.int64)
         place[execution_order(program)] = np.arange(len(program))
         pids = {device: device + 1 for device in range(program.devices)}

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from sim.order.program import Program
 from sim.order.torch_csv.rendering import render
 from sim.trace import Trace
 
 
 def write(trace: Trace) -> bytes:
     """A row per rank.  Raises InvalidProgramError where PyTorch has no such step."""
-    return render(Program.from_trace(trace), messages=True).encode()
+    return render(trace.program(), messages=True).encode()

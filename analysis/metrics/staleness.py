@@ -11,7 +11,6 @@ from analysis.metrics.timing import steady_minibatches, steady_of
 from sim.arrays import Floats
 from sim.experiment.configuration import make_mitigation
 from sim.op import Op
-from sim.order.program import Program
 from sim.order.replicated import own_program
 from sim.order.shape import PipelineShape
 from sim.trace import Trace
@@ -23,7 +22,7 @@ PASSES = {"forward": (Op.F,), "backward": (Op.B, Op.I)}
 def plan_of(trace: Trace) -> VersionPlan:
     """The versions of every single micro-batch of a worker, from the order the trace recorded."""
     pipeline = trace.header["experiment"]["pipeline"]
-    own = own_program(Program.from_trace(trace))
+    own = own_program(trace.program())
     return VersionPlan.of(own, make_mitigation(pipeline["mitigation"]), pipeline["schedule"])
 
 

@@ -15,11 +15,12 @@ from gpu.model.sizes import stage_sizes
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.piece import Piece
 from sim.arrays import Floats, Ints
-from sim.experiment.recording import describe, staleness_columns
+from sim.experiment.recording import describe
 from sim.numerics.tasks import Evaluation
 from sim.op import Op
 from sim.order.program import Program
 from sim.trace import Trace
+from sim.weights.columns import staleness_columns
 from sim.weights.versions import VersionPlan
 
 

@@ -17,8 +17,9 @@ from sim.errors import ConfigurationError, DeadlockError
 from sim.experiment.configuration import make_combine
 from sim.experiment.options import Experiment
 from sim.experiment.recording import record
-from sim.experiment.run import Prepared, generate, prepare, run
+from sim.experiment.run import Prepared, generate, prepare, rows_of, run
 from sim.experiment.setup import make_rate, make_stages
+from sim.kernels.pairs import Kernels
 from sim.numerics.joint import JointStage, RateTable
 from sim.numerics.stage import Stage
 from sim.numerics.tasks import Evaluation, Task
@@ -26,6 +27,7 @@ from sim.numerics.tasks.stacked import StackedTask
 from sim.numerics.training import TrainingResult, divergence, step_through
 from sim.order.check import execution_order
 from sim.order.program import Program
+from sim.times.engines import kernels_of
 from sim.times.timeline import Timeline
 from sim.trace import Trace
 from sim.workers.all_reduce import AllReduce
@@ -39,19 +41,21 @@ def run_many(experiments: Sequence[Experiment]) -> Iterator[tuple[int, Outcome]]
 
     They come as they are done, in an order of their own.
     """
-    shared = _Shared()
+    in_all = sum(map(rows_of, experiments))
+    shared = _Shared(in_all)
     groups: dict[Any, list[tuple[int, Prepared]]] = {}
     for place, experiment in enumerate(experiments):
         try:
             if not trains_alone(experiment):
-                yield place, run(experiment)
+                yield place, run(experiment, in_all=in_all)
                 continue
             ready = shared.prepare(experiment)
         except (ConfigurationError, DeadlockError) as error:
             yield place, error
             continue
         if ready.task is None:
-            yield place, record(experiment, ready.timeline, ready.plan, [], None, ready.sizes)
+            yield place, record(experiment, ready.timeline, ready.plan, [], None, ready.sizes,
+                                shared.kernels(experiment))
         else:
             groups.setdefault(_alike(ready), []).append((place, ready))
     for group in groups.values():
@@ -167,20 +171,28 @@ def _alike(ready: Prepared) -> Any:
 
 @dataclass
 class _Shared:
-    """What experiments of one order have in common, made once."""
+    """What experiments of one order have in common, made once.
 
+    `in_all` is how many instructions all experiments have together.
+    """
+
+    in_all: int
     programs: dict[Any, Program] = field(default_factory=dict)
     timelines: dict[Any, Timeline] = field(default_factory=dict)
     tasks: dict[Any, Task | None] = field(default_factory=dict)
+
+    def kernels(self, experiment: Experiment) -> Kernels:
+        """The make for one of the experiments."""
+        return kernels_of("auto", rows_of(experiment), self.in_all)
 
     def prepare(self, experiment: Experiment) -> Prepared:
         pipeline = experiment.pipeline
         order = (pipeline.schedule, experiment.shape)
         if order not in self.programs:
-            self.programs[order] = generate(experiment)
+            self.programs[order] = generate(experiment, self.kernels(experiment))
         times, data = _timed_alike(experiment), (_data_alike(experiment), order)
         ready = prepare(experiment, self.programs[order], timeline=self.timelines.get(times),
-                        task=self.tasks.get(data))
+                        task=self.tasks.get(data), kernels=self.kernels(experiment))
         self.timelines[times], self.tasks[data] = ready.timeline, ready.task
         return ready
 

@@ -9,14 +9,12 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
 from sim.experiment.configuration import make_combine
 from sim.experiment.options import Experiment
 from sim.experiment.setup import Sizes
-from sim.kernels import as_narrow, compiled
-from sim.kernels.versions import effective, read_by_row
+from sim.kernels.pairs import NUMPY, Kernels
 from sim.mitigations import Mitigation
 from sim.numerics.stage import Stage
 from sim.numerics.training import TrainingResult
@@ -25,16 +23,18 @@ from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.times.timeline import Timeline
 from sim.trace import Trace
+from sim.weights.columns import version_columns
 from sim.weights.versions import VersionPlan
 from sim.workers import Combine
 
 
 def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
-           crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes) -> Trace:
+           crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes,
+           kernels: Kernels = NUMPY) -> Trace:
     """The trace of a run; `crews` are each worker's stages, `plan` is every worker's own."""
     program, own = timeline.program, plan.program
     workers = program.shape.workers
-    read, applied, late, effective = version_columns(plan)
+    read, applied, late, effective = version_columns(plan, kernels)
     if workers > 1:
         read, applied = np.tile(read, workers), np.tile(applied, workers)
         late, effective = np.tile(late, workers), np.tile(effective, workers)
@@ -42,7 +42,7 @@ def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
     distance, rmse = (distances[0] if workers == 1 else (
         np.concatenate(column) for column in zip(*distances, strict=True)))
     return Trace(
-        _header(experiment, program.shape, plan, crews, result, sizes), program.device,
+        _header(experiment, program.shape, plan, crews, result, sizes, kernels), program.device,
         *_instruction(program), timeline.start_s, timeline.end_s, timeline.sent_s,
         timeline.arrived_s, read, applied, late, effective, distance, rmse, _curves(result))
 
@@ -50,64 +50,6 @@ def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
 def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:
     op, stage, index, count = program.rows
     return op, stage, index, count
-
-
-def _of_rows(program: Program, table: Ints) -> Ints:
-    """What a table by (stage, micro-batch) says of each row's first micro-batch."""
-    flat: Ints = table.ravel()[program.rows.stage * program.shape.total + program.rows.index]
-    return flat
-
-
-def staleness_columns(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
-    """Version read, staleness and effective staleness by row."""
-    read, _, late, effective = version_columns(plan)
-    return read, late, effective
-
-
-def version_columns(plan: VersionPlan) -> tuple[Ints, Ints, Floats, Floats]:
-    """Version read, version before the own update, staleness and effective staleness by row."""
-    program, applied = plan.program, plan.applied
-    share = _share(plan) if _interpolates(plan.mitigation) else None
-    if program.compiled:
-        tables = as_narrow(plan.forward), as_narrow(plan.backward), applied
-        read, own, late = compiled(read_by_row)(*program.rows, *tables, program.wide)
-        if share is None:
-            return read, own, late, late  # nothing interpolated: one column says both
-        return read, own, late, compiled(effective)(*program.rows, *tables[1:], late, share)
-    own = _of_rows(program, applied)
-    read = own.copy()  # an update reads what it steps
-    late = np.zeros(len(program))
-    behind = late if share is None else np.zeros(len(program))
-    for ops, versions in (((Op.F,), plan.forward), ((Op.B, Op.I), plan.backward)):
-        rows, gap = program.row_of(*ops), applied - versions
-        if not (program.rows.count[rows[0]] > 1).any():  # on every stage cut at the same places
-            read[rows] = versions
-        else:
-            np.minimum.at(read, rows, versions)
-        _put_mean(late, rows, gap, program.rows.count)
-        if share is not None:
-            _put_mean(behind, rows, share[gap] if Op.B in ops else gap, program.rows.count)
-    return read, own, late, behind
-
-
-def _share(plan: VersionPlan) -> Floats:
-    """Effective staleness of an interpolated backward by its gap, of the gaps there are."""
-    gaps = np.flatnonzero(np.bincount((plan.applied - plan.backward).ravel()))
-    share = np.zeros(gaps[-1] + 1)
-    share[gaps] = [float(plan.mitigation.effective_staleness(gap)) for gap in gaps.tolist()]
-    return share
-
-
-def _put_mean(column: Floats, rows: Ints, values: NDArray[Any], count: Ints) -> None:
-    """The mean over what each of `rows` covers; both tables by (stage, micro-batch)."""
-    if (count[rows[0]] > 1).any():
-        column += np.bincount(rows.ravel(), values.ravel(), len(column)) / count
-    else:
-        column[rows] = values
-
-
-def _interpolates(mitigation: Mitigation) -> bool:
-    return type(mitigation).effective_staleness is not Mitigation.effective_staleness
 
 
 def distance_columns(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
@@ -142,14 +84,14 @@ def _curves(result: TrainingResult | None) -> dict[str, Any]:
 
 
 def _header(experiment: Experiment, shape: PipelineShape, plan: VersionPlan,
-            crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes
-            ) -> dict[str, Any]:
+            crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes,
+            kernels: Kernels) -> dict[str, Any]:
     header: dict[str, Any] = {
         "experiment": experiment.model_dump(),
         "mitigation": describe(plan.mitigation),
         "shape": shape.as_dict(),
         "seed": experiment.training.seed,
-        "versions_held": plan.versions_held.tolist(),
+        "versions_held": plan.held(kernels).tolist(),
         "sizes": {"weight_bytes": sizes.weight_bytes.tolist(),
                   "activation_bytes": sizes.activation_bytes.tolist(),
                   "boundary_bytes": sizes.boundary_bytes.tolist()},

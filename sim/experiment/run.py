@@ -20,6 +20,7 @@ from sim.experiment.setup import (
     make_task,
     stage_sizes,
 )
+from sim.kernels.pairs import NUMPY, Kernels
 from sim.numerics.stage import Stage
 from sim.numerics.tasks import Task, stream
 from sim.numerics.training import Learning, Watch, train
@@ -28,7 +29,7 @@ from sim.order.program import Program
 from sim.order.replicated import own_program
 from sim.schedules import SCHEDULES
 from sim.times.contention import contended, contends
-from sim.times.engines import engine_of
+from sim.times.engines import engine_of, kernels_of
 from sim.times.profile import Profile
 from sim.times.timeline import Timeline
 from sim.trace import Trace
@@ -39,17 +40,20 @@ from sim.workers.synchronisation import synchronised
 
 
 def run(experiment: Experiment, program: Program | None = None, *, training: bool = True,
-        watch: Watch | None = None, profile: Profile | None = None, engine: str = "auto"
-        ) -> Trace:
+        watch: Watch | None = None, profile: Profile | None = None, engine: str = "auto",
+        in_all: int | None = None) -> Trace:
     """Simulate one experiment, or a given program under its costs, mitigation and task.
 
     Without `training` times and versions alone; the task still gives the sizes.  A `profile`
     given here stands in for the file `costs.profile` names.  `engine` is one of
-    `sim.times.engines.ENGINES`; it changes no number.
+    `sim.times.engines.ENGINES`, and `in_all` how many instructions this run and those beside it
+    in this process have; neither changes a number.
 
     Raises ConfigurationError, InvalidProgramError or DeadlockError.
     """
-    ready = prepare(experiment, program or generate(experiment), profile, engine=engine)
+    kernels = kernels_of(engine, len(program) if program else rows_of(experiment), in_all)
+    ready = prepare(experiment, program or generate(experiment, kernels), profile, engine=engine,
+                    kernels=kernels)
     crews: list[list[Stage]] = []
     result = None
     if ready.task and training:
@@ -59,7 +63,7 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
         with threadpool_limits(1):  # sums in one order whatever the machine's cores
             result = train(execution_order(whole), together(experiment, crews), ready.task, whole,
                            evaluate_every=experiment.training.evaluate_every, watch=watch)
-    return record(experiment, ready.timeline, ready.plan, crews, result, ready.sizes)
+    return record(experiment, ready.timeline, ready.plan, crews, result, ready.sizes, kernels)
 
 
 @dataclass(frozen=True)
@@ -77,8 +81,8 @@ class Prepared:
 
 
 def prepare(experiment: Experiment, program: Program, profile: Profile | None = None, *,
-            timeline: Timeline | None = None, task: Task | None = None, engine: str = "auto"
-            ) -> Prepared:
+            timeline: Timeline | None = None, task: Task | None = None, engine: str = "auto",
+            kernels: Kernels = NUMPY) -> Prepared:
     """Task and times (unless given), sizes and versions.  Raises as `run` does."""
     check_shape(experiment, program)
     program = synchronised(program, make_combine(experiment.workers.combine))
@@ -86,15 +90,15 @@ def prepare(experiment: Experiment, program: Program, profile: Profile | None = 
     task = task or make_task(experiment)
     sizes = stage_sizes(experiment, profile, task)
     try:
-        timeline = timeline or add_times(experiment, program, profile, sizes, engine)
+        timeline = timeline or add_times(experiment, program, profile, sizes, engine, kernels)
     except DeadlockError:
         if program.shape.workers > 1:
             program.validate()  # a rule can ask for what the order gives later: say so then
         raise
     try:
-        plan = VersionPlan.of(own_program(timeline.program),
+        plan = VersionPlan.of(own_program(timeline.program, kernels),
                               make_mitigation(experiment.pipeline.mitigation),
-                              experiment.pipeline.schedule)
+                              experiment.pipeline.schedule, kernels)
     except ValueError as error:
         raise ConfigurationError([f"pipeline.mitigation: {error}"]) from None
     return Prepared(experiment, task, sizes, timeline, plan)
@@ -110,11 +114,11 @@ def together(experiment: Experiment, crews: Sequence[Sequence[Stage]]) -> Sequen
 
 
 def add_times(experiment: Experiment, program: Program, profile: Profile | None, sizes: Sizes,
-              engine: str = "auto") -> Timeline:
+              engine: str = "auto", kernels: Kernels | None = None) -> Timeline:
     """Simulate; where profiled stages share hardware a second time, slowed by each other."""
     costs, cluster = cost_model(experiment, profile), make_cluster(experiment, profile, sizes)
     seed, dispatch = experiment.training.seed, experiment.pipeline.dispatch
-    simulate = engine_of(engine, dispatch)
+    simulate = engine_of(engine, dispatch, kernels)
     alone = simulate(program, costs, cluster, stream(seed, "jitter"))
     if profile is None or not contends(profile):
         return alone
@@ -124,13 +128,20 @@ def add_times(experiment: Experiment, program: Program, profile: Profile | None,
     return simulate(program, contended(costs, profile, alone), cluster, stream(seed, "jitter"))
 
 
-def generate(experiment: Experiment) -> Program:
+def rows_of(experiment: Experiment) -> int:
+    """Instructions of the experiment's program: a forward and a backward of every micro-batch, and
+    an update of every mini-batch, on each stage."""
+    shape = experiment.shape
+    return shape.stages * (2 * shape.total + shape.minibatches)
+
+
+def generate(experiment: Experiment, kernels: Kernels = NUMPY) -> Program:
     """The program of the experiment's schedule.  Raises ConfigurationError."""
     pipeline = experiment.pipeline
     if pipeline.schedule == FILE:
         raise ConfigurationError([f"pipeline.schedule: {FILE!r} stands for a program that is "
                                   "given; run --program FILE does"])
-    return SCHEDULES[pipeline.schedule].program(experiment.shape)
+    return SCHEDULES[pipeline.schedule].program(experiment.shape, kernels)
 
 
 def check_shape(experiment: Experiment, program: Program) -> None:

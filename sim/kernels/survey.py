@@ -64,8 +64,10 @@ def filled(op: Ints, stage: Ints, index: Ints, count: Ints, stages: int, total: 
     present = [each for each in range(OPS) if (op == each).any()]
     number[present] = np.arange(len(present))
     tables = np.full((len(present), stages, total), -1, dtype=NARROW)
-    first = number * (stages * total)
-    place = first.astype(NARROW if tables.size <= np.iinfo(NARROW).max else np.int64)[op]
+    first: Ints = number * (stages * total)
+    if tables.size <= np.iinfo(NARROW).max:
+        first = first.astype(NARROW)
+    place: Ints = first[op]
     place += stage * total + index
     flat = tables.reshape(-1)
     flat[place] = np.arange(len(op), dtype=NARROW)
@@ -149,7 +151,7 @@ def _tables_in_loops(op: Any, stage: Any, index: Any, count: Any, stages: Any, t
             whole = found[B] > 0 and flat[first[B] + place] >= 0
             inputs = found[I] > 0 and flat[first[I] + place] >= 0
             weights = found[W] > 0 and flat[first[W] + place] >= 0
-            if whole == inputs or whole == weights:
+            if whole in (inputs, weights):
                 return nothing, refused
     return tables, number
 

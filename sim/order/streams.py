@@ -107,7 +107,7 @@ class RowTables:
 
         Where several rows do the same, one of them.
         """
-        found = [self.tables[self.number[op]] for op in ops if self.number[op] >= 0]
+        found: list[Ints] = [self.tables[self.number[op]] for op in ops if self.number[op] >= 0]
         if len(found) == 1:
             return found[0]
         table: Ints = (np.maximum.reduce(found) if found

@@ -38,7 +38,7 @@ def with_updates(shape: PipelineShape, streams: Sequence[Sequence[Part]],
 
 def _updated(shape: PipelineShape, stream: Instructions) -> Instructions:
     """One stream with an update after each mini-batch's last backward of stages that have none."""
-    op, stage, index, _ = stream
+    op, stage, index, count = stream
     final = among(op, (Op.B, Op.W))
     updated = stage[op == Op.U]
     if len(updated):
@@ -47,7 +47,8 @@ def _updated(shape: PipelineShape, stream: Instructions) -> Instructions:
     if not len(rows):
         return stream
     key = stage[rows].astype(np.int64) * (shape.minibatches + 1) + index[rows] // shape.microbatches
-    return Instructions(*inserted(*stream, _last_of_each(key, rows), shape.microbatches))
+    return Instructions(*inserted(op, stage, index, count, _last_of_each(key, rows),
+                                  shape.microbatches))
 
 
 def _last_of_each(key: Ints, rows: Ints) -> Ints:

@@ -13,7 +13,6 @@ from analysis.metrics.memory import memory
 from analysis.metrics.report import peak_in_flight
 from analysis.metrics.staleness import plan_of
 from sim.op import Op
-from sim.order.program import Program
 from sim.order.torch_csv.reading import parse
 from sim.trace import Trace
 from tests.analysis.perfetto_loader import Loaded, load
@@ -122,7 +121,7 @@ def test_any_run_loads_without_loss(data):
                      microbatches=shape.microbatches, **TIMES, **times)
     found = loaded(trace)
     assert len(found.slices) == len(trace)
-    program = Program.from_trace(trace)
+    program = trace.program()
     sent = set(itertools.chain(
         zip(*(t.ravel().tolist() for t in (program.row_of(Op.F)[:-1], program.row_of(Op.F)[1:])),
             strict=True),

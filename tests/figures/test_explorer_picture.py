@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from sim.op import Op
-from sim.order.program import Program
 from tests.figures.chromium import Page, missing, scheme, size
 from tests.figures.traces import row_of, simulated
 
@@ -96,7 +95,7 @@ def test_chunks_and_workers_are_told_apart(show) -> None:
     assert light == SKY
     assert all(a < b for a, b in zip(dark, light, strict=True))
     for trace, number, last in ((chunked, 0, 7), (crew, 1, 1)):
-        before, after = Program.from_trace(trace).dependencies
+        before, after = trace.program().dependencies
         inside = (trace.minibatch == 1) & (trace.op != Op.U)
         wanted = {(a, b) for a, b in zip(before.tolist(), after.tolist(), strict=True)
                   if inside[a] and inside[b]

@@ -3,7 +3,6 @@
 import pytest
 
 from sim.op import Op
-from sim.order.program import Program
 from tests.figures.chromium import Page, missing
 from tests.figures.traces import row_of, simulated
 
@@ -57,7 +56,7 @@ def test_versions_never_cover_each_other(show, shape) -> None:
 def test_arrows_are_the_programs_own_dependencies(show, pipeline) -> None:
     trace = simulated({"stages": 4, "minibatches": 12, **pipeline}, training=False)
     found = show(trace)
-    before, after = Program.from_trace(trace).dependencies
+    before, after = trace.program().dependencies
     for minibatch in (1, 5):
         inside = (trace.minibatch == minibatch) & (trace.op != Op.U)
         wanted = {(a, b) for a, b in zip(before.tolist(), after.tolist(), strict=True)

@@ -141,8 +141,8 @@ def test_times_are_a_possible_execution():
 def test_a_trace_replays_on_the_other_backend():
     assembly = cpu_assembly(stages=2, mitigation="stash")
     trace = run(assembly, cpu_lanes(2))
-    assert Program.from_trace(trace) == assembly.program
-    predicted = simulate(assembly.experiment, Program.from_trace(trace))
+    assert trace.program() == assembly.program
+    predicted = simulate(assembly.experiment, trace.program())
     assert np.array_equal(predicted.version_read, trace.version_read)
 
 
@@ -150,7 +150,7 @@ def test_a_lowered_program_keeps_its_messages():
     program = cpu_assembly(stages=2).program.lower()
     assembly = cpu_assembly(stages=2, program=program)
     trace = run(assembly, cpu_lanes(2))
-    assert Program.from_trace(trace) == program
+    assert trace.program() == program
     assert (trace.op > Op.U).sum() == 4 * 6
 
 

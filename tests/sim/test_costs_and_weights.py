@@ -6,7 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.mitigations import MITIGATIONS
-from sim.order.program import Program
 from tests.sim.experiments import TINY, history, same_weights, simulate
 from tests.sim.pairs import accepted
 from tests.sim.strategies import names, shapes, timings
@@ -66,7 +65,7 @@ def test_a_lowered_program_takes_the_same_times(name, shape, data):
             "schedule": name, "minibatches": shape.minibatches,
             "microbatches": shape.microbatches}
     whole = simulate(**keys)
-    lowered = simulate(Program.from_trace(whole).lower(), **keys)
+    lowered = simulate(whole.program().lower(), **keys)
     starts = {str(whole.instruction(r)): whole.start_s[r] for r in range(len(whole))}
     again = {str(lowered.instruction(r)): lowered.start_s[r] for r in range(len(lowered))}
     assert {name: again[name] for name in starts} == starts
@@ -77,5 +76,5 @@ def test_a_lowered_program_takes_the_same_times(name, shape, data):
 def test_a_lowered_program_trains_the_same_weights(schedule):
     keys = {**TINY, "schedule": schedule, "stages": 3, "minibatches": 6, "microbatches": 2}
     whole, weights = history(**keys)
-    _, lowered = history(Program.from_trace(whole).lower(), **keys)
+    _, lowered = history(whole.program().lower(), **keys)
     assert same_weights(weights, lowered)

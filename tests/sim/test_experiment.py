@@ -24,7 +24,7 @@ def test_a_schedule_from_a_file_needs_the_file():
 def test_a_given_program_is_run_in_its_order():
     program = schedule_program("sequential", 3, 4)
     trace = simulate(program, schedule="file", stages=3, minibatches=4, **TIMES)
-    assert Program.from_trace(trace) == program
+    assert trace.program() == program
     assert trace.end_s.max() == 4 * 6
 
 
@@ -35,7 +35,7 @@ def test_a_program_of_fewer_devices_than_its_shape_is_refused_or_replayed_unchan
     except InvalidProgramError:
         return
     trace = simulate(program, stages=2, minibatches=1, **TIMES)
-    assert Program.from_trace(trace) == program
+    assert trace.program() == program
 
 
 @pytest.mark.parametrize("changes", [
@@ -67,6 +67,6 @@ def test_two_chunks_a_device_run_and_train_like_one_stage_a_device():
     trace, weights = history(program.validate(), **keys)
     assert trace.end_s.max() == 3 * (8 + 6 * 0.5)
     assert same_weights(weights, history(**keys, schedule="sequential")[1])
-    assert Program.from_trace(trace) == program
+    assert trace.program() == program
     greedy = simulate(program, **keys, dispatch="greedy")
-    assert Program.from_trace(greedy).validate().devices == 2
+    assert greedy.program().validate().devices == 2

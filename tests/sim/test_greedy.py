@@ -34,7 +34,7 @@ def greedy(draw):
 @given(greedy())
 def test_a_greedy_order_is_a_valid_program(keys):
     trace = simulate(**keys)
-    program = Program.from_trace(trace).validate()
+    program = trace.program().validate()
     original = schedule_program(keys["schedule"], keys["stages"], keys["minibatches"],
                                 keys["microbatches"])
     for device in range(program.devices):
@@ -44,7 +44,7 @@ def test_a_greedy_order_is_a_valid_program(keys):
 
 @given(greedy())
 def test_passes_of_a_stage_stay_in_micro_batch_order(keys):
-    program = Program.from_trace(simulate(**keys))
+    program = simulate(**keys).program()
     for device in range(program.devices):
         for op in (Op.F, Op.B, Op.U):
             order = [each.index for each in program.stream(device) if each.op is op]
@@ -69,7 +69,7 @@ def peaks(stream, microbatches: int) -> tuple[int, int]:
 def test_stage_0_never_admits_more_than_the_static_program(keys):
     n = keys["microbatches"]
     static = schedule_program(keys["schedule"], keys["stages"], keys["minibatches"], n)
-    taken = Program.from_trace(simulate(**keys))
+    taken = simulate(**keys).program()
     flight, begun = peaks(taken.stream(0), n)
     most_flight, most_begun = peaks(static.stream(0), n)
     assert flight <= most_flight
@@ -89,7 +89,7 @@ def test_under_jitter_the_staleness_of_a_stage_is_a_distribution():
 def test_a_recorded_order_replays_with_the_same_versions_and_weights(mitigation):
     keys = {**TINY, "stages": 4, "minibatches": 20, "mitigation": mitigation}
     recorded, weights = history(**keys, dispatch="greedy", jitter={"sigma": 0.5})
-    order = Program.from_trace(recorded)
+    order = recorded.program()
     assert order != schedule_program("round-robin", 4, 20)
     replayed, again = history(order, **keys, forward_s=3.0, latency_s=0.7)
     assert same_weights(weights, again)
@@ -122,7 +122,7 @@ def test_a_later_stage_starts_a_forward_as_soon_as_it_is_there_and_the_device_fr
 def test_a_backward_goes_before_a_forward_that_is_also_ready():
     trace = simulate(stages=2, minibatches=30, forward_s=[0.25, 1.0], backward_s=[0.25, 1.0],
                      dispatch="greedy", **TIMES)
-    assert [str(each) for each in list(Program.from_trace(trace).stream(1))[:6]] == [
+    assert [str(each) for each in list(trace.program().stream(1))[:6]] == [
         "1F0", "1B0", "1U0", "1F1", "1B1", "1U1"]
 
 
@@ -147,7 +147,7 @@ def test_a_forward_starts_only_where_no_backward_is_there_at_that_moment(
 
 def test_versions_of_a_recorded_order_are_those_of_its_walk():
     trace = simulate(**JITTERY, **TIMES, mitigation="stash")
-    seen = updates_seen(Program.from_trace(trace))
+    seen = updates_seen(trace.program())
     for row in np.flatnonzero(trace.op == Op.F):
         each = trace.instruction(row)
         assert trace.version_read[row] == seen["F", each.stage, each.index]

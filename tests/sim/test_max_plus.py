@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from sim.op import Op
 from sim.order.instruction import Instruction
-from sim.order.program import Program
 from tests.sim.experiments import TIMES, simulate
 from tests.sim.oracles.longest_path import start_times
 from tests.sim.strategies import names, shapes, timings
@@ -36,7 +35,7 @@ def test_start_times_are_those_of_the_recurrence(case):
         size = keys["boundary_bytes"] * each.count
         return ticks(keys["latency_s"] + (size / rate if rate else 0.0))
 
-    starts = start_times(Program.from_trace(trace), seconds, transfer)
+    starts = start_times(trace.program(), seconds, transfer)
     assert starts == {each: trace.start_s[row] for each, row in rows.items()}
 
 

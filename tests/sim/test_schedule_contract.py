@@ -79,10 +79,9 @@ def test_nothing_overlaps_on_a_device(case):
 
 @given(timed())
 def test_dependencies_are_respected_in_time(case):
-    from sim.order.program import Program
 
     trace = trace_of(case)
-    program = Program.from_trace(trace).validate()
+    program = trace.program().validate()
     rows = {trace.instruction(row): row for row in range(len(trace))}
     latency = case[2]["latency_s"] * (1 - 1e-6)
     table = done_by(program)

@@ -5,7 +5,6 @@ import math
 import pytest
 
 from sim.op import Op
-from sim.order.program import Program
 from sim.order.time_units import time_unit, unit_horizon
 from tests.sim.experiments import TIMES, by_pass, simulate
 
@@ -140,7 +139,7 @@ def test_the_update_horizon_counts_updates_to_the_mini_batchs_own(pipelines, sta
     from sim.weights.versions import VersionPlan
 
     pipeline = pipelines[stages]
-    plan = VersionPlan.of(Program.from_trace(pipeline.trace), Nothing())
+    plan = VersionPlan.of(pipeline.trace.program(), Nothing())
     for stage in range(stages):
         for i in pipeline.steady:
             for op, horizon, closed in ((Op.F, plan.forward_horizon, stages - stage - 1),

@@ -88,23 +88,23 @@ def test_a_program_from_its_trace_is_the_program(name, shape):
     trace = simulate(schedule=name, stages=shape.stages, minibatches=shape.minibatches,
                      microbatches=shape.microbatches, **TIMES)
     program = schedule_program(name, shape.stages, shape.minibatches, shape.microbatches)
-    assert Program.from_trace(trace) == program
+    assert trace.program() == program
 
 
 def test_a_lowered_program_from_its_trace_is_the_program():
     program = schedule_program("1f1b", 3, 2, 4).lower()
     trace = simulate(program, schedule="1f1b", stages=3, minibatches=2, microbatches=4, **TIMES)
-    assert Program.from_trace(trace) == program
+    assert trace.program() == program
 
 
 def test_a_program_from_a_loaded_trace_is_the_program(trace, file):
-    assert Program.from_trace(Trace.load(file)) == schedule_program("round-robin", 3, 8)
+    assert Trace.load(file).program() == schedule_program("round-robin", 3, 8)
 
 
 def test_stages_that_share_a_device_come_back_on_it():
     program = Program.parse("0F0,1F0,1B0,1U0,0B0,0U0\n", PipelineShape(2, 1, chunks=2))
     trace = simulate(program, stages=2, minibatches=1, **TIMES)
-    assert Program.from_trace(trace) == program
+    assert trace.program() == program
 
 
 def test_saving_twice_gives_the_same_bytes(trace, tmp_path):

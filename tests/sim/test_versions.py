@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from sim.experiment.configuration import make_mitigation
 from sim.mitigations import Mitigation
 from sim.op import Op
-from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from sim.weights.versions import VersionPlan
@@ -86,7 +85,7 @@ def test_versions_are_those_of_a_walk_through_the_streams(schedule, shape, mitig
         return
     trace = simulate(schedule=schedule, mitigation=mitigation, stages=shape.stages,
                      minibatches=shape.minibatches, microbatches=shape.microbatches, **TIMES)
-    seen = updates_seen(Program.from_trace(trace))
+    seen = updates_seen(trace.program())
     for row in range(len(trace)):
         each = trace.instruction(row)
         micros = range(each.index, each.index + each.count)

@@ -9,7 +9,6 @@ from sim.errors import ConfigurationError, InvalidProgramError
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op
-from sim.order.program import Program
 from sim.workers import COMBINES
 
 TRAINING = {"task": "digits-mlp", "width": 8, "layers": 3, "batch_size": 8}
@@ -182,8 +181,8 @@ def test_traces_of_workers_replay_and_analyse(combine, tmp_path):
     path = tmp_path / "run.npz"
     trace.save(path)
     again = Trace.load(path)
-    program = synchronised(Program.from_trace(again), make_combine(combine))
-    assert program == synchronised(Program.from_trace(trace), make_combine(combine))
+    program = synchronised(again.program(), make_combine(combine))
+    assert program == synchronised(trace.program(), make_combine(combine))
     values = report(again)
     assert values["devices"] == 4
     assert values["workers"]["count"] == 2

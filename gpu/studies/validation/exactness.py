@@ -13,7 +13,6 @@ from sim.experiment.options import Experiment
 from sim.experiment.run import run as simulate
 from sim.numerics.training import train
 from sim.order.check import execution_order
-from sim.order.program import Program
 from sim.times.profile import Profile
 from sim.trace import Trace
 
@@ -49,7 +48,7 @@ def weight_pass(case: Case, bench: Bench) -> dict[str, Any]:
 
 def same_order(predicted: Trace, measured: Trace) -> dict[str, bool]:
     """Whether every instruction came in the predicted order and read the predicted version."""
-    order = Program.from_trace(predicted) == Program.from_trace(measured)
+    order = predicted.program() == measured.program()
     versions = order and all((getattr(predicted, name) == getattr(measured, name)).all()
                              for name in COUNTED)
     return {"order_equal": order, "versions_equal": bool(versions)}

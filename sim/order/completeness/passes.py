@@ -57,8 +57,9 @@ def _surveyed(streams: Streams, kernels: Kernels) -> RowTables | None:
 
 def _judged(streams: Streams) -> RowTables:
     """The tables of streams in which nothing was found wrong; of what is there twice, one."""
-    shape, widest = streams.shape, int(streams.rows.count.max())
-    tables, number = filled(*streams.rows, shape.stages, shape.total, widest)
+    shape, (op, stage, index, count) = streams.shape, streams.rows
+    widest = int(count.max())
+    tables, number = filled(op, stage, index, count, shape.stages, shape.total, widest)
     home = NUMPY.of(HOMES)(tables, np.array(streams.offsets), shape.workers, shape.microbatches)
     tables.flags.writeable = False
     return RowTables(tables, tuple(number.tolist()), widest, home)

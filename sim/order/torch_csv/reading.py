@@ -25,8 +25,8 @@ from sim.errors import InvalidProgramError
 from sim.op import Op
 from sim.order.authoring import columns, repeat
 from sim.order.columns import Instructions
-from sim.order.instruction import Instruction
 from sim.order.completeness.marked_table import marked_cells
+from sim.order.instruction import Instruction
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 

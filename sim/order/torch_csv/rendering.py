@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from sim.errors import InvalidProgramError
 from sim.op import Op
-from sim.order.instruction import Instruction
 from sim.order.completeness.marked_table import marked_table
+from sim.order.instruction import Instruction
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.order.torch_csv.messages import with_messages
