@@ -33,6 +33,9 @@ def _slot_model(shape: PipelineShape) -> list[bytes]:
     """What each stage does in turn (F or B): every instruction takes one slot, and each stage
     takes a ready backward, else a forward.
 
+    What is ready is counted, not looked up: a twin of the readiness rule (`sim.order.needs`), held
+    against it by `tests/sim/test_needs.py`.
+
     What a slot does depends on how far stages are apart, until no forward is left to enter; where
     that comes again (looked at between mini-batches), everything between repeats.
     """

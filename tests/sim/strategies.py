@@ -1,15 +1,19 @@
-"""What hypothesis draws: shapes, instructions, costs and links."""
+"""What hypothesis draws: shapes, programs, instructions, costs and links."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
+from sim.kernels.pairs import NUMPY, Kernels
 from sim.op import Op
 from sim.order.instruction import Instruction
+from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.schedules import SCHEDULES
+from sim.schedules import SCHEDULES, Schedule
 
 names = st.sampled_from(SCHEDULES.names())
 
@@ -46,3 +50,35 @@ def timings(draw: Any, stages: int) -> dict[str, Any]:
     if draw(st.booleans()):
         keys["jitter"] = {"sigma": draw(st.floats(0.01, 1.0))}
     return keys
+
+
+@st.composite
+def placed(draw: Any) -> tuple[Schedule, PipelineShape]:
+    """A schedule and a shape it accepts: chunks, workers and micro-batches among them."""
+    schedule = SCHEDULES[draw(names)]
+    chunks = draw(st.integers(1, 3)) if schedule.chunks else 1
+    workers = draw(st.integers(1, 3))
+    shape = PipelineShape(chunks * draw(st.integers(1, 4)), workers * draw(st.integers(1, 5)),
+                          draw(st.integers(1, 4)), chunks, workers)
+    try:
+        schedule.check(shape)
+    except ValueError:
+        assume(False)
+    return schedule, shape
+
+
+def halved(program: Program, kernels: Kernels = NUMPY) -> Program:
+    """Backwards in their two halves, the updates left to be put in."""
+    streams = [[half for each in program.stream(d) if each.op is not Op.U
+                for half in ([replace(each, op=Op.I), replace(each, op=Op.W)]
+                             if each.op is Op.B else [each])] for d in range(program.devices)]
+    return Program.from_streams(program.shape, streams, kernels)
+
+
+def made(case: tuple[Schedule, PipelineShape], form: str, kernels: Kernels = NUMPY) -> Program:
+    """The case's program as it is, with halved backwards or with its messages."""
+    schedule, shape = case
+    program = schedule.program(shape, kernels)
+    if form == "halved":
+        return halved(program, kernels)
+    return program.lower(kernels) if form == "lowered" else program
