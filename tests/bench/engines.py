@@ -116,7 +116,8 @@ def every_program(sizes: Sizes) -> dict[str, Callable[[], float]]:
     lowered = generate(experiment).lower()
 
     def with_messages() -> float:
-        program = Program(lowered.shape, lowered.rows, lowered.offsets)  # checked every time
+        program = Program.of(lowered.shape, lowered.rows, lowered.offsets,
+                             NUMBA)  # checked every time
         return float(run(experiment, program, engine="exact-compiled").end_s.max())
 
     return found | {"messages": with_messages}
@@ -141,7 +142,7 @@ def replicas(sizes: Sizes, jittered: bool, kernels: Kernels = NUMPY) -> Callable
         each = [costs if jittered else replace(costs, forward_s=costs.forward_s * (2 - i / LANES))
                 for i in range(1, LANES + 1)]
         several = [Replica(c, cluster, stream(LANES - i, "jitter")) for i, c in enumerate(each, 1)]
-        found = replicate(generate(experiment), several, kernels=kernels)
+        found = replicate(generate(experiment, kernels), several, kernels=kernels)
         return float(found.makespan_s[-1])
 
     return together

@@ -1,4 +1,4 @@
-"""Programs, versions and traces as every make of the passes gives them: same bits, same refusals."""
+"""Programs, versions and traces by every make of the passes: same bits, same refusals."""
 
 from __future__ import annotations
 
