@@ -16,7 +16,7 @@ from sim.times.exact.order import topological
 from sim.times.exact.segments import Segments
 from sim.times.timeline import Times
 
-FEWEST_SEGMENTS = 20_000  # below, finding an order first takes longer than it saves
+FEWEST_SEGMENTS = 3_000  # below, finding an order first takes longer than it saves
 
 
 def executed(system: MaxPlusSystem) -> Times | None:
