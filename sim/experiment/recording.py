@@ -16,7 +16,7 @@ from sim.experiment.options import Experiment
 from sim.experiment.setup import Sizes
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.mitigations import Mitigation
-from sim.numerics.stage import Stage
+from sim.numerics.distances import Measures
 from sim.numerics.training import TrainingResult
 from sim.op import Op
 from sim.order.program import Program
@@ -29,9 +29,10 @@ from sim.workers import Combine
 
 
 def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
-           crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes,
+           crews: Sequence[Sequence[Measures]], result: TrainingResult | None, sizes: Sizes,
            kernels: Kernels = NUMPY) -> Trace:
-    """The trace of a run; `crews` are each worker's stages, `plan` is every worker's own."""
+    """The trace of a run; `crews` is what was measured of each worker's stages, `plan` is every
+    worker's own."""
     program, own = timeline.program, plan.program
     workers = program.shape.workers
     read, applied, late, effective = version_columns(plan, kernels)
@@ -52,7 +53,7 @@ def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:
     return op, stage, index, count
 
 
-def distance_columns(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
+def distance_columns(program: Program, stages: Sequence[Measures]) -> tuple[Floats, Floats]:
     """Relative distance and RMSE by row, the mean over what a pass covers; NaN where unknown."""
     if not stages or not stages[0].measured:
         unknown = np.broadcast_to(np.nan, len(program))  # every row of it the same one
@@ -84,7 +85,7 @@ def _curves(result: TrainingResult | None) -> dict[str, Any]:
 
 
 def _header(experiment: Experiment, shape: PipelineShape, plan: VersionPlan,
-            crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes,
+            crews: Sequence[Sequence[Measures]], result: TrainingResult | None, sizes: Sizes,
             kernels: Kernels) -> dict[str, Any]:
     header: dict[str, Any] = {
         "experiment": experiment.model_dump(),

@@ -7,7 +7,6 @@ import numpy as np
 from sim.arrays import Floats, Ints
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.kernels.versions import EFFECTIVE, READ
-from sim.mitigations import Mitigation
 from sim.weights.versions import VersionPlan
 
 
@@ -26,7 +25,7 @@ def version_columns(plan: VersionPlan, kernels: Kernels = NUMPY
     """
     program, passes, versions = plan.program, plan.passes, plan.versions
     read, applied, late = kernels.of(READ)(*program.rows, passes, versions, program.wide)
-    if not _interpolates(plan.mitigation):
+    if not plan.mitigation.interpolates:
         return read, applied, late, late  # nothing interpolated: one column says both
     effective = kernels.of(EFFECTIVE)(*program.rows, passes, versions, late, _shares(plan))
     return read, applied, late, effective
@@ -38,7 +37,3 @@ def _shares(plan: VersionPlan) -> Floats:
     share = np.zeros(gaps[-1] + 1)
     share[gaps] = [float(plan.mitigation.effective_staleness(gap)) for gap in gaps.tolist()]
     return share
-
-
-def _interpolates(mitigation: Mitigation) -> bool:
-    return type(mitigation).effective_staleness is not Mitigation.effective_staleness
