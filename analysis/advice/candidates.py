@@ -16,7 +16,8 @@ from analysis.theory.pattern import Pattern
 from analysis.theory.steady import SteadyState
 from sim.arrays import Floats
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import make_mitigation, resolve
+from sim.experiment.configuration import resolve
+from sim.experiment.setup import Setup
 from sim.mitigations import MITIGATIONS
 from sim.numerics.stage import Backward
 from sim.schedules import SCHEDULES
@@ -79,7 +80,7 @@ def _solved(candidate: Candidate, measured: Measured) -> SteadyState | str:
             return f"recompute keeps a stage's input: the profile has no stages.{unknown[0]}" \
                    ".input_bytes"
     try:
-        found = solve(resolve(plain.document(measured.path, len(measured.profile.stages))))
+        _, found = solve(resolve(plain.document(measured.path, len(measured.profile.stages))))
     except ConfigurationError as error:
         return "; ".join(error.problems)
     return found if found.period else "nothing in the profile takes any time"
@@ -89,11 +90,10 @@ def _row(candidate: Candidate, found: SteadyState | str, measured: Measured) -> 
     row: Row = asdict(candidate)
     if isinstance(found, str):
         return row | {"refused": found}
-    shape = found.pattern.program.shape
+    program = found.pattern.program
     try:
-        resolve(candidate.document(measured.path, shape.stages))
-        plan = VersionPlan.of(found.pattern.program, make_mitigation(candidate.mitigation),
-                              candidate.schedule)
+        asked = candidate.document(measured.path, program.shape.stages, program.shape.minibatches)
+        plan = Setup.of(resolve(asked), program).versions(program)
     except (ConfigurationError, ValueError) as error:
         problems = error.problems if isinstance(error, ConfigurationError) else [str(error)]
         return row | {"refused": "; ".join(problems)}

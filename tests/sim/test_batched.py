@@ -36,7 +36,7 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def same_traces(one: Trace, other: Trace) -> None:
-    assert equal(one.header, other.header)
+    assert equal(one.header.as_dict(), other.header.as_dict())
     for name in COLUMNS:
         assert equal(getattr(one, name), getattr(other, name)), name
     assert equal(one.curves, other.curves)
@@ -126,7 +126,7 @@ def test_one_replica_diverges_and_the_others_do_not_notice():
     given_ = [experiment(**TINY, minibatches=9, learning_rate=rate, mitigation="stash")
               for rate in (0.05, 1e100, 0.1)]
     traces = check(given_)
-    found = [trace.header["training"]["diverged_at"] for trace in traces]
+    found = [trace.header.training.diverged_at for trace in traces]
     assert found[0] is found[2] is None
     assert 0 < found[1] < 20
 
@@ -135,7 +135,7 @@ def test_weights_that_overflow_at_the_very_end_are_told():
     """All losses finite, the last update not."""
     traces = check([experiment(task="quadratic", stages=1, minibatches=1, learning_rate=rate)
                     for rate in (0.1, 1e300)])
-    assert [t.header["training"]["diverged_at"] for t in traces] == [None, 1]
+    assert [t.header.training.diverged_at for t in traces] == [None, 1]
 
 
 def test_jitter_of_every_seed_and_greedy_orders_are_their_own():
