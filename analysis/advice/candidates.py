@@ -17,7 +17,7 @@ from analysis.theory.steady import SteadyState
 from sim.arrays import Floats
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
-from sim.experiment.setup import Setup
+from sim.experiment.setup import Setup, VirtualSetup
 from sim.mitigations import MITIGATIONS
 from sim.numerics.stage import Backward
 from sim.schedules import SCHEDULES
@@ -25,6 +25,7 @@ from sim.times.profile import Profile
 from sim.weights.versions import VersionPlan
 
 Row = dict[str, Any]
+Solved = tuple[VirtualSetup, SteadyState]
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,8 @@ def evaluate(chosen: Sequence[Candidate], measured: Measured, done: Callable[[],
             done()
 
 
-def _solved(candidate: Candidate, measured: Measured) -> SteadyState | str:
-    """The steady state, which no mitigation changes, or why there is none."""
+def _solved(candidate: Candidate, measured: Measured) -> Solved | str:
+    """The steady state, which no mitigation changes, and its setup, or why there is none."""
     plain = Candidate(candidate.schedule, candidate.microbatches, candidate.backward, "none")
     if candidate.backward == "recompute":
         unknown = [k for k, s in enumerate(measured.profile.stages) if s.input_bytes is None]
@@ -80,20 +81,20 @@ def _solved(candidate: Candidate, measured: Measured) -> SteadyState | str:
             return f"recompute keeps a stage's input: the profile has no stages.{unknown[0]}" \
                    ".input_bytes"
     try:
-        _, found = solve(resolve(plain.document(measured.path, len(measured.profile.stages))))
+        setup, found = solve(resolve(plain.document(measured.path, len(measured.profile.stages))))
     except ConfigurationError as error:
         return "; ".join(error.problems)
-    return found if found.period else "nothing in the profile takes any time"
+    return (setup, found) if found.period else "nothing in the profile takes any time"
 
 
-def _row(candidate: Candidate, found: SteadyState | str, measured: Measured) -> Row:
+def _row(candidate: Candidate, solved: Solved | str, measured: Measured) -> Row:
     row: Row = asdict(candidate)
-    if isinstance(found, str):
-        return row | {"refused": found}
-    program = found.pattern.program
+    if isinstance(solved, str):
+        return row | {"refused": solved}
+    setup, found = solved
     try:
-        asked = candidate.document(measured.path, program.shape.stages, program.shape.minibatches)
-        plan = Setup.of(resolve(asked), program).versions(program)
+        asked = setup.experiment.changed(mitigation=candidate.mitigation)
+        plan = Setup.of(asked, setup.program).versions(found.pattern.program)
     except (ConfigurationError, ValueError) as error:
         problems = error.problems if isinstance(error, ConfigurationError) else [str(error)]
         return row | {"refused": "; ".join(problems)}

@@ -93,8 +93,8 @@ def test_the_default_experiment_learns():
     final = trace.header.training
     losses = trace.curves["minibatch_loss"]
     assert losses[-10:].mean() < 0.5 * losses[:5].mean()
-    assert final["accuracy"] > 0.7
-    assert final["final_loss"] < 1.0
+    assert final.accuracy > 0.7
+    assert final.final_loss < 1.0
 
 
 def test_final_loss_and_accuracy_are_those_of_the_final_weights():
@@ -124,9 +124,9 @@ def test_evaluations_are_made_at_their_mini_batches_and_end_like_the_run():
     trace = simulate(**TINY, stages=3, minibatches=12, evaluate_every=4)
     assert trace.curves["evaluated_minibatch"].tolist() == [4, 8, 12]
     final = trace.header.training
-    assert trace.curves["training_loss"][-1] == final["final_loss"]
-    assert trace.curves["accuracy"][-1] == final["accuracy"]
-    assert trace.curves["validation_loss"][-1] == final["validation_loss"]
+    assert trace.curves["training_loss"][-1] == final.final_loss
+    assert trace.curves["accuracy"][-1] == final.accuracy
+    assert trace.curves["validation_loss"][-1] == final.validation_loss
 
 
 def test_an_evaluation_sees_the_same_mini_batches_on_every_stage():

@@ -45,8 +45,8 @@ def with_defaults(path: Path | None, settings: Sequence[str], defaults: dict[str
     Raises ConfigurationError.
     """
     said = read_experiment(path, settings)
-    missing = [f"{key}={value}" for key, value in defaults.items() if not _is_said(said, key)]
-    return read_experiment(path, (*settings, *missing))
+    return said.changed({key: value for key, value in defaults.items()
+                         if not _is_said(said, key)})
 
 
 def _is_said(experiment: Experiment, key: str) -> bool:
