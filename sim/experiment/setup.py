@@ -57,6 +57,7 @@ class Setup:
 
     @property
     def shape(self) -> PipelineShape:
+        """The program's: of all workers together."""
         return self.program.shape
 
     def versions(self, program: Program) -> VersionPlan:

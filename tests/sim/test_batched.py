@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tests.sim.experiments import TINY, experiment
 from tests.sim.pairs import running
 
 TOLERANCE = 1e-12
+PROFILE = Path(__file__).parents[2] / "figures" / "experiments" / "profile.json"
 PIPELINES = [("round-robin", 1), ("nf1b", 4), ("gpipe", 2), ("sequential", 1), ("round-robin", 4)]
 
 
@@ -165,3 +167,10 @@ def test_what_is_refused_comes_back_in_its_place():
     assert isinstance(found[1], DeadlockError)
     same_traces(run(good), found[0])
     same_traces(run(good), found[2])
+
+
+def test_a_link_that_is_set_and_one_left_to_the_profile_are_two():
+    """Both latencies are 0 in the configuration; the one left alone is the profile's."""
+    keys = {"profile": str(PROFILE), "stages": 4, "minibatches": 6, "task": "none"}
+    left, given_ = check([experiment(**keys), experiment(**keys, latency_s=0.0)])
+    assert left.end_s.max() > given_.end_s.max()
