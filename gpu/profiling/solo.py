@@ -39,7 +39,7 @@ class Solo:
 
     def stage(self, k: int) -> Stage[TorchStage]:
         given = self.assembly
-        return pipeline_stage(given.experiment, given.plan, k, given.stages[k].model)
+        return pipeline_stage(given.setup, given.plan, k, given.stages[k].model)
 
     def alone(self, device: int) -> dict[int, float]:
         """Seconds of each compute row of one device."""

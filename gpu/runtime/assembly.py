@@ -14,12 +14,9 @@ from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES, TorchStage
 from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import make_mitigation
-from sim.experiment.configuration import make_optimizer as make_kind
 from sim.experiment.options import Experiment
-from sim.experiment.run import generate
+from sim.experiment.setup import Setup
 from sim.numerics.optimizers import Optimizer
-from sim.numerics.rate import LearningRate
 from sim.numerics.stage import Stage
 from sim.order.program import Program
 from sim.weights.versions import VersionPlan
@@ -52,12 +49,19 @@ class RunSettings:
 class Assembly:
     """A program, the versions it reads, and stages ready to step through it once."""
 
-    experiment: Experiment
+    setup: Setup
     settings: RunSettings
-    program: Program
     plan: VersionPlan
     task: TorchTask
     stages: list[Stage[TorchStage]]
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.setup.experiment
+
+    @property
+    def program(self) -> Program:
+        return self.setup.program
 
 
 def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[torch.device], *,
@@ -71,30 +75,27 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
                                   f"{experiment.workers.count}; sim runs several"])
     experiment = with_optimizer(experiment, settings)
     try:
-        program = program or generate(experiment)
-        plan = VersionPlan.of(program, make_mitigation(experiment.pipeline.mitigation),
-                              experiment.pipeline.schedule)
+        setup = Setup.of(experiment, program)
+        plan = setup.versions(setup.program)
         network = build(settings.model, class_count(settings.data, settings.classes),
                         experiment.training.seed)
-        models = torch_stages(experiment, settings, network, homes(program, devices))
+        models = torch_stages(experiment, settings, network, homes(setup.program, devices))
         options = image_options(experiment, settings, network)
-        task = TorchTask(models, program.shape, options,
+        task = TorchTask(models, setup.shape, options,
                          images_at(settings.data, options.image_size, settings.limit))
     except ConfigurationError:
         raise
     except ValueError as error:
         raise ConfigurationError([str(error)]) from None
-    return Assembly(experiment, settings, program, plan, task,
-                    [pipeline_stage(experiment, plan, k, model)
-                     for k, model in enumerate(models)])
+    return Assembly(setup, settings, plan, task,
+                    [pipeline_stage(setup, plan, k, model) for k, model in enumerate(models)])
 
 
 def with_optimizer(experiment: Experiment, settings: RunSettings) -> Experiment:
     """The experiment as it will be run and recorded: with the optimizer the settings name."""
     if settings.optimizer is None:
         return experiment
-    training = experiment.training.model_copy(update={"optimizer": settings.optimizer})
-    return experiment.model_copy(update={"training": training})
+    return experiment.changed({"training": {"optimizer": settings.optimizer}})
 
 
 def homes(program: Program, devices: Sequence[torch.device]) -> list[torch.device]:
@@ -120,19 +121,16 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
             for k, (part, device) in enumerate(zip(parts, home, strict=True))]
 
 
-def pipeline_stage(experiment: Experiment, plan: VersionPlan, k: int, model: TorchStage
+def pipeline_stage(setup: Setup, plan: VersionPlan, k: int, model: TorchStage
                    ) -> Stage[TorchStage]:
     """The staleness semantics around the model of stage `k`."""
-    training = experiment.training
-    schedule, updates = training.rate_schedule, plan.program.shape.minibatches
-    rate = LearningRate(training.learning_rate, schedule.name, updates, schedule.every,
-                        schedule.factor, schedule.warmup)
-    return watched_stage(k, model, make_optimizer(experiment, model), plan, rate,
-                         distances=training.distances, unit_horizons=plan.unit_horizons(k))
+    return watched_stage(k, model, make_optimizer(setup, model), plan, setup.rate,
+                         distances=setup.experiment.training.distances,
+                         unit_horizons=plan.unit_horizons(k))
 
 
-def make_optimizer(experiment: Experiment, model: TorchStage) -> Optimizer:
+def make_optimizer(setup: Setup, model: TorchStage) -> Optimizer:
     """The optimizer of one stage before its first step."""
-    training = experiment.training
-    kind = make_kind(training.optimizer)
-    return kind.start(training.momentum, training.convention, torch.zeros_like(model.live))
+    training = setup.experiment.training
+    return setup.optimizer.start(training.momentum, training.convention,
+                                 torch.zeros_like(model.live))

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from sim.errors import InvalidProgramError
-from sim.experiment.configuration import make_mitigation
+from sim.experiment.making import make_mitigation
 from sim.experiment.setup import cost_model, make_cluster, stage_sizes
 from sim.mitigations import MITIGATIONS
 from sim.numerics.tasks import stream

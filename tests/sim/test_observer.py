@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sim.experiment.configuration import make_mitigation
+from sim.experiment.making import make_mitigation
 from sim.experiment.setup import make_stages, make_task
 from sim.numerics.stage import Stage
 from sim.numerics.training import train

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sim.experiment.batched import run_many
-from sim.experiment.configuration import make_optimizer, resolve
+from sim.experiment.configuration import resolve
+from sim.experiment.making import make_optimizer
 from sim.experiment.run import run
 from sim.experiment.setup import make_task
 from sim.numerics.optimizers import OPTIMIZERS

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.experiment.run import generate
+from sim.experiment.setup import generate
 from sim.kernels.lane_order import LaneOrder
 from sim.kernels.levels import NEVER, lay_out_levels
 from sim.times.engine import simulate

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim.errors import DeadlockError
-from sim.experiment.run import generate
-from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.experiment.setup import VirtualSetup, generate
 from sim.interval import mean_of
 from sim.kernels.pairs import NUMBA, NUMPY, installed
 from sim.numerics.tasks import stream
@@ -27,10 +26,9 @@ MAKES = [NUMPY, *([NUMBA] if installed() else [])]
 
 
 def replica(given_, seed=0, scale=1.0):
-    costs = cost_model(given_, None)
-    costs = replace(costs, forward_s=costs.forward_s * scale)
-    cluster = make_cluster(given_, None, stage_sizes(given_, None, None))
-    return Replica(costs, cluster, stream(seed, "jitter"))
+    setup = VirtualSetup.of(given_)
+    costs = replace(setup.costs, forward_s=setup.costs.forward_s * scale)
+    return Replica(costs, setup.cluster, stream(seed, "jitter"))
 
 
 @st.composite
