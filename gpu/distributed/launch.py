@@ -11,6 +11,7 @@ import torch
 from gpu.determinism import exact
 from gpu.distributed.ranks import run_rank
 from gpu.distributed.world import World, check_ranks
+from gpu.errors import OutputError
 from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.devices import DeviceSpec, check_devices, open_lanes, parse_devices, rank_spec
 from gpu.runtime.run import Watch, run
@@ -36,7 +37,7 @@ class Request:
 def launch(request: Request, watch: Watch | None = None) -> Trace | None:
     """Run and save; the trace, or None on every rank but the first.
 
-    Raises ConfigurationError, DeviceError, InvalidProgramError or OSError before anything runs,
+    Raises ConfigurationError, DeviceError, InvalidProgramError or OutputError before anything runs,
     StageError or RankError where the run fails.
     """
     exact(request.threads)
@@ -84,15 +85,15 @@ def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment, requ
 
 
 def check_out(out: Path | None) -> None:
-    """Raises OSError where nothing could be written."""
+    """Raises OutputError where nothing could be written."""
     if out is not None:
         folder = next(p for p in out.absolute().parents if p.exists())
         if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise OSError(f"--out {out}: {folder} is no folder that can be written to")
+            raise OutputError(f"--out {out}: {folder} is no folder that can be written to")
 
 
 def _save(trace: Trace, out: Path) -> None:
     try:
         trace.save(out)
     except OSError as error:
-        raise OSError(f"--out {out}: {error.strerror}") from None
+        raise OutputError(f"--out {out}: {error.strerror}") from None
