@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 from analysis.comparison.compare import averaged, merge
@@ -12,85 +10,13 @@ from analysis.metrics.convergence import convergence
 from analysis.metrics.report import plain, report
 from analysis.theory.system_edge import stable_rate
 from sim.errors import ConfigurationError, DeadlockError, InvalidProgramError
-from sim.experiment.documents import toml_value
+from sim.experiment.compared.entrant import Entrant
 from sim.experiment.options import Experiment
 from sim.experiment.run import run
-from sim.experiment.systems import SYSTEMS, System
-from sim.mitigations import MITIGATIONS
-from sim.workers import COMBINES
 
 EVALUATIONS = 20  # of a run, where the experiment does not say
 AVERAGED = ("minibatches_to_target", "epochs_to_target", "seconds_to_target",
             "accuracy_fluctuation")
-_ITEM = re.compile(r"(?P<name>[^:]+)(?P<parameters>(?::[^:=]+=[^:]+)*)")
-
-
-@dataclass(frozen=True)
-class Entrant:
-    """A system, and parameters given to its mitigation or to how its workers combine."""
-
-    system: System
-    parameters: tuple[tuple[str, Any], ...] = ()
-
-    @property
-    def name(self) -> str:
-        """As it was asked for: `i-timeprest:decay=2`."""
-        return ":".join([self.system.name, *(f"{k}={v}" for k, v in self.parameters)])
-
-    def changes(self, experiment: Experiment) -> dict[str, Any]:
-        """What to change of the experiment to run it as this system.
-
-        Raises ConfigurationError.
-        """
-        changes = self.system.changes(experiment)
-        for key, value in self.parameters:
-            section, name, table = self._home(changes, experiment, key)
-            changes[section] = changes.get(section, {}) | {name: table | {key: value}}
-        return changes
-
-    def _home(self, changes: dict[str, Any], experiment: Experiment, key: str
-              ) -> tuple[str, str, dict[str, Any]]:
-        """Section and key of the table that has this parameter, and what is in it so far."""
-        takes = []
-        for section, name, registry in (("pipeline", "mitigation", MITIGATIONS),
-                                        ("workers", "combine", COMBINES)):
-            said = experiment.document().get(section, {}) | changes.get(section, {})
-            if name not in said:
-                continue
-            entry = said[name]
-            table = {"name": entry} if isinstance(entry, str) else dict(entry)
-            known = [f.name for f in fields(registry[table["name"]])]
-            if key in known:
-                return section, name, table
-            takes += known
-        raise ConfigurationError([f"--systems: {self.system.name} has no parameter {key!r}; it "
-                                  f"takes: {', '.join(takes) or 'none'}"])
-
-
-def entrants(text: str) -> list[Entrant]:
-    """A comma-separated list of `SYSTEM[:PARAMETER=VALUE…]`; `all` is every system.
-
-    Raises ConfigurationError.
-    """
-    if text.strip() == "all":
-        return [Entrant(each) for each in SYSTEMS]
-    chosen, problems = [], []
-    for item in filter(None, map(str.strip, text.split(","))):
-        found = _ITEM.fullmatch(item)
-        if not found:
-            problems.append(f"--systems: {item!r}: write SYSTEM[:PARAMETER=VALUE…], e.g. "
-                            "i-timeprest:decay=2")
-        elif found["name"] not in SYSTEMS.names():
-            problems.append(f"--systems: system {found['name']!r} is unknown; choose from "
-                            f"{', '.join(SYSTEMS.names())}, all")
-        else:
-            pairs = [p.split("=", 1) for p in found["parameters"].split(":")[1:]]
-            chosen.append(Entrant(SYSTEMS[found["name"]],
-                                  tuple((key, toml_value(value)) for key, value in pairs)))
-    if problems or not chosen:
-        raise ConfigurationError(problems or ["--systems: name at least one of "
-                                              f"{', '.join(SYSTEMS.names())}, or all"])
-    return chosen
 
 
 def system_row(experiment: Experiment, entrant: Entrant, seeds: Sequence[int], target: float,

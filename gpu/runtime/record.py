@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from gpu.model.sizes import stage_sizes
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.piece import Piece
 from sim.arrays import Floats, Ints
@@ -114,7 +113,7 @@ def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
 
 def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any],
             final: Evaluation | None, diverged: int | None) -> TraceHeader:
-    sizes, experiment = stage_sizes(assembly.task), assembly.experiment
+    sizes, experiment = assembly.task.stage_sizes(), assembly.experiment
     return TraceHeader(
         experiment.model_dump(), describe(assembly.plan.mitigation), assembly.program.shape,
         experiment.training.seed, assembly.plan.versions_held.tolist(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import deepcopy
+from textwrap import shorten
 from typing import Any
 
 from pydantic import ValidationError
@@ -37,6 +38,12 @@ class Experiment(Tables):
             else:
                 put(document, full_key(key), value)
         return resolve(document)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{section}={table}" for section, table in self.document().items())
+        return f"Experiment({shorten(shown, 240, placeholder=' …')})"
+
+    __str__ = __repr__
 
 
 def resolve(document: dict[str, Any]) -> Experiment:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from sim.order.shape import PipelineShape
-from sim.registry import Registry
+from sim.registry import Registry, readable
 
 
 class Reads(NamedTuple):
@@ -125,6 +125,7 @@ class Mitigation:
 
 
 MITIGATIONS: Registry[type[Mitigation]] = Registry("mitigation", "sim.mitigations")
+readable(MITIGATIONS)
 
 
 # What a method's own answer has to be declared as, and what may give the declaration a meaning

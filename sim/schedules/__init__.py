@@ -9,7 +9,7 @@ from sim.kernels.pairs import NUMPY, Kernels
 from sim.order.program import Generate, Program
 from sim.order.replicated import replicated
 from sim.order.shape import PipelineShape
-from sim.registry import Registry
+from sim.registry import Registry, readable
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class Schedule:
 
 
 SCHEDULES: Registry[Schedule] = Registry("schedule", "sim.schedules")
+readable(SCHEDULES)
 
 
 def schedule(name: str, *, rule: str, source: str, chunks: bool = False, in_flight: bool = False,

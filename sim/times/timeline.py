@@ -10,7 +10,7 @@ from sim.order.program import Program
 Times = tuple[Floats, Floats, Floats, Floats]  # columns of a timeline: start, end, sent, arrived
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Timeline:
     """Times of each row of `program`, all in seconds, each of shape (rows,).
 
@@ -23,3 +23,7 @@ class Timeline:
     end_s: Floats
     sent_s: Floats
     arrived_s: Floats
+
+    def __repr__(self) -> str:
+        return (f"<Timeline: {len(self.program)} instructions on {self.program.devices} devices "
+                f"in {self.end_s.max(initial=0.0):.6g} s>")

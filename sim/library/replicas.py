@@ -1,0 +1,91 @@
+"""Many jittered runs of one program at once, from Python."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sim.arrays import Floats, Ints
+from sim.errors import ConfigurationError
+from sim.experiment.options import Experiment
+from sim.experiment.setup import VirtualSetup, rows_of
+from sim.kernels.pairs import choose
+from sim.library.asking import Asked, experiment_of
+from sim.numerics.tasks import stream
+from sim.times.contention import contended, contends
+from sim.times.costs import CostModel
+from sim.times.exact.timeline import timeline
+from sim.times.profile import Profile
+from sim.times.replicas.blocks import Replica
+from sim.times.replicas.replicate import replicate
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Replicas:
+    """Runs of one experiment that differ in the seed of their jitter alone.
+
+    `seeds` and `makespan_s` (seconds) have shape (runs,): each run is the one that
+    `sim.run(experiment, seed=seed)` gives.
+    """
+
+    experiment: Experiment
+    seeds: Ints
+    makespan_s: Floats
+
+    @property
+    def throughput_minibatches_per_s(self) -> Floats:
+        """Mini-batches per second of the whole run, shape (runs,)."""
+        rate: Floats = self.experiment.pipeline.minibatches / self.makespan_s
+        return rate
+
+    def __len__(self) -> int:
+        return len(self.makespan_s)
+
+    def __repr__(self) -> str:
+        pipeline, times = self.experiment.pipeline, self.makespan_s
+        return (f"{len(self)} replicas of {pipeline.schedule}, {pipeline.stages} stages, "
+                f"{pipeline.minibatches} mini-batches\n"
+                f"seeds {self.seeds[0]} to {self.seeds[-1]}\n"
+                f"makespan {times.mean():.6g} s on average, {times.min():.6g} to "
+                f"{times.max():.6g} s")
+
+
+def replicas(experiment: Asked = None, /, *, runs: int, **keys: Any) -> Replicas:
+    """Times of `runs` runs of one program, nothing learnt; seeds count from training.seed.
+
+    `experiment` and `keys` as `sim.run` takes them.  Raises ConfigurationError or DeadlockError.
+    """
+    resolved = experiment_of(experiment, keys)
+    problems = [] if runs >= 1 else [f"runs: at least 1, got {runs}"]
+    if resolved.pipeline.dispatch != "static":
+        problems.append("pipeline.dispatch: replicas share one order, so it is static, got "
+                        f"{resolved.pipeline.dispatch}")
+    if problems:
+        raise ConfigurationError(problems)
+    seeds = resolved.training.seed + np.arange(runs)
+    return Replicas(resolved, seeds, _makespans(resolved, seeds.tolist()))
+
+
+def _makespans(experiment: Experiment, seeds: list[int]) -> Floats:
+    """The makespan of the program under the jitter of each seed."""
+    rows = rows_of(experiment)
+    kernels = choose(rows, rows * len(seeds))
+    setup = VirtualSetup.of(experiment, kernels=kernels)
+    costs = [setup.costs] * len(seeds)
+    if setup.profile is not None and contends(setup.profile):
+        costs = [_beside_neighbours(setup, setup.profile, seed) for seed in seeds]
+    runs = [Replica(own, setup.cluster, stream(seed, "jitter"))
+            for own, seed in zip(costs, seeds, strict=True)]
+    return replicate(setup.program, runs, kernels=kernels).makespan_s
+
+
+def _beside_neighbours(setup: VirtualSetup, profile: Profile, seed: int) -> CostModel:
+    """Costs under a seed where stages share hardware."""
+    if setup.shape.workers > 1:
+        raise ConfigurationError(["costs.profile: its stages share hardware, which is known for "
+                                  f"one worker, got {setup.shape.workers} workers"])
+    alone = timeline(setup.program, setup.costs, setup.cluster, stream(seed, "jitter"),
+                     kernels=setup.kernels)
+    return contended(setup.costs, profile, alone)
