@@ -36,12 +36,14 @@ CACHE_BYTES = 2_000_000  # what one stage of a block may touch: about a core's s
 Outcome = Trace | ConfigurationError | DeadlockError
 
 
-def run_many(experiments: Sequence[Experiment]) -> Iterator[tuple[int, Outcome]]:
+def run_many(experiments: Sequence[Experiment], in_all: int | None = None
+             ) -> Iterator[tuple[int, Outcome]]:
     """The trace of every experiment, or why it is refused, by its place in the list.
 
-    They come as they are done, in an order of their own.
+    They come as they are done, in an order of their own.  `in_all` is how many instructions they
+    and what is run beside them have together (None: they alone).
     """
-    in_all = sum(map(rows_of, experiments))
+    in_all = in_all or sum(map(rows_of, experiments))
     shared = _Shared(in_all)
     groups: dict[Any, list[tuple[int, Prepared]]] = {}
     for place, experiment in enumerate(experiments):
