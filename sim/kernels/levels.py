@@ -1,8 +1,8 @@
 """The recurrence of many replicas at once with NumPy: all rows of a level, all lanes at a time.
 
-A level is one step of the row by row engine (`sim.kernels.lanes`, whose tested twin this is) for
-several devices.  It costs the same few calls whatever its size, and in a steady pipeline nearly
-every device is in every level.
+A tested twin of the row by row engine in `sim.kernels.lanes`, for where numba is not installed: a
+level is one step of that for several devices.  It costs a few calls whatever its size, and in a
+steady pipeline nearly every device is in every level.
 """
 
 from __future__ import annotations

@@ -57,7 +57,8 @@ class CostModel:
 
     def durations(self, program: Program, rng: np.random.Generator, kernels: Kernels = NUMPY
                   ) -> Floats:
-        """Seconds of each row, before stragglers; messages take none of a device's time."""
+        """Seconds of each row, shape (rows,), before stragglers; messages take none of a device's
+        time.  Jitter is drawn from `rng`."""
         places, values = self.seconds(program, rng)
         seconds = places.deal(program, values, kernels)
         if self.slowdown is None:
@@ -65,7 +66,8 @@ class CostModel:
         return quantize(seconds * self.slowdown[program.worker])
 
     def seconds(self, program: Program, rng: np.random.Generator) -> tuple[Places, Floats]:
-        """The same by places, and before workers' slowdown.
+        """Seconds by place, shape (places,), and where each row's place is, before workers'
+        slowdown.
 
         A row's jitter belongs to its instruction, not to its place in the order.
         """

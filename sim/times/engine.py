@@ -1,4 +1,6 @@
-"""The event-driven engine: a SimPy process per device, a link as arithmetic.
+"""The event-driven engine, the reference that every other is compared with.
+
+A SimPy process per device, a link as arithmetic.
 
 Two events a task at most: one timeout while a device computes, and one for a message, made by
 whichever of its two ends comes first and only where the receiver really waits.
@@ -29,31 +31,22 @@ Process = Generator[Event, Any, None]
 AFTER_ARRIVALS = EventPriority(2)  # below SimPy's own two: decide when all due now has come
 
 
-def simulate(
-    program: Program,
-    costs: CostModel,
-    cluster: Cluster,
-    rng: np.random.Generator,
-    dispatch: str = "static",
-) -> Timeline:
-    """Add times to `program`; under `greedy` dispatch also choose the order, and record it.
+def simulate(program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator,
+             dispatch: str = "static") -> Timeline:
+    """When every row of `program` runs, found by going from event to event.
 
-    Raises DeadlockError when not every instruction could be executed.
+    Under `static` dispatch devices keep to the program's order; under `greedy` each takes what is
+    ready, and the timeline's program has the order that gave.  Jitter is drawn from `rng`.
+    Raises DeadlockError when not every instruction could be executed, and ValueError for a program
+    that cannot be dispatched greedily.
     """
-    if dispatch == "greedy" and program.lowered:
-        raise ValueError("greedy dispatch takes a program of compute instructions; this one has "
-                         "SEND and RECV instructions, whose order is part of it")
-    if dispatch == "greedy" and program.shape.workers > 1:
-        raise ValueError("greedy dispatch takes one worker, got "
-                         f"{program.shape.workers}")
-    run = _Run(program, costs, cluster, rng)
-    device = run.greedy_device if dispatch == "greedy" else run.static_device
-    for d in range(program.devices):
-        run.env.process(device(d))
+    run = (_GreedyRun if dispatch == "greedy" else _Run)(program, costs, cluster, rng)
+    for device in range(program.devices):
+        run.env.process(run.device(device))
     run.env.run()
     if run.unfinished():
-        raise DeadlockError(run.explain(dispatch))
-    return run.timeline(dispatch)
+        raise DeadlockError(run.explain())
+    return run.timeline()
 
 
 @dataclass
@@ -82,11 +75,8 @@ class _Run:
         self.memory = ActivationMemory(program, self.cluster)
         self.exchange = Exchange(program, self.cluster)
         self.exchanging: dict[int, Event] = {}
-        self.queues: list[GreedyQueue] = []
-        self.idle: list[Event | None] = [None] * program.devices
-        self.chosen: list[list[int]] = [[] for _ in range(program.devices)]
 
-    def static_device(self, device: int) -> Process:
+    def device(self, device: int) -> Process:
         """Execute one stream in its order."""
         env, arrival, waiting = self.env, self.arrival, self.waiting
         start, end, seconds, source = self.start, self.end, self.seconds, self.source
@@ -135,6 +125,7 @@ class _Run:
                 self.exchanging[target].succeed()
 
     def slowed(self, row: int, now: float) -> float:
+        """Seconds of a row that starts now, where some instructions are slower in windows."""
         stretch = self.stretch[int(self.program.rows.stage[row])]
         return stretch(now, self.seconds[row]) if stretch else self.seconds[row]
 
@@ -149,12 +140,45 @@ class _Run:
             event._ok, event._value = True, None
             self.env.schedule(event, delay=came - now)
 
-    def greedy_device(self, device: int) -> Process:
+    def unfinished(self) -> bool:
+        """Whether some row never ended."""
+        return min(self.end, default=0.0) < 0
+
+    def explain(self) -> str:
+        """Which stream head waits for what."""
+        offsets = self.program.offsets
+        done = [next((r for r in range(a, b) if self.end[r] < 0), b)
+                for a, b in itertools.pairwise(offsets)]
+        heads = {d: row for d, row in enumerate(done) if row < offsets[d + 1]}
+        full = [self.memory.describe(row) for row in heads.values() if not self.memory.fits(row)]
+        starved = {d: row for d, row in heads.items() if self.memory.fits(row)}
+        return "; ".join(full + ([waiting_heads(self.program, starved, done)] if starved else []))
+
+    def timeline(self) -> Timeline:
+        """Times of each row of the program."""
+        source = self.program.arrives_from
+        start, end, arrival = (np.array(column) for column in (self.start, self.end, self.arrival))
+        came = np.where(source >= 0, arrival[source], np.nan)
+        sent = np.where(source >= 0, end[source], np.nan)
+        return Timeline(self.program, start, end, sent, came)
+
+
+class _GreedyRun(_Run):
+    """A simulation in which each device takes what is ready, backward first: see
+    `sim.times.dispatch`."""
+
+    def __post_init__(self) -> None:
+        program = self.program
+        _check_dispatchable(program)
+        super().__post_init__()
+        self.readiness, limits = Readiness(program), entry_limits(program)
+        self.queues = [GreedyQueue(program, d, self.readiness, limits)
+                       for d in range(program.devices)]
+        self.idle: list[Event | None] = [None] * program.devices
+        self.chosen: list[list[int]] = [[] for _ in range(program.devices)]
+
+    def device(self, device: int) -> Process:
         """Execute whatever is ready, backward first, and record the order."""
-        if not self.queues:
-            self.readiness, limits = Readiness(self.program), entry_limits(self.program)
-            self.queues = [GreedyQueue(self.program, d, self.readiness, limits)
-                           for d in range(self.program.devices)]
         queue = self.queues[device]
         while queue.remaining:
             yield self.decision()
@@ -172,6 +196,7 @@ class _Run:
             self.finish(row, queue)
 
     def decision(self) -> Event:
+        """Now, but after everything that arrives now."""
         event = Event(self.env)
         event._ok, event._value = True, None
         self.env.schedule(event, priority=AFTER_ARRIVALS)
@@ -188,6 +213,7 @@ class _Run:
         arrived.callbacks.append(lambda _: self.deliver(row))
 
     def deliver(self, row: int) -> None:
+        """Tell the other devices that what `row` sent is here."""
         for target in self.readiness.targets[row]:
             device = self.readiness.device[target]
             if device != self.readiness.device[row]:
@@ -196,30 +222,23 @@ class _Run:
                 if idle is not None:
                     idle.succeed()
 
-    def unfinished(self) -> bool:
-        return min(self.end, default=0.0) < 0
+    def explain(self) -> str:
+        """What each queue that is left waits for."""
+        return "; ".join(queue.waiting(self.memory.fits, self.memory.describe)
+                         for queue in self.queues if queue.remaining)
 
-    def explain(self, dispatch: str) -> str:
-        """Which stream head waits for what."""
-        if dispatch == "greedy":
-            return "; ".join(queue.waiting(self.memory.fits, self.memory.describe)
-                             for queue in self.queues if queue.remaining)
-        offsets = self.program.offsets
-        done = [next((r for r in range(a, b) if self.end[r] < 0), b)
-                for a, b in itertools.pairwise(offsets)]
-        heads = {d: row for d, row in enumerate(done) if row < offsets[d + 1]}
-        full = [self.memory.describe(row) for row in heads.values() if not self.memory.fits(row)]
-        starved = {d: row for d, row in heads.items() if self.memory.fits(row)}
-        return "; ".join(full + ([waiting_heads(self.program, starved, done)] if starved else []))
-
-    def timeline(self, dispatch: str) -> Timeline:
-        source = self.program.arrives_from
-        start, end, arrival = (np.array(column) for column in (self.start, self.end, self.arrival))
-        came = np.where(source >= 0, arrival[source], np.nan)
-        sent = np.where(source >= 0, end[source], np.nan)
-        whole = Timeline(self.program, start, end, sent, came)
-        if dispatch == "static":
-            return whole
+    def timeline(self) -> Timeline:
+        """Times of each row of the order that was chosen."""
+        static = super().timeline()
         order = np.concatenate([np.array(rows, dtype=np.int64) for rows in self.chosen])
-        columns = (c[order] for c in (whole.start_s, whole.end_s, sent, came))
+        columns = (column[order] for column in (static.start_s, static.end_s, static.sent_s,
+                                                static.arrived_s))
         return Timeline(self.program.reordered(order), *columns)
+
+
+def _check_dispatchable(program: Program) -> None:
+    if program.lowered:
+        raise ValueError("greedy dispatch takes a program of compute instructions; this one has "
+                         "SEND and RECV instructions, whose order is part of it")
+    if program.shape.workers > 1:
+        raise ValueError(f"greedy dispatch takes one worker, got {program.shape.workers}")

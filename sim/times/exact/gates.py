@@ -29,6 +29,7 @@ class GateTable:
 
     @classmethod
     def of(cls, program: Program, cluster: Cluster) -> GateTable:
+        """What a program's `sync` and a cluster's exchange say."""
         before, after = program.sync
         if not len(before):
             none = np.zeros(0, dtype=NARROW)

@@ -32,6 +32,7 @@ class Segments:
 
     @classmethod
     def of(cls, system: MaxPlusSystem) -> Segments:
+        """A system's rows cut into segments."""
         program = system.program
         begins = (system.source >= 0) | (system.link >= 0)
         firsts = np.array(program.offsets[:-1])
@@ -49,10 +50,12 @@ class Segments:
 
     @property
     def until_sent_s(self) -> Floats:
+        """Seconds from a segment's start to the sending of its message, shape (segments,)."""
         return self.system.seconds[self.row]
 
     @property
     def transfer_s(self) -> Floats:
+        """Seconds each segment's message takes its link, shape (segments,)."""
         return self.system.transfer_s[self.row]
 
     def starts_of_rows(self, start: Floats) -> Floats:

@@ -1,7 +1,8 @@
-"""Times of a static program without an event loop: the same timeline, bit for bit.
+"""The timeline of a static program without an event loop.
 
-`sim.times.engine` is the reference.  What it alone can say (which stream head waits for what in a
-deadlock) it is asked for, and so it is where a sum of times would no longer be exact.
+`sim.times.engine` is the reference, and both agree to the last bit.  What it alone can say (which
+stream head waits for what in a deadlock) it is asked for, and so it is where a sum of times would
+no longer be exact.
 """
 
 from __future__ import annotations

@@ -26,6 +26,7 @@ class Zone:
 
     @property
     def active(self) -> list[int]:
+        """Devices that are not done."""
         return [d for d, stride in enumerate(self.stride) if stride]
 
     def rounds(self, head: Sequence[int]) -> int:

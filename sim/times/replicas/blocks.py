@@ -69,6 +69,7 @@ class LaneBlocks:
 
     @property
     def jittered(self) -> bool:
+        """Whether any replica draws its seconds."""
         return any(each.costs.jitter_sigma for each in self.replicas)
 
     @cached_property
