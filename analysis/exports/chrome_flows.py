@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.exports.chrome_slices import END, START, Event, Key, Slices
 from sim.arrays import Ints
-from sim.op import Op
+from sim.order.needs import ACTIVATION, GRADIENT, passes_of
 
 
 def flows(drawn: Slices) -> Iterator[tuple[Key, Event]]:
@@ -18,11 +18,9 @@ def flows(drawn: Slices) -> Iterator[tuple[Key, Event]]:
     not to a neighbour that begins at that moment.
     """
     program = drawn.program
-    forward, gradient = program.row_of(Op.F), program.row_of(Op.B, Op.I)
     number = 0
-    for name, senders, receivers in (("activation", forward[:-1], forward[1:]),
-                                     ("gradient", gradient[1:], gradient[:-1])):
-        for sender, receiver in _pairs(senders, receivers):
+    for name, need in (("activation", ACTIVATION), ("gradient", GRADIENT)):
+        for sender, receiver in _pairs(*passes_of(program.tables, need)):
             number += 1
             came = min(int(drawn.start[receiver]) + 1, _last(drawn, receiver))
             left = max(int(drawn.start[sender]), min(_last(drawn, sender), came))

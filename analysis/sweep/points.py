@@ -19,12 +19,14 @@ from sim.experiment.documents import put
 
 
 class Point(NamedTuple):
-    """One point: its place, what it sets by dotted key, and the document that makes."""
+    """One point: its place, what it sets by dotted key, the document that makes, its seeds, and how
+    many experiments its sweep has in all."""
 
     number: int
     settings: dict[str, Any]
     document: dict[str, Any]
     seeds: int
+    experiments: int
 
 
 class Grid:
@@ -82,7 +84,7 @@ class Sweep:
         document = copy.deepcopy(self.base)
         for key, value in settings.items():
             put(document, key, copy.deepcopy(value))
-        return Point(number, settings, document, self.seeds)
+        return Point(number, settings, document, self.seeds, len(self) * self.seeds)
 
     @property
     def fingerprint(self) -> str:

@@ -18,7 +18,7 @@ from analysis.sweep.points import Point
 from sim.experiment.batched import run_many
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
-from sim.experiment.run import run
+from sim.experiment.run import rows_of, run
 from sim.trace import Trace
 
 LOOK_AFTER_S = 0.5
@@ -49,10 +49,11 @@ def _record(point: Point, error: dict[str, str] | None, report: dict[str, Any] |
 def averaged(point: Point) -> dict[str, Any]:
     """The report of a point, over its seeds where it has several (they train together)."""
     experiments = _seeded(resolve(point.document), point)
+    in_all = point.experiments * rows_of(experiments[0])  # of the sweep, as far as a point knows
     if point.seeds == 1:
-        return report(run(experiments[0]))
+        return report(run(experiments[0], in_all=in_all))
     found: dict[int, dict[str, Any]] = {}
-    for place, outcome in run_many(experiments):
+    for place, outcome in run_many(experiments, in_all):
         if not isinstance(outcome, Trace):
             raise outcome
         found[place] = report(outcome)

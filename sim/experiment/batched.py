@@ -38,12 +38,14 @@ CACHE_BYTES = 2_000_000  # what one stage of a block may touch: about a core's s
 Outcome = Trace | ConfigurationError | DeadlockError
 
 
-def run_many(experiments: Sequence[Experiment]) -> Iterator[tuple[int, Outcome]]:
+def run_many(experiments: Sequence[Experiment], in_all: int | None = None
+             ) -> Iterator[tuple[int, Outcome]]:
     """The trace of every experiment, or why it is refused, by its place in the list.
 
-    They come as they are done, in an order of their own.
+    They come as they are done, in an order of their own.  `in_all` is how many instructions they
+    and what is run beside them have together (None: they alone).
     """
-    shared = _Shared(sum(map(rows_of, experiments)))
+    shared = _Shared(in_all or sum(map(rows_of, experiments)))
     groups: dict[Any, list[tuple[int, Timed]]] = {}
     for place, experiment in enumerate(experiments):
         try:

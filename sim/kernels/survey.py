@@ -1,7 +1,7 @@
 """Where every instruction of a program is, and whether each that there must be is there once.
 
-Three pairs, asked one after the other: `WIDEST` proves that every row lies within the shape, so
-that `TABLES` may use what it says as places, and `HOMES` reads off those where each stage lives.
+Pairs asked one after the other: `WIDEST` proves that every row lies within the shape, so that
+`FILLED` may use what it says as places, and `COMPLETE` and `HOMES` judge by the tables so filled.
 None of them says what is wrong: `sim.order.completeness` finds the words.
 """
 
@@ -53,13 +53,8 @@ WIDEST = Pair(_widest_at_once, _widest_in_loops)
 where a row is outside what the shape has."""
 
 
-def filled(op: Ints, stage: Ints, index: Ints, count: Ints, stages: int, total: int, widest: int
-           ) -> tuple[Ints, Ints]:
-    """Tables of rows of each operation there is, shape (operations, stages, total), −1 where there
-    is no row, and the number of each operation's table, shape (len(Op),), −1 where it has none.
-
-    Where several rows do the same, one of them.
-    """
+def _filled_at_once(op: Ints, stage: Ints, index: Ints, count: Ints, stages: int, total: int,
+                    widest: int) -> tuple[Ints, Ints]:
     number = np.full(OPS, -1, dtype=np.int64)
     present = [each for each in range(OPS) if (op == each).any()]
     number[present] = np.arange(len(present))
@@ -79,35 +74,9 @@ def filled(op: Ints, stage: Ints, index: Ints, count: Ints, stages: int, total: 
     return tables, number
 
 
-def _tables_at_once(op: Ints, stage: Ints, index: Ints, count: Ints, stages: int, total: int,
-                    microbatches: int, widest: int) -> tuple[Ints, Ints]:
-    refused = np.zeros((0, stages, total), dtype=NARROW), np.zeros(0, dtype=np.int64)
-    if microbatches > 1 or widest > 1:
-        wide = count > 1
-        beyond = count[wide] > microbatches - index[wide] % microbatches
-        if beyond.any() or (op[wide] == F).any() or (count[op == U] != microbatches).any():
-            return refused
-    tables, number = filled(op, stage, index, count, stages, total, widest)
-    found, size = np.zeros(OPS, dtype=np.int64), stages * total
-    found[number >= 0] = [np.count_nonzero(table >= 0) for table in tables]
-    covered = int(count.sum()) if widest > 1 else len(op)
-    if found.sum() != covered or found[F] != size or found[U] != size:
-        return refused
-    if found[B] == size and found[I] + found[W] == 0:
-        return tables, number
-    if found[B] + found[I] != size or found[B] + found[W] != size:
-        return refused
-    whole, inputs, weights = (tables[number[each]] >= 0 if number[each] >= 0
-                              else np.zeros((stages, total), dtype=bool) for each in (B, I, W))
-    apart = (whole != inputs).all() and (whole != weights).all()
-    return (tables, number) if apart else refused
-
-
-def _tables_in_loops(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any,
-                     microbatches: Any, widest: Any) -> Any:
-    nothing, refused = np.zeros((0, stages, total), dtype=np.int32), np.zeros(0, dtype=np.int64)
-    size, present, seen = stages * total, 0, 0
-    number = np.full(OPS, -1, dtype=np.int64)
+def _filled_in_loops(op: Any, stage: Any, index: Any, count: Any, stages: Any, total: Any,
+                     widest: Any) -> Any:
+    number, present, seen = np.full(OPS, -1, dtype=np.int64), 0, 0
     for row in range(len(op)):
         seen |= 1 << op[row]
     for each in range(OPS):
@@ -115,27 +84,62 @@ def _tables_in_loops(op: Any, stage: Any, index: Any, count: Any, stages: Any, t
             number[each] = present
             present += 1
     tables = np.full((present, stages, total), -1, dtype=np.int32)
-    flat, first = tables.reshape(-1), number * size
+    flat, first = tables.reshape(-1), number * (stages * total)
     for row in range(len(op)):
         what = op[row]
         if what >= 0:
             place = first[what] + stage[row] * total + index[row]
             if place >= 0:
                 flat[place] = row
-    covered = len(op)
+    if widest > 1:
+        for row in range(len(op)):
+            place = first[op[row]] + stage[row] * total + index[row]
+            for each in range(1, count[row]):
+                flat[place + each] = row
+    return tables, number
+
+
+FILLED = Pair(_filled_at_once, _filled_in_loops)
+"""`(op, stage, index, count, stages, total, widest)` of columns that `WIDEST` finds within the
+shape: tables of rows of each operation there is, shape (operations, stages, total), −1 where there
+is no row, and the number of each operation's table, shape (len(Op),), −1 where it has none.
+
+Where several rows do the same, one of them."""
+
+
+def _complete_at_once(op: Ints, index: Ints, count: Ints, tables: Ints, number: Ints,
+                      microbatches: int, widest: int) -> bool:
+    if microbatches > 1 or widest > 1:
+        wide = count > 1
+        beyond = count[wide] > microbatches - index[wide] % microbatches
+        if beyond.any() or (op[wide] == F).any() or (count[op == U] != microbatches).any():
+            return False
+    found, size = np.zeros(OPS, dtype=np.int64), tables[0].size
+    found[number >= 0] = [np.count_nonzero(table >= 0) for table in tables]
+    covered = int(count.sum()) if widest > 1 else len(op)
+    if found.sum() != covered or found[F] != size or found[U] != size:
+        return False
+    if found[B] == size and found[I] + found[W] == 0:
+        return True
+    if found[B] + found[I] != size or found[B] + found[W] != size:
+        return False
+    whole, inputs, weights = (tables[number[each]] >= 0 if number[each] >= 0
+                              else np.zeros(tables.shape[1:], dtype=bool) for each in (B, I, W))
+    return bool((whole != inputs).all() and (whole != weights).all())
+
+
+def _complete_in_loops(op: Any, index: Any, count: Any, tables: Any, number: Any,
+                       microbatches: Any, widest: Any) -> Any:
+    size, flat = tables.shape[1] * tables.shape[2], tables.reshape(-1)
+    found, first, covered = np.zeros(OPS, dtype=np.int64), number * size, len(op)
     if widest > 1 or microbatches > 1:
         for row in range(len(op)):
             more = count[row]
             covered += more - 1
             if op[row] == U and more != microbatches:
-                return nothing, refused
-            if more > 1:
-                if op[row] == F or more > microbatches - index[row] % microbatches:
-                    return nothing, refused
-                place = first[op[row]] + stage[row] * total + index[row]
-                for each in range(1, more):
-                    flat[place + each] = row
-    found = np.zeros(OPS, dtype=np.int64)
+                return False
+            if more > 1 and (op[row] == F or more > microbatches - index[row] % microbatches):
+                return False
     for each in range(OPS):
         here = 0
         if number[each] >= 0:
@@ -143,23 +147,24 @@ def _tables_in_loops(op: Any, stage: Any, index: Any, count: Any, stages: Any, t
                 here += row >= 0
         found[each] = here
     if found.sum() != covered or found[F] != size or found[U] != size:
-        return nothing, refused
-    if found[B] != size or found[I] + found[W] > 0:
-        if found[B] + found[I] != size or found[B] + found[W] != size:
-            return nothing, refused
-        for place in range(size):
-            whole = found[B] > 0 and flat[first[B] + place] >= 0
-            inputs = found[I] > 0 and flat[first[I] + place] >= 0
-            weights = found[W] > 0 and flat[first[W] + place] >= 0
-            if whole in (inputs, weights):
-                return nothing, refused
-    return tables, number
+        return False
+    if found[B] == size and found[I] + found[W] == 0:
+        return True
+    if found[B] + found[I] != size or found[B] + found[W] != size:
+        return False
+    for place in range(size):
+        whole = found[B] > 0 and flat[first[B] + place] >= 0
+        inputs = found[I] > 0 and flat[first[I] + place] >= 0
+        weights = found[W] > 0 and flat[first[W] + place] >= 0
+        if whole in (inputs, weights):
+            return False
+    return True
 
 
-TABLES = Pair(_tables_at_once, _tables_in_loops)
-"""`(op, stage, index, count, stages, total, microbatches, widest)` of columns that `WIDEST` finds
-within the shape: tables and numbers as `filled` gives them; both are empty where not every pass and
-update is there once, within its mini-batch.
+COMPLETE = Pair(_complete_at_once, _complete_in_loops)
+"""`(op, index, count, tables, number, microbatches, widest)`, tables as `FILLED` gives them:
+whether every pass and update is there once on every micro-batch, within its mini-batch, and nothing
+is there twice.
 
 What is not told: where stages live, whether neighbours cut alike, and whether messages meet."""
 

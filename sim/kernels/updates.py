@@ -13,19 +13,19 @@ from sim.op import Op
 B, W, U = Op.B.value, Op.W.value, Op.U.value
 
 
-def inserted(op: Ints, stage: Ints, index: Ints, count: Ints, after: Ints, microbatches: int
-             ) -> Ints:
-    """The columns, shape (4, rows), with an update of its mini-batch after each of the rows
-    `after`, ascending."""
+def insert_updates(op: Ints, stage: Ints, index: Ints, count: Ints, after: Ints, microbatches: int,
+                   out: Ints) -> None:
+    """Fill `out`, shape (4, rows), with the columns and an update of its mini-batch after each of
+    the rows `after`, ascending."""
     new = after + np.arange(1, len(after) + 1)
-    room = np.ones(len(op) + len(after), dtype=bool)
-    room[new] = False
-    out = np.empty((4, len(room)), dtype=NARROW)
+    source = np.zeros(out.shape[1], dtype=np.intp)
+    source[new] = 1
+    source = np.arange(len(source)) - np.cumsum(source)  # an update's is the row it comes after
     for column, given in zip(out, (op, stage, index, count), strict=True):
-        column[room] = given
-    out[0, new], out[1, new], out[3, new] = U, stage[after], microbatches
-    out[2, new] = index[after] if microbatches == 1 else index[after] // microbatches * microbatches
-    return out
+        given.take(source, out=column, mode="clip")  # all are there: `raise` would buffer
+    out[0, new], out[3, new] = U, microbatches
+    if microbatches > 1:
+        out[2, new] = out[2, new] // microbatches * microbatches
 
 
 def _updated_at_once(op: Ints, stage: Ints, index: Ints, count: Ints, offsets: Ints, stages: int,
@@ -47,8 +47,15 @@ def _updated_at_once(op: Ints, stage: Ints, index: Ints, count: Ints, offsets: I
         final = np.zeros(len(op), dtype=bool)
         final[last] = True
         rows = np.flatnonzero(final)
-    return (inserted(op, stage, index, count, rows, microbatches),
-            offsets + np.searchsorted(rows, offsets))
+    first = np.searchsorted(rows, offsets)
+    ends = offsets + first
+    out = np.empty((4, ends[-1]), dtype=NARROW)
+    for d in range(len(offsets) - 1):  # a stream's columns stay in the cache
+        own = slice(offsets[d], offsets[d + 1])
+        insert_updates(op[own], stage[own], index[own], count[own],
+                       rows[first[d] : first[d + 1]] - offsets[d], microbatches,
+                       out[:, ends[d] : ends[d + 1]])
+    return out, ends
 
 
 def _updated_in_loops(op: Any, stage: Any, index: Any, count: Any, offsets: Any, stages: Any,

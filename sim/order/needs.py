@@ -70,6 +70,12 @@ def needed_rows(tables: RowTables) -> list[tuple[Ints, Ints]]:
     return found
 
 
+def passes_of(tables: RowTables, need: Need) -> tuple[Ints, Ints]:
+    """Rows needed of another stage and rows that need those, of passes whatever lies between; both
+    by (stage, micro-batch), one stage fewer than there are."""
+    return _apart(tables, need.before, need.after, need.step)
+
+
 def _apart(tables: RowTables, before: tuple[Op, ...], after: tuple[Op, ...], step: int
            ) -> tuple[Ints, Ints]:
     """Rows of `before` and of `after`, where both stages are, `step` apart."""
@@ -79,7 +85,7 @@ def _apart(tables: RowTables, before: tuple[Op, ...], after: tuple[Op, ...], ste
 
 def _direct(tables: RowTables, need: Need) -> tuple[Ints, Ints]:
     """What instructions need of other stages: the pass there, or the message received from it."""
-    before, after = _apart(tables, need.before, need.after, need.step)
+    before, after = passes_of(tables, need)
     if tables.lowered and need.ends:
         _, received = _apart(tables, need.before, need.ends[1:], need.step)
         before = np.where(received >= 0, received, before)

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from sim.arrays import Ints
+from sim.arrays import NARROW, Ints
 from sim.kernels.pairs import NUMPY, Kernels
-from sim.kernels.updates import UPDATED, inserted
+from sim.kernels.updates import UPDATED, insert_updates
 from sim.op import Op, among
 from sim.order.authoring import Part, join
 from sim.order.columns import Instructions
@@ -47,8 +47,10 @@ def _updated(shape: PipelineShape, stream: Instructions) -> Instructions:
     if not len(rows):
         return stream
     key = stage[rows].astype(np.int64) * (shape.minibatches + 1) + index[rows] // shape.microbatches
-    return Instructions(*inserted(op, stage, index, count, _last_of_each(key, rows),
-                                  shape.microbatches))
+    after = _last_of_each(key, rows)
+    out = np.empty((4, len(op) + len(after)), dtype=NARROW)
+    insert_updates(op, stage, index, count, after, shape.microbatches, out)
+    return Instructions(*out)
 
 
 def _last_of_each(key: Ints, rows: Ints) -> Ints:

@@ -96,10 +96,10 @@ cluster = { activation_bytes = 2.0 }
 def test_an_unforeseen_exception_is_recorded_too(tmp_path, monkeypatch):
     import analysis.sweep.work as work
 
-    def broken(experiment):
+    def broken(experiment, **keys):
         if experiment.pipeline.stages == 2:
             raise ZeroDivisionError("made for this test")
-        return run(experiment)
+        return run(experiment, **keys)
 
     monkeypatch.setattr(work, "run", broken)
     rows = swept(tmp_path, '[experiment.training]\ntask = "none"\n[grid]\nstages = [1, 2, 3]')

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.arrays import Ints
 from sim.errors import InvalidProgramError
 from sim.kernels.pairs import NUMPY, Kernels
-from sim.kernels.survey import HOMES, TABLES, WIDEST, filled
+from sim.kernels.survey import COMPLETE, FILLED, HOMES, WIDEST
 from sim.op import Op
 from sim.order.completeness.marked_table import marked_table
 from sim.order.completeness.messages import check_messages
@@ -37,30 +38,32 @@ def complete_tables(streams: Streams, kernels: Kernels = NUMPY) -> RowTables:
 
 def _surveyed(streams: Streams, kernels: Kernels) -> RowTables | None:
     """The tables of streams that are plainly complete but for messages; None says nothing."""
-    shape, columns = streams.shape, tuple(streams.rows)
-    size = (shape.stages, shape.total)
+    shape, (op, stage, index, count) = streams.shape, streams.rows
+    columns, size = (op, stage, index, count), (shape.stages, shape.total)
     # else tables of a mistyped shape's size would be made
     if streams.devices != shape.devices or shape.stages * shape.total > len(streams):
         return None
     widest = int(kernels.of(WIDEST)(*columns, *size))
     if not widest:
         return None
-    tables, number = kernels.of(TABLES)(*columns, *size, shape.microbatches, widest)
-    if not len(number):
+    tables, number = kernels.of(FILLED)(*columns, *size, widest)
+    if not kernels.of(COMPLETE)(op, index, count, tables, number, shape.microbatches, widest):
         return None
-    home = kernels.of(HOMES)(tables, np.array(streams.offsets), shape.workers, shape.microbatches)
-    if (home < 0).any():
-        return None
-    tables.flags.writeable = False
-    return RowTables(tables, tuple(number.tolist()), widest, home)
+    found = _row_tables(streams, tables, number, widest, kernels)
+    return None if (found.home < 0).any() else found
 
 
 def _judged(streams: Streams) -> RowTables:
     """The tables of streams in which nothing was found wrong; of what is there twice, one."""
-    shape, (op, stage, index, count) = streams.shape, streams.rows
-    widest = int(count.max())
-    tables, number = filled(op, stage, index, count, shape.stages, shape.total, widest)
-    home = NUMPY.of(HOMES)(tables, np.array(streams.offsets), shape.workers, shape.microbatches)
+    shape, widest = streams.shape, int(streams.rows.count.max())
+    tables, number = NUMPY.of(FILLED)(*streams.rows, shape.stages, shape.total, widest)
+    return _row_tables(streams, tables, number, widest, NUMPY)
+
+
+def _row_tables(streams: Streams, tables: Ints, number: Ints, widest: int, kernels: Kernels
+                ) -> RowTables:
+    shape = streams.shape
+    home = kernels.of(HOMES)(tables, np.array(streams.offsets), shape.workers, shape.microbatches)
     tables.flags.writeable = False
     return RowTables(tables, tuple(number.tolist()), widest, home)
 
