@@ -18,7 +18,8 @@ from analysis.sweep.points import Point
 from sim.experiment.batched import run_many
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
-from sim.experiment.run import rows_of, run
+from sim.experiment.run import run
+from sim.experiment.setup import rows_of
 from sim.trace import Trace
 
 LOOK_AFTER_S = 0.5

@@ -16,7 +16,6 @@ from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
 from sim.experiment.options import Experiment
 from sim.experiment.setup import Setup
-from sim.numerics.optimizers import Optimizer
 from sim.numerics.stage import Stage
 from sim.order.program import Program
 from sim.weights.versions import VersionPlan
@@ -124,13 +123,8 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
 def pipeline_stage(setup: Setup, plan: VersionPlan, k: int, model: TorchStage
                    ) -> Stage[TorchStage]:
     """The staleness semantics around the model of stage `k`."""
-    return watched_stage(k, model, make_optimizer(setup, model), plan, setup.rate,
-                         distances=setup.experiment.training.distances,
-                         unit_horizons=plan.unit_horizons(k))
-
-
-def make_optimizer(setup: Setup, model: TorchStage) -> Optimizer:
-    """The optimizer of one stage before its first step."""
     training = setup.experiment.training
-    return setup.optimizer.start(training.momentum, training.convention,
-                                 torch.zeros_like(model.live))
+    optimizer = setup.optimizer.start(training.momentum, training.convention,
+                                      torch.zeros_like(model.live))
+    return watched_stage(k, model, optimizer, plan, setup.rate, distances=training.distances,
+                         unit_horizons=plan.unit_horizons(k))
