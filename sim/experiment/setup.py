@@ -76,7 +76,10 @@ class Setup:
                             self.kernels)
 
     def checked_versions(self, program: Program) -> VersionPlan:
-        """The same for whoever set the mitigation.  Raises ConfigurationError."""
+        """The versions that `program`, one worker's, reads.
+
+        Raises ConfigurationError at the mitigation's key where one does not exist yet.
+        """
         try:
             return self.versions(program)
         except ValueError as error:
@@ -98,8 +101,11 @@ class VirtualSetup(Setup):
     def of(cls, experiment: Experiment, program: Program | None = None,
            profile: Profile | None = None, task: Task | None = None, *,
            kernels: Kernels = NUMPY) -> VirtualSetup:
-        """As `Setup.of`; `profile` stands in for the file `costs.profile` names, `task` is the
-        experiment's own, where it has been made already."""
+        """The setup of an experiment; `program` stands in for its schedule's, `profile` for the
+        file `costs.profile` names, and `task` is its own, where it has been made already.
+
+        Raises ConfigurationError.
+        """
         rules = Setup.of(experiment, program, kernels=kernels)
         profile = profile or load_profile(experiment)
         task = task or make_task(experiment)
