@@ -11,7 +11,8 @@ import numpy as np
 from analysis.comparison.compare import Contender
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
-from sim.experiment.run import generate, run
+from sim.experiment.run import run
+from sim.experiment.setup import generate
 from sim.op import Op
 from sim.trace import Trace
 
@@ -59,11 +60,11 @@ def experiment(base: Mapping[str, Any], contender: str, seed: int) -> Experiment
     A mini-batch takes a stage 1 s forward and 2 s backward, in as many instructions as its
     schedule has.
     """
-    plain = Contender.parse(contender).document(resolve(dict(base)), seed)
-    n = plain["pipeline"].get("microbatches", 1)
-    plain["costs"] = {"forward_s": FORWARD_S / n, "backward_s": BACKWARD_S * _covered(
-        plain["pipeline"].get("schedule", "round-robin"), plain["pipeline"]["stages"], n) / n}
-    return resolve(plain)
+    common = resolve(dict(base))
+    chosen = common.changed(Contender.parse(contender).changes(common, seed))
+    pipeline, n = chosen.pipeline, chosen.pipeline.microbatches
+    covered = _covered(pipeline.schedule, pipeline.stages, n)
+    return chosen.changed(forward_s=FORWARD_S / n, backward_s=BACKWARD_S * covered / n)
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
 from sim.errors import TraceError
+from sim.header import TraceHeader
 from sim.op import Op
 from sim.order.instruction import Instruction
 from sim.order.replicated import own_index
@@ -50,7 +51,7 @@ class Trace:
     """Columns of spans, curves of the training, and the header (resolved configuration, seed,
     library versions, sizes).  Rows are in program order: device by device, each in its order."""
 
-    header: dict[str, Any]
+    header: TraceHeader
     device: Ints
     op: Ints
     stage: Ints
@@ -73,7 +74,7 @@ class Trace:
 
     @property
     def shape(self) -> PipelineShape:
-        return PipelineShape(**self.header["shape"])
+        return self.header.shape
 
     @property
     def minibatch(self) -> Ints:
@@ -88,7 +89,7 @@ class Trace:
         rows = self.device < shape.worker_devices
         columns = {name: getattr(self, name)[rows] for name in COLUMNS}
         columns["index"] = own_index(columns["index"], shape)
-        header = {**self.header, "shape": shape.of_worker.as_dict()}
+        header = replace(self.header, shape=shape.of_worker)
         return Trace(header, **columns, curves=self.curves)
 
     def instruction(self, row: int) -> Instruction:
@@ -97,21 +98,24 @@ class Trace:
 
     def save(self, path: str | Path) -> None:
         """Write atomically; equal traces give equal bytes."""
-        header = {"format": FORMAT, "version": VERSION, **self.header}
         arrays = {name: getattr(self, name).astype(dtype) for name, (dtype, _) in COLUMNS.items()}
         arrays |= {f"curve/{name}": values for name, values in self.curves.items()}
-        text = np.array(json.dumps(header, sort_keys=True))
         with atomic_file(path) as handle:
-            np.savez_compressed(handle, header=text, **arrays)
+            np.savez_compressed(handle, header=np.array(self.header_json()), **arrays)
+
+    def header_json(self) -> str:
+        """The header as it stands in a file, with the file's format and version."""
+        header = {"format": FORMAT, "version": VERSION, **self.header.as_dict()}
+        return json.dumps(header, sort_keys=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Trace:
-        """Raises TraceError with what is wrong with the file."""
+        """Read and check a file.  Raises TraceError with what is wrong with it."""
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}
-            header = dict(json.loads(str(arrays.pop("header"))))
-            found = header.pop("format"), header.pop("version")
+            table = dict(json.loads(str(arrays.pop("header"))))
+            found = table.pop("format"), table.pop("version")
         except FileNotFoundError:
             raise TraceError(f"{path}: there is no such file") from None
         except Exception:  # a damaged archive can make its readers raise anything
@@ -127,12 +131,11 @@ class Trace:
             raise TraceError(f"{path}: columns differ in length: {', '.join(odd)}")
         curves = {name.removeprefix("curve/"): values for name, values in arrays.items()
                   if name.startswith("curve/")}
-        trace = cls(header, **{name: arrays[name] for name in COLUMNS}, curves=curves)
         try:
-            _ = trace.shape
-        except (KeyError, TypeError, ValueError):
-            raise TraceError(f"{path}: the header lacks the pipeline's shape") from None
-        return trace
+            header = TraceHeader.of(table)
+        except TraceError as error:
+            raise TraceError(f"{path}: {error}") from None
+        return cls(header, **{name: arrays[name] for name in COLUMNS}, curves=curves)
 
 
 class atomic_file:  # noqa: N801 - used as a function

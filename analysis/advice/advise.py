@@ -20,7 +20,7 @@ from analysis.advice.footprint import COUNTED
 from analysis.advice.pareto import pareto_front
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
-from sim.experiment.setup import load_profile
+from sim.experiment.machine import load_profile
 from sim.numerics.stage import Backward
 from sim.times.profile import Profile, read_profile
 

@@ -16,7 +16,8 @@ from analysis.theory.pattern import Pattern
 from analysis.theory.steady import SteadyState
 from sim.arrays import Floats
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import make_mitigation, resolve
+from sim.experiment.configuration import resolve
+from sim.experiment.setup import Setup, VirtualSetup
 from sim.mitigations import MITIGATIONS
 from sim.numerics.stage import Backward
 from sim.schedules import SCHEDULES
@@ -24,6 +25,7 @@ from sim.times.profile import Profile
 from sim.weights.versions import VersionPlan
 
 Row = dict[str, Any]
+Solved = tuple[VirtualSetup, SteadyState]
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,8 @@ def evaluate(chosen: Sequence[Candidate], measured: Measured, done: Callable[[],
             done()
 
 
-def _solved(candidate: Candidate, measured: Measured) -> SteadyState | str:
-    """The steady state, which no mitigation changes, or why there is none."""
+def _solved(candidate: Candidate, measured: Measured) -> Solved | str:
+    """The steady state, which no mitigation changes, and its setup, or why there is none."""
     plain = Candidate(candidate.schedule, candidate.microbatches, candidate.backward, "none")
     if candidate.backward == "recompute":
         unknown = [k for k, s in enumerate(measured.profile.stages) if s.input_bytes is None]
@@ -79,21 +81,20 @@ def _solved(candidate: Candidate, measured: Measured) -> SteadyState | str:
             return f"recompute keeps a stage's input: the profile has no stages.{unknown[0]}" \
                    ".input_bytes"
     try:
-        found = solve(resolve(plain.document(measured.path, len(measured.profile.stages))))
+        setup, found = solve(resolve(plain.document(measured.path, len(measured.profile.stages))))
     except ConfigurationError as error:
         return "; ".join(error.problems)
-    return found if found.period else "nothing in the profile takes any time"
+    return (setup, found) if found.period else "nothing in the profile takes any time"
 
 
-def _row(candidate: Candidate, found: SteadyState | str, measured: Measured) -> Row:
+def _row(candidate: Candidate, solved: Solved | str, measured: Measured) -> Row:
     row: Row = asdict(candidate)
-    if isinstance(found, str):
-        return row | {"refused": found}
-    shape = found.pattern.program.shape
+    if isinstance(solved, str):
+        return row | {"refused": solved}
+    setup, found = solved
     try:
-        resolve(candidate.document(measured.path, shape.stages))
-        plan = VersionPlan.of(found.pattern.program, make_mitigation(candidate.mitigation),
-                              candidate.schedule)
+        asked = setup.experiment.changed(mitigation=candidate.mitigation)
+        plan = Setup.of(asked, setup.program).versions(found.pattern.program)
     except (ConfigurationError, ValueError) as error:
         problems = error.problems if isinstance(error, ConfigurationError) else [str(error)]
         return row | {"refused": "; ".join(problems)}

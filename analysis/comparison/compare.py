@@ -10,7 +10,7 @@ from typing import Any
 from analysis.metrics.report import plain, report
 from sim.errors import ConfigurationError
 from sim.experiment.batched import run_many
-from sim.experiment.configuration import resolve, toml_value
+from sim.experiment.documents import toml_value
 from sim.experiment.options import Experiment
 from sim.interval import Mean, mean_of
 from sim.mitigations import MITIGATIONS
@@ -49,16 +49,13 @@ class Contender:
         count = found["microbatches"]
         return cls(table, found["schedule"], int(count) if count else None)
 
-    def document(self, experiment: Experiment, seed: int) -> dict[str, Any]:
-        """The experiment's document with this contender and seed in it."""
-        document = experiment.model_dump(mode="python", exclude_unset=True)
-        pipeline = document.setdefault("pipeline", {})
-        pipeline["mitigation"] = self.mitigation
+    def changes(self, experiment: Experiment, seed: int) -> dict[str, Any]:
+        """What to change of the experiment to run this contender with a seed."""
+        pipeline: dict[str, Any] = {"mitigation": self.mitigation}
         if self.schedule:
             pipeline["schedule"] = self.schedule
-            pipeline["microbatches"] = self.microbatches or pipeline.get("microbatches", 1)
-        document.setdefault("training", {})["seed"] = seed
-        return document
+            pipeline["microbatches"] = self.microbatches or experiment.pipeline.microbatches
+        return {"pipeline": pipeline, "training": {"seed": seed}}
 
 
 def contenders(text: str) -> list[Contender]:
@@ -84,8 +81,8 @@ def row(experiment: Experiment, contender: Contender, seeds: Sequence[int],
 def rows(experiment: Experiment, contenders: Sequence[Contender], seeds: Sequence[int],
          done: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
     """The same for several, those that share a program trained together."""
-    documents = [each.document(experiment, seed) for each in contenders for seed in seeds]
-    found: list[dict[str, Any] | str] = reports(documents, done)
+    found = reports(experiment, [each.changes(experiment, seed)
+                                 for each in contenders for seed in seeds], done)
     rows = []
     for place, each in enumerate(contenders):
         mine = found[place * len(seeds) : (place + 1) * len(seeds)]
@@ -95,14 +92,14 @@ def rows(experiment: Experiment, contenders: Sequence[Contender], seeds: Sequenc
     return rows
 
 
-def reports(documents: Sequence[dict[str, Any]], done: Callable[[], None] = lambda: None
-            ) -> list[dict[str, Any] | str]:
-    """The report of every document's experiment, or why it is refused."""
-    found: list[dict[str, Any] | str] = [""] * len(documents)
+def reports(experiment: Experiment, changes: Sequence[dict[str, Any]],
+            done: Callable[[], None] = lambda: None) -> list[dict[str, Any] | str]:
+    """The report of the experiment under each of the changes, or why it is refused."""
+    found: list[dict[str, Any] | str] = [""] * len(changes)
     accepted: dict[int, Experiment] = {}
-    for place, document in enumerate(documents):
+    for place, change in enumerate(changes):
         try:
-            accepted[place] = resolve(document)
+            accepted[place] = experiment.changed(change)
         except ConfigurationError as error:
             found[place] = str(error)
             done()

@@ -12,7 +12,7 @@ from analysis.metrics.convergence import convergence
 from analysis.metrics.report import plain, report
 from analysis.theory.system_edge import stable_rate
 from sim.errors import ConfigurationError, DeadlockError, InvalidProgramError
-from sim.experiment.configuration import resolve, toml_value
+from sim.experiment.documents import toml_value
 from sim.experiment.options import Experiment
 from sim.experiment.run import run
 from sim.experiment.systems import SYSTEMS, System
@@ -37,28 +37,31 @@ class Entrant:
         """As it was asked for: `i-timeprest:decay=2`."""
         return ":".join([self.system.name, *(f"{k}={v}" for k, v in self.parameters)])
 
-    def document(self, experiment: Experiment) -> dict[str, Any]:
-        """The experiment as this system.  Raises ConfigurationError."""
-        document = self.system.document(experiment)
-        for key, value in self.parameters:
-            section, name = self._home(document, key)
-            entry = document[section][name]
-            table = {"name": entry} if isinstance(entry, str) else dict(entry)
-            document[section][name] = table | {key: value}
-        return document
+    def changes(self, experiment: Experiment) -> dict[str, Any]:
+        """What to change of the experiment to run it as this system.
 
-    def _home(self, document: dict[str, Any], key: str) -> tuple[str, str]:
-        """Section and key of the table that has this parameter."""
+        Raises ConfigurationError.
+        """
+        changes = self.system.changes(experiment)
+        for key, value in self.parameters:
+            section, name, table = self._home(changes, experiment, key)
+            changes[section] = changes.get(section, {}) | {name: table | {key: value}}
+        return changes
+
+    def _home(self, changes: dict[str, Any], experiment: Experiment, key: str
+              ) -> tuple[str, str, dict[str, Any]]:
+        """Section and key of the table that has this parameter, and what is in it so far."""
         takes = []
         for section, name, registry in (("pipeline", "mitigation", MITIGATIONS),
                                         ("workers", "combine", COMBINES)):
-            entry = document.get(section, {}).get(name)
-            if entry is None:
+            said = experiment.document().get(section, {}) | changes.get(section, {})
+            if name not in said:
                 continue
-            kind = registry[entry if isinstance(entry, str) else entry["name"]]
-            known = [f.name for f in fields(kind)]
+            entry = said[name]
+            table = {"name": entry} if isinstance(entry, str) else dict(entry)
+            known = [f.name for f in fields(registry[table["name"]])]
             if key in known:
-                return section, name
+                return section, name, table
             takes += known
         raise ConfigurationError([f"--systems: {self.system.name} has no parameter {key!r}; it "
                                   f"takes: {', '.join(takes) or 'none'}"])
@@ -98,7 +101,7 @@ def system_row(experiment: Experiment, entrant: Entrant, seeds: Sequence[int], t
         for seed in seeds:
             runs.append(_one(experiment, entrant, seed, target))
             done()
-        rate = stable_rate(entrant, experiment)
+        rate = stable_rate(experiment, entrant.changes(experiment))
     except (ConfigurationError, DeadlockError, InvalidProgramError) as error:
         for _ in range(len(seeds) - len(runs)):
             done()
@@ -113,10 +116,8 @@ def system_row(experiment: Experiment, entrant: Entrant, seeds: Sequence[int], t
 
 
 def _one(experiment: Experiment, entrant: Entrant, seed: int, target: float) -> dict[str, Any]:
-    document = entrant.document(experiment)
-    training = document["training"]
-    training["seed"] = seed
-    if not training.get("evaluate_every"):
-        training["evaluate_every"] = max(1, experiment.pipeline.minibatches // EVALUATIONS)
-    trace = run(resolve(document))
+    every = (experiment.training.evaluate_every
+             or max(1, experiment.pipeline.minibatches // EVALUATIONS))
+    trace = run(experiment.changed(entrant.changes(experiment),
+                                   {"training": {"seed": seed, "evaluate_every": every}}))
     return {**report(trace), **convergence(trace, target)}

@@ -36,11 +36,11 @@ def write(trace: Trace) -> bytes:
 
 def about(trace: Trace) -> dict[str, Any]:
     """What ran, for whoever opens the file."""
-    pipeline, shape = trace.header["experiment"]["pipeline"], trace.shape
+    pipeline, shape = trace.header.pipeline, trace.shape
     return {"tool": "pipestale", "schedule": pipeline["schedule"],
-            "mitigation": trace.header["mitigation"], "stages": shape.stages,
+            "mitigation": trace.header.mitigation, "stages": shape.stages,
             "minibatches": shape.minibatches, "microbatches": shape.microbatches,
-            "seed": trace.header["seed"]}
+            "seed": trace.header.seed}
 
 
 def names(drawn: Slices) -> Iterator[Event]:

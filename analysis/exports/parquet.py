@@ -6,12 +6,11 @@ Needs pyarrow, the optional extra `parquet`.
 from __future__ import annotations
 
 import io
-import json
 from typing import Any
 
 from sim.errors import ConfigurationError
 from sim.op import Op
-from sim.trace import COLUMNS, FORMAT, VERSION, Trace
+from sim.trace import COLUMNS, Trace
 
 METADATA = "pipestale"  # key of the header's JSON beside pyarrow's own
 
@@ -29,8 +28,7 @@ def write(trace: Trace) -> bytes:
         about = {"unit": unit, "meaning": meaning}
         fields.append(pyarrow.field(name, column.type, metadata=about))
         columns.append(column)
-    header = json.dumps({"format": FORMAT, "version": VERSION, **trace.header}, sort_keys=True)
-    schema = pyarrow.schema(fields, metadata={METADATA: header})
+    schema = pyarrow.schema(fields, metadata={METADATA: trace.header_json()})
     out = io.BytesIO()
     parquet.write_table(pyarrow.table(columns, schema=schema), out)
     return out.getvalue()

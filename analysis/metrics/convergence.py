@@ -31,9 +31,11 @@ def convergence(trace: Trace, target: float) -> dict[str, Any]:
 
 def epochs(trace: Trace, minibatches: int) -> float | None:
     """Passes over the training set; None where the task has no such set."""
-    examples = trace.header.get("training", {}).get("examples")
-    batch = trace.header["experiment"]["training"]["batch_size"]
-    return minibatches * batch / examples if examples else None
+    learnt = trace.header.training
+    if learnt is None or not learnt.examples:
+        return None
+    batch: int = trace.header.experiment["training"]["batch_size"]
+    return minibatches * batch / learnt.examples
 
 
 def fluctuation(trace: Trace) -> float | None:

@@ -64,8 +64,8 @@ def _together(parts: Sequence[Held]) -> Held:
 
 def memory(trace: Trace, plan: VersionPlan) -> list[StageMemory]:
     """Of each stage; sizes from the trace's header."""
-    sizes = trace.header["sizes"]
-    return [_stage(trace, plan, k, sizes["weight_bytes"][k], sizes["activation_bytes"][k])
+    sizes = trace.header.sizes
+    return [_stage(trace, plan, k, sizes.weight_bytes[k], sizes.activation_bytes[k])
             for k in range(trace.shape.stages)]
 
 

@@ -15,12 +15,12 @@ from sim.trace import Trace
 
 def report(trace: Trace) -> dict[str, Any]:
     """Metrics by name, as `--json` prints them; numbers that are not finite become None."""
-    pipeline = trace.header["experiment"]["pipeline"]
+    pipeline = trace.header.pipeline
     plan = late.plan_of(trace)
     first, last = steady_minibatches(trace)
     values: dict[str, Any] = {
         "schedule": pipeline["schedule"],
-        "mitigation": trace.header["mitigation"],
+        "mitigation": trace.header.mitigation,
         "stages": trace.shape.stages,
         "minibatches": trace.shape.minibatches,
         "microbatches": trace.shape.microbatches,
@@ -34,14 +34,14 @@ def report(trace: Trace) -> dict[str, Any]:
         "staleness": _staleness(trace),
         "inconsistent_fraction": late.inconsistent_fraction(trace, plan),
         "vertical_inconsistent_fraction": late.vertical_inconsistent_fraction(trace, plan),
-        "versions_held": trace.header["versions_held"],
+        "versions_held": trace.header.versions_held,
         "weight_distance": {p: late.mean_distance(trace, p, trace.weight_distance)
                             for p in late.PASSES},
         "weight_rmse": {p: late.mean_distance(trace, p, trace.weight_rmse) for p in late.PASSES},
         "weight_gap": {p: late.mean_gap(trace, p) for p in late.PASSES},
         "memory": _memory(trace, plan),
         **_training(trace),
-        "seed": trace.header["seed"],
+        "seed": trace.header.seed,
     }
     return dict(plain(values))
 
@@ -69,9 +69,8 @@ def _staleness(trace: Trace) -> dict[str, Any]:
 
 def _workers(trace: Trace) -> dict[str, Any] | None:
     """Of several workers: how they combine and how far each is ahead of the others it has seen."""
-    if trace.shape.workers == 1:
-        return None
-    return {"count": trace.shape.workers, **trace.header["workers"]}
+    between = trace.header.workers
+    return None if between is None else {"count": trace.shape.workers, **between.as_dict()}
 
 
 def _memory(whole: Trace, plan: Any) -> dict[str, Any]:
@@ -94,9 +93,10 @@ def _link_bytes(trace: Trace) -> float:
     shape = trace.shape
     home = np.zeros(shape.stages, dtype=np.int64)
     home[trace.stage] = trace.device % shape.worker_devices
-    boundary = np.array(trace.header["sizes"]["boundary_bytes"])
+    boundary = np.array(trace.header.sizes.boundary_bytes)
     crossing = float(boundary[home[:-1] != home[1:]].sum())
-    between = trace.header.get("workers", {}).get("bytes_per_minibatch", 0.0)
+    workers = trace.header.workers
+    between = 0.0 if workers is None else workers.bytes_per_minibatch
     return 2 * crossing * shape.microbatches + float(between)
 
 
@@ -106,13 +106,13 @@ def peak_in_flight(trace: Trace, stage: int) -> int:
 
 
 def _training(trace: Trace) -> dict[str, Any]:
-    found = trace.header.get("training")
+    found = trace.header.training
     if found is None:
         return {"final_loss": None, "validation_loss": None, "accuracy": None,
                 "diverged": None, "diverged_at": None}
-    names = ("final_loss", "validation_loss", "accuracy", "diverged_at")
-    return {**{name: found[name] for name in names},
-            "diverged": found["diverged_at"] is not None}
+    return {"final_loss": found.final_loss, "validation_loss": found.validation_loss,
+            "accuracy": found.accuracy, "diverged_at": found.diverged_at,
+            "diverged": found.diverged_at is not None}
 
 
 def plain(value: Any) -> Any:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from analysis.metrics.timing import steady_minibatches, steady_of
 from sim.arrays import Floats
-from sim.experiment.configuration import make_mitigation
+from sim.experiment.making import make_mitigation
+from sim.experiment.setup import version_plan
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.replicated import own_program
@@ -22,9 +23,9 @@ PASSES = {"forward": (Op.F,), "backward": (Op.B, Op.I)}
 
 def plan_of(trace: Trace) -> VersionPlan:
     """The versions of every single micro-batch of a worker, from the order the trace recorded."""
-    pipeline = trace.header["experiment"]["pipeline"]
+    pipeline = trace.header.pipeline
     own = own_program(Program.from_trace(trace))
-    return VersionPlan.of(own, make_mitigation(pipeline["mitigation"]), pipeline["schedule"])
+    return version_plan(own, make_mitigation(pipeline["mitigation"]), pipeline["schedule"])
 
 
 def steady_rows(trace: Trace, name: str) -> NDArray[np.bool_]:
@@ -88,8 +89,9 @@ def mean_distance(trace: Trace, name: str, column: Floats) -> list[float]:
 
 def mean_gap(trace: Trace, name: str) -> list[float]:
     """Mean RMSE distance in units of the stage's mean update (the gap of DANA)."""
-    updates = trace.header.get("training", {}).get("mean_update_rmse")
+    learnt = trace.header.training
     distances = mean_distance(trace, name, trace.weight_rmse)
-    if updates is None:
+    if learnt is None:
         return [float("nan")] * len(distances)
-    return [d / u if u else float("nan") for d, u in zip(distances, updates, strict=True)]
+    return [d / u if u else float("nan")
+            for d, u in zip(distances, learnt.mean_update_rmse, strict=True)]

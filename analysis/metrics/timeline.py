@@ -50,7 +50,7 @@ def has_time_units(trace: Trace) -> bool:
 
     Under greedy dispatch the order is no longer the one the closed form describes.
     """
-    pipeline = trace.header["experiment"]["pipeline"]
+    pipeline = trace.header.pipeline
     return pipeline["dispatch"] == "static" and defined(pipeline["schedule"], trace.shape)
 
 

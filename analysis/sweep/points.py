@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analysis.sweep.options import Choices, Range
-from sim.experiment.configuration import put
+from sim.experiment.documents import put
 
 
 class Point(NamedTuple):

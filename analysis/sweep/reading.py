@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 from analysis.sweep.options import DRAWN, LARGEST, Choices, Draw, Random, Range, SweepFile
 from analysis.sweep.points import Grid, Search, Sweep
 from sim.errors import ConfigurationError, unknown
-from sim.experiment.configuration import full_key, read_document
+from sim.experiment.documents import full_key, read_document
 from sim.experiment.options import Experiment
 from sim.experiment.problems import keys_of, listed
 

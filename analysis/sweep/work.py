@@ -62,10 +62,8 @@ def averaged(point: Point) -> dict[str, Any]:
 
 def _seeded(first: Experiment, point: Point) -> Sequence[Experiment]:
     """One experiment per seed, counted from the point's training.seed."""
-    documents = ({**point.document, "training": {**point.document.get("training", {}),
-                                                 "seed": first.training.seed + more}}
-                 for more in range(1, point.seeds))
-    return [first, *map(resolve, documents)]
+    return [first, *(first.changed({"training.seed": first.training.seed + more})
+                     for more in range(1, point.seeds))]
 
 
 def flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:

@@ -153,7 +153,7 @@ def span(values: Sequence[float | None]) -> str:
 def round_trip_table(passes: Sequence[Pass], minibatch: int | None, trace: Trace) -> Table:
     """One mini-batch's passes in time order, under both labellings."""
     table = new_table(f"mini-batch {minibatch} of {trace.shape.minibatches}, mitigation "
-                   f"{trace.header['mitigation']}", "stage", "pass", "start (s)", "time unit",
+                   f"{trace.header.mitigation}", "stage", "pass", "start (s)", "time unit",
                    "version\n(time unit)", "SpecTrain\nhorizon s", "version\n(updates)",
                    "staleness\n(updates)")
     for each in map(asdict, passes):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,9 @@ import numpy as np
 from analysis.theory.pattern import Pattern
 from analysis.theory.steady import SteadyState, as_json, steady_state
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import make_mitigation
+from sim.experiment.machine import load_profile
 from sim.experiment.options import Experiment
-from sim.experiment.run import generate
-from sim.experiment.setup import cost_model, load_profile, make_cluster, make_task, stage_sizes
+from sim.experiment.setup import VirtualSetup
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
@@ -29,36 +29,31 @@ def endless(experiment: Experiment) -> dict[str, Any]:
     Raises ConfigurationError where the order or the costs do not repeat.
     """
     _refuse_unsteady(experiment)
-    found = solve(experiment)
+    setup, found = solve(experiment)
+    plan = setup.checked_versions(found.pattern.program)
     pipeline = experiment.pipeline
-    mitigation = make_mitigation(pipeline.mitigation)
-    try:
-        plan = VersionPlan.of(found.pattern.program, mitigation, pipeline.schedule)
-    except ValueError as error:
-        raise ConfigurationError([f"pipeline.mitigation: {error}"]) from None
-    return {"schedule": pipeline.schedule, "mitigation": mitigation.name,
+    return {"schedule": pipeline.schedule, "mitigation": setup.mitigation.name,
             "stages": pipeline.stages, "microbatches": pipeline.microbatches,
             **as_json(found), "staleness": staleness(plan, found.pattern)}
 
 
-def solve(experiment: Experiment) -> SteadyState:
-    """The steady state of the experiment's schedule.  Raises ConfigurationError."""
+def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
+    """The steady state of the experiment's schedule, and the setup it was seen in: that of so
+    many mini-batches as show it.  Raises ConfigurationError."""
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the steady state is that of one worker, got "
                                   f"{experiment.workers.count}"])
-    profile, task = load_profile(experiment), make_task(experiment)
-    cluster = make_cluster(experiment, profile, stage_sizes(experiment, profile, task))
-    costs = cost_model(experiment, profile)
+    profile, setup = load_profile(experiment), None
     minibatches = 2 * experiment.pipeline.stages + SHORTEST
     for _ in range(DOUBLINGS):
-        pipeline = experiment.pipeline.model_copy(update={"minibatches": minibatches})
-        longer = experiment.model_copy(update={"pipeline": pipeline})
-        _refuse_huge(longer.shape)
-        program = generate(longer).validate()
-        found = steady_state(program, costs, cluster)
+        _refuse_huge(replace(experiment.shape, minibatches=minibatches))
+        longer = experiment.changed({"pipeline.minibatches": minibatches})
+        setup = setup.over(longer) if setup else VirtualSetup.of(longer, profile=profile)
+        program = setup.program.validate()
+        found = steady_state(program, setup.costs, setup.cluster)
         if found is not None:
-            _refuse_full(program, cluster)
-            return found
+            _refuse_full(program, setup.cluster)
+            return setup, found
         minibatches *= 2
     raise ConfigurationError([f"pipeline.schedule: the order of {experiment.pipeline.schedule} "
                               f"does not repeat within {minibatches // 2} mini-batches"])

@@ -7,39 +7,34 @@ section 6 for the method, `analysis.theory.measured_edge` for single delays.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from analysis.theory.growth import first_crossing, fitted_growth, interpolated
 from sim.arrays import Floats
-from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 from sim.experiment.run import run
 
 COARSE, FINE, REFINED = 48, 9, 2  # curvatures of the first run, of those that refine, how many
 
 
-class Contender(Protocol):
-    """A system, with or without parameters of its own."""
-
-    def document(self, experiment: Experiment) -> dict[str, Any]: ...
-
-
-def stable_rate(system: Contender, experiment: Experiment) -> float | None:
+def stable_rate(experiment: Experiment, system: Mapping[str, Any]) -> float | None:
     """Largest stable ηλ (learning rate times curvature); None where the grid does not bracket it.
 
-    Raises ConfigurationError where the system refuses the experiment.
+    `system` is what to change of the experiment to run it as the system.  Raises
+    ConfigurationError.
     """
     updates = 400 + round(40 / (1 - experiment.training.momentum))
-    document, at = _probe(system, experiment, updates), _grid(experiment)
-    rates = _growth(document, at, updates)
+    probe, at = _probe(experiment, system, updates), _grid(experiment)
+    rates = _growth(probe, at, updates)
     for _ in range(REFINED):
         pair = first_crossing(at, rates)
         if pair is None:
             return None
         at = np.geomspace(*pair, FINE)
-        rates = _growth(document, at, updates)
+        rates = _growth(probe, at, updates)
     return interpolated(at, rates)
 
 
@@ -51,24 +46,22 @@ def _grid(experiment: Experiment) -> Floats:
     return np.geomspace(low, 16 * (1 + training.momentum), COARSE) / share
 
 
-def _probe(contender: Contender, experiment: Experiment, updates: int) -> dict[str, Any]:
-    """The system's document with so many updates of the quadratic on every worker."""
-    probe = contender.document(experiment)
-    workers = probe.get("workers", {}).get("count", 1)
-    probe["pipeline"]["minibatches"] = updates * workers
-    probe["training"] |= {"task": "quadratic", "learning_rate": 1.0, "distances": False,
-                          "evaluate_every": 0, "rate_schedule": {}}
-    return probe
+def _probe(experiment: Experiment, system: Mapping[str, Any], updates: int) -> Experiment:
+    """The experiment as the system, with so many updates of the quadratic on every worker."""
+    workers = system.get("workers", {}).get("count", 1)
+    return experiment.changed(system, {
+        "pipeline": {"minibatches": updates * workers},
+        "training": {"task": "quadratic", "learning_rate": 1.0, "distances": False,
+                     "evaluate_every": 0, "rate_schedule": {}}})
 
 
-def _growth(document: dict[str, Any], at: Floats, updates: int) -> Floats:
+def _growth(probe: Experiment, at: Floats, updates: int) -> Floats:
     """The largest fitted growth of any stage, by curvature."""
-    probe = document | {"training": document["training"] | {"curvatures": at.tolist()}}
     weights: dict[int, Any] = {}
 
     def watch(stage: int, version: int, new: Any) -> None:
         weights.setdefault(stage, np.empty((updates, len(at))))[version - 1] = new
 
-    run(resolve(probe), watch=watch)
+    run(probe.changed({"training.curvatures": at.tolist()}), watch=watch)
     rates: Floats = np.max([fitted_growth(each) for each in weights.values()], axis=0)
     return rates

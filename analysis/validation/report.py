@@ -34,7 +34,7 @@ def build(found: Sequence[Any], head: Mapping[str, Any], refused: Sequence[str]
 
 def entry(found: Found) -> dict[str, Any]:
     """One run: what it was, its exact and its statistical part, and what they rest on."""
-    gpu = found.measured.header["gpu"]
+    gpu = found.measured.header.measured()
     memory = memory_entries(found.predicted, found.profile, found.memory)
     errors = [each["rel_error"] for each in memory]
     return {**_names(found), "exact": found.exact,
@@ -42,13 +42,13 @@ def entry(found: Found) -> dict[str, Any]:
                             "memory_rel_error": None if None in errors else max(errors)},
             "memory": memory, "makespans_s": found.makespans_s,
             "contention_factor": [s.contention_factor for s in found.profile.stages],
-            "launch_bound_fraction": gpu["launch_bound_fraction"],
-            "clock_residual_s": gpu["clock_residual_s"]}
+            "launch_bound_fraction": gpu.launch_bound_fraction,
+            "clock_residual_s": gpu.clock_residual_s}
 
 
 def _names(found: Found) -> dict[str, Any]:
     pipeline, training = found.experiment.pipeline, found.experiment.training
-    kind, size = found.predicted.header["mitigation"], found.profile.notes["image_size"]
+    kind, size = found.predicted.header.mitigation, found.profile.notes["image_size"]
     sizes = f"batch {training.batch_size}, {size} px"
     micro = f"/{pipeline.microbatches}" if pipeline.microbatches > 1 else ""
     return {"label": f"{kind}@{pipeline.schedule}{micro}, {sizes}", "group": f"{kind}, {sizes}",

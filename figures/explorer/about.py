@@ -25,34 +25,30 @@ def about(trace: Trace, name: str) -> dict[str, Any]:
 
 def facts(trace: Trace) -> str:
     """One line: measured or simulated, schedule, mitigation, workers, size."""
-    pipeline, shape = trace.header["experiment"]["pipeline"], trace.shape
-    kind = "measured" if "gpu" in trace.header else "simulated"
+    pipeline, shape = trace.header.pipeline, trace.shape
+    kind = "simulated" if trace.header.gpu is None else "measured"
     micro = f" × {shape.microbatches} micro-batches" if shape.microbatches > 1 else ""
     greedy = ", greedy dispatch" if _greedy(trace) else ""
-    return (f"{kind}, {pipeline['schedule']}{greedy}, mitigation {trace.header['mitigation']}, "
+    return (f"{kind}, {pipeline['schedule']}{greedy}, mitigation {trace.header.mitigation}, "
             f"{_workers(trace)}{shape.stages} stage{'s' * (shape.stages > 1)} × "
             f"{shape.minibatches} mini-batches{micro}")
 
 
 def _workers(trace: Trace) -> str:
-    if trace.shape.workers == 1:
+    between, count = trace.header.workers, trace.shape.workers
+    if count == 1:
         return ""
-    combine = trace.header.get("workers", {}).get("combine")
-    return f"{trace.shape.workers} workers{f' with {combine}' if combine else ''}, "
+    return f"{count} workers{f' with {between.combine}' if between else ''}, "
 
 
 def _greedy(trace: Trace) -> bool:
-    return bool(trace.header["experiment"]["pipeline"].get("dispatch") == "greedy")
+    return bool(trace.header.pipeline.get("dispatch") == "greedy")
 
 
 def check(trace: Trace, path: str) -> None:
     """Raises TraceError with what keeps this trace from being drawn."""
     if not len(trace):
         raise TraceError(f"{path}: there is no span in it")
-    try:
-        facts(trace)
-    except (KeyError, TypeError):
-        raise TraceError(f"{path}: the header lacks the experiment or the mitigation") from None
     if not np.isin(trace.op, list(Op)).all():
         raise TraceError(f"{path}: operations are numbered 0 to {max(Op):d}")
     times = np.concatenate((trace.start_s, trace.end_s))

@@ -38,10 +38,10 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 
 def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
     """How one run ended; a diverged one has no loss."""
-    found = methods.trained(base, contender, seed).header["training"]
-    well = found["diverged_at"] is None
-    return [{"final_loss": found["final_loss"] if well else None,
-             "accuracy": found["accuracy"] if well else None, "diverged": not well}]
+    found = methods.trained(base, contender, seed).header.training
+    if found is None or found.diverged_at is not None:
+        return [{"final_loss": None, "accuracy": None, "diverged": True}]
+    return [{"final_loss": found.final_loss, "accuracy": found.accuracy, "diverged": False}]
 
 
 def over_seeds(rows: Rows, method: str, rate: float, quantity: str) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from analysis.theory.system_edge import stable_rate
 from figures.methods import mean_sd, plural
 from figures.pieces import Piece
 from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
-from sim.experiment.configuration import read_experiment, resolve
+from sim.experiment.configuration import read_experiment
 from sim.experiment.run import run
 from sim.interval import mean_of
 
@@ -36,7 +36,7 @@ def names() -> list[str]:
 
 
 def configuration() -> dict[str, Any]:
-    return {**read_experiment(EXPERIMENT).model_dump(mode="json", exclude_unset=True),
+    return {**read_experiment(EXPERIMENT).document(),
             "systems": names(), "target_accuracy": TARGET}
 
 
@@ -52,10 +52,8 @@ def _entrant(name: str) -> Entrant:
 
 def rows_of(name: str, seed: int) -> Rows:
     """What one run costs and buys.  Raises ConfigurationError where the system refuses."""
-    entrant = _entrant(name)
-    document = entrant.document(read_experiment(EXPERIMENT))
-    document["training"]["seed"] = seed
-    trace = run(resolve(document))
+    entrant, experiment = _entrant(name), read_experiment(EXPERIMENT)
+    trace = run(experiment.changed(entrant.changes(experiment), {"training.seed": seed}))
     found, memory = report(trace), report(trace)["memory"]
     met = convergence(trace, TARGET)
     return [{
@@ -86,7 +84,8 @@ def _once(ends: str) -> str:
 
 def edge_of(name: str, _: None) -> Rows:
     """The largest stable ηλ on the quadratic, through the system's own order."""
-    return [{"stable_rate": stable_rate(_entrant(name), read_experiment(EXPERIMENT))}]
+    experiment = read_experiment(EXPERIMENT)
+    return [{"stable_rate": stable_rate(experiment, _entrant(name).changes(experiment))}]
 
 
 def of_system(rows: Rows, name: str) -> tuple[Rows, float | None]:

@@ -58,10 +58,10 @@ def run(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], m
 
 def _measured(trace: Trace) -> dict[str, Any]:
     """What only a run on real devices has to say."""
-    gpu = trace.header["gpu"]
-    return {"model": gpu["settings"]["model"], "devices": gpu["devices"],
-            **{name: gpu[name] for name in ("threads", "launch_bound_fraction",
-                                            "clock_residual_s", "weights_sha256")}}
+    gpu = trace.header.measured()
+    return {"model": gpu.settings["model"], "devices": gpu.devices, "threads": gpu.threads,
+            "launch_bound_fraction": gpu.launch_bound_fraction,
+            "clock_residual_s": gpu.clock_residual_s, "weights_sha256": gpu.weights_sha256}
 
 
 def _table(values: dict[str, Any]) -> str:

@@ -63,9 +63,8 @@ def experiment_for(path: Path | None, settings: tuple[str, ...], devices: int,
     """
     experiment = read_experiment(path, settings)
     given = experiment.pipeline.model_fields_set | experiment.training.model_fields_set
-    missing = {"stages": devices, **otherwise}.items()
-    more = tuple(f"{name}={value}" for name, value in missing if name not in given)
-    asked = read_experiment(path, (*settings, *more))
+    asked = experiment.changed({name: value for name, value in
+                                {"stages": devices, **otherwise}.items() if name not in given})
     if asked.workers.count > 1:
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
                                   f"{asked.workers.count}; sim runs several"])

@@ -22,7 +22,6 @@ from gpu.runtime.assembly import Assembly, RunSettings, assemble
 from gpu.runtime.devices import DeviceSpec
 from gpu.runtime.streams import Lane
 from sim.arrays import Floats
-from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 from sim.op import Op
 from sim.times.profile import Profile, Spread, StageProfile
@@ -75,10 +74,7 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
 
 def shortened(experiment: Experiment, minibatches: int) -> Experiment:
     """The same experiment over that many mini-batches, without measuring weights."""
-    document = experiment.model_dump(mode="python", exclude_unset=True)
-    document.setdefault("pipeline", {})["minibatches"] = minibatches
-    document.setdefault("training", {})["distances"] = False
-    return resolve(document)
+    return experiment.changed(minibatches=minibatches, distances=False)
 
 
 def _stage(k: int, experiment: Experiment, alone: Times, beside: Times, again: Floats,

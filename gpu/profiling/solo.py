@@ -38,7 +38,7 @@ class Solo:
 
     def stage(self, k: int) -> WatchedStage:
         given = self.assembly
-        return pipeline_stage(given.experiment, given.settings, given.plan, k,
+        return pipeline_stage(given.setup, given.settings, given.plan, k,
                               given.stages[k].model)
 
     def alone(self, device: int) -> dict[int, float]:

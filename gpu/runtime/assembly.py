@@ -15,10 +15,9 @@ from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES, TorchStage
 from gpu.runtime.stage import WatchedStage
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import make_mitigation
 from sim.experiment.options import Experiment
-from sim.experiment.run import generate
-from sim.numerics.optimizers import Adam, LearningRate, MomentumSGD, Optimizer
+from sim.experiment.setup import Setup
+from sim.numerics.optimizers import Adam, MomentumSGD, Optimizer
 from sim.order.program import Program
 from sim.weights.versions import VersionPlan
 
@@ -49,12 +48,19 @@ class RunSettings:
 class Assembly:
     """A program, the versions it reads, and stages ready to step through it once."""
 
-    experiment: Experiment
+    setup: Setup
     settings: RunSettings
-    program: Program
     plan: VersionPlan
     task: TorchTask
     stages: list[WatchedStage]
+
+    @property
+    def experiment(self) -> Experiment:
+        return self.setup.experiment
+
+    @property
+    def program(self) -> Program:
+        return self.setup.program
 
 
 def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[torch.device], *,
@@ -67,22 +73,20 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
                                   f"{experiment.workers.count}; sim runs several"])
     try:
-        program = program or generate(experiment)
-        plan = VersionPlan.of(program, make_mitigation(experiment.pipeline.mitigation),
-                              experiment.pipeline.schedule)
+        setup = Setup.of(experiment, program)
+        plan = setup.versions(setup.program)
         network = build(settings.model, class_count(settings.data, settings.classes),
                         experiment.training.seed)
-        models = torch_stages(experiment, settings, network, homes(program, devices))
+        models = torch_stages(experiment, settings, network, homes(setup.program, devices))
         options = image_options(experiment, settings, network)
-        task = TorchTask(models, program.shape, options,
+        task = TorchTask(models, setup.shape, options,
                          images_at(settings.data, options.image_size, settings.limit))
     except ConfigurationError:
         raise
     except ValueError as error:
         raise ConfigurationError([str(error)]) from None
-    return Assembly(experiment, settings, program, plan, task,
-                    [pipeline_stage(experiment, settings, plan, k, model)
-                     for k, model in enumerate(models)])
+    return Assembly(setup, settings, plan, task, [pipeline_stage(setup, settings, plan, k, model)
+                                                  for k, model in enumerate(models)])
 
 
 def homes(program: Program, devices: Sequence[torch.device]) -> list[torch.device]:
@@ -108,15 +112,13 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
             for k, (part, device) in enumerate(zip(parts, home, strict=True))]
 
 
-def pipeline_stage(experiment: Experiment, settings: RunSettings, plan: VersionPlan, k: int,
+def pipeline_stage(setup: Setup, settings: RunSettings, plan: VersionPlan, k: int,
                    model: TorchStage) -> WatchedStage:
     """The staleness semantics around the model of stage `k`."""
-    training = experiment.training
-    schedule, updates = training.rate_schedule, plan.program.shape.minibatches
-    rate = LearningRate(training.learning_rate, schedule.name, updates, schedule.every,
-                        schedule.factor, schedule.warmup)
-    return WatchedStage(k, model, make_optimizer(experiment, settings, model), plan, rate,
-                        distances=training.distances, unit_horizons=plan.unit_horizons(k))
+    experiment = setup.experiment
+    return WatchedStage(k, model, make_optimizer(experiment, settings, model), plan, setup.rate,
+                        distances=experiment.training.distances,
+                        unit_horizons=plan.unit_horizons(k))
 
 
 def make_optimizer(experiment: Experiment, settings: RunSettings, model: TorchStage) -> Optimizer:

@@ -16,6 +16,7 @@ from gpu.runtime.assembly import Assembly
 from gpu.runtime.piece import Piece
 from sim.arrays import Floats, Ints
 from sim.experiment.recording import describe, staleness_columns
+from sim.header import Learnt, Measured, StageBytes, TraceHeader
 from sim.numerics.tasks import Evaluation
 from sim.op import Op
 from sim.order.program import Program
@@ -43,8 +44,7 @@ def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
     for piece in pieces:
         distance[piece.rows] = piece.distances
     loss = _losses(lowered, pieces)
-    header = _header(assembly, pieces, extra, final)
-    header["training"]["diverged_at"] = diverged_at(assembly, loss)
+    header = _header(assembly, pieces, extra, final, diverged_at(assembly, loss))
     op, stage, index, count = executed.rows
     return Trace(
         header, executed.device, op, stage, index, count, start[order],
@@ -112,38 +112,40 @@ def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
 
 
 def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any],
-            final: Evaluation | None) -> dict[str, Any]:
-    shape, settings = assembly.program.shape, assembly.settings
-    sizes = stage_sizes(assembly.task)
-    header: dict[str, Any] = {
-        "experiment": assembly.experiment.model_dump(),
-        "mitigation": describe(assembly.plan.mitigation),
-        "shape": shape.as_dict(),
-        "seed": assembly.experiment.training.seed,
-        "sizes": {"weight_bytes": [s.weight_bytes for s in sizes],
-                  "activation_bytes": [s.activation_bytes for s in sizes],
-                  "boundary_bytes": [s.input_bytes for s in sizes[1:]]},
-        "versions_held": assembly.plan.versions_held.tolist(),
-        "libraries": {"python": platform.python_version(), "numpy": np.__version__,
-                      "torch": str(torch.__version__)},
-        "gpu": {"settings": vars(settings) | {"costs": list(settings.costs or ())},
-                "devices": [piece.name for piece in pieces],
-                "threads": torch.get_num_threads(),
-                "clock": [piece.clock for piece in pieces],
-                "clock_residual_s": max(piece.clock["residual_s"] for piece in pieces),
-                "launch_bound_fraction": [piece.launch_bound for piece in pieces],
-                "host_s": [piece.host_s for piece in pieces],
-                "peak_bytes": [piece.peak_bytes for piece in pieces],
-                "base_bytes": [piece.base_bytes for piece in pieces],
-                "weights_sha256": [digest(stage.weights) for stage in assembly.stages],
-                **extra},
-    }
-    header["training"] = {
-        "mean_update_rmse": [piece.update_rmse_sum[k] / shape.minibatches for k in
-                             range(shape.stages) for piece in pieces
-                             if k in piece.update_rmse_sum],
-        "final_loss": None, "validation_loss": None, "accuracy": None}
-    if final is not None:
-        header["training"] |= {"final_loss": final.final_loss, "accuracy": final.accuracy,
-                               "validation_loss": final.validation_loss}
-    return header
+            final: Evaluation | None, diverged: int | None) -> TraceHeader:
+    sizes, experiment = stage_sizes(assembly.task), assembly.experiment
+    return TraceHeader(
+        experiment.model_dump(), describe(assembly.plan.mitigation), assembly.program.shape,
+        experiment.training.seed, assembly.plan.versions_held.tolist(),
+        StageBytes([s.weight_bytes for s in sizes], [s.activation_bytes for s in sizes],
+                   [s.input_bytes for s in sizes[1:]]),
+        {"python": platform.python_version(), "numpy": np.__version__,
+         "torch": str(torch.__version__)},
+        training=_learnt(assembly, pieces, final, diverged),
+        gpu=_measured(assembly, pieces, extra))
+
+
+def _learnt(assembly: Assembly, pieces: Sequence[Piece], final: Evaluation | None,
+            diverged: int | None) -> Learnt:
+    shape = assembly.program.shape
+    updates = [piece.update_rmse_sum[k] / shape.minibatches for k in range(shape.stages)
+               for piece in pieces if k in piece.update_rmse_sum]
+    if final is None:
+        return Learnt(None, None, None, diverged, updates)
+    return Learnt(final.final_loss, final.validation_loss, final.accuracy, diverged, updates)
+
+
+def _measured(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any]) -> Measured:
+    settings = assembly.settings
+    return Measured(
+        settings=vars(settings) | {"costs": list(settings.costs or ())},
+        devices=[piece.name for piece in pieces],
+        threads=torch.get_num_threads(),
+        clock=[piece.clock for piece in pieces],
+        clock_residual_s=max(piece.clock["residual_s"] for piece in pieces),
+        launch_bound_fraction=[piece.launch_bound for piece in pieces],
+        host_s=[piece.host_s for piece in pieces],
+        peak_bytes=[piece.peak_bytes for piece in pieces],
+        base_bytes=[piece.base_bytes for piece in pieces],
+        weights_sha256=[digest(stage.weights) for stage in assembly.stages],
+        extra=dict(extra))

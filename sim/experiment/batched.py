@@ -14,11 +14,11 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from sim.errors import ConfigurationError, DeadlockError
-from sim.experiment.configuration import make_combine
 from sim.experiment.options import Experiment
 from sim.experiment.recording import record
-from sim.experiment.run import Prepared, generate, prepare, run
-from sim.experiment.setup import make_rate, make_stages
+from sim.experiment.run import run_setup, settle
+from sim.experiment.setup import Setup, Timed, VirtualSetup, generate, make_stages
+from sim.experiment.tables import Bears, alike
 from sim.numerics.joint import JointStage, RateTable
 from sim.numerics.stage import Stage
 from sim.numerics.tasks import Evaluation, Task
@@ -40,30 +40,31 @@ def run_many(experiments: Sequence[Experiment]) -> Iterator[tuple[int, Outcome]]
     They come as they are done, in an order of their own.
     """
     shared = _Shared()
-    groups: dict[Any, list[tuple[int, Prepared]]] = {}
+    groups: dict[Any, list[tuple[int, Timed]]] = {}
     for place, experiment in enumerate(experiments):
         try:
-            if not trains_alone(experiment):
-                yield place, run(experiment)
+            setup = shared.setup(experiment)
+            if not trains_alone(setup):
+                yield place, run_setup(setup)
                 continue
-            ready = shared.prepare(experiment)
+            timed = shared.settle(setup)
         except (ConfigurationError, DeadlockError) as error:
             yield place, error
             continue
-        if ready.task is None:
-            yield place, record(experiment, ready.timeline, ready.plan, [], None, ready.sizes)
+        if setup.task is None:
+            yield place, record(timed)
         else:
-            groups.setdefault(_alike(ready), []).append((place, ready))
+            groups.setdefault(_in_step(timed), []).append((place, timed))
     for group in groups.values():
         yield from _train_group(group)
 
 
-def trains_alone(experiment: Experiment) -> bool:
+def trains_alone(setup: Setup) -> bool:
     """Whether one worker trains, without an exchange: what can be a replica on an array axis."""
-    return experiment.workers.count == 1 and make_combine(experiment.workers.combine) == AllReduce()
+    return setup.shape.workers == 1 and setup.combine == AllReduce()
 
 
-def _train_group(group: list[tuple[int, Prepared]]) -> Iterator[tuple[int, Trace]]:
+def _train_group(group: list[tuple[int, Timed]]) -> Iterator[tuple[int, Trace]]:
     for chosen in blocks([repr(each.plan.mitigation) for _, each in group],
                          block_size(group[0][1])):
         places, block = zip(*(group[each] for each in chosen), strict=True)
@@ -78,8 +79,8 @@ def blocks(mitigations: Sequence[str], size: int) -> Iterator[list[int]]:
     """
     leftovers: list[int] = []
     order = sorted(range(len(mitigations)), key=mitigations.__getitem__)
-    for _, alike in itertools.groupby(order, key=mitigations.__getitem__):
-        places = list(alike)
+    for _, same in itertools.groupby(order, key=mitigations.__getitem__):
+        places = list(same)
         parts = -(-len(places) // size)
         for part in range(parts):
             own = places[part * len(places) // parts : (part + 1) * len(places) // parts]
@@ -94,25 +95,24 @@ def blocks(mitigations: Sequence[str], size: int) -> Iterator[list[int]]:
         yield leftovers
 
 
-def block_size(ready: Prepared) -> int:
+def block_size(timed: Timed) -> int:
     """Replicas whose largest stage stays in the cache: weights, velocity, gradient, step, and
     what a pass reads and writes."""
-    sizes = ready.sizes
+    sizes = timed.setup.sizes
     touched = max(5 * sizes.weight_bytes + 3 * sizes.activation_bytes)
     return max(1, int(CACHE_BYTES // max(touched, 1)))
 
 
-def train_block(block: Sequence[Prepared]) -> list[Trace]:
+def train_block(block: Sequence[Timed]) -> list[Trace]:
     """Train replicas that share a program; every one's trace."""
     stages, result = step_block(block)
-    rates = [make_rate(each.experiment) for each in block]
+    rates = [each.setup.rate for each in block]
     alone = list(zip(*(stage.apart(rates) for stage in stages), strict=True))
-    return [record(each.experiment, each.timeline, each.plan, [own], _of(result, row, own),
-                   each.sizes)
+    return [record(each, [own], _of(result, row, own))
             for row, (each, own) in enumerate(zip(block, alone, strict=True))]
 
 
-def step_block(block: Sequence[Prepared]) -> tuple[list[JointStage], TrainingResult]:
+def step_block(block: Sequence[Timed]) -> tuple[list[JointStage], TrainingResult]:
     """Joint stages after the training, and its result with the replicas as last axis."""
     program = block[0].plan.program
     members = [_members(list(same)) for _, same in
@@ -121,22 +121,21 @@ def step_block(block: Sequence[Prepared]) -> tuple[list[JointStage], TrainingRes
     task = StackedTask([_task(each) for each in block])
     with threadpool_limits(1):  # sums in one order whatever the machine's cores
         result = step_through(execution_order(program), stages, task, program,
-                              evaluate_every=block[0].experiment.training.evaluate_every)
+                              evaluate_every=block[0].setup.experiment.training.evaluate_every)
     return stages, result
 
 
-def _task(ready: Prepared) -> Task:
-    if ready.task is None:
+def _task(timed: Timed) -> Task:
+    if timed.setup.task is None:
         raise ValueError("an experiment without a task has nothing to train")
-    return ready.task
+    return timed.setup.task
 
 
-def _members(same: Sequence[Prepared]) -> list[Stage]:
+def _members(same: Sequence[Timed]) -> list[Stage]:
     """Stages of the replicas under one mitigation, arrays (replicas, parameters)."""
     first = same[0]
-    stages = make_stages(first.experiment, first.plan, StackedTask([_task(r) for r in same]))
-    rates = RateTable([make_rate(each.experiment) for each in same],
-                      first.plan.program.shape.minibatches)
+    stages = make_stages(first.setup, first.plan, StackedTask([_task(each) for each in same]))
+    rates = RateTable([each.setup.rate for each in same], first.plan.program.shape.minibatches)
     for stage in stages:
         stage.learning_rate = rates
     return stages
@@ -157,43 +156,36 @@ def _evaluation(joint: Evaluation, row: int) -> Evaluation:
     return Evaluation(*own)
 
 
-def _alike(ready: Prepared) -> Any:
+def _in_step(timed: Timed) -> Any:
     """What replicas have in common: the program, and the shapes and rules of their arrays."""
-    t = ready.experiment.training
-    return (id(ready.plan.program), ready.experiment.pipeline.backward,
-            *_data_alike(ready.experiment)[:-1], t.momentum, t.convention, t.distances,
-            t.evaluate_every)
+    return id(timed.plan.program), alike(timed.setup.experiment, Bears.ARRAYS)
 
 
 @dataclass
 class _Shared:
-    """What experiments of one order have in common, made once."""
+    """What experiments have in common, made once: each by the keys that bear on it."""
 
     programs: dict[Any, Program] = field(default_factory=dict)
     timelines: dict[Any, Timeline] = field(default_factory=dict)
     tasks: dict[Any, Task | None] = field(default_factory=dict)
 
-    def prepare(self, experiment: Experiment) -> Prepared:
-        pipeline = experiment.pipeline
-        order = (pipeline.schedule, experiment.shape)
+    def setup(self, experiment: Experiment) -> VirtualSetup:
+        order = alike(experiment, Bears.ORDER)
         if order not in self.programs:
             self.programs[order] = generate(experiment)
-        times, data = _timed_alike(experiment), (_data_alike(experiment), order)
-        ready = prepare(experiment, self.programs[order], timeline=self.timelines.get(times),
-                        task=self.tasks.get(data))
-        self.timelines[times], self.tasks[data] = ready.timeline, ready.task
-        return ready
+        data = alike(experiment, Bears.ORDER | Bears.DATA)
+        setup = VirtualSetup.of(experiment, self.programs[order], task=self.tasks.get(data))
+        self.tasks[data] = setup.task
+        return setup
+
+    def settle(self, setup: VirtualSetup) -> Timed:
+        times = _times(setup.experiment)
+        timed = settle(setup, timeline=self.timelines.get(times))
+        self.timelines[times] = timed.timeline
+        return timed
 
 
-def _data_alike(experiment: Experiment) -> Any:
-    """Everything a task is made from, beside the shape."""
-    t = experiment.training
-    return t.task, t.batch_size, t.width, t.layers, tuple(t.curvatures), t.seed
-
-
-def _timed_alike(experiment: Experiment) -> str:
-    """Everything times depend on: no mitigation, no rate, and a seed only under jitter."""
-    *sizes, seed = _data_alike(experiment)
-    document: dict[str, Any] = experiment.model_dump(mode="json", exclude={"training"})
-    document["pipeline"].pop("mitigation")
-    return repr((document, sizes, seed if experiment.costs.jitter else None))
+def _times(experiment: Experiment) -> Any:
+    """What times depend on; a profile speaks for the keys that were left alone."""
+    on = Bears.ORDER | Bears.TIMES | (Bears.JITTER if experiment.costs.jitter else Bears(0))
+    return alike(experiment, on, given=experiment.costs.profile is not None)

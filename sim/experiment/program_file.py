@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sim.errors import InvalidProgramError
-from sim.experiment.configuration import FILE, resolve
+from sim.experiment.checks import FILE
 from sim.experiment.options import Experiment
 from sim.order.program import Program
 from sim.order.torch_csv.reading import is_torch_csv, parse, repeated
@@ -25,11 +25,9 @@ def with_program(experiment: Experiment, path: Path) -> tuple[Experiment, Progra
     minibatches = program.shape.minibatches
     if is_torch_csv(text) and "minibatches" in experiment.pipeline.model_fields_set:
         minibatches = experiment.pipeline.minibatches
-    document = experiment.model_dump(mode="python", exclude_unset=True)
-    document.setdefault("pipeline", {}).update(
-        schedule=FILE, stages=program.shape.stages, minibatches=minibatches,
-        microbatches=program.shape.microbatches, chunks=program.shape.chunks)
-    reshaped = resolve(document)
+    reshaped = experiment.changed({"pipeline": {
+        "schedule": FILE, "stages": program.shape.stages, "minibatches": minibatches,
+        "microbatches": program.shape.microbatches, "chunks": program.shape.chunks}})
     if minibatches == program.shape.minibatches:
         return reshaped, program
     return reshaped, repeated(program, minibatches)

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
-from sim.experiment.configuration import make_combine
-from sim.experiment.options import Experiment
-from sim.experiment.setup import Sizes
+from sim.experiment.machine import Sizes
+from sim.experiment.setup import Timed
+from sim.header import BetweenWorkers, Learnt, StageBytes, TraceHeader
 from sim.kernels import as_narrow, compiled
 from sim.kernels.versions import effective, read_by_row
 from sim.mitigations import Mitigation
@@ -23,15 +23,16 @@ from sim.numerics.training import TrainingResult
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.times.engine import Timeline
 from sim.trace import Trace
 from sim.weights.versions import VersionPlan
 from sim.workers import Combine
 
 
-def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
-           crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes) -> Trace:
-    """The trace of a run; `crews` are each worker's stages, `plan` is every worker's own."""
+def record(timed: Timed, crews: Sequence[Sequence[Stage]] = (),
+           result: TrainingResult | None = None) -> Trace:
+    """The trace of a run; `crews` are each worker's stages and `result` is what they gave, where
+    something was learnt."""
+    timeline, plan = timed.timeline, timed.plan
     program, own = timeline.program, plan.program
     workers = program.shape.workers
     read, applied, late, effective = version_columns(plan)
@@ -42,7 +43,7 @@ def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
     distance, rmse = (distances[0] if workers == 1 else (
         np.concatenate(column) for column in zip(*distances, strict=True)))
     return Trace(
-        _header(experiment, program.shape, plan, crews, result, sizes), program.device,
+        _header(timed, crews, result), program.device,
         *_instruction(program), timeline.start_s, timeline.end_s, timeline.sent_s,
         timeline.arrived_s, read, applied, late, effective, distance, rmse, _curves(result))
 
@@ -141,45 +142,36 @@ def _curves(result: TrainingResult | None) -> dict[str, Any]:
                for name, column in values.items()}}
 
 
-def _header(experiment: Experiment, shape: PipelineShape, plan: VersionPlan,
-            crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes
-            ) -> dict[str, Any]:
-    header: dict[str, Any] = {
-        "experiment": experiment.model_dump(),
-        "mitigation": describe(plan.mitigation),
-        "shape": shape.as_dict(),
-        "seed": experiment.training.seed,
-        "versions_held": plan.versions_held.tolist(),
-        "sizes": {"weight_bytes": sizes.weight_bytes.tolist(),
-                  "activation_bytes": sizes.activation_bytes.tolist(),
-                  "boundary_bytes": sizes.boundary_bytes.tolist()},
-        "libraries": _libraries(),
-    }
-    if shape.workers > 1:
-        header["workers"] = _between_workers(experiment, shape, sizes)
-    if result is not None:
-        updates = shape.of_worker.minibatches * shape.workers
-        header["training"] = {
-            "final_loss": result.final.final_loss,
-            "validation_loss": result.final.validation_loss,
-            "accuracy": result.final.accuracy,
-            "diverged_at": result.diverged_at,
-            "examples": result.examples,
-            "mean_update_rmse": [
-                sum(s.update_rmse_sum for s in copies) / updates
-                for copies in zip(*crews, strict=True)],
-        }
-    return header
+def _header(timed: Timed, crews: Sequence[Sequence[Stage]], result: TrainingResult | None
+            ) -> TraceHeader:
+    setup, shape, plan = timed.setup, timed.timeline.program.shape, timed.plan
+    sizes = setup.sizes
+    return TraceHeader(
+        setup.experiment.model_dump(), describe(plan.mitigation), shape,
+        setup.experiment.training.seed, plan.versions_held.tolist(),
+        StageBytes(sizes.weight_bytes.tolist(), sizes.activation_bytes.tolist(),
+                   sizes.boundary_bytes.tolist()),
+        _libraries(),
+        workers=_between_workers(setup.combine, shape, sizes) if shape.workers > 1 else None,
+        training=None if result is None else _learnt(crews, result, shape))
 
 
-def _between_workers(experiment: Experiment, shape: PipelineShape, sizes: Sizes
-                     ) -> dict[str, Any]:
+def _learnt(crews: Sequence[Sequence[Stage]], result: TrainingResult, shape: PipelineShape
+            ) -> Learnt:
+    updates = shape.of_worker.minibatches * shape.workers
+    each = [sum(stage.update_rmse_sum for stage in copies) / updates
+            for copies in zip(*crews, strict=True)]
+    final = result.final
+    return Learnt(final.final_loss, final.validation_loss, final.accuracy, result.diverged_at,
+                  each, result.examples)
+
+
+def _between_workers(rule: Combine, shape: PipelineShape, sizes: Sizes) -> BetweenWorkers:
     """How far workers are ahead of what they have seen of each other, and what that costs."""
-    rule = make_combine(experiment.workers.combine)
     behind = rule.behind(np.arange(shape.of_worker.minibatches), shape)
-    return {"combine": describe(rule), "behind_mean": float(behind.mean()),
-            "behind_max": int(behind.max()),
-            "bytes_per_minibatch": rule.bytes_per_minibatch(float(sizes.weight_bytes.sum()), shape)}
+    return BetweenWorkers(
+        describe(rule), float(behind.mean()), int(behind.max()),
+        rule.bytes_per_minibatch(float(sizes.weight_bytes.sum()), shape))
 
 
 def describe(mitigation: Mitigation | Combine) -> str:

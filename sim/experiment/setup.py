@@ -1,51 +1,154 @@
-"""What an experiment's tables mean: the task, sizes, costs, machine and stages they ask for."""
+"""An experiment resolved: what its tables ask for, made once and handed on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from sim.arrays import Floats
-from sim.errors import ConfigurationError, ProfileError
-from sim.experiment.configuration import make_combine
+from sim.errors import ConfigurationError
+from sim.experiment.checks import FILE
+from sim.experiment.machine import Sizes, cost_model, load_profile, make_cluster, stage_sizes
+from sim.experiment.making import make_combine, make_mitigation
 from sim.experiment.options import Experiment
+from sim.mitigations import Mitigation
 from sim.numerics.optimizers import LearningRate, MomentumSGD
 from sim.numerics.stage import Stage
 from sim.numerics.tasks import TASKS, Task, TaskOptions
-from sim.times.cluster import Cluster, Link
-from sim.times.costs import CostModel, Straggler
-from sim.times.profile import Profile, read_profile
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
+from sim.schedules import SCHEDULES
+from sim.times.cluster import Cluster
+from sim.times.costs import CostModel
+from sim.times.engine import Timeline
+from sim.times.profile import Profile
 from sim.weights.versions import VersionPlan
+from sim.workers import Combine
+from sim.workers.synchronisation import synchronised
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """Bytes per stage: weights, activations kept of one micro-batch, and what crosses onwards."""
+class Setup:
+    """What both backends take from an experiment: its order, and the rules by which it learns.
 
-    weight_bytes: Floats
-    activation_bytes: Floats
-    boundary_bytes: Floats
+    `program` is that of all workers, with the edges by which they wait for each other; `rate` is
+    the learning rate by update of a stage, from 0.
+    """
+
+    experiment: Experiment
+    program: Program
+    mitigation: Mitigation
+    combine: Combine
+    rate: LearningRate
+
+    @classmethod
+    def of(cls, experiment: Experiment, program: Program | None = None) -> Setup:
+        """The setup of an experiment; `program` stands in for its schedule's.
+
+        Raises ConfigurationError, also where the program has another shape.
+        """
+        program = program or generate(experiment)
+        check_shape(experiment, program)
+        combine = make_combine(experiment.workers.combine)
+        return Setup(experiment, synchronised(program, combine),
+                     make_mitigation(experiment.pipeline.mitigation), combine,
+                     make_rate(experiment))
+
+    @property
+    def shape(self) -> PipelineShape:
+        """The program's: of all workers together."""
+        return self.program.shape
+
+    def versions(self, program: Program) -> VersionPlan:
+        """The versions that `program`, one worker's in the order it came to run in, reads.
+
+        Raises ValueError where a pass would read a version that does not exist yet.
+        """
+        return version_plan(program, self.mitigation, self.experiment.pipeline.schedule)
+
+    def checked_versions(self, program: Program) -> VersionPlan:
+        """The versions that `program`, one worker's, reads.
+
+        Raises ConfigurationError at the mitigation's key where one does not exist yet.
+        """
+        try:
+            return self.versions(program)
+        except ValueError as error:
+            raise ConfigurationError([f"pipeline.mitigation: {error}"]) from None
 
 
-def load_profile(experiment: Experiment) -> Profile | None:
-    """The profile the costs name.  Raises ConfigurationError."""
-    if experiment.costs.profile is None:
-        return None
-    try:
-        profile = read_profile(experiment.costs.profile)
-    except ProfileError as error:
-        raise ConfigurationError([f"costs.profile: {line}" for line in str(error).splitlines()]
-                                 ) from None
-    stages = experiment.pipeline.stages
-    for name, have, need in (("stages", len(profile.stages), stages),
-                             ("placement", len(profile.placement or ()), stages),
-                             ("boundary_bytes", len(profile.boundary_bytes or ()), stages - 1)):
-        if have != need and (name == "stages" or have):
-            raise ConfigurationError([f"costs.profile: {experiment.costs.profile} has {have} "
-                                      f"{name}, the pipeline needs {need}"])
-    return profile
+@dataclass(frozen=True)
+class VirtualSetup(Setup):
+    """A setup in virtual time: with the task (None: nothing is learnt), and what its machine
+    takes for every instruction, sends between stages and has room for."""
+
+    profile: Profile | None
+    task: Task | None
+    sizes: Sizes
+    costs: CostModel
+    cluster: Cluster
+
+    @classmethod
+    def of(cls, experiment: Experiment, program: Program | None = None,
+           profile: Profile | None = None, task: Task | None = None) -> VirtualSetup:
+        """The setup of an experiment; `program` stands in for its schedule's, `profile` for the
+        file `costs.profile` names, and `task` is its own, where it has been made already.
+
+        Raises ConfigurationError.
+        """
+        rules = Setup.of(experiment, program)
+        profile = profile or load_profile(experiment)
+        task = task or make_task(experiment)
+        sizes = stage_sizes(experiment, profile, task)
+        return VirtualSetup(**vars(rules), profile=profile, task=task, sizes=sizes,
+                            costs=cost_model(experiment, profile),
+                            cluster=make_cluster(experiment, profile, sizes, rules.combine))
+
+    def over(self, experiment: Experiment) -> VirtualSetup:
+        """The setup of an experiment that differs in its number of mini-batches alone."""
+        return replace(self, **vars(Setup.of(experiment)))
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A setup with its times, and the versions of the order they left: greedy dispatch changes
+    it, so versions come last.
+
+    `plan` is that of each worker's own program, which is the timeline's where there is one worker.
+    """
+
+    setup: VirtualSetup
+    timeline: Timeline
+    plan: VersionPlan
+
+
+def generate(experiment: Experiment) -> Program:
+    """The program of the experiment's schedule.  Raises ConfigurationError."""
+    pipeline = experiment.pipeline
+    if pipeline.schedule == FILE:
+        raise ConfigurationError([f"pipeline.schedule: {FILE!r} stands for a program that is "
+                                  "given; run --program FILE does"])
+    return SCHEDULES[pipeline.schedule].program(experiment.shape)
+
+
+def check_shape(experiment: Experiment, program: Program) -> None:
+    """Refuse a program of another shape than the experiment's.  Raises ConfigurationError."""
+    shape, pipeline = program.shape, experiment.pipeline
+    names = ("stages", "minibatches", "microbatches")
+    problems = [f"pipeline.{name}: the program given has {getattr(shape, name)}, got "
+                f"{getattr(pipeline, name)}" for name in names
+                if getattr(shape, name) != getattr(pipeline, name)]
+    if shape.workers != experiment.workers.count:
+        problems.append(f"workers.count: the program given has {shape.workers}, got "
+                        f"{experiment.workers.count}")
+    if problems:
+        raise ConfigurationError(problems)
+
+
+def version_plan(program: Program, mitigation: Mitigation, schedule: str) -> VersionPlan:
+    """The one place where versions are planned.  Raises ValueError as `VersionPlan.of` does."""
+    return VersionPlan.of(program, mitigation, schedule)
 
 
 def make_task(experiment: Experiment) -> Task | None:
@@ -57,90 +160,6 @@ def make_task(experiment: Experiment) -> Task | None:
     return TASKS[t.task].make(experiment.shape, options)
 
 
-def stage_sizes(experiment: Experiment, profile: Profile | None, task: Task | None) -> Sizes:
-    """Sizes as configured, else as profiled, else those of the task's NumPy arrays, else 0.
-
-    Under `recompute` a stage keeps only its input.
-    """
-    pipeline, cluster = experiment.pipeline, experiment.cluster
-    stages, again = pipeline.stages, pipeline.backward == "recompute"
-    weights, kept, boundary = (np.zeros(n) for n in (stages, stages, stages - 1))
-    if task is not None:
-        micro = experiment.training.batch_size // pipeline.microbatches
-        weights = np.array([float(w.nbytes) for w in task.weights])
-        sizes = [getattr(m, "sizes", (0, 0)) for m in task.models]
-        boundary = np.array([8.0 * micro * s[-1] for s in sizes[:-1]])
-        kept = np.array([8.0 * micro * (s[0] if again else sum(s)) for s in sizes])
-    if profile is not None:
-        key = "input_bytes" if again else "activation_bytes"
-        weights = _measured(profile, "weight_bytes", weights)
-        kept = _measured(profile, key, kept)
-        boundary = np.array(profile.boundary_bytes or boundary, dtype=float)
-    return Sizes(weights, per_stage(cluster.activation_bytes, stages, kept),
-                 per_stage(cluster.boundary_bytes, stages - 1, boundary))
-
-
-def _measured(profile: Profile, name: str, otherwise: Floats) -> Floats:
-    values = [getattr(stage, name) for stage in profile.stages]
-    return np.array([o if v is None else v for v, o in zip(values, otherwise, strict=True)])
-
-
-def per_stage(value: float | Sequence[float] | None, size: int, otherwise: Floats) -> Floats:
-    """A number or one per stage as an array of shape (size,)."""
-    if value is None:
-        return otherwise
-    return np.array(np.broadcast_to(np.asarray(value, dtype=np.float64), (size,)))
-
-
-def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
-    """Seconds per instruction; a profile's where one is named."""
-    costs, stages = experiment.costs, experiment.pipeline.stages
-    zero = np.zeros(stages)
-    forward = per_stage(costs.forward_s, stages, zero)
-    backward = per_stage(costs.backward_s, stages, zero)
-    update = per_stage(costs.update_s, stages, zero)
-    if profile is not None:
-        forward, backward, update = (_measured(profile, name, zero)
-                                     for name in ("forward_s", "backward_s", "update_s"))
-    again = per_stage(costs.recompute_s, stages, forward)
-    if profile is not None and costs.recompute_s is None:
-        again = _measured(profile, "recompute_s", forward)
-    if experiment.pipeline.backward == "graph":
-        again = zero
-    workers = experiment.workers
-    slowdown = np.array(np.broadcast_to(workers.slowdown, (workers.count,)), dtype=np.float64)
-    return CostModel(forward, backward, update, again, per_micro_batch=profile is not None,
-                     jitter_sigma=costs.jitter.sigma if costs.jitter else 0.0,
-                     stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers),
-                     slowdown=None if (slowdown == 1).all() else slowdown)
-
-
-def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes) -> Cluster:
-    """Links and memory; a profile's link where the configuration leaves the default."""
-    options = experiment.cluster
-    given = options.model_fields_set
-    latency, bandwidth = options.latency_s, options.bandwidth_bytes_per_s
-    if profile is not None and "latency_s" not in given:
-        latency = profile.latency_s
-    if profile is not None and "bandwidth_bytes_per_s" not in given:
-        bandwidth = profile.bandwidth_bytes_per_s
-    link = Link(latency, bandwidth or float("inf"))
-    return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
-                   options.activation_limit_bytes or float("inf"),
-                   _exchange_s(experiment, link, sizes))
-
-
-def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes) -> Floats | None:
-    """Seconds workers take to exchange each stage; over the pipeline's link unless given one."""
-    workers = experiment.workers
-    if workers.count == 1:
-        return None
-    latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
-    between = Link(link.latency_s if latency is None else latency,
-                   link.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
-    return make_combine(workers.combine).seconds(sizes.weight_bytes, between, workers.count)
-
-
 def make_rate(experiment: Experiment) -> LearningRate:
     """The learning rate by update index."""
     training, schedule = experiment.training, experiment.training.rate_schedule
@@ -148,14 +167,18 @@ def make_rate(experiment: Experiment) -> LearningRate:
                         schedule.every, schedule.factor, schedule.warmup)
 
 
-def make_stages(experiment: Experiment, plan: VersionPlan, task: Task) -> list[Stage]:
+def make_optimizer(experiment: Experiment, weights: Any) -> MomentumSGD:
+    """The optimizer of one stage, for weights of this shape."""
+    training = experiment.training
+    return MomentumSGD(training.momentum, training.convention, np.zeros_like(weights))
+
+
+def make_stages(setup: Setup, plan: VersionPlan, task: Task) -> list[Stage]:
     """One `Stage` per stage, around the task's models and first weights."""
-    pipeline, training = experiment.pipeline, experiment.training
-    rate = make_rate(experiment)
+    experiment = setup.experiment
     return [
-        Stage(k, model, weights,
-              MomentumSGD(training.momentum, training.convention, np.zeros_like(weights)),
-              plan, rate, backward=pipeline.backward, distances=training.distances,
+        Stage(k, model, weights, make_optimizer(experiment, weights), plan, setup.rate,
+              backward=experiment.pipeline.backward, distances=experiment.training.distances,
               unit_horizons=plan.unit_horizons(k))
         for k, (model, weights) in enumerate(zip(task.models, task.weights, strict=True))
     ]

@@ -169,7 +169,7 @@ def test_each_front_point_is_reproduced_by_its_file(tmp_path):
     for row in (row for row in front if row["same_as"] is None):
         trace = simulated(out / row["experiment_file"], tmp_path / "t.npz")
         assert steady_period(trace) == pytest.approx(row["period_s"], rel=1e-12, abs=0.0)
-        assert trace.header["experiment"]["pipeline"]["mitigation"] == row["mitigation"]
+        assert trace.header.pipeline["mitigation"] == row["mitigation"]
     for row in front:
         read = read_experiment(out / row["experiment_file"]).pipeline
         assert (read.schedule, read.microbatches, read.backward, read.mitigation) == (

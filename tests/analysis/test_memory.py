@@ -28,7 +28,7 @@ def test_changes_of_one_moment_count_together() -> None:
 def test_peak_over_time_is_the_plans_versions_held(mitigation: str) -> None:
     order = ("round-robin", 4) if mitigation == "2bw" else ("nf1b", 3)
     trace, stages = held(mitigation, *order, stages=4)
-    assert [int(s.versions.peak) for s in stages] == trace.header["versions_held"]
+    assert [int(s.versions.peak) for s in stages] == trace.header.versions_held
     assert all(s.versions.value.min() >= 1 for s in stages)
 
 
@@ -41,7 +41,7 @@ def test_stash_bytes_follow_the_papers_versions() -> None:
 
 def test_activations_in_flight_are_s_minus_k() -> None:
     trace, stages = held("none", stages=4)
-    kept = trace.header["sizes"]["activation_bytes"]
+    kept = trace.header.sizes.activation_bytes
     for k, stage in enumerate(stages):
         assert stage.activation_bytes.peak == (4 - k) * kept[k]
         assert stage.activation_bytes.value[-1] == 0
@@ -51,5 +51,5 @@ def test_activations_in_flight_are_s_minus_k() -> None:
 def test_sizes_are_those_of_the_numpy_arrays() -> None:
     trace, _ = held("none", stages=3)
     layers = [(64, 64), (64, 64), (64, 10)]
-    assert trace.header["sizes"]["weight_bytes"] == [8 * (i + 1) * o for i, o in layers]
-    assert trace.header["sizes"]["boundary_bytes"] == [8 * 24 * 64] * 2
+    assert trace.header.sizes.weight_bytes == [8 * (i + 1) * o for i, o in layers]
+    assert trace.header.sizes.boundary_bytes == [8 * 24 * 64] * 2

@@ -31,7 +31,7 @@ def table(trace):
 def test_the_trace_comes_back_whole(trace, table):
     header = json.loads(table.schema.metadata[b"pipestale"])
     assert (header.pop("format"), header.pop("version")) == (FORMAT, VERSION)
-    assert header == json.loads(json.dumps(trace.header))
+    assert header == json.loads(json.dumps(trace.header.as_dict()))
     again = {name: table[name].to_numpy() for name in COLUMNS if name != "op"}
     again["op"] = np.array([Op[name] for name in table["op"].to_pylist()])
     for name, column in again.items():

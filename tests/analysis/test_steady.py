@@ -231,7 +231,10 @@ def test_what_has_no_steady_state_is_refused(keys, said):
 
 
 def test_enough_memory_is_enough():
-    assert solve(experiment(task="none", activation_bytes=2.0, activation_limit_bytes=6.0))
+    keys = {"activation_bytes": 2.0, "activation_limit_bytes": 6.0}
+    setup, found = solve(experiment(task="none", **keys))
+    assert setup.cluster.activation_limit_bytes == 6.0
+    assert found.period_s > 0
 
 
 def ask(*arguments):

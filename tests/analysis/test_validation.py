@@ -45,7 +45,8 @@ def stages(*numbers):
 
 def test_memory_adds_what_is_resident_and_the_workspace_of_backwards():
     guess = trace()
-    guess.header["sizes"] |= {"weight_bytes": [10.0, 20.0], "activation_bytes": [100.0, 50.0]}
+    sizes = replace(guess.header.sizes, weight_bytes=[10.0, 20.0], activation_bytes=[100.0, 50.0])
+    guess = replace(guess, header=replace(guess.header, sizes=sizes))
     measured = [{"device": "a", "stages": [0], "measured_bytes": 225},
                 {"device": "b", "stages": [0, 1], "measured_bytes": 225 + 90}]
     own, both = memory_entries(guess, stages((10.0, 5.0), (20.0, 0.0)), measured)

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from sim.experiment.batched import block_size, step_block
-from sim.experiment.configuration import make_mitigation, resolve
+from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
-from sim.experiment.run import Prepared, generate, prepare
-from sim.experiment.setup import make_stages
+from sim.experiment.run import settle
+from sim.experiment.setup import Timed, VirtualSetup, generate, make_stages
 from sim.numerics.training import train
 from sim.order.check import execution_order
-from sim.weights.versions import VersionPlan
 from tests.bench.turns import ratio
 
 RATES = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07, 0.08)
@@ -37,35 +37,33 @@ def experiments(width: int, minibatches: int, mitigation: str) -> list[Experimen
             for rate, seed in itertools.product(RATES, SEEDS)]
 
 
-def prepared(given: list[Experiment]) -> list[Prepared]:
+def timed(given: list[Experiment]) -> list[Timed]:
     """Data, sizes and times ahead, which neither side is measured for."""
-    first = prepare(given[0], generate(given[0]))
-    return [prepare(each, first.timeline.program, timeline=first.timeline) for each in given]
+    first = settle(VirtualSetup.of(given[0]))
+    return [settle(VirtualSetup.of(each, first.timeline.program), timeline=first.timeline)
+            for each in given]
 
 
-def single(each: Prepared) -> float:
+def single(each: Timed) -> float:
     """Program, versions, stages, training of one.  Gives the final loss."""
-    pipeline = each.experiment.pipeline
-    program = generate(each.experiment)
-    plan = VersionPlan.of(program, make_mitigation(pipeline.mitigation), pipeline.schedule)
-    assert each.task is not None
-    stages = make_stages(each.experiment, plan, each.task)
-    return train(execution_order(program), stages, each.task, program).final.final_loss
+    setup = each.setup
+    program = generate(setup.experiment)
+    assert setup.task is not None
+    stages = make_stages(setup, setup.versions(program), setup.task)
+    return train(execution_order(program), stages, setup.task, program).final.final_loss
 
 
-def one_by_one(ready: list[Prepared]) -> list[float]:
+def one_by_one(ready: list[Timed]) -> list[float]:
     return [single(each) for each in ready]
 
 
-def together(ready: list[Prepared]) -> list[float]:
+def together(ready: list[Timed]) -> list[float]:
     """The same of all, block by block."""
-    pipeline = ready[0].experiment.pipeline
-    program = generate(ready[0].experiment)
-    plan = VersionPlan.of(program, make_mitigation(pipeline.mitigation), pipeline.schedule)
+    setup = ready[0].setup
+    plan = setup.versions(generate(setup.experiment))
     size, losses = block_size(ready[0]), []
     for first in range(0, len(ready), size):
-        block = [Prepared(each.experiment, each.task, each.sizes, each.timeline, plan)
-                 for each in ready[first : first + size]]
+        block = [replace(each, plan=plan) for each in ready[first : first + size]]
         losses += list(step_block(block)[1].final.final_loss)
     return losses
 
@@ -82,7 +80,7 @@ def measure(repeats: int = 5, minibatches: int = 200, mitigation: str = "none"
     found = {}
     with threadpool_limits(1):
         for width, target in TARGETS.items():
-            ready = prepared(experiments(width, minibatches, mitigation))
+            ready = timed(experiments(width, minibatches, mitigation))
             same(together(ready), one_by_one(ready))
             found[f"batched_ratio_width{width}"] = {
                 **ratio(partial(together, ready), partial(one_by_one, ready), repeats),

@@ -12,8 +12,8 @@ from typing import Any
 
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
-from sim.experiment.run import generate, run
-from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.experiment.run import run
+from sim.experiment.setup import VirtualSetup, generate
 from sim.numerics.tasks import stream
 from sim.order.program import Program
 from sim.schedules import SCHEDULES
@@ -71,11 +71,9 @@ def simpy_over_bare(sizes: Sizes, suffix: str = "") -> list[Ratio]:
 def times_alone(sizes: Sizes) -> Callable[[], float]:
     """The compiled engine on a program that is there: its four columns of times."""
     experiment = asked(sizes)
-    costs = cost_model(experiment, None)
-    cluster = make_cluster(experiment, None, stage_sizes(experiment, None, None))
-    program = generate(experiment)
-    return lambda: float(timeline(program, costs, cluster, stream(0, "jitter"), "compiled"
-                                  ).end_s.max())
+    setup = VirtualSetup.of(experiment)
+    return lambda: float(timeline(setup.program, setup.costs, setup.cluster, stream(0, "jitter"),
+                                  "compiled").end_s.max())
 
 
 def exact_over_bare(sizes: Sizes) -> list[Ratio]:
@@ -134,8 +132,8 @@ def over_bare(runs: dict[str, Callable[[], float]], aims: dict[str, float], size
 def replicas(sizes: Sizes, jittered: bool, use_numba: bool | None = None) -> Callable[[], float]:
     """256 replicas, by seeds or by costs, the program built once.  Gives the last's makespan."""
     experiment = asked(sizes, **(JITTER if jittered else {}))
-    costs = cost_model(experiment, None)
-    cluster = make_cluster(experiment, None, stage_sizes(experiment, None, None))
+    setup = VirtualSetup.of(experiment)
+    costs, cluster = setup.costs, setup.cluster
 
     def together() -> float:
         each = [costs if jittered else replace(costs, forward_s=costs.forward_s * (2 - i / LANES))

@@ -6,7 +6,7 @@ import numpy as np
 
 from analysis.theory.steady import steady_state
 from sim.experiment.configuration import resolve
-from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.experiment.setup import VirtualSetup
 from sim.schedules import SCHEDULES
 from tests.bench.bare import LATENCY_S
 from tests.bench.measure import Sizes, Took, in_turns
@@ -24,12 +24,11 @@ def solver_time(sizes: Sizes) -> Took:
                   for key in ("forward_s", "backward_s", "update_s")},
         "cluster": {"latency_s": LATENCY_S, "bandwidth_bytes_per_s": 10.0,
                     "boundary_bytes": rng.uniform(1.0, 9.0, stages - 1).tolist()}})
-    costs = cost_model(experiment, None)
-    cluster = make_cluster(experiment, None, stage_sizes(experiment, None, None))
+    setup = VirtualSetup.of(experiment)
 
     def solve() -> float:
-        found = steady_state(SCHEDULES["round-robin"].program(experiment.shape), costs,
-                             cluster)
+        found = steady_state(SCHEDULES["round-robin"].program(experiment.shape), setup.costs,
+                             setup.cluster)
         assert found is not None
         return found.period_s
 

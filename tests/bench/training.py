@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from sim.experiment.configuration import make_mitigation, resolve
+from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
-from sim.experiment.setup import make_stages, make_task
+from sim.experiment.setup import Setup, make_stages, make_task
 from sim.numerics.tasks import Task
 from sim.numerics.training import train
 from sim.op import Op
 from sim.order.check import execution_order
-from sim.schedules import SCHEDULES
-from sim.weights.versions import VersionPlan
 from tests.bench.measure import Ratio, Sizes, in_turns, same
 
 TRAINED = {"stages": 8, "minibatches": 1000}
@@ -26,10 +24,9 @@ TRAINING_REPEATS = 15
 def trained(experiment: Experiment, task: Task) -> Callable[[], float]:
     """Program, versions, stages, training, distances where measured.  Gives the final loss."""
     def pipeline() -> float:
-        schedule = experiment.pipeline.schedule
-        program = SCHEDULES[schedule].program(experiment.shape)
-        plan = VersionPlan.of(program, make_mitigation("none"), schedule)
-        stages = make_stages(experiment, plan, task)
+        setup = Setup.of(experiment)
+        program = setup.program
+        stages = make_stages(setup, setup.versions(program), task)
         result = train(execution_order(program), stages, task, program)
         if experiment.training.distances:
             for stage in stages:

@@ -16,6 +16,7 @@ from figures.__main__ import _Bare, draw, explore
 from figures.explorer.about import facts, unit_labels
 from figures.explorer.columns import encode
 from figures.explorer.page import SCRIPTS, WEB, page
+from sim.header import Measured
 from sim.op import Op
 from sim.trace import COLUMNS, Trace
 from tests.figures.traces import simulated
@@ -117,7 +118,8 @@ def test_several_traces_keep_their_order_and_say_what_they_are() -> None:
     assert (first["name"], second["name"]) == ("a", "b")
     assert second["facts"] == facts(traces[1]) == (
         "simulated, round-robin, mitigation stash, 3 stages × 8 mini-batches")
-    measured = replace(traces[0], header=traces[0].header | {"gpu": {}})
+    gpu = Measured({}, ["cpu"], 1, [], 0.0, [None], [0.0], [None])
+    measured = replace(traces[0], header=replace(traces[0].header, gpu=gpu))
     assert facts(measured).startswith("measured")
 
 
@@ -156,14 +158,13 @@ def broken(trace: Trace, how: str) -> Trace:
     columns = {name: getattr(trace, name) for name in COLUMNS}
     return {
         "empty": lambda: replace(trace, **{n: c[:0] for n, c in columns.items()}),
-        "nameless": lambda: replace(trace, header={"shape": trace.header["shape"]}),
         "odd": lambda: replace(trace, op=np.full(size, 99)),
         "endless": lambda: replace(trace, end_s=np.full(size, np.nan)),
         "backwards": lambda: replace(trace, end_s=trace.start_s - 1)}[how]()
 
 
 @pytest.mark.parametrize(("how", "said"), [
-    ("empty", "no span"), ("nameless", "lacks the experiment"), ("odd", "numbered 0 to 8"),
+    ("empty", "no span"), ("odd", "numbered 0 to 8"),
     ("endless", "without a start and an end"), ("backwards", "without a start and an end")])
 def test_a_trace_that_cannot_be_drawn_is_refused_in_a_line(tmp_path, how: str, said: str) -> None:
     path, out = tmp_path / "bad.npz", tmp_path / "never.html"
@@ -174,6 +175,19 @@ def test_a_trace_that_cannot_be_drawn_is_refused_in_a_line(tmp_path, how: str, s
     assert said in result.output
     assert result.output.count("\n") == 1
     assert not out.exists()
+
+
+def test_a_header_without_the_experiment_is_refused_in_a_line(tmp_path) -> None:
+    path = tmp_path / "bad.npz"
+    simulated({"minibatches": 6}).save(path)
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    table = json.loads(str(arrays.pop("header")))
+    del table["experiment"]
+    np.savez(path, header=np.array(json.dumps(table)), **arrays)
+    result = call("explore", path, "--out", tmp_path / "never.html")
+    assert result.exit_code == 2
+    assert result.output == f"error: {path}: the header lacks experiment\n"
 
 
 def test_every_wrong_file_has_its_line(tmp_path) -> None:

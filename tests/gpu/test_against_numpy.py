@@ -9,15 +9,13 @@ import torch
 from gpu.model.stage_model import TorchStage
 from gpu.runtime.stage import WatchedStage
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import make_mitigation, resolve
-from sim.experiment.setup import make_stages, make_task
+from sim.experiment.configuration import resolve
+from sim.experiment.setup import Setup, make_stages, make_task
 from sim.mitigations import MITIGATIONS
 from sim.numerics.optimizers import LearningRate, MomentumSGD
 from sim.numerics.tasks import Evaluation
 from sim.numerics.training import train
 from sim.order.check import execution_order
-from sim.schedules import SCHEDULES
-from sim.weights.versions import VersionPlan
 from tests.gpu.test_model import as_torch, mlp
 
 ORDERS = {"round-robin": 1, "nf1b": 3}
@@ -32,11 +30,11 @@ def cases():
                 try:
                     experiment = resolve({"pipeline": pipeline,
                                           "training": {"batch_size": 12, "width": 16}})
-                    program = SCHEDULES[schedule].program(experiment.shape)
-                    plan = VersionPlan.of(program, make_mitigation(mitigation), schedule)
+                    setup = Setup.of(experiment)
+                    plan = setup.versions(setup.program)
                 except (ConfigurationError, ValueError):
                     continue
-                yield pytest.param(experiment, plan, id=f"{schedule}-{mitigation}-{backward}")
+                yield pytest.param(setup, plan, id=f"{schedule}-{mitigation}-{backward}")
 
 
 def torch_stage(number, model, experiment, plan):
@@ -48,11 +46,11 @@ def torch_stage(number, model, experiment, plan):
                         LearningRate(0.05), unit_horizons=plan.unit_horizons(number))
 
 
-@pytest.mark.parametrize(("experiment", "plan"), list(cases()))
-def test_weights_agree(experiment, plan):
-    task = make_task(experiment)
-    numpy_stages = make_stages(experiment, plan, task)
-    torch_stages = [torch_stage(k, model, experiment, plan)
+@pytest.mark.parametrize(("setup", "plan"), list(cases()))
+def test_weights_agree(setup, plan):
+    task = make_task(setup.experiment)
+    numpy_stages = make_stages(setup, plan, task)
+    torch_stages = [torch_stage(k, model, setup.experiment, plan)
                     for k, model in enumerate(task.models)]
     torch_task = SimpleNamespace(
         inputs=lambda i: torch.from_numpy(task.inputs(i)),

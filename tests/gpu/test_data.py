@@ -152,8 +152,8 @@ def test_a_pipeline_learns_two_colours_from_grainy_files(tmp_path):
     settings = RunSettings(data=str(tmp_path / "d"), image_size=16)
     assembly = cpu_assembly(minibatches=40, settings=settings, training={"batch_size": 16})
     trace = run(assembly, cpu_lanes(2))
-    assert trace.header["training"]["accuracy"] == 1.0
-    assert trace.header["gpu"]["settings"]["data"] == settings.data
+    assert trace.header.training.accuracy == 1.0
+    assert trace.header.gpu.settings["data"] == settings.data
     final = assembly.task.evaluate([stage.weights for stage in assembly.stages])
     assert final.training_accuracy == 1.0
 

@@ -66,12 +66,12 @@ def test_two_processes_equal_two_threads(pipeline, torchrun, tmp_path):
     for name in ("op", "stage", "index", "count", "device", "version_read", "version_applied",
                  "staleness"):
         assert np.array_equal(getattr(ranks, name), getattr(threads, name)), name
-    assert ranks.header["gpu"]["weights_sha256"] == threads.header["gpu"]["weights_sha256"]
-    assert ranks.header["training"] == threads.header["training"]
+    assert ranks.header.gpu.weights_sha256 == threads.header.gpu.weights_sha256
+    assert ranks.header.training == threads.header.training
     assert np.array_equal(ranks.curves["minibatch_loss"], threads.curves["minibatch_loss"])
     assert np.array_equal(ranks.weight_distance, threads.weight_distance, equal_nan=True)
     came = ~np.isnan(ranks.sent_s)
-    residual = ranks.header["gpu"]["clock_residual_s"]
+    residual = ranks.header.gpu.clock_residual_s
     assert (ranks.arrived_s[came] >= ranks.sent_s[came] - 2 * residual).all()
 
 

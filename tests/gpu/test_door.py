@@ -26,7 +26,7 @@ def test_a_run_writes_its_trace_and_says_what_it_did(tmp_path):
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     trace = Trace.load(tmp_path / "t.npz")
-    assert told["mitigation"] == trace.header["mitigation"] == "stash"
+    assert told["mitigation"] == trace.header.mitigation == "stash"
     assert told["makespan_s"] == trace.end_s.max()
     assert told["stages"] == 2
     assert "makespan_s" in run(*SMALL).stdout

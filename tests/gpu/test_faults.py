@@ -55,7 +55,7 @@ def test_divergence_stops_the_run_and_names_the_stage():
 def test_divergence_can_be_recorded_instead():
     assembly = cpu_assembly(training={"learning_rate": 1e30})
     trace = run(assembly, cpu_lanes(2), strict=False, evaluate=False)
-    assert trace.header["training"]["diverged_at"] == 2
+    assert trace.header.training.diverged_at == 2
 
 
 def test_weights_that_are_not_finite_at_the_end_are_found():

@@ -43,7 +43,7 @@ def test_a_profile_goes_round_and_through_the_simulator(folder, tmp_path):
     forward = (trace.op == Op.F) & (trace.stage == 1)
     seconds = (trace.end_s - trace.start_s)[forward]
     assert seconds == pytest.approx(profile.stages[1].forward_s, abs=2.0**-30)
-    assert trace.header["sizes"]["weight_bytes"] == [s.weight_bytes for s in profile.stages]
+    assert trace.header.sizes.weight_bytes == [s.weight_bytes for s in profile.stages]
 
 
 def test_everything_measured_is_there_with_its_spread(folder):

@@ -88,7 +88,7 @@ def test_order_versions_and_weights_are_the_simulators(pipeline):
         assert np.array_equal(getattr(trace, column), getattr(predicted, column)), column
     assert_same_stages(driven, threaded)
     assert np.array_equal(trace.curves["minibatch_loss"], result.loss)
-    assert trace.header["training"]["final_loss"] == result.final.final_loss
+    assert trace.header.training.final_loss == result.final.final_loss
     assert not torch.equal(threaded.stages[0].weights, threaded.task.weights[0])
 
 
@@ -180,5 +180,5 @@ def test_one_full_resnet50_step():
 
 def test_learning_happens():
     trace = run(cpu_assembly(stages=2, minibatches=40, training={"batch_size": 16}), cpu_lanes(2))
-    assert trace.header["training"]["accuracy"] > 0.9
+    assert trace.header.training.accuracy > 0.9
     assert trace.curves["minibatch_loss"][-5:].mean() < 0.5 * trace.curves["minibatch_loss"][0]

@@ -15,7 +15,7 @@ BASE = resolve({"pipeline": {"stages": 2, "minibatches": 4}, "training": {"batch
 
 
 def document(name):
-    return SYSTEMS[name].document(BASE)
+    return BASE.changed(SYSTEMS[name].changes(BASE)).document()
 
 
 STAGE_PROGRAMS = [name for name in SYSTEMS.names()

@@ -68,8 +68,7 @@ def test_momentum_is_torchs_too(setting):
     training = {"momentum": 0.9}
     mode = Mode("model parallel")
     experiment = mode.experiment(setting, 2)
-    experiment = experiment.model_copy(update={
-        "training": experiment.training.model_copy(update=training)})
+    experiment = experiment.changed({"training": training})
     single = Single(experiment, setting.settings, cpu_lanes(1)[0])
     single.train()
     assembly = assemble(experiment, setting.settings, [torch.device("cpu")] * 2)

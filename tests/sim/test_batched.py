@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from tests.sim.experiments import TINY, experiment
 from tests.sim.pairs import running
 
 TOLERANCE = 1e-12
+PROFILE = Path(__file__).parents[2] / "figures" / "experiments" / "profile.json"
 PIPELINES = [("round-robin", 1), ("nf1b", 4), ("gpipe", 2), ("sequential", 1), ("round-robin", 4)]
 
 
@@ -36,7 +38,7 @@ def equal(one: Any, other: Any) -> bool:
 
 
 def same_traces(one: Trace, other: Trace) -> None:
-    assert equal(one.header, other.header)
+    assert equal(one.header.as_dict(), other.header.as_dict())
     for name in COLUMNS:
         assert equal(getattr(one, name), getattr(other, name)), name
     assert equal(one.curves, other.curves)
@@ -126,7 +128,7 @@ def test_one_replica_diverges_and_the_others_do_not_notice():
     given_ = [experiment(**TINY, minibatches=9, learning_rate=rate, mitigation="stash")
               for rate in (0.05, 1e100, 0.1)]
     traces = check(given_)
-    found = [trace.header["training"]["diverged_at"] for trace in traces]
+    found = [trace.header.training.diverged_at for trace in traces]
     assert found[0] is found[2] is None
     assert 0 < found[1] < 20
 
@@ -135,7 +137,7 @@ def test_weights_that_overflow_at_the_very_end_are_told():
     """All losses finite, the last update not."""
     traces = check([experiment(task="quadratic", stages=1, minibatches=1, learning_rate=rate)
                     for rate in (0.1, 1e300)])
-    assert [t.header["training"]["diverged_at"] for t in traces] == [None, 1]
+    assert [t.header.training.diverged_at for t in traces] == [None, 1]
 
 
 def test_jitter_of_every_seed_and_greedy_orders_are_their_own():
@@ -165,3 +167,10 @@ def test_what_is_refused_comes_back_in_its_place():
     assert isinstance(found[1], DeadlockError)
     same_traces(run(good), found[0])
     same_traces(run(good), found[2])
+
+
+def test_a_link_that_is_set_and_one_left_to_the_profile_are_two():
+    """Both latencies are 0 in the configuration; the one left alone is the profile's."""
+    keys = {"profile": str(PROFILE), "stages": 4, "minibatches": 6, "task": "none"}
+    left, given_ = check([experiment(**keys), experiment(**keys, latency_s=0.0)])
+    assert left.end_s.max() > given_.end_s.max()

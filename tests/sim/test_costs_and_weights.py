@@ -37,7 +37,7 @@ def test_costs_links_and_jitter_leave_weights_losses_and_versions_alone(case):
     assert np.array_equal(plain.curves["minibatch_loss"], timed.curves["minibatch_loss"])
     for name in NUMERIC:
         assert np.array_equal(getattr(plain, name), getattr(timed, name), equal_nan=True)
-    assert plain.header["training"] == timed.header["training"]
+    assert plain.header.training == timed.header.training
 
 
 def test_the_seed_changes_the_weights():

@@ -90,11 +90,11 @@ def test_layers_can_be_asked_for():
 
 def test_the_default_experiment_learns():
     trace = simulate()
-    final = trace.header["training"]
+    final = trace.header.training
     losses = trace.curves["minibatch_loss"]
     assert losses[-10:].mean() < 0.5 * losses[:5].mean()
-    assert final["accuracy"] > 0.7
-    assert final["final_loss"] < 1.0
+    assert final.accuracy > 0.7
+    assert final.final_loss < 1.0
 
 
 def test_final_loss_and_accuracy_are_those_of_the_final_weights():
@@ -115,18 +115,18 @@ def test_final_loss_and_accuracy_are_those_of_the_final_weights():
     scores = logits(train)
     p = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
     loss = -np.log(p[np.arange(len(labels)), labels]).mean()
-    assert trace.header["training"]["final_loss"] == pytest.approx(loss, rel=1e-12)
+    assert trace.header.training.final_loss == pytest.approx(loss, rel=1e-12)
     accuracy = (logits(valid).argmax(1) == valid_labels).mean()
-    assert trace.header["training"]["accuracy"] == pytest.approx(accuracy, abs=1e-12)
+    assert trace.header.training.accuracy == pytest.approx(accuracy, abs=1e-12)
 
 
 def test_evaluations_are_made_at_their_mini_batches_and_end_like_the_run():
     trace = simulate(**TINY, stages=3, minibatches=12, evaluate_every=4)
     assert trace.curves["evaluated_minibatch"].tolist() == [4, 8, 12]
-    final = trace.header["training"]
-    assert trace.curves["training_loss"][-1] == final["final_loss"]
-    assert trace.curves["accuracy"][-1] == final["accuracy"]
-    assert trace.curves["validation_loss"][-1] == final["validation_loss"]
+    final = trace.header.training
+    assert trace.curves["training_loss"][-1] == final.final_loss
+    assert trace.curves["accuracy"][-1] == final.accuracy
+    assert trace.curves["validation_loss"][-1] == final.validation_loss
 
 
 def test_an_evaluation_sees_the_same_mini_batches_on_every_stage():
@@ -134,4 +134,4 @@ def test_an_evaluation_sees_the_same_mini_batches_on_every_stage():
     keys = {**TINY, "stages": 3, "mitigation": "stash"}
     long = simulate(**keys, minibatches=12, evaluate_every=6)
     short = simulate(**keys, minibatches=6)
-    assert long.curves["training_loss"][0] == short.header["training"]["final_loss"]
+    assert long.curves["training_loss"][0] == short.header.training.final_loss

@@ -24,7 +24,7 @@ def test_a_diverging_run_ends_without_error_or_warning(mitigation):
     trace = quietly(**{**TINY, "learning_rate": 1e300}, stages=2, minibatches=30, microbatches=2,
                     schedule=schedule, mitigation=mitigation)
     assert len(trace) > 0
-    assert trace.header["training"]["diverged_at"] is not None
+    assert trace.header.training.diverged_at is not None
 
 
 def test_the_first_minibatch_with_a_loss_that_is_not_finite_is_recorded():
@@ -32,7 +32,7 @@ def test_the_first_minibatch_with_a_loss_that_is_not_finite_is_recorded():
     losses = trace.curves["minibatch_loss"]
     first = int(np.flatnonzero(~np.isfinite(losses))[0]) + 1
     assert first > 1
-    assert trace.header["training"]["diverged_at"] == first
+    assert trace.header.training.diverged_at == first
 
 
 def test_weights_that_are_not_finite_count_before_the_loss_shows_them():
@@ -45,12 +45,12 @@ def test_weights_that_are_not_finite_count_before_the_loss_shows_them():
     assert np.isfinite(weights[0][1]).all()
     finite = [bool(np.isfinite(w).all()) for w in weights[0]]
     assert not all(finite)
-    assert trace.header["training"]["diverged_at"] is not None
-    assert trace.header["training"]["diverged_at"] <= finite.index(False)
+    assert trace.header.training.diverged_at is not None
+    assert trace.header.training.diverged_at <= finite.index(False)
 
 
 def test_a_run_that_stays_finite_says_so():
-    assert quietly(**TINY, stages=2, minibatches=5).header["training"]["diverged_at"] is None
+    assert quietly(**TINY, stages=2, minibatches=5).header.training.diverged_at is None
 
 
 def test_a_diverged_trace_is_saved_and_loaded(tmp_path):
@@ -59,6 +59,6 @@ def test_a_diverged_trace_is_saved_and_loaded(tmp_path):
     trace = quietly(**STEEP, stages=2)
     trace.save(tmp_path / "t.npz")
     again = Trace.load(tmp_path / "t.npz")
-    assert again.header["training"]["diverged_at"] == trace.header["training"]["diverged_at"]
+    assert again.header.training.diverged_at == trace.header.training.diverged_at
     assert np.array_equal(again.curves["minibatch_loss"], trace.curves["minibatch_loss"],
                           equal_nan=True)

@@ -3,7 +3,8 @@
 import pytest
 
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import make_mitigation, read_experiment
+from sim.experiment.configuration import read_experiment
+from sim.experiment.making import make_mitigation
 from sim.experiment.options import Experiment
 
 

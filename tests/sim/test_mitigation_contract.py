@@ -41,8 +41,8 @@ def test_a_pair_runs_to_the_end_or_is_refused_with_a_reason(name, schedule, back
             continue
         trace = simulate(**keys)
         assert np.bincount(trace.op)[0] == stages * minibatches * microbatches
-        assert np.isfinite(trace.header["training"]["final_loss"])
-        assert trace.header["training"]["diverged_at"] is None
+        assert np.isfinite(trace.header.training.final_loss)
+        assert trace.header.training.diverged_at is None
 
 
 @EVERY

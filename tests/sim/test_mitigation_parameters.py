@@ -4,7 +4,8 @@ import math
 
 import pytest
 
-from sim.experiment.configuration import make_mitigation, resolve
+from sim.experiment.configuration import resolve
+from sim.experiment.making import make_mitigation
 from tests.sim.problems import only
 
 

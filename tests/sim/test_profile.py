@@ -5,6 +5,7 @@ import json
 import pytest
 
 from sim.errors import ConfigurationError, ProfileError
+from sim.header import StageBytes
 from sim.times.profile import read_profile
 from tests.sim.experiments import TIMES, simulate
 
@@ -110,21 +111,20 @@ def test_sizes_of_a_profile_reach_the_header_and_the_memory_limit(tmp_path):
     path = written(tmp_path, {**GOOD, "stages": stages, "boundary_bytes": [3.0]})
     graph, again = (simulate(stages=2, minibatches=2, profile=path, backward=backward, **TIMES)
                     for backward in ("graph", "recompute"))
-    assert graph.header["sizes"] == {"weight_bytes": [7.0, 7.0], "activation_bytes": [20.0, 20.0],
-                                     "boundary_bytes": [3.0]}
-    assert again.header["sizes"]["activation_bytes"] == [5.0, 5.0]
+    assert graph.header.sizes == StageBytes([7.0, 7.0], [20.0, 20.0], [3.0])
+    assert again.header.sizes.activation_bytes == [5.0, 5.0]
     configured = simulate(stages=2, minibatches=2, profile=path, activation_bytes=1.0, **TIMES)
-    assert configured.header["sizes"]["activation_bytes"] == [1.0, 1.0]
+    assert configured.header.sizes.activation_bytes == [1.0, 1.0]
 
 
 def test_sizes_of_the_perceptron_are_those_of_its_arrays():
     trace = simulate(stages=3, minibatches=2, width=6, batch_size=8, microbatches=2)
-    assert trace.header["sizes"]["weight_bytes"] == [8.0 * n for n in (65 * 6, 7 * 6, 7 * 10)]
-    assert trace.header["sizes"]["boundary_bytes"] == [8.0 * 4 * 6] * 2
+    assert trace.header.sizes.weight_bytes == [8.0 * n for n in (65 * 6, 7 * 6, 7 * 10)]
+    assert trace.header.sizes.boundary_bytes == [8.0 * 4 * 6] * 2
 
 
 @pytest.mark.parametrize(("backward", "kept"), [
     ("graph", [64 + 6 + 6, 6 + 10]), ("recompute", [64, 6])])
 def test_a_stage_keeps_every_layers_input_and_its_output_or_its_input_alone(backward, kept):
     trace = simulate(stages=2, minibatches=2, width=6, batch_size=8, backward=backward)
-    assert trace.header["sizes"]["activation_bytes"] == [8.0 * 8 * numbers for numbers in kept]
+    assert trace.header.sizes.activation_bytes == [8.0 * 8 * numbers for numbers in kept]

@@ -56,7 +56,7 @@ def weights(rate, mitigation):
     return trace, found
 
 trace, shrunk = weights(0.2, {"name": "toy-shrink", "factor": 0.25})
-assert trace.header["mitigation"] == "toy-shrink(factor=0.25)"
+assert trace.header.mitigation == "toy-shrink(factor=0.25)"
 assert shrunk == weights(0.05, "none")[1]
 first = [str(trace.instruction(row)) for row in range(9)]
 assert first == ["0F0", "0F1", "0F2", "0F3", "0B3", "0B2", "0B1", "0B0", "0U0-3"], first

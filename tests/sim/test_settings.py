@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import apply_setting, read_experiment
+from sim.experiment.configuration import read_experiment
+from sim.experiment.documents import apply_setting
 from sim.experiment.options import Experiment
 
 

@@ -30,7 +30,11 @@ EVERY = pytest.mark.parametrize("name", SYSTEMS.names())
 def trace_of(name, stages=3, **training):
     document = {"pipeline": SMALL["pipeline"] | {"stages": stages},
                 "training": SMALL["training"] | training}
-    return run(resolve(SYSTEMS[name].document(resolve(document))))
+    return run(as_system(name, resolve(document)))
+
+
+def as_system(name, base):
+    return base.changed(SYSTEMS[name].changes(base))
 
 
 def test_every_system_of_the_papers_is_there():
@@ -41,7 +45,7 @@ def test_every_system_of_the_papers_is_there():
 @pytest.mark.parametrize("stages", [1, 2, 3, 4, 8])
 def test_every_system_learns_digits(name, stages):
     trace = trace_of(name, stages)
-    assert trace.header["training"]["diverged_at"] is None
+    assert trace.header.training.diverged_at is None
     loss = trace.curves["minibatch_loss"]
     assert np.isfinite(loss).all()
     assert trace.shape.minibatches >= 24
@@ -51,8 +55,8 @@ def test_every_system_learns_digits(name, stages):
 
 def test_systems_without_staleness_learn_the_same_network():
     """Those that see one mini-batch per update and are never late differ by rounding alone."""
-    losses = [trace_of(name).header["training"]["final_loss"] for name in FRESH
-              if SYSTEMS[name].document(resolve(SMALL)).get("workers", {}).get("count", 1) == 1]
+    losses = [trace_of(name).header.training.final_loss for name in FRESH
+              if as_system(name, resolve(SMALL)).workers.count == 1]
     assert len(losses) == 6
     assert np.allclose(losses, losses[0], rtol=1e-12, atol=0)
 
@@ -90,7 +94,7 @@ def test_staleness_by_stage_is_the_papers(name, forward, backward):
 def test_makespans_are_the_closed_forms(name, makespan):
     document = {"pipeline": SMALL["pipeline"],
                 "training": SMALL["training"] | {"task": "none", "batch_size": 16}}
-    trace = run(resolve(SYSTEMS[name].document(resolve(document))))
+    trace = run(as_system(name, resolve(document)))
     assert trace.end_s.max() == makespan
 
 
@@ -100,7 +104,7 @@ def test_costs_of_every_stage_are_shared_out_whatever_the_cut():
         "forward_s": [1.0, 2.0, 4.0], "backward_s": [2.0, 0.5, 1.0], "update_s": 0.0},
         "training": {"task": "none", "batch_size": 16}})
     for system in SYSTEMS:
-        trace = run(resolve(system.document(base)))
+        trace = run(as_system(system.name, base))
         again = 7.0 if system.name == "gpipe" else 0.0
         busy = (trace.end_s - trace.start_s).sum() / trace.shape.minibatches
         assert busy == pytest.approx(10.5 + again, rel=1e-6), system.name
@@ -109,12 +113,12 @@ def test_costs_of_every_stage_are_shared_out_whatever_the_cut():
 def test_parameters_go_to_the_mitigation_or_to_the_workers():
     chosen = entrants("i-timeprest:decay=2,hetpipe:distance=3,bmuf:block=2:momentum=0.5")
     base = resolve(SMALL)
-    documents = [each.document(base) for each in chosen]
-    assert documents[0]["pipeline"]["mitigation"] == {"name": "i-timeprest", "decay": 2}
-    assert documents[1]["workers"]["combine"] == {"name": "wave", "distance": 3}
-    assert documents[2]["workers"]["combine"]["block"] == 2
+    first, second, third = (base.changed(each.changes(base)) for each in chosen)
+    assert first.pipeline.mitigation == {"name": "i-timeprest", "decay": 2}
+    assert second.workers.combine == {"name": "wave", "distance": 3}
+    assert third.workers.combine["block"] == 2
     with pytest.raises(ConfigurationError, match="gpipe has no parameter 'decay'"):
-        entrants("gpipe:decay=1")[0].document(base)
+        entrants("gpipe:decay=1")[0].changes(base)
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -151,7 +155,7 @@ def test_convergence_is_read_off_the_curves():
 ])
 def test_the_stable_rate_is_the_theorys(name, edge):
     base = resolve({"training": {"convention": "heavy-ball"}})
-    assert stable_rate(entrants(name)[0], base) == pytest.approx(edge, rel=0.02)
+    assert stable_rate(base, entrants(name)[0].changes(base)) == pytest.approx(edge, rel=0.02)
 
 
 def test_the_stable_rate_of_a_pipeline_is_that_of_its_deepest_stage():
@@ -160,7 +164,8 @@ def test_the_stable_rate_of_a_pipeline_is_that_of_its_deepest_stage():
 
     base = resolve({"pipeline": {"stages": 4}})
     expected = edge(Case("stash", 3, 0.9, "ema"))
-    assert stable_rate(entrants("pipedream")[0], base) == pytest.approx(expected, rel=0.02)
+    changes = entrants("pipedream")[0].changes(base)
+    assert stable_rate(base, changes) == pytest.approx(expected, rel=0.02)
 
 
 def test_the_door_prints_every_system_and_none_is_refused():

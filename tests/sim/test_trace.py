@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from sim.header import TraceHeader
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.trace import COLUMNS, Trace, atomic_file
@@ -63,13 +64,15 @@ def test_the_file_opens_without_this_project(file):
 
 def test_the_header_has_the_resolved_configuration_seed_and_libraries(trace):
     header = trace.header
-    assert header["seed"] == 0
-    assert header["mitigation"] == "stash"
-    assert header["experiment"]["training"]["momentum"] == 0.9
-    assert header["experiment"]["pipeline"]["schedule"] == "round-robin"
-    assert header["libraries"]["numpy"] == np.__version__
-    assert {"python", "simpy"} <= set(header["libraries"])
-    assert header["shape"] == {"stages": 3, "minibatches": 8, "microbatches": 1, "chunks": 1}
+    assert header.seed == 0
+    assert header.mitigation == "stash"
+    assert header.experiment["training"]["momentum"] == 0.9
+    assert header.pipeline["schedule"] == "round-robin"
+    assert header.libraries["numpy"] == np.__version__
+    assert {"python", "simpy"} <= set(header.libraries)
+    assert header.shape == PipelineShape(3, 8)
+    assert header.as_dict()["shape"] == {"stages": 3, "minibatches": 8, "microbatches": 1,
+                                         "chunks": 1}
 
 
 @pytest.mark.parametrize(("entry", "said"), [
@@ -79,8 +82,8 @@ def test_the_header_has_the_resolved_configuration_seed_and_libraries(trace):
     ({"name": "spectrain", "horizon": "update"}, "spectrain(horizon=update)"),
 ])
 def test_the_header_names_the_parameters_that_differ(entry, said):
-    assert simulate(stages=2, minibatches=2, mitigation=entry, **TIMES).header[
-        "mitigation"] == said
+    assert simulate(stages=2, minibatches=2, mitigation=entry, **TIMES
+                    ).header.mitigation == said
 
 
 @given(names, shapes())
@@ -114,7 +117,8 @@ def test_saving_twice_gives_the_same_bytes(trace, tmp_path):
 
 
 def test_equal_traces_give_equal_bytes_whatever_the_order_of_their_headers(trace, file):
-    turned = dataclasses.replace(trace, header=dict(reversed(trace.header.items())))
+    table = dict(reversed(trace.header.as_dict().items()))
+    turned = dataclasses.replace(trace, header=TraceHeader.of(table))
     turned.save(file.parent / "turned.npz")
     assert (file.parent / "turned.npz").read_bytes() == file.read_bytes()
 

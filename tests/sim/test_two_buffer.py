@@ -21,7 +21,7 @@ def test_every_pass_is_one_update_late_and_two_versions_are_held(schedule, stage
     late = by_pass(trace, "staleness")
     assert np.all(late[:, microbatches:] == 1)
     assert np.all(late[:, :microbatches] == 0)
-    assert trace.header["versions_held"] == [2] * stages
+    assert trace.header.versions_held == [2] * stages
 
 
 @pytest.mark.parametrize(("stages", "microbatches"), [(2, 1), (3, 2), (8, 4)])

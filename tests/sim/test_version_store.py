@@ -36,7 +36,7 @@ def recorded(monkeypatch, **keys) -> tuple[list[int], list[int], list[int]]:
     monkeypatch.setattr(sim.experiment.setup, "Stage", Recording)
     trace = simulate(**keys)
     return ([most[k] for k in range(len(stages))], [stage.versions_held for stage in stages],
-            trace.header["versions_held"])
+            trace.header.versions_held)
 
 
 @pytest.mark.parametrize(("schedule", "mitigation"), [

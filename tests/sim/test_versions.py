@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.experiment.configuration import make_mitigation
+from sim.experiment.making import make_mitigation
 from sim.mitigations import Mitigation
 from sim.op import Op
 from sim.order.program import Program
@@ -39,7 +39,7 @@ def test_stash_is_stale_by_the_stages_after_it_and_holds_as_many_versions(stages
     expected = column(stages - 1 - k for k in range(stages))
     assert np.all(staleness(trace, Op.F) == expected)
     assert np.all(staleness(trace, Op.B) == expected)
-    assert trace.header["versions_held"] == [stages - k for k in range(stages)]
+    assert trace.header.versions_held == [stages - k for k in range(stages)]
 
 
 @STAGES
@@ -47,7 +47,7 @@ def test_vertical_sync_is_equally_stale_on_every_stage_and_holds_s_versions(stag
     trace = round_robin(stages, "vertical-sync")
     assert np.all(staleness(trace, Op.F) == stages - 1)
     assert np.all(staleness(trace, Op.B) == stages - 1)
-    assert trace.header["versions_held"] == [stages] * stages
+    assert trace.header.versions_held == [stages] * stages
 
 
 @STAGES
@@ -55,7 +55,7 @@ def test_vanilla_forwards_are_stale_and_its_backwards_are_not(stages):
     trace = round_robin(stages, "none")
     assert np.all(staleness(trace, Op.F) == column(stages - 1 - k for k in range(stages)))
     assert np.all(staleness(trace, Op.B) == 0)
-    assert trace.header["versions_held"] == [1] * stages
+    assert trace.header.versions_held == [1] * stages
 
 
 @STAGES
@@ -67,7 +67,7 @@ def test_v_timeprest_holds_one_version(stages, more):
     if stages <= n + 1:
         trace = simulate(schedule="nf1b", stages=stages, microbatches=n, minibatches=12,
                          mitigation="v-timeprest", **TIMES)
-        assert trace.header["versions_held"] == [1] * stages
+        assert trace.header.versions_held == [1] * stages
 
 
 def test_the_first_minibatches_read_the_first_version():
@@ -117,7 +117,7 @@ def test_versions_held_are_the_most_that_are_newest_or_still_to_be_read(schedule
 def test_a_stashed_prediction_is_held_beside_the_newest_weights(stages, horizon):
     trace = simulate(schedule="round-robin", stages=stages, minibatches=4 * stages + 2,
                      mitigation={"name": "spectrain-stashed", "horizon": horizon}, **TIMES)
-    for k, held in enumerate(trace.header["versions_held"]):
+    for k, held in enumerate(trace.header.versions_held):
         steps = stages - 1 - k + (k // 2 if horizon == "time-unit" else 0)
         in_flight = stages - k  # forwards done whose backward is to come, at their most
         assert held == 1 + (in_flight if steps else 0)

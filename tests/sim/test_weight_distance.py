@@ -108,7 +108,7 @@ def test_equal_weights_have_distance_zero():
 
 def test_the_mean_update_is_recorded_per_stage():
     trace, weights = history(**RUN)
-    for k, found in enumerate(trace.header["training"]["mean_update_rmse"]):
+    for k, found in enumerate(trace.header.training.mean_update_rmse):
         steps = [math.sqrt(np.mean((b - a) ** 2)) for a, b in
                  itertools.pairwise(weights[k])]
         assert found == pytest.approx(np.mean(steps), rel=1e-9)

@@ -65,9 +65,9 @@ def test_hetpipe_one_at_a_time_without_distance_is_data_parallel(stages, momentu
             "training": {"momentum": momentum, "convention": convention}}
     het, _ = learnt(combine="wave", schedule="round-robin", in_flight=1, mitigation="stash", **keys)
     parallel, _ = learnt(**keys)
-    found, expected = (t.header["training"]["final_loss"] for t in (het, parallel))
+    found, expected = (t.header.training.final_loss for t in (het, parallel))
     assert found == pytest.approx(expected, rel=1e-12)
-    assert het.header["workers"]["behind_max"] == 0
+    assert het.header.workers.behind_max == 0
     assert np.array_equal(het.version_read, parallel.version_read)
 
 
@@ -105,7 +105,7 @@ def test_the_block_filter_by_hand(count):
         mean = w * (1 - rate * 0.5) ** block
         delta = mu * delta + zeta * (mean - w)
         w += delta
-    assert trace.header["training"]["final_loss"] == pytest.approx(0.5 * 0.5 * w * w, rel=1e-12)
+    assert trace.header.training.final_loss == pytest.approx(0.5 * 0.5 * w * w, rel=1e-12)
 
 
 def exchanged(size: int, in_flight: int, distance: int, workers: int):
@@ -123,9 +123,9 @@ def test_hetpipes_published_bounds_hold_and_are_met(size, in_flight, distance, w
         assert trace.staleness[trace.stage == k].max() <= min(in_flight, 3 - k) - 1
     waves = min(in_flight, size)
     bound = (distance + 1) * waves + waves - 2
-    assert trace.header["workers"]["behind_max"] <= bound
+    assert trace.header.workers.behind_max <= bound
     if size >= (distance + 3) * waves:
-        assert trace.header["workers"]["behind_max"] == bound
+        assert trace.header.workers.behind_max == bound
 
 
 @given(st.integers(1, 3), st.integers(0, 2), st.lists(st.floats(0.5, 4.0), min_size=2, max_size=2))
@@ -174,7 +174,7 @@ def test_the_ring_takes_its_closed_form():
 @pytest.mark.parametrize("combine", COMBINES.names())
 def test_traces_of_workers_replay_and_analyse(combine, tmp_path):
     from analysis.metrics.report import report
-    from sim.experiment.configuration import make_combine
+    from sim.experiment.making import make_combine
     from sim.trace import Trace
     from sim.workers.synchronisation import synchronised
 

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.errors import ConfigurationError, unknown
-from sim.experiment.configuration import make_mitigation, read_experiment, resolve
+from sim.experiment.configuration import read_experiment
 from sim.experiment.options import Experiment
-from sim.experiment.run import generate
+from sim.experiment.setup import Setup
 from sim.mitigations import MITIGATIONS
-from sim.weights.versions import VersionPlan
 
 FRESH = "sequential"  # the label of training without staleness
 
@@ -27,12 +26,8 @@ class Method:
 
     def experiment(self, base: Experiment, seed: int) -> Experiment:
         """`base` with this method and seed.  Raises ConfigurationError where it is refused."""
-        document = base.model_dump(exclude_unset=True)
-        document["pipeline"] = document.get("pipeline", {}) | {
-            "schedule": self.schedule, "mitigation": self.mitigation,
-            "microbatches": self.microbatches}
-        document["training"] = document.get("training", {}) | {"seed": seed}
-        return resolve(document)
+        return base.changed(schedule=self.schedule, mitigation=self.mitigation,
+                            microbatches=self.microbatches, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -50,8 +45,8 @@ def with_defaults(path: Path | None, settings: Sequence[str], defaults: dict[str
     Raises ConfigurationError.
     """
     said = read_experiment(path, settings)
-    missing = [f"{key}={value}" for key, value in defaults.items() if not _is_said(said, key)]
-    return read_experiment(path, (*settings, *missing))
+    return said.changed({key: value for key, value in defaults.items()
+                         if not _is_said(said, key)})
 
 
 def _is_said(experiment: Experiment, key: str) -> bool:
@@ -98,8 +93,8 @@ def split(stages: int, batch_size: int) -> int | None:
 def why_not(method: Method, base: Experiment) -> str | None:
     """Why a method is refused; None where it is not."""
     try:
-        experiment = method.experiment(base, 0)
-        VersionPlan.of(generate(experiment), make_mitigation(method.mitigation), method.schedule)
+        setup = Setup.of(method.experiment(base, 0))
+        setup.versions(setup.program)
     except ValueError as error:
         return str(error).removeprefix("pipeline.mitigation: ")
     return None

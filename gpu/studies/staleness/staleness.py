@@ -99,8 +99,7 @@ def weight_pass(experiment: Experiment, settings: RunSettings, spec: DeviceSpec,
 
 def timing_pass(experiment: Experiment, settings: RunSettings, specs: Sequence[DeviceSpec]) -> Any:
     """Seconds to the end of each mini-batch on the devices; no distance, no evaluation."""
-    plain = experiment.model_copy(update={
-        "training": experiment.training.model_copy(update={"distances": False})})
+    plain = experiment.changed(distances=False)
     assembly = assemble(plain, settings, [spec.device for spec in specs])
     return ends_s(run(assembly, open_lanes(specs), strict=False, evaluate=False))
 

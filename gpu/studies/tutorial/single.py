@@ -28,7 +28,7 @@ class Single:
         alone = resolve({
             "pipeline": {"stages": 1, "schedule": "sequential",
                          "minibatches": experiment.pipeline.minibatches},
-            "training": training.model_dump(exclude_unset=True)})
+            "training": experiment.document().get("training", {})})
         self.lane, self.minibatches = lane, alone.pipeline.minibatches
         self.task = assemble(alone, settings, [lane.device]).task
         network = build(settings.model, class_count(settings.data, settings.classes),

@@ -13,7 +13,7 @@ from gpu.runtime.assembly import Assembly, RunSettings, assemble
 from gpu.runtime.devices import DeviceSpec
 from gpu.runtime.streams import Lane
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import make_mitigation, resolve
+from sim.experiment.making import make_mitigation
 from sim.experiment.options import Experiment
 from sim.experiment.recording import describe
 
@@ -54,8 +54,8 @@ class Contender(Protocol):
     @property
     def mitigation(self) -> dict[str, Any]: ...
 
-    def document(self, experiment: Experiment, seed: int) -> dict[str, Any]:
-        """The experiment's document with this contender in it."""
+    def changes(self, experiment: Experiment, seed: int) -> dict[str, Any]:
+        """What to change of the experiment to run this contender."""
 
 
 def grid(experiment: Experiment, settings: RunSettings, contenders: Sequence[Contender],
@@ -66,10 +66,10 @@ def grid(experiment: Experiment, settings: RunSettings, contenders: Sequence[Con
     for image in images or (settings.image_size,):
         for batch in batches or (experiment.training.batch_size,):
             for one in contenders:
-                document = one.document(experiment, experiment.training.seed)
-                document["training"]["batch_size"] = batch
+                changes = one.changes(experiment, experiment.training.seed)
                 try:
-                    cases.append(Case(resolve(document), replace(settings, image_size=image)))
+                    case = experiment.changed(changes, {"training.batch_size": batch})
+                    cases.append(Case(case, replace(settings, image_size=image)))
                 except ConfigurationError as error:
                     refused += [f"{one.mitigation['name']}: {line}" for line in error.problems]
     if not cases:

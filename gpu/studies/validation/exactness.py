@@ -8,7 +8,6 @@ from gpu.profiling.profile import shortened
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.run import run
 from gpu.studies.validation.cases import Bench, Case
-from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 from sim.experiment.run import run as simulate
 from sim.numerics.training import train
@@ -24,9 +23,7 @@ COUNTED = ("version_read", "version_applied", "staleness")
 
 def predict(experiment: Experiment, measured: Profile | None) -> Trace:
     """The simulator's trace of an experiment, under a profile's costs where one is given."""
-    document = experiment.model_dump(mode="python", exclude_unset=True)
-    document.setdefault("training", {})["task"] = "none"
-    return simulate(resolve(document), profile=measured)
+    return simulate(experiment.changed(task="none"), profile=measured)
 
 
 def weight_pass(case: Case, bench: Bench) -> dict[str, Any]:

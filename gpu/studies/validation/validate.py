@@ -109,11 +109,12 @@ def memory_pass(experiment: Experiment, settings: RunSettings, bench: Bench, tim
         return [{"device": lane.name, "stages": sorted(worker.stages),
                  "measured_bytes": peak_bytes(worker)}
                 for lane, worker in zip(bench.lanes, workers, strict=True)]
-    peaks, bases = (timed.header["gpu"][name] for name in ("peak_bytes", "base_bytes"))
+    gpu = timed.header.measured()
     joint: dict[str, dict[str, Any]] = {}
-    for place, worker, peak, base in zip(bench.places, workers, peaks, bases, strict=True):
+    for place, worker, peak, base in zip(bench.places, workers, gpu.peak_bytes, gpu.base_bytes,
+                                         strict=True):
         entry = joint.setdefault(str(place), {"device": str(place), "stages": [],
-                                              "measured_bytes": peak - base})
+                                              "measured_bytes": (peak or 0) - (base or 0)})
         entry["stages"] += sorted(worker.stages)
         entry["measured_bytes"] += resident_bytes(worker)
     return list(joint.values())

@@ -135,8 +135,8 @@ class System:
     reading: str
     preset: Preset
 
-    def document(self, experiment: Experiment) -> Document:
-        """The document of an experiment run as this system.  Raises ConfigurationError."""
+    def changes(self, experiment: Experiment) -> Document:
+        """What to change of an experiment to run it as this system.  Raises ConfigurationError."""
         if experiment.costs.profile is not None:
             raise ConfigurationError(["costs.profile: systems cut the network differently, a "
                                       "profile knows one cut; give costs, or use analysis advise"])
@@ -144,11 +144,7 @@ class System:
             raise ConfigurationError(["workers.count, pipeline.chunks: a system brings its own; "
                                       "leave them at 1"])
         common = Common(experiment)
-        document = experiment.model_dump(mode="python", exclude_unset=True)
-        document.setdefault("training", {})["layers"] = common.layers
-        for section, values in self.preset(common).items():
-            document[section] = document.get(section, {}) | values
-        return document
+        return {"training": {"layers": common.layers}, **self.preset(common)}
 
 
 SYSTEMS: Registry[System] = Registry("system", "sim.experiment.systems")

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.experiment.run import add_times, generate
-from sim.experiment.setup import load_profile, make_task, stage_sizes
+from sim.experiment.run import add_times
+from sim.experiment.setup import VirtualSetup
 from sim.order.program import Program
 from sim.times.engine import Timeline
 from sim.times.exact.compiled import available
@@ -22,10 +22,7 @@ NAMES = ["exact", "exact-plain", "exact-periodic", *(["exact-compiled"] if avail
 
 
 def times(engine: str, program: Program | None = None, **keys: Any) -> Timeline:
-    given = experiment(**{"task": "none", **keys})
-    profile = load_profile(given)
-    return add_times(given, program or generate(given), profile,
-                     stage_sizes(given, profile, make_task(given)), engine)
+    return add_times(VirtualSetup.of(experiment(**{"task": "none", **keys}), program), engine)
 
 
 def assert_equal(one: Timeline, other: Timeline) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.experiment.run import generate
+from sim.experiment.setup import generate
 from sim.times.engine import simulate
 from sim.times.exact.order import moments
 from sim.times.exact.system import System

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.experiment.run import generate
-from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.experiment.setup import VirtualSetup
 from sim.numerics.tasks import stream
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
@@ -24,9 +23,8 @@ from tests.sim.experiments import experiment
 
 
 def parts(**keys):
-    given_ = experiment(task="none", **keys)
-    return (generate(given_), cost_model(given_, None),
-            make_cluster(given_, None, stage_sizes(given_, None, None)))
+    setup = VirtualSetup.of(experiment(task="none", **keys))
+    return setup.program, setup.costs, setup.cluster
 
 
 def filled(program, costs, cluster):

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from sim.errors import DeadlockError
 from sim.estimate import Estimate
-from sim.experiment.run import generate
-from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.experiment.setup import VirtualSetup, generate
 from sim.numerics.tasks import stream
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
@@ -26,10 +25,9 @@ WAYS = [False, *([True] if available() else [])]
 
 
 def case(given_, seed=0, scale=1.0):
-    costs = cost_model(given_, None)
-    costs = replace(costs, forward_s=costs.forward_s * scale)
-    cluster = make_cluster(given_, None, stage_sizes(given_, None, None))
-    return Case(costs, cluster, stream(seed, "jitter"))
+    setup = VirtualSetup.of(given_)
+    costs = replace(setup.costs, forward_s=setup.costs.forward_s * scale)
+    return Case(costs, setup.cluster, stream(seed, "jitter"))
 
 
 @st.composite

@@ -1,0 +1,107 @@
+"""Checks across the tables of a configuration: names, lengths, and whether the order exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sim.errors import ConfigurationError, unknown
+from sim.experiment.making import make_combine, make_mitigation
+from sim.experiment.tables import Tables
+from sim.mitigations import Setting
+from sim.numerics.tasks import TASKS
+from sim.order.shape import PipelineShape
+from sim.schedules import SCHEDULES
+
+FILE = "file"  # the schedule of a program that was given, not generated
+LARGEST = 20_000_000  # instructions; beyond this a mistyped number would only fill the memory
+
+
+def problems_of(tables: Tables) -> list[str]:
+    """Everything wrong with tables that are well typed each by itself, in a fixed order."""
+    problems = [*_names(tables), *_sizes(tables), *_stragglers(tables), *_workers(tables)]
+    return [*problems, *(_order(tables) if not problems else []), *_mitigation(tables)]
+
+
+def _names(tables: Tables) -> Iterable[str]:
+    schedule, task = tables.pipeline.schedule, tables.training.task
+    if schedule not in (*SCHEDULES.names(), FILE):
+        yield f"pipeline.schedule: {unknown('schedule', schedule, SCHEDULES.names())}"
+    if task not in (*TASKS.names(), "none"):
+        yield f"training.task: {unknown('task', task, [*TASKS.names(), 'none'])}"
+
+
+def _sizes(tables: Tables) -> Iterable[str]:
+    pipeline, training = tables.pipeline, tables.training
+    if pipeline.stages * pipeline.minibatches * pipeline.microbatches * 2 > LARGEST:
+        yield (f"pipeline: stages x minibatches x microbatches makes more than {LARGEST} "
+               "instructions")
+    if training.task == "digits-mlp" and training.batch_size % pipeline.microbatches:
+        yield (f"pipeline.microbatches: divides training.batch_size, got {pipeline.microbatches} "
+               f"and {training.batch_size}")
+    if pipeline.stages % pipeline.chunks:
+        yield (f"pipeline.chunks: divides pipeline.stages, got {pipeline.chunks} and "
+               f"{pipeline.stages}")
+    if training.layers is not None and training.layers < pipeline.stages:
+        yield (f"training.layers: every stage owns at least one weight layer, got "
+               f"{training.layers} layers and {pipeline.stages} stages")
+    for section, names, expected, what in (
+        ("costs", ("forward_s", "backward_s", "update_s", "recompute_s"), pipeline.stages,
+         "stage"),
+        ("cluster", ("activation_bytes",), pipeline.stages, "stage"),
+        ("cluster", ("boundary_bytes",), pipeline.stages - 1, "boundary between stages"),
+    ):
+        for name in names:
+            value = getattr(getattr(tables, section), name)
+            if isinstance(value, list) and len(value) != expected:
+                yield (f"{section}.{name}: one number per {what}, so {expected}, got "
+                       f"{len(value)}")
+
+
+def _workers(tables: Tables) -> Iterable[str]:
+    workers, pipeline = tables.workers, tables.pipeline
+    if pipeline.minibatches % workers.count:
+        yield (f"workers.count: divides pipeline.minibatches, got {workers.count} and "
+               f"{pipeline.minibatches}")
+    if isinstance(workers.slowdown, list) and len(workers.slowdown) != workers.count:
+        yield (f"workers.slowdown: one number per worker, so {workers.count}, got "
+               f"{len(workers.slowdown)}")
+    if workers.count > 1 and pipeline.dispatch == "greedy":
+        yield "pipeline.dispatch: greedy dispatch takes one worker; choose static"
+    try:
+        make_combine(workers.combine)
+    except ConfigurationError as error:
+        yield from error.problems
+
+
+def _order(tables: Tables) -> Iterable[str]:
+    """Whether the schedule, which is known, has an order for the shape, which is one."""
+    schedule = tables.pipeline.schedule
+    try:
+        if schedule != FILE:
+            SCHEDULES[schedule].check(tables.shape)
+    except ValueError as error:
+        yield f"pipeline.schedule: {error}"
+
+
+def _stragglers(tables: Tables) -> Iterable[str]:
+    for number, window in enumerate(tables.costs.stragglers):
+        path = f"costs.stragglers.{number}"
+        if window.stage >= tables.pipeline.stages:
+            yield (f"{path}.stage: stages are 0 to {tables.pipeline.stages - 1}, got "
+                   f"{window.stage}")
+        if window.to_s <= window.from_s:
+            yield f"{path}.to_s: comes after from_s"
+
+
+def _mitigation(tables: Tables) -> Iterable[str]:
+    pipeline = tables.pipeline
+    try:
+        mitigation = make_mitigation(pipeline.mitigation)
+        if not pipeline.stages % pipeline.chunks:
+            shape = PipelineShape(pipeline.stages, pipeline.minibatches, pipeline.microbatches,
+                                  pipeline.chunks, in_flight=pipeline.in_flight)
+            mitigation.check(Setting(pipeline.schedule, shape))
+    except ConfigurationError as error:
+        yield from error.problems
+    except ValueError as error:
+        yield f"pipeline.mitigation: {error}"

@@ -1,0 +1,131 @@
+"""What stands in for the machine in virtual time: sizes, seconds of instructions, links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sim.arrays import Floats
+from sim.errors import ConfigurationError, ProfileError
+from sim.experiment.options import Experiment
+from sim.numerics.tasks import Task
+from sim.times.cluster import Cluster, Link
+from sim.times.costs import CostModel, Straggler
+from sim.times.profile import Profile, read_profile
+from sim.workers import Combine
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Bytes per stage: weights, activations kept of one micro-batch, and what crosses onwards."""
+
+    weight_bytes: Floats
+    activation_bytes: Floats
+    boundary_bytes: Floats
+
+
+def load_profile(experiment: Experiment) -> Profile | None:
+    """The profile the costs name.  Raises ConfigurationError."""
+    if experiment.costs.profile is None:
+        return None
+    try:
+        profile = read_profile(experiment.costs.profile)
+    except ProfileError as error:
+        raise ConfigurationError([f"costs.profile: {line}" for line in str(error).splitlines()]
+                                 ) from None
+    stages = experiment.pipeline.stages
+    for name, have, need in (("stages", len(profile.stages), stages),
+                             ("placement", len(profile.placement or ()), stages),
+                             ("boundary_bytes", len(profile.boundary_bytes or ()), stages - 1)):
+        if have != need and (name == "stages" or have):
+            raise ConfigurationError([f"costs.profile: {experiment.costs.profile} has {have} "
+                                      f"{name}, the pipeline needs {need}"])
+    return profile
+
+
+def stage_sizes(experiment: Experiment, profile: Profile | None, task: Task | None) -> Sizes:
+    """Sizes as configured, else as profiled, else those of the task's NumPy arrays, else 0.
+
+    Under `recompute` a stage keeps only its input.
+    """
+    pipeline, cluster = experiment.pipeline, experiment.cluster
+    stages, again = pipeline.stages, pipeline.backward == "recompute"
+    weights, kept, boundary = (np.zeros(n) for n in (stages, stages, stages - 1))
+    if task is not None:
+        micro = experiment.training.batch_size // pipeline.microbatches
+        weights = np.array([float(w.nbytes) for w in task.weights])
+        sizes = [getattr(m, "sizes", (0, 0)) for m in task.models]
+        boundary = np.array([8.0 * micro * s[-1] for s in sizes[:-1]])
+        kept = np.array([8.0 * micro * (s[0] if again else sum(s)) for s in sizes])
+    if profile is not None:
+        key = "input_bytes" if again else "activation_bytes"
+        weights = _measured(profile, "weight_bytes", weights)
+        kept = _measured(profile, key, kept)
+        boundary = np.array(profile.boundary_bytes or boundary, dtype=float)
+    return Sizes(weights, per_stage(cluster.activation_bytes, stages, kept),
+                 per_stage(cluster.boundary_bytes, stages - 1, boundary))
+
+
+def _measured(profile: Profile, name: str, otherwise: Floats) -> Floats:
+    values = [getattr(stage, name) for stage in profile.stages]
+    return np.array([o if v is None else v for v, o in zip(values, otherwise, strict=True)])
+
+
+def per_stage(value: float | Sequence[float] | None, size: int, otherwise: Floats) -> Floats:
+    """A number or one per stage as an array of shape (size,)."""
+    if value is None:
+        return otherwise
+    return np.array(np.broadcast_to(np.asarray(value, dtype=np.float64), (size,)))
+
+
+def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
+    """Seconds per instruction; a profile's where one is named."""
+    costs, stages = experiment.costs, experiment.pipeline.stages
+    zero = np.zeros(stages)
+    forward = per_stage(costs.forward_s, stages, zero)
+    backward = per_stage(costs.backward_s, stages, zero)
+    update = per_stage(costs.update_s, stages, zero)
+    if profile is not None:
+        forward, backward, update = (_measured(profile, name, zero)
+                                     for name in ("forward_s", "backward_s", "update_s"))
+    again = per_stage(costs.recompute_s, stages, forward)
+    if profile is not None and costs.recompute_s is None:
+        again = _measured(profile, "recompute_s", forward)
+    if experiment.pipeline.backward == "graph":
+        again = zero
+    workers = experiment.workers
+    slowdown = np.array(np.broadcast_to(workers.slowdown, (workers.count,)), dtype=np.float64)
+    return CostModel(forward, backward, update, again, per_micro_batch=profile is not None,
+                     jitter_sigma=costs.jitter.sigma if costs.jitter else 0.0,
+                     stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers),
+                     slowdown=None if (slowdown == 1).all() else slowdown)
+
+
+def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine
+                 ) -> Cluster:
+    """Links and memory; a profile's link where the configuration leaves the default."""
+    options = experiment.cluster
+    given = options.model_fields_set
+    latency, bandwidth = options.latency_s, options.bandwidth_bytes_per_s
+    if profile is not None and "latency_s" not in given:
+        latency = profile.latency_s
+    if profile is not None and "bandwidth_bytes_per_s" not in given:
+        bandwidth = profile.bandwidth_bytes_per_s
+    link = Link(latency, bandwidth or float("inf"))
+    return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
+                   options.activation_limit_bytes or float("inf"),
+                   _exchange_s(experiment, link, sizes, combine))
+
+
+def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine
+                ) -> Floats | None:
+    """Seconds workers take to exchange each stage; over the pipeline's link unless given one."""
+    workers = experiment.workers
+    if workers.count == 1:
+        return None
+    latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
+    between = Link(link.latency_s if latency is None else latency,
+                   link.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    return combine.seconds(sizes.weight_bytes, between, workers.count)

@@ -1,0 +1,181 @@
+"""The configuration's tables and keys: their defaults and ranges, and what each bears on."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from enum import Flag, auto
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from sim.numerics.optimizers import Convention
+from sim.numerics.stage import Backward
+from sim.order.shape import PipelineShape
+
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
+Bytes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+AboveZero = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+# Tagged, so that a wrong value is reported once, as what it was meant to be
+NUMBER_OR_LIST = Discriminator(lambda value: "#list" if isinstance(value, list) else "#number")
+NAME_OR_TABLE = Discriminator(lambda value: "#table" if isinstance(value, dict) else "#name")
+SecondsPerStage = Annotated[
+    Annotated[Seconds, Tag("#number")] | Annotated[list[Seconds], Tag("#list")], NUMBER_OR_LIST]
+BytesPerStage = Annotated[
+    Annotated[Bytes, Tag("#number")] | Annotated[list[Bytes], Tag("#list")], NUMBER_OR_LIST]
+Slowdown = Annotated[float, Field(gt=0, le=1e4)]
+SlowdownPerWorker = Annotated[
+    Annotated[Slowdown, Tag("#number")] | Annotated[list[Slowdown], Tag("#list")], NUMBER_OR_LIST]
+NamedTable = Annotated[
+    Annotated[str, Tag("#name")] | Annotated[dict[str, Any], Tag("#table")], NAME_OR_TABLE]
+
+
+class Bears(Flag):
+    """What of a run a key bears on; it stands in the key's annotation.
+
+    Runs may share whatever none of the keys that differ between them bears on.
+    """
+
+    ORDER = auto()  # what runs after what
+    TIMES = auto()  # when it runs, and how large what is sent and kept is
+    JITTER = auto()  # when it runs where durations are drawn, and nowhere else
+    DATA = auto()  # the task: its examples and first weights
+    ARRAYS = auto()  # what replicas trained side by side on one array axis must have in common
+    LEARNING = auto()  # how a run learns, where replicas may differ
+
+
+SIZED = Bears.TIMES | Bears.DATA | Bears.ARRAYS  # of the task, so of its messages and arrays too
+
+
+class Pipeline(BaseModel):
+    """Order: what runs after what, and which weights it uses."""
+
+    model_config = STRICT
+    schedule: Annotated[str, Bears.ORDER] = "round-robin"
+    stages: Annotated[int, Field(ge=1, le=4096), Bears.ORDER] = 3
+    minibatches: Annotated[Count, Bears.ORDER] = 60
+    microbatches: Annotated[Count, Bears.ORDER] = 1
+    mitigation: Annotated[NamedTable, Bears.LEARNING] = "none"
+    backward: Annotated[Backward, Bears.TIMES | Bears.ARRAYS] = "graph"
+    dispatch: Annotated[Literal["static", "greedy"], Bears.TIMES] = "static"
+    chunks: Annotated[Count, Bears.ORDER] = 1
+    in_flight: Annotated[Count | None, Bears.ORDER] = None
+
+
+class Workers(BaseModel):
+    """Copies of the whole pipeline that learn together: how many, and how they combine."""
+
+    model_config = STRICT
+    count: Annotated[int, Field(ge=1, le=1024), Bears.ORDER] = 1
+    combine: Annotated[NamedTable, Bears.TIMES | Bears.LEARNING] = "all-reduce"
+    slowdown: Annotated[SlowdownPerWorker, Bears.TIMES] = 1.0
+    sync_latency_s: Annotated[Seconds | None, Bears.TIMES] = None
+    sync_bandwidth_bytes_per_s: Annotated[AboveZero | None, Bears.TIMES] = None
+
+
+class Jitter(BaseModel):
+    """Lognormal noise of mean 1 on every duration."""
+
+    model_config = STRICT
+    sigma: Annotated[float, Field(ge=0, le=3)]
+
+
+class StragglerWindow(BaseModel):
+    """Instructions of `stage` starting in [from_s, to_s) take `factor` times as long."""
+
+    model_config = STRICT
+    stage: Annotated[int, Field(ge=0)]
+    from_s: Seconds
+    to_s: Seconds
+    factor: Annotated[float, Field(gt=0, le=1e4)]
+
+
+class Costs(BaseModel):
+    """Time: seconds of one instruction, a number or one per stage."""
+
+    model_config = STRICT
+    forward_s: Annotated[SecondsPerStage, Bears.TIMES] = 1.0
+    backward_s: Annotated[SecondsPerStage, Bears.TIMES] = 1.0
+    update_s: Annotated[SecondsPerStage, Bears.TIMES] = 0.0
+    recompute_s: Annotated[SecondsPerStage | None, Bears.TIMES] = None
+    profile: Annotated[str | None, Bears.TIMES] = None
+    jitter: Annotated[Jitter | None, Bears.TIMES] = None
+    stragglers: Annotated[list[StragglerWindow], Bears.TIMES] = []
+
+
+class ClusterOptions(BaseModel):
+    """Links between neighbours, message sizes, activation memory of each device."""
+
+    model_config = STRICT
+    latency_s: Annotated[Seconds, Bears.TIMES] = 0.0
+    bandwidth_bytes_per_s: Annotated[AboveZero | None, Bears.TIMES] = None
+    boundary_bytes: Annotated[BytesPerStage | None, Bears.TIMES] = None
+    activation_bytes: Annotated[BytesPerStage | None, Bears.TIMES] = None
+    activation_limit_bytes: Annotated[AboveZero | None, Bears.TIMES] = None
+
+
+class RateSchedule(BaseModel):
+    """How the learning rate moves with the updates of a stage."""
+
+    model_config = STRICT
+    name: Literal["constant", "step", "cosine"] = "constant"
+    every: Count = 1000
+    factor: Annotated[float, Field(gt=0, le=1)] = 0.1
+    warmup: Annotated[int, Field(ge=0)] = 0
+
+
+class Training(BaseModel):
+    """Numerics: what is learnt, and how."""
+
+    model_config = STRICT
+    task: Annotated[str, SIZED] = "digits-mlp"
+    learning_rate: Annotated[Positive, Bears.LEARNING] = 0.05
+    rate_schedule: Annotated[RateSchedule, Bears.LEARNING] = RateSchedule()
+    momentum: Annotated[float, Field(ge=0, lt=1), Bears.ARRAYS] = 0.9
+    convention: Annotated[Convention, Bears.ARRAYS] = "ema"
+    batch_size: Annotated[int, Field(ge=1, le=100_000), SIZED] = 32
+    width: Annotated[int, Field(ge=1, le=16_384), SIZED] = 64
+    layers: Annotated[Annotated[int, Field(ge=1, le=4096)] | None, SIZED] = None
+    curvatures: Annotated[list[Positive], Field(min_length=1), SIZED] = [1.0]
+    seed: Annotated[int, Field(ge=0), Bears.JITTER | Bears.DATA] = 0
+    distances: Annotated[bool, Bears.ARRAYS] = True
+    evaluate_every: Annotated[int, Field(ge=0), Bears.ARRAYS] = 0
+
+
+class Tables(BaseModel):
+    """All tables of a configuration, each checked by itself; an `Experiment` is checked whole."""
+
+    model_config = STRICT
+    pipeline: Pipeline = Pipeline()
+    costs: Costs = Costs()
+    cluster: ClusterOptions = ClusterOptions()
+    training: Training = Training()
+    workers: Workers = Workers()
+
+    @property
+    def shape(self) -> PipelineShape:
+        """Raises ValueError with the rule broken."""
+        p = self.pipeline
+        return PipelineShape(p.stages, p.minibatches, p.microbatches, p.chunks,
+                             self.workers.count, p.in_flight)
+
+
+def bearing(table: type[BaseModel], key: str) -> Bears:
+    """What a key of a table bears on.  Raises ValueError where its annotation does not say."""
+    for each in table.model_fields[key].metadata:
+        if isinstance(each, Bears):
+            return each
+    raise ValueError(f"{table.__name__}.{key}: its annotation says no Bears")
+
+
+def alike(tables: Tables, on: Bears, *, given: bool = False) -> Hashable:
+    """Equal for configurations whose keys that bear on any of `on` have equal values.
+
+    `given` also tells a key that was set from one that was left alone with the same value.
+    """
+    return tuple((section, key, repr(value), given and key in table.model_fields_set)
+                 for section, table in tables for key, value in table
+                 if bearing(type(table), key) & on)

@@ -1,0 +1,191 @@
+"""The header of a trace: what ran, as typed values that are checked when a file is read.
+
+In the file it is one JSON object.  Keys that no field is named after, of a newer or older tool,
+are kept in `extra` and written back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from types import NoneType, UnionType
+from typing import Any, Self, get_args, get_origin, get_type_hints
+
+from sim.errors import TraceError
+from sim.order.shape import PipelineShape
+
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A table of the header: a field for each key this tool knows, `extra` for any other."""
+
+    extra: Table = field(default_factory=dict, kw_only=True)
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any], above: str = "") -> Self:
+        """Read a table that stands at the dotted path `above`.
+
+        Raises TraceError naming the first key that is missing or holds something else.
+        """
+        hints = get_type_hints(cls)
+        known = {each.name: each for each in fields(cls) if each.name != "extra"}
+        values: Table = {}
+        for name, each in known.items():
+            if name in table:
+                values[name] = _read(hints[name], table[name], f"{above}{name}")
+            elif _required(each):
+                raise TraceError(f"the header lacks {above}{name}")
+        return cls(**values, extra={k: v for k, v in table.items() if k not in known})
+
+    def as_dict(self) -> Table:
+        """The table as JSON has it; a part that is None is left out."""
+        values = {each.name: _written(getattr(self, each.name)) for each in fields(self)
+                  if each.name != "extra"}
+        return {name: value for name, value in values.items()
+                if value is not None or name not in PARTS} | self.extra
+
+
+@dataclass(frozen=True)
+class StageBytes(Part):
+    """Bytes per stage: weights, activations kept of one micro-batch, and what crosses onwards."""
+
+    weight_bytes: list[float]
+    activation_bytes: list[float]
+    boundary_bytes: list[float]
+
+
+@dataclass(frozen=True)
+class BetweenWorkers(Part):
+    """How workers combine, by how many of its own mini-batches a forward is ahead of the others'
+    it has seen, and the bytes between workers for each mini-batch of any of them."""
+
+    combine: str
+    behind_mean: float
+    behind_max: int
+    bytes_per_minibatch: float
+
+
+@dataclass(frozen=True)
+class Learnt(Part):
+    """What a training gave: losses and accuracy at its end (None: not known), the mini-batch at
+    which numbers were no longer finite (None: they stayed so), the mean RMSE of an update by
+    stage, and how many examples the training set has (None: no such set, or not told)."""
+
+    final_loss: float | None
+    validation_loss: float | None
+    accuracy: float | None
+    diverged_at: int | None
+    mean_update_rmse: list[float]
+    examples: int | None = None
+
+
+@dataclass(frozen=True)
+class Measured(Part):
+    """What only a run on real devices has to say: a value per device in most lists, digests of
+    the last weights per stage.  `settings` are those of `python -m gpu run`."""
+
+    settings: Table
+    devices: list[str]
+    threads: int
+    clock: list[Table]
+    clock_residual_s: float
+    launch_bound_fraction: list[float | None]
+    host_s: list[float]
+    peak_bytes: list[int | None]
+    base_bytes: list[int | None] = field(default_factory=list)
+    weights_sha256: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TraceHeader(Part):
+    """What explains a trace: the resolved configuration as a document, what it means, sizes.
+
+    `mitigation` is its name with the parameters that differ from defaults, `versions_held` the
+    peak number of weight sets by stage, `libraries` the version of each that had a part.
+    `workers` is there where there are several, `training` where something was learnt, `gpu` of a
+    run on real devices.
+    """
+
+    experiment: Table
+    mitigation: str
+    shape: PipelineShape
+    seed: int
+    versions_held: list[int]
+    sizes: StageBytes
+    libraries: dict[str, str]
+    workers: BetweenWorkers | None = None
+    training: Learnt | None = None
+    gpu: Measured | None = None
+
+    @property
+    def pipeline(self) -> Table:
+        """The configuration's table of that name."""
+        table: Table = self.experiment["pipeline"]
+        return table
+
+    def measured(self) -> Measured:
+        """What only real devices have to say.  Raises TraceError of a simulated run."""
+        if self.gpu is None:
+            raise TraceError("the trace is of a simulated run, not of one on real devices")
+        return self.gpu
+
+    @classmethod
+    def of(cls, table: Mapping[str, Any], above: str = "") -> Self:
+        header = super().of(table, above)
+        pipeline = _read(Table, header.experiment.get("pipeline", {}), "experiment.pipeline")
+        for name in ("schedule", "mitigation"):
+            if name not in pipeline:
+                raise TraceError(f"the header lacks experiment.pipeline.{name}")
+        return header
+
+    def as_dict(self) -> Table:
+        written = super().as_dict()
+        if self.gpu is not None and self.training is not None and self.training.examples is None:
+            del written["training"]["examples"]  # a run on devices does not tell
+        return written
+
+
+PARTS = ("workers", "training", "gpu")  # what a header has only where it says something
+KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
+    str: ((str,), "text"), int: ((int,), "a whole number"), float: ((int, float), "a number"),
+    dict: ((dict,), "a table"), list: ((list,), "a list"), NoneType: ((NoneType,), "null")}
+
+
+def _required(each: Field[Any]) -> bool:
+    return each.default is MISSING and each.default_factory is MISSING
+
+
+def _read(hint: Any, value: Any, where: str) -> Any:
+    """A value as its field has it.  Raises TraceError where it is of another kind."""
+    if hint is Any:
+        return value
+    if isinstance(hint, UnionType):
+        kinds = [kind for kind in get_args(hint) if kind is not NoneType]
+        return None if value is None else _read(kinds[0], value, where)
+    if hint is PipelineShape:
+        return _shape(_read(Table, value, where), where)
+    if isinstance(hint, type) and issubclass(hint, Part):
+        return hint.of(_read(Table, value, where), f"{where}.")
+    kind = get_origin(hint) or hint
+    types, called = KINDS[kind]
+    if not isinstance(value, types) or isinstance(value, bool):
+        raise TraceError(f"the header's {where}: {called}, got {value!r}"[:160])
+    inside = get_args(hint)[-1] if get_args(hint) else Any
+    if isinstance(value, list):
+        return [_read(inside, each, f"{where}.{n}") for n, each in enumerate(value)]
+    if isinstance(value, dict):
+        return {key: _read(inside, each, f"{where}.{key}") for key, each in value.items()}
+    return value
+
+
+def _shape(table: Table, where: str) -> PipelineShape:
+    try:
+        return PipelineShape(**table)
+    except (TypeError, ValueError) as error:
+        raise TraceError(f"the header's {where}: {error}") from None
+
+
+def _written(value: Any) -> Any:
+    return value.as_dict() if isinstance(value, Part | PipelineShape) else value
