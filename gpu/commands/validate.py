@@ -61,7 +61,8 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str,
 
 @dataclass(frozen=True)
 class Asked:
-    """Where and what to validate, how often, for how long, into which folder, by what command."""
+    """Where and what to validate, how often, for how many seconds, into which folder, and the
+    command that the report tells."""
 
     devices: str
     grid: str
