@@ -94,9 +94,9 @@ def export(trace: Path, form: str, out: Path) -> None:
 @json_option
 def stability(grid: bool, out: Path | None, as_json: bool, **given: Any) -> None:
     """Largest stable ηλ on the quadratic: by root location, and as the simulator shows it."""
-    from analysis.rows import rows_as_csv
     from analysis.terminal.theory_tables import stability_table
     from analysis.theory.stability import make_case
+    from sim.rows import rows_as_csv
     from sim.trace import atomic_file
 
     case = make_case(**given)
@@ -224,8 +224,8 @@ def _write_advice(advice: dict[str, Any], out: Path) -> list[Path]:
     import shlex
 
     from analysis.advice.files import experiment_files
+    from figures.origin import save
     from figures.pictures.advice import draw, flat
-    from figures.style import save
     from sim.trace import atomic_file
 
     files = experiment_files(advice)

@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from figures.bundles import validation
+from figures.origin import save
 from figures.pictures import (
     advice,
     bench,
@@ -24,9 +24,10 @@ from figures.pictures import (
     stability,
     staleness,
     systems,
+    validation,
 )
 from figures.pieces import Done, Piece, collect
-from figures.style import Rows, save
+from sim.rows import Rows
 from sim.trace import atomic_file
 
 

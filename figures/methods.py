@@ -92,7 +92,3 @@ def mean_sd(values: Sequence[float | None]) -> tuple[float, float]:
     """Mean and sample standard deviation over seeds; NaN as soon as one is missing."""
     known = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
     return float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else 0.0
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"

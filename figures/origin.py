@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from matplotlib.figure import Figure
 
-from analysis.rows import rows_as_csv
+from sim.rows import rows_as_csv
 from sim.trace import atomic_file
 
 FORMATS = ("png", "svg", "pdf")

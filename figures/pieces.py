@@ -8,7 +8,7 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from figures.style import Rows
+from sim.rows import Rows
 
 Done = Callable[[], None]
 

@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from figures.style import Rows
 from sim.errors import ConfigurationError
+from sim.rows import Rows
 
 INTEGER = re.compile(r"-?\d+")
 WORDS: dict[str, Any] = {"": None, "True": True, "False": False}

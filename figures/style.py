@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
-
-from analysis.rows import rows_as_csv as as_csv
-from figures.origin import FORMATS, save
-
-__all__ = ["COLOURS", "COLUMN_IN", "FORMATS", "PAGE_IN", "SMALLEST_PT", "Row", "Rows", "as_csv",
-           "headline", "legend_below", "new_figure", "save"]
 
 # Okabe & Ito 2008: distinguishable under every common colour blindness
 COLOURS = {"black": "#000000", "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73",
@@ -24,8 +17,6 @@ COLUMN_IN, PAGE_IN = 3.5, 7.2  # printed width: one column, or both
 SMALLEST_PT = 7.0  # no text is smaller
 HEADLINE_PT, NOTE_PT, LEADING = 8.5, 7.0, 1.32
 HINTING = 1.05  # glyphs fitted to pixels are up to so much wider than their outlines
-Row = Mapping[str, Any]
-Rows = list[dict[str, Any]]
 
 mpl.rcParams.update({
     "font.family": "DejaVu Sans", "font.size": 7.5, "axes.titlesize": 8, "axes.labelsize": 7.5,

@@ -17,8 +17,8 @@ from gpu.commands.validate import validate
 
 if TYPE_CHECKING:
     from gpu.commands.other_rooms import OtherRooms, Report
-    from gpu.studies.staleness.staleness import Findings
-    from gpu.studies.tutorial.tutorial import Measured
+    from gpu.studies.staleness.investigation import Findings
+    from gpu.studies.tutorial.performance import Measured
     from gpu.studies.validation.cases import Contender
     from gpu.studies.validation.validate import Found
     from sim.trace import Trace
@@ -40,7 +40,7 @@ class Rooms:
     def validation(self, found: Sequence[Found], head: Mapping[str, Any], refused: Sequence[str],
                    out: Path | None) -> Report:
         from analysis.validation.report import build
-        from figures.bundles.validation_files import write
+        from figures.bundles.validation import write
 
         report = build(found, head, refused)
         if out is not None:
@@ -53,12 +53,12 @@ class Rooms:
         return markdown(report)
 
     def staleness_files(self, report: Report, found: Findings, out: Path) -> list[Path]:
-        from figures.bundles.staleness_files import write
+        from figures.bundles.staleness import write
 
         return write(report, found, out)
 
     def tutorial_files(self, report: Report, found: Measured, out: Path) -> list[Path]:
-        from figures.bundles.tutorial_files import write
+        from figures.bundles.tutorial import write
 
         return write(report, found, out)
 

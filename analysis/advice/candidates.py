@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby, product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -19,11 +18,10 @@ from sim.errors import ConfigurationError
 from sim.experiment.configuration import make_mitigation, resolve
 from sim.mitigations import MITIGATIONS
 from sim.numerics.stage import Backward
+from sim.rows import Row
 from sim.schedules import SCHEDULES
 from sim.times.profile import Profile
 from sim.weights.versions import VersionPlan
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)

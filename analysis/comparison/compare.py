@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from analysis.metrics.report import plain, report
+from analysis.metrics.report import report
 from sim.errors import ConfigurationError
 from sim.experiment.batched import run_many
 from sim.experiment.configuration import resolve, toml_value
 from sim.experiment.options import Experiment
 from sim.interval import Mean, mean_of
 from sim.mitigations import MITIGATIONS
+from sim.rows import plain
 from sim.schedules import SCHEDULES
 from sim.trace import Trace
 

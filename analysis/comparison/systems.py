@@ -9,7 +9,7 @@ from typing import Any
 
 from analysis.comparison.compare import averaged, merge
 from analysis.metrics.convergence import convergence
-from analysis.metrics.report import plain, report
+from analysis.metrics.report import report
 from analysis.theory.system_edge import stable_rate
 from sim.errors import ConfigurationError, DeadlockError, InvalidProgramError
 from sim.experiment.configuration import resolve, toml_value
@@ -17,6 +17,7 @@ from sim.experiment.options import Experiment
 from sim.experiment.run import run
 from sim.experiment.systems import SYSTEMS, System
 from sim.mitigations import MITIGATIONS
+from sim.rows import plain
 from sim.workers import COMBINES
 
 EVALUATIONS = 20  # of a run, where the experiment does not say

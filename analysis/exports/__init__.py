@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # Format to module; a module is imported when its format is asked for
 FORMATS = {
     "csv": "analysis.exports.spans_csv",
-    "chrome": "analysis.exports.chrome",
+    "chrome": "analysis.exports.chrome.document",
     "torch-csv": "analysis.exports.torch_csv",
     "torch-csv-comms": "analysis.exports.torch_csv_comms",
     "parquet": "analysis.exports.parquet",

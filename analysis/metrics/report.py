@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from analysis.metrics import staleness as late
 from analysis.metrics.memory import activation_changes, device_peaks, memory, steps
 from analysis.metrics.timing import steady_minibatches, timing
+from sim.rows import plain
 from sim.trace import Trace
 
 
@@ -113,16 +113,3 @@ def _training(trace: Trace) -> dict[str, Any]:
     names = ("final_loss", "validation_loss", "accuracy", "diverged_at")
     return {**{name: found[name] for name in names},
             "diverged": found["diverged_at"] is not None}
-
-
-def plain(value: Any) -> Any:
-    """JSON-ready: NumPy numbers unwrapped, what is not finite replaced by None."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

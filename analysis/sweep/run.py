@@ -11,7 +11,8 @@ from typing import Any
 from analysis.sweep.journal import Journal, Record
 from analysis.sweep.points import Sweep
 from analysis.sweep.pool import Workers
-from analysis.sweep.tables import Row, rows, write
+from analysis.sweep.tables import rows, write
+from sim.rows import Row
 
 JOURNAL = "points.jsonl"
 Progress = Callable[[int, int], None]

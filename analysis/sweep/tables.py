@@ -6,13 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from analysis.rows import rows_as_csv
 from analysis.sweep.journal import Record
+from sim.rows import Row, rows_as_csv
 from sim.trace import atomic_file
-
-Row = dict[str, Any]
 
 
 def rows(records: Sequence[Record]) -> list[Row]:

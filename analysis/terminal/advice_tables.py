@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from analysis.advice.advise import name
-from analysis.advice.candidates import Row
 from sim.commands.door import number
+from sim.rows import Row
 
 HEADS = ("peak GB\na device", "late\nmean", "late\nmax", "incon-\nsistent", "bubble")
 SAID = {"dominated": "dominated", "over limit": "over the memory limit",

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.methods import METHODS
-from figures.style import COLOURS, PAGE_IN, Row, headline, legend_below, new_figure
+from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
+from sim.rows import Row
 
 TABLES = (("lag", "version lag (updates)"), ("relative", "distance (% of weights)"))
 CURVES = (("training_loss", "training loss"), ("validation_loss", "validation loss"),

@@ -17,7 +17,8 @@ from analysis.advice.advise import Question, advise, name
 from analysis.terminal.advice_tables import like
 from figures.labels import label
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
+from sim.rows import Rows
 
 PROFILE = Path(__file__).parents[1] / "experiments" / "profile.json"
 LIMIT_BYTES, DEVICES, MICROBATCHES = 2e9, 4, (1, 2, 3, 4)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from figures.pieces import Piece
 from figures.style import COLOURS, PAGE_IN, headline, new_figure
 from sim.errors import ConfigurationError
+from sim.rows import Rows
 
-Rows = Sequence[dict[str, Any]]
 SOURCE = Path("bench.json")
 
 

@@ -13,9 +13,11 @@ from analysis.metrics.memory import memory
 from analysis.metrics.staleness import plan_of
 from analysis.metrics.timing import finished_s
 from figures import methods
-from figures.methods import NAMED, RATES, Method, mean_sd, plural
+from figures.methods import NAMED, RATES, Method, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
+from sim.rows import Rows
+from sim.wording import plural
 
 STAGES, TARGET, EVERY = 8, 0.9, 5
 DECAYS = ("0.0", "0.1", "0.3", "1.0", "3.0", "inf")

@@ -13,11 +13,12 @@ from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from analysis.metrics.timeline import round_trip
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Row, Rows, headline, new_figure
+from figures.style import COLOURS, PAGE_IN, headline, new_figure
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op
 from sim.order.time_units import time_unit
+from sim.rows import Row, Rows
 from sim.trace import Trace
 
 MINIBATCH, MINIBATCHES = 4, 12

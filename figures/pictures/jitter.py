@@ -10,11 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.metrics.report import report
-from figures.methods import BACKWARD_S, FORWARD_S, plural
+from figures.methods import BACKWARD_S, FORWARD_S
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
+from sim.rows import Rows
+from sim.wording import plural
 
 STAGES, MINIBATCHES = 8, 200
 SIGMAS = (0.0, 0.1, 0.2, 0.4, 0.6)

@@ -15,8 +15,9 @@ from analysis.metrics.staleness import plan_of
 from figures import methods
 from figures.methods import NAMED, Method
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.run import run
+from sim.rows import Rows
 
 STAGES, UNTIL_S = 4, 42.0
 METHODS = (Method("GPipe 7", "none@gpipe/7", "black"), Method("1F1B 7", "none@1f1b/7", "black"),

@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 
 from figures import methods
 from figures.horizons import HORIZONS, Probe
-from figures.methods import NAMED, RATES, mean_sd, plural
+from figures.methods import NAMED, RATES, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Row, Rows, headline, legend_below, new_figure
+from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.run import run
+from sim.rows import Row, Rows
+from sim.wording import plural
 
 LINES = (("stale", "vermilion", "stale $W_t$"),
          ("predicted", "blue", r"predicted $W_t-s\,\eta\,v_t$"))

@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 
 from figures import methods
 from figures.methods import METHODS as SHOWN
-from figures.methods import Method, mean_sd, plural
+from figures.methods import Method, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
 from sim.interval import mean_of
+from sim.rows import Rows
+from sim.wording import markdown_table, plural
 
 STAGES = 8
 TOLD = ("sequential", "v-timeprest, nF1B 7", "spectrain", "nwpt", "stash", "none", "vertical-sync")
@@ -96,15 +98,13 @@ def _lines(axis: Axes, rows: Rows, quantity: str, label: str) -> None:
 
 def markdown(rows: Rows, command: str) -> str:
     """The README's table: final loss ± sd, [95 % interval], (accuracy %), a column per rate."""
-    lines = ["| method | " + " | ".join(f"η = {r:g}" for r in RATES) + " |",
-             "|---|" + "---|" * len(RATES)]
-    for method in METHODS:
-        cells = [_cell([row for row in rows if (row["method"], row["rate"])
-                        == (method.label, rate)]) for rate in RATES]
-        lines.append(f"| {method.label} | " + " | ".join(cells) + " |")
+    cells = [[method.label, *(_cell([row for row in rows if (row["method"], row["rate"])
+                                     == (method.label, rate)]) for rate in RATES)]
+             for method in METHODS]
     bounds = "" if len({row["seed"] for row in rows}) == 1 else (
         " Mean ± standard deviation, [95 % interval of the mean, Student's t].")
-    return "\n".join([*lines, "", f"Made by `{command}`.{bounds}"]) + "\n"
+    return (markdown_table(("method", *(f"η = {rate:g}" for rate in RATES)), cells)
+            + f"\nMade by `{command}`.{bounds}\n")
 
 
 def _cell(rows: Rows) -> str:

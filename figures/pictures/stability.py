@@ -13,8 +13,9 @@ from matplotlib.ticker import FuncFormatter
 
 from analysis.theory.stability import DELAYS, MOMENTA, grid, theory
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, new_figure
+from figures.style import COLOURS, PAGE_IN, headline, new_figure
 from sim.arrays import Floats
+from sim.rows import Rows
 
 CONVENTION = "ema"
 STEPS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)

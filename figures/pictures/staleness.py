@@ -11,9 +11,11 @@ from matplotlib.figure import Figure
 
 from analysis.metrics.report import report
 from figures import methods
-from figures.methods import METHODS, RATES, mean_sd, plural
+from figures.methods import METHODS, RATES, mean_sd
 from figures.pieces import Piece
-from figures.style import PAGE_IN, Rows, headline, new_figure
+from figures.style import PAGE_IN, headline, new_figure
+from sim.rows import Rows
+from sim.wording import plural
 
 LAG, DISTANCE = "version lag (updates)", "relative weight distance"
 PASSES = ("forward", "backward")

@@ -15,12 +15,14 @@ from analysis.comparison.systems import Entrant, entrants
 from analysis.metrics.convergence import convergence
 from analysis.metrics.report import report
 from analysis.theory.system_edge import stable_rate
-from figures.methods import mean_sd, plural
+from figures.methods import mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.configuration import read_experiment, resolve
 from sim.experiment.run import run
 from sim.interval import mean_of
+from sim.rows import Rows
+from sim.wording import markdown_table, plural
 
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "systems.toml"
 TARGET = 0.94
@@ -154,13 +156,13 @@ def markdown(rows: Rows, command: str) -> str:
     head = ("system", "devices", "mini-batches/s", "late, fwd / bwd", "versions", "peak kB",
             "link kB", "final loss", "accuracy", f"epochs to {100 * TARGET:g} %",
             f"seconds to {100 * TARGET:g} %", "stable ηλ")
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    cells = []
     for name in dict.fromkeys(row["system"] for row in rows):
         runs, rate = of_system(rows, name)
         called = name + (" [choice]" if runs[0]["choice"] else "")
-        lines.append(f"| {' | '.join([called, *_cells(runs, rate)])} |")
-    return "\n".join([*lines, "", f"Made by `{command}`. Mean ± standard deviation, [95 % interval "
-                      "of the mean, Student's t]."]) + "\n"
+        cells.append([called, *_cells(runs, rate)])
+    return (markdown_table(head, cells) + f"\nMade by `{command}`. Mean ± standard deviation, "
+            "[95 % interval of the mean, Student's t].\n")
 
 
 def _cells(runs: Rows, rate: float | None) -> list[str]:

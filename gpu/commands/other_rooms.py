@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from gpu.studies.staleness.staleness import Findings
-    from gpu.studies.tutorial.tutorial import Measured
+    from gpu.studies.staleness.investigation import Findings
+    from gpu.studies.tutorial.performance import Measured
     from gpu.studies.validation.cases import Contender
     from gpu.studies.validation.validate import Found
     from sim.trace import Trace

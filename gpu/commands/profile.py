@@ -26,8 +26,8 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
     """
 
     def work() -> str:
-        from gpu.profiling.profile import profile as measured_profile
-        from gpu.profiling.text import table
+        from gpu.profiling.experiment import profile as measured_profile
+        from gpu.profiling.text import profile_table
         from gpu.runtime.assembly import RunSettings
         from gpu.runtime.devices import open_lanes
         from sim.times.profile import write_profile
@@ -36,8 +36,8 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
         measured = measured_profile(resolved, RunSettings(model, image_size), specs,
                                     open_lanes(specs))
         if out is None:
-            return table(measured)
+            return profile_table(measured)
         write_profile(measured, out / "profile.json")
-        return f"{table(measured)}\n{out / 'profile.json'} written"
+        return f"{profile_table(measured)}\n{out / 'profile.json'} written"
 
     click.echo(guarded(work))

@@ -47,8 +47,8 @@ def staleness(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, .
 
     def work() -> None:
         from gpu.runtime.assembly import RunSettings
+        from gpu.studies.staleness.investigation import investigate
         from gpu.studies.staleness.report import markdown, report, write
-        from gpu.studies.staleness.staleness import investigate
         from gpu.studies.staleness.study import StudyRequest, prepare
 
         wanted = RunSettings(model, image_size, data=data, limit=limit, noise=noise)

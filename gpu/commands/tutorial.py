@@ -35,8 +35,8 @@ def tutorial(rooms: OtherRooms, /, **options: Any) -> None:
     """Single device, model parallel, pipelined by split size; then with and without NWPT."""
 
     def work() -> None:
+        from gpu.studies.tutorial.performance import Asked, perform, prepare
         from gpu.studies.tutorial.report import markdown, report, write
-        from gpu.studies.tutorial.tutorial import Asked, perform, prepare
 
         asked = Asked(**options)
         plan = prepare(asked)

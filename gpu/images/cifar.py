@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gpu.images.images import DataError, Images
+from gpu.images.labelled import DataError, Images
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gpu.images.cifar import Cifar
 from gpu.images.image_folder import ImageFolder
-from gpu.images.images import DataError, Images
+from gpu.images.labelled import DataError, Images
 
 
 class Source(Protocol):

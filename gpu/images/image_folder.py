@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpu.images.images import DataError, Images
+from gpu.images.labelled import DataError, Images
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".ppm")
 PARTS = (("train", "val"), ("train", "valid"), ("train", "validation"), ("train", "test"))

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from gpu.images.images import Images
+from gpu.images.labelled import Images
 
 PATTERN = 4  # pixels a side of a class's pattern
 TRAINING, VALIDATION = 256, 64

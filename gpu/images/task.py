@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpu.images.images import Images, prepared
+from gpu.images.labelled import Images, prepared
 from gpu.images.synthetic import synthetic
 from gpu.model.stage_model import TorchStage
 from sim.numerics.tasks import Evaluation, stream

@@ -98,7 +98,7 @@ def extra_bytes(single: Solo, k: int, sizes: StageSizes
     """Resident bytes and workspace: the peak of one mini-batch less its weight versions and
     activations.  None where several stages share a device."""
     device = single.home[k]
-    if list(single.home.values()).count(device) > 1:
+    if single.home.count(device) > 1:
         return None, None
     rows, worker = single.program.rows, single.worker(device)
     flow = np.where(rows.op == Op.F, 1, np.where(rows.op == Op.B, -rows.count, 0))

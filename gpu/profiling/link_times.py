@@ -37,11 +37,11 @@ def link_times(lanes: Sequence[Lane], trips: int = 40, sizes: Sequence[int] = SI
     for size in sizes:
         tensor = torch.zeros(size, dtype=torch.uint8, device=lanes[0].device)
         times = round_trips(lanes, tensor, trips) / 2
-        found.append(LinkSample(size_bytes=float(size), seconds=spread(times)))
+        found.append(LinkSample(size_bytes=float(size), seconds=quartiles(times)))
     return LinkTimes(*fit(found), tuple(found))
 
 
-def spread(values: Floats) -> Spread:
+def quartiles(values: Floats) -> Spread:
     """Median, interquartile range and number of repeated measurements."""
     low, middle, high = np.percentile(values, [25, 50, 75])
     return Spread(median=float(middle), iqr=float(high - low), repeats=len(values))

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Sequence
 
 from gpu.profiling.canned import Canned, samples
-from gpu.runtime.assembly import Assembly, pipeline_stage
+from gpu.runtime.assembly import Assembly, pipeline_stage, stages_on
 from gpu.runtime.links import Stopped
 from gpu.runtime.stage import WatchedStage
 from gpu.runtime.streams import Lane
@@ -25,14 +25,13 @@ class Solo:
         self.assembly, self.lanes = assembly, lanes
         self.program = assembly.program.lower()
         self.samples = samples(assembly.task, assembly.program.shape.microbatches)
-        self.home = dict(zip(self.program.rows.stage.tolist(), self.program.device.tolist(),
-                             strict=True))
+        self.home: list[int] = self.program.home[0].tolist()
 
     def worker(self, device: int) -> Worker:
         """A worker at the start of its stream, with new stages around the same models."""
-        own, lane = [k for k, at in sorted(self.home.items()) if at == device], self.lanes[device]
+        lane = self.lanes[device]
         with lane.current():
-            stages = {k: self.stage(k) for k in own}
+            stages = {k: self.stage(k) for k in stages_on(self.program, device)}
         return Worker(device, self.program, stages, self.assembly.task, lane,
                       Canned(self.program, self.samples), strict=False)
 

@@ -8,7 +8,7 @@ HEAD = (f"{'stage':5} {'F ms':>8} {'B ms':>8} {'again ms':>8} {'U ms':>8} {'besi
         f"{'weights':>11} {'activations':>11} {'workspace':>11}")
 
 
-def table(profile: Profile) -> str:
+def profile_table(profile: Profile) -> str:
     """A line per stage (milliseconds, slowdown beside busy neighbours, bytes), then the link."""
     lines = [HEAD]
     for k, s in enumerate(profile.stages):

@@ -87,8 +87,12 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
 
 def homes(program: Program, devices: Sequence[torch.device]) -> list[torch.device]:
     """Device of each stage."""
-    home = dict(zip(program.rows.stage.tolist(), program.device.tolist(), strict=True))
-    return [devices[home[k]] for k in range(program.shape.stages)]
+    return [devices[device] for device in program.home[0].tolist()]
+
+
+def stages_on(program: Program, device: int) -> list[int]:
+    """Numbers of the stages that live on a device of the program, ascending."""
+    return [k for k, at in enumerate(program.home[0].tolist()) if at == device]
 
 
 def image_options(experiment: Experiment, settings: RunSettings, network: Network

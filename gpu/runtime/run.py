@@ -9,7 +9,7 @@ from time import perf_counter
 import torch
 
 from gpu.errors import NonFiniteError
-from gpu.runtime.assembly import Assembly
+from gpu.runtime.assembly import Assembly, stages_on
 from gpu.runtime.links import Mailboxes, Stopped
 from gpu.runtime.piece import collect
 from gpu.runtime.record import to_trace
@@ -32,9 +32,8 @@ def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evalu
     """
     program = assembly.program.lower()
     links = Mailboxes(program, lanes)
-    home = dict(zip(program.rows.stage.tolist(), program.device.tolist(), strict=True))
     workers = [
-        Worker(d, program, {k: assembly.stages[k] for k, at in sorted(home.items()) if at == d},
+        Worker(d, program, {k: assembly.stages[k] for k in stages_on(program, d)},
                assembly.task, lane, links, strict=strict)
         for d, lane in enumerate(lanes)]
     for lane in lanes:

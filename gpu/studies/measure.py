@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from sim.wording import markdown_table
+
 LIMIT_S = 540  # of all caps together
 
 
@@ -91,8 +93,6 @@ def ending(outcome: Outcome) -> str:
 
 def page(outcomes: Sequence[Outcome], title: str, command: str) -> str:
     """A folder's README: what was run, how it ended, and where its results are."""
-    lines = [f"# {title}", "", f"Measured by `{command}`.", "", "| step | ended | seconds |",
-             "|---|---|---|"]
-    lines += [f"| [{o.step.name}]({o.step.name}) | {ending(o)} | {o.seconds:.0f} |"
-              for o in outcomes]
-    return "\n".join(lines) + "\n"
+    rows = [[f"[{o.step.name}]({o.step.name})", ending(o), f"{o.seconds:.0f}"] for o in outcomes]
+    return (f"# {title}\n\nMeasured by `{command}`.\n\n"
+            + markdown_table(("step", "ended", "seconds"), rows))

@@ -10,8 +10,8 @@ from gpu.determinism import exact
 from gpu.distributed.launch import check_out
 from gpu.runtime.assembly import RunSettings
 from gpu.runtime.devices import DeviceSpec, check_devices, parse_devices
+from gpu.studies.staleness.investigation import Study
 from gpu.studies.staleness.methods import methods, with_defaults
-from gpu.studies.staleness.staleness import Study
 
 DEFAULTS: dict[str, object] = {"pipeline.minibatches": 120, "training.batch_size": 16,
                                "training.learning_rate": 0.1, "training.evaluate_every": 4}

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gpu.images.datasets import images_at
 from gpu.images.synthetic import TRAINING
 from gpu.runtime.assembly import RunSettings
 from gpu.runtime.devices import DeviceSpec
 from gpu.studies.curves import curve_rows, judged
+from gpu.studies.staleness.investigation import timing_pass, weight_pass
 from gpu.studies.staleness.methods import Method
-from gpu.studies.staleness.staleness import timing_pass, weight_pass
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
+from sim.rows import Rows
 
-Rows = list[dict[str, Any]]
 METHODS = (
     Method("model parallel", "none", "sequential"),
     Method("model parallel, NWPT", "nwpt", "sequential"),
@@ -67,12 +66,13 @@ def compare(course: Course, specs: Sequence[DeviceSpec], done: Callable[[], None
     timing_pass(METHODS[0].experiment(base, 0), course.settings, specs)
     for seed in course.seeds:
         for method in METHODS:
-            experiment, told = method.experiment(base, seed), {"method": method.label, "seed": seed}
+            experiment = method.experiment(base, seed)
+            keys = {"method": method.label, "seed": seed}
             _, result, _ = weight_pass(experiment, course.settings, specs[0])
             ends = timing_pass(experiment, course.settings, specs)
-            curves += [told | {"epoch": row["minibatch"] // every} | row
+            curves += [keys | {"epoch": row["minibatch"] // every} | row
                        for row in curve_rows(result) if row["quantity"] != "minibatch_loss"]
-            totals.append(told | {"total_s": float(ends[-1]), **judged(result.final),
+            totals.append(keys | {"total_s": float(ends[-1]), **judged(result.final),
                                   "diverged_at": result.diverged_at})
             done()
     return curves, totals

@@ -10,7 +10,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import process_time
-from typing import Any, Literal
+from typing import Literal
 
 from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.run import run
@@ -19,13 +19,13 @@ from gpu.studies.tutorial.single import Single
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
+from sim.rows import Rows
 
 Kind = Literal["single", "model parallel", "pipelined"]
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Setting:
+class SplitStudy:
     """What is timed: `minibatches` training steps of a network, `repeats` times.
 
     `splits` are images per micro-batch; `shown` is the one in the bars.  Plain SGD, momentum 0.
@@ -55,8 +55,8 @@ class Setting:
         return RunSettings(self.model, self.image_size, self.classes, self.loss, dtype=self.dtype)
 
 
-FULL = Setting("resnet50", 128, 1000)
-REDUCED = Setting("narrow", 128, 10, repeats=5)
+FULL = SplitStudy("resnet50", 128, 1000)
+REDUCED = SplitStudy("narrow", 128, 10, repeats=5)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Mode:
     kind: Kind
     split: int | None = None
 
-    def experiment(self, setting: Setting, stages: int) -> Experiment:
+    def experiment(self, setting: SplitStudy, stages: int) -> Experiment:
         """`sequential` is model parallelism without a pipeline, `gpipe` the synchronous split."""
         count = setting.batch_size // self.split if self.split else 1
         return resolve({
@@ -78,12 +78,12 @@ class Mode:
                          "distances": False, "seed": setting.seed}})
 
 
-def modes(setting: Setting) -> list[Mode]:
+def modes(setting: SplitStudy) -> list[Mode]:
     return [Mode("single"), Mode("model parallel"),
             *(Mode("pipelined", split) for split in setting.splits)]
 
 
-def measure(setting: Setting, lanes: Sequence[Lane], done: Callable[[], None] = lambda: None
+def measure(setting: SplitStudy, lanes: Sequence[Lane], done: Callable[[], None] = lambda: None
             ) -> Rows:
     """Rows of mode, split, repeat, seconds; all modes in turn, a first round not counted.
 
@@ -101,7 +101,7 @@ def measure(setting: Setting, lanes: Sequence[Lane], done: Callable[[], None] = 
     return rows
 
 
-def seconds_of(mode: Mode, setting: Setting, lanes: Sequence[Lane]) -> tuple[float, float]:
+def seconds_of(mode: Mode, setting: SplitStudy, lanes: Sequence[Lane]) -> tuple[float, float]:
     """One run from first weights: its seconds, and this process's CPU seconds meanwhile.
 
     Making the network and its images is not timed.
@@ -117,7 +117,7 @@ def seconds_of(mode: Mode, setting: Setting, lanes: Sequence[Lane]) -> tuple[flo
     return float(trace.end_s.max()), process_time() - began
 
 
-def rounds(setting: Setting) -> int:
+def rounds(setting: SplitStudy) -> int:
     """How often `measure` calls `done`."""
     return (setting.repeats + 1) * len(modes(setting))
 

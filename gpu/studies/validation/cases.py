@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
-from gpu.profiling.profile import Effort
+from gpu.profiling.experiment import Effort
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
 from gpu.runtime.devices import DeviceSpec
 from gpu.runtime.streams import Lane

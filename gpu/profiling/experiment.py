@@ -14,7 +14,7 @@ import numpy as np
 
 from gpu.model.sizes import StageSizes, stage_sizes
 from gpu.profiling.footprint import extra_bytes
-from gpu.profiling.link_times import LinkTimes, link_times, spread
+from gpu.profiling.link_times import LinkTimes, link_times, quartiles
 from gpu.profiling.machine import device_name, libraries
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import Times, alone_and_beside, quiet, recompute_s
@@ -83,11 +83,11 @@ def shortened(experiment: Experiment, minibatches: int) -> Experiment:
 
 def _stage(k: int, experiment: Experiment, alone: Times, beside: Times, again: Floats,
            sizes: StageSizes, held: tuple[float | None, float | None]) -> StageProfile:
-    forward, backward, update = (spread(np.array(alone[k, op])) for op in (Op.F, Op.B, Op.U))
-    extra = spread(again)
+    forward, backward, update = (quartiles(np.array(alone[k, op])) for op in (Op.F, Op.B, Op.U))
+    extra = quartiles(again)
     recomputes = experiment.pipeline.backward == "recompute"
     slowed: dict[str, Spread] = {
-        f"{name}_beside": spread(np.array(beside[k, op]))
+        f"{name}_beside": quartiles(np.array(beside[k, op]))
         for name, op in (("forward_s", Op.F), ("backward_s", Op.B), ("update_s", Op.U))}
     return StageProfile(
         forward_s=forward.median, recompute_s=extra.median, update_s=update.median,

@@ -10,12 +10,13 @@ import torch
 
 from gpu.distributed.launch import check_out
 from gpu.errors import DeviceError
-from gpu.images.images import DataError
+from gpu.images.labelled import DataError
 from gpu.runtime.assembly import RunSettings
 from gpu.runtime.devices import DeviceSpec, check_devices, open_lanes, parse_devices
 from gpu.studies.tutorial.look_ahead import METHODS, Course, compare
-from gpu.studies.tutorial.split_sizes import FULL, REDUCED, Rows, Setting, measure, rounds
+from gpu.studies.tutorial.split_sizes import FULL, REDUCED, SplitStudy, measure, rounds
 from sim.errors import ConfigurationError
+from sim.rows import Rows
 
 SMALL = 32  # pixels a side of the images learnt from in the reduced setting
 
@@ -39,7 +40,7 @@ class Asked:
     noise: float = 2.0
     threads: int = 1
 
-    def setting(self) -> Setting:
+    def setting(self) -> SplitStudy:
         """The tutorial's or the reduced one, with what was asked for.
 
         Raises ConfigurationError.
@@ -54,7 +55,7 @@ class Asked:
                        repeats=self.repeats or start.repeats,
                        shown=min(splits, key=lambda split: abs(split - usual)))
 
-    def course(self, setting: Setting) -> Course:
+    def course(self, setting: SplitStudy) -> Course:
         """What NWPT is tried on: the same network, and small images unless `full`."""
         side = setting.image_size if self.full else min(setting.image_size, SMALL)
         return Course(RunSettings(setting.model, side, None if self.data else 10, data=self.data,
@@ -75,10 +76,9 @@ def parse_splits(text: str) -> tuple[int, ...]:
 class Tutorial:
     """Checked: nothing that can be seen to be wrong beforehand is left."""
 
-    setting: Setting
+    setting: SplitStudy
     course: Course
     specs: Sequence[DeviceSpec]
-    full: bool
 
     @property
     def reduced(self) -> bool:
@@ -117,7 +117,7 @@ def prepare(asked: Asked) -> Tutorial:
         course.base(len(specs))
     except DataError as error:
         raise ConfigurationError([str(error)]) from None
-    return Tutorial(setting, course, specs, asked.full)
+    return Tutorial(setting, course, specs)
 
 
 def perform(tutorial: Tutorial, done: Callable[[], None] = lambda: None) -> Measured:

@@ -17,9 +17,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from analysis.exports.chrome_counters import counters
-from analysis.exports.chrome_flows import flows
-from analysis.exports.chrome_slices import Event, Slices, slices
+from analysis.exports.chrome.counters import counters
+from analysis.exports.chrome.flows import flows
+from analysis.exports.chrome.slices import Event, Slices, slices
 from sim.trace import Trace
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from figures.bundles import network
-from figures.methods import plural
+from figures.origin import save
 from figures.pictures import prediction
-from figures.style import as_csv, save
+from sim.rows import rows_as_csv
 from sim.trace import atomic_file
+from sim.wording import plural
 
 
 def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
@@ -27,5 +28,5 @@ def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
     paths = [path for figure, rows, name in pictures
              for path in save(figure, rows, out, name, report["command"])]
     with atomic_file(out / "targets.csv") as file:
-        file.write(as_csv(found.targets).encode())
+        file.write(rows_as_csv(found.targets).encode())
     return [*paths, out / "targets.csv"]

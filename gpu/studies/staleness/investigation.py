@@ -26,9 +26,9 @@ from sim.numerics.stage import Stage
 from sim.numerics.training import TrainingResult, train
 from sim.op import Op
 from sim.order.check import execution_order
+from sim.rows import Rows
 from sim.weights.versions import VersionPlan
 
-Rows = list[dict[str, Any]]
 PROBED = (FRESH, "spectrain")  # trainings along which stale and predicted weights are compared
 
 
@@ -71,14 +71,14 @@ def _one(study: Study, method: Method, seed: int, specs: Sequence[DeviceSpec], f
     experiment = method.experiment(study.base, seed)
     assembly, result, probe = weight_pass(experiment, study.settings, specs[0],
                                           probed=method.label in PROBED)
-    told = {"method": method.label, "seed": seed}
-    found.distances += [told | row for row in by_stage(assembly.stages, assembly.plan)]
-    found.curves += [told | row for row in curve_rows(result)]
+    keys = {"method": method.label, "seed": seed}
+    found.distances += [keys | row for row in by_stage(assembly.stages, assembly.plan)]
+    found.curves += [keys | row for row in curve_rows(result)]
     if probe is not None:
-        found.prediction += [told | row for row in probe.rows()]
+        found.prediction += [keys | row for row in probe.rows()]
     reached = minibatches_to(study.target, result.evaluated, result.evaluations)
     ends = timing_pass(experiment, study.settings, specs) if study.timed else None
-    found.targets.append(told | {
+    found.targets.append(keys | {
         "target_accuracy": study.target, "minibatches_to_target": reached,
         "seconds_to_target": None if reached is None or ends is None else float(ends[reached - 1]),
         "total_s": None if ends is None else float(ends[-1]),

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.exports.chrome_slices import COUNTER, Event, Key, Slices, microseconds, nanoseconds
+from analysis.exports.chrome.slices import COUNTER, Event, Key, Slices, microseconds, nanoseconds
 from analysis.metrics.memory import Held, activation_changes, memory, steps
 from analysis.metrics.staleness import plan_of
 from sim.arrays import Floats

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.exports.chrome_slices import END, START, Event, Key, Slices
+from analysis.exports.chrome.slices import END, START, Event, Key, Slices
 from sim.arrays import Ints
 from sim.op import Op
 
