@@ -69,33 +69,33 @@ class Picture:
         return written
 
 
-def _plain(name: str, module: Any, **more: Any) -> tuple[Picture, ...]:
+def _single(name: str, module: Any, **more: Any) -> tuple[Picture, ...]:
     return (Picture(name, module.pieces, module.draw, module.message, module.configuration,
                     **more),)
 
 
 FIGURES: dict[str, tuple[Picture, ...]] = {
-    "timeline": _plain("timeline", gantt),
+    "timeline": _single("timeline", gantt),
     "staleness": tuple(
         Picture(f"staleness-{stages}", partial(staleness.pieces, stages), staleness.draw,
                 staleness.message, partial(staleness.configuration, stages))
         for stages in (3, 8)),
     "prediction": (Picture("prediction", prediction.pieces, prediction.draw_digits,
                            prediction.message, prediction.configuration),),
-    "learning": _plain("learning", learning),
-    "rates": _plain("rates", rates, tables={"rates": rates.markdown}),
-    "systems": _plain("systems", systems, tables={"systems": systems.markdown}),
-    "memory": _plain("memory", memory),
-    "epochs": _plain("epochs", epochs),
-    "advice": _plain("advice", advice),
-    "jitter": _plain("jitter", jitter),
-    "stability": _plain("stability", stability),
-    "validation": _plain("validation", validation),
+    "learning": _single("learning", learning),
+    "rates": _single("rates", rates, tables={"rates": rates.markdown}),
+    "systems": _single("systems", systems, tables={"systems": systems.markdown}),
+    "memory": _single("memory", memory),
+    "epochs": _single("epochs", epochs),
+    "advice": _single("advice", advice),
+    "jitter": _single("jitter", jitter),
+    "stability": _single("stability", stability),
+    "validation": _single("validation", validation),
 }
 
 
 # of this machine alone, from what another command wrote: no part of `all`, nor of the gallery
-LOCAL: dict[str, tuple[Picture, ...]] = {"bench": _plain("bench", bench)}
+LOCAL: dict[str, tuple[Picture, ...]] = {"bench": _single("bench", bench)}
 
 
 class progress:  # noqa: N801 - used as a function

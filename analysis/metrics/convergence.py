@@ -18,8 +18,8 @@ def convergence(trace: Trace, target: float) -> dict[str, Any]:
     """
     accuracy = trace.curves.get("accuracy", np.zeros(0))
     at = trace.curves.get("evaluated_minibatch", np.zeros(0, dtype=np.int64))
-    met = at[accuracy >= target]
-    reached = int(met[0]) if len(met) else None
+    good = at[accuracy >= target]
+    reached = int(good[0]) if len(good) else None
     return {
         "target_accuracy": target,
         "minibatches_to_target": reached,

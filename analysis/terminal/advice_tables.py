@@ -27,9 +27,9 @@ def advice_tables(advice: dict[str, Any], everything: bool) -> Iterator[Table | 
     if found or everything:
         yield _table(advice, everything)
     counts = {status: sum(row["status"] == status for row in rows) for status in SAID}
-    told = ", ".join(f"{n} {SAID[status]}" for status, n in counts.items() if n)
-    if told:
-        yield "besides: " + told + ("" if everything else " (--all shows what ran, --json all)")
+    besides = ", ".join(f"{n} {SAID[status]}" for status, n in counts.items() if n)
+    if besides:
+        yield "besides: " + besides + ("" if everything else " (--all shows what ran, --json all)")
     if not found:
         return
     yield ("late: effective updates behind, over stages and passes. Larger mini-batches are less "

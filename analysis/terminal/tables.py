@@ -116,7 +116,7 @@ def _comparison_cells(values: dict[str, Any]) -> list[str]:
             span([None if d is None else 100 * d for d in values["weight_distance"]["forward"]]),
             span(values["versions_held"]),
             number(values["bubble_fraction"], 2), loss(values),
-            with_spread(values["accuracy"], values["accuracy_sd"], values["accuracy_ci95"])]
+            share_over_seeds(values["accuracy"], values["accuracy_sd"], values["accuracy_ci95"])]
 
 
 def loss(values: dict[str, Any]) -> str:
@@ -124,19 +124,19 @@ def loss(values: dict[str, Any]) -> str:
     if values["diverged"]:
         seeds = values["diverged_seeds"]
         return f"diverged ({len(seeds)} of {len(values['seeds'])})"
-    mean, spread, bounds = (values[f"final_loss{suffix}"] for suffix in ("", "_sd", "_ci95"))
+    mean, sd, bounds = (values[f"final_loss{suffix}"] for suffix in ("", "_sd", "_ci95"))
     if not bounds:
         return number(mean, 3)
-    return f"{number(mean, 3)} ± {number(spread, 1)}\n{interval(bounds, 2)}"
+    return f"{number(mean, 3)} ± {number(sd, 1)}\n{interval(bounds, 2)}"
 
 
-def with_spread(share: float | None, spread: float | None,
-                bounds: Sequence[float] | None) -> str:
+def share_over_seeds(share: float | None, sd: float | None,
+                     bounds: Sequence[float] | None) -> str:
     """A share in percent, `mean ± sd` above its interval; the mean alone for one seed."""
-    if share is None or spread is None or not bounds:
+    if share is None or sd is None or not bounds:
         return "–" if share is None else f"{100 * share:.2f}"
     low, high = (f"{100 * bound:.1f}" for bound in bounds)
-    return f"{100 * share:.2f} ± {100 * spread:.2f}\n[{low}, {high}]"
+    return f"{100 * share:.2f} ± {100 * sd:.2f}\n[{low}, {high}]"
 
 
 def interval(bounds: Sequence[float], digits: int) -> str:
@@ -184,10 +184,10 @@ def distribution_table(values: dict[str, Any]) -> list[Table]:
 
 def difference_table(values: dict[str, Any], first: str, second: str) -> Table:
     """Two traces' metrics side by side."""
-    apart = values["start_max_difference_s"]
+    shift = values["start_max_difference_s"]
     said = (f"order {'equal' if values['order_equal'] else 'different'}"
             + (f", versions {'equal' if values['versions_equal'] else 'different'}, starts at "
-               f"most {number(apart)} s apart" if values["order_equal"] else ""))
+               f"most {number(shift)} s apart" if values["order_equal"] else ""))
     table = new_table(said, "<metric", escape(first), escape(second))
     for name, pair in values["metrics"].items():
         table.add_row(name, *(number(v, 6) for v in pair))

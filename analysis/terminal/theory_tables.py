@@ -20,11 +20,11 @@ def stability_table(rows: Sequence[dict[str, Any]]) -> Table:
     for name in ("momentum", "delay", "horizon", "by roots", "measured", "apart"):
         table.add_column(name, justify="right")
     for row in rows:
-        apart = row["relative_difference"]
+        difference = row["relative_difference"]
         table.add_row(row["mitigation"], row["convention"], row["backward"],
                       *(number(row[key]) for key in ("momentum", "delay", "horizon")),
                       *(number(row[key], 5) for key in ("edge_roots", "edge_measured")),
-                      "–" if apart is None else f"{100 * apart:.2f} %")
+                      "–" if difference is None else f"{100 * difference:.2f} %")
     return table
 
 

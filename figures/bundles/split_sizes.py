@@ -12,18 +12,18 @@ from matplotlib.figure import Figure
 from figures.style import COLOURS, PAGE_IN, headline, new_figure
 from sim.rows import Row
 
-Looks = dict[str, tuple[str, Any]]
-LOOK_AHEAD: Looks = {
+Strokes = dict[str, tuple[str, Any]]
+STROKES: Strokes = {
     "model parallel": ("black", "-"), "model parallel, NWPT": ("blue", "-"),
     "asynchronous pipeline": ("vermilion", "--"),
     "asynchronous pipeline, NWPT": ("purple", "--")}
 
 BARS = {method: colour if colour != "black" else "grey"  # dots are black
-        for method, (colour, _) in LOOK_AHEAD.items()}
+        for method, (colour, _) in STROKES.items()}
 
 
 def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
-    """Bars with spread for the three ways to run, and time over split size (mean ± sd)."""
+    """Bars with deviation for the three ways to run, and time over split size (mean ± sd)."""
     figure = new_figure(PAGE_IN, 3.2)
     said = [f"{np.mean(values):.3g} ± {_sd(values):.1g} s" for values in (
         _of(rows, "pipelined", shown), _of(rows, "model parallel"), _of(rows, "single"))]

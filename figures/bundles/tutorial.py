@@ -21,7 +21,7 @@ def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
               f"{plural(len(learnt['seeds']), 'seed')}")
     pictures = [
         (split_sizes.draw(found.timing, s["shown"], title), found.timing, "split_sizes"),
-        (network.draw_curves(found.curves, course, None, "epoch", "epoch", split_sizes.LOOK_AHEAD),
+        (network.draw_curves(found.curves, course, None, "epoch", "epoch", split_sizes.STROKES),
          found.curves, "look_ahead"),
         (split_sizes.draw_totals(found.totals, course), found.totals, "look_ahead_time")]
     return [path for figure, rows, name in pictures

@@ -64,13 +64,13 @@ def message(rows: Rows) -> str:
     if not front:
         return "No pipeline fits into the memory allowed"
     best = max(front, key=lambda row: row["throughput"])
-    told = (f"In {best['memory_limit_bytes'] / 1e9:.3g} GB a device, at most "
+    fastest_of_all = (f"In {best['memory_limit_bytes'] / 1e9:.3g} GB a device, at most "
             f"{best['throughput']:.3g} {best['unit']}")
     fresh = [row for row in front if row["staleness_mean"] == 0]
     if not fresh or not best["staleness_mean"]:
-        return f"{told}, {best['staleness_mean']:.2g} updates late on average"
+        return f"{fastest_of_all}, {best['staleness_mean']:.2g} updates late on average"
     fastest = max(fresh, key=lambda row: row["throughput"])
-    return (f"{told}, {best['staleness_mean']:.2g} updates late on average; "
+    return (f"{fastest_of_all}, {best['staleness_mean']:.2g} updates late on average; "
             f"{fastest['throughput']:.3g} where no weight may be stale")
 
 

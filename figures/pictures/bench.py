@@ -28,8 +28,8 @@ def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
 
 def message(rows: Rows) -> str:
     """How many aims were met."""
-    met = sum(row["ratio"] >= row["target"] for row in rows)
-    return f"{met} of {len(rows)} aims of speed are met; the largest ratio is " + (
+    reached = sum(row["ratio"] >= row["target"] for row in rows)
+    return f"{reached} of {len(rows)} aims of speed are met; the largest ratio is " + (
         f"{_short(rows[-1]['ratio'])} ({_said(rows[-1]['name'])})" if rows else "none")
 
 

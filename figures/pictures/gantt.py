@@ -50,9 +50,10 @@ def rows_of(stages: int) -> Rows:
 
 def message(rows: Rows) -> str:
     """The versions mini-batch 4 meets on its way."""
-    met = {op: ", ".join(f"W{r['time_unit']}" for r in trip(rows) if r["op"] == op) for op in "FB"}
-    return (f"In a pipeline of three GPUs mini-batch {MINIBATCH} meets {met['F']} forward and "
-            f"{met['B']} backward; on one GPU it uses W{MINIBATCH} throughout")
+    units = {op: ", ".join(f"W{r['time_unit']}" for r in trip(rows) if r["op"] == op)
+             for op in "FB"}
+    return (f"In a pipeline of three GPUs mini-batch {MINIBATCH} meets {units['F']} forward and "
+            f"{units['B']} backward; on one GPU it uses W{MINIBATCH} throughout")
 
 
 def trip(rows: Rows) -> Rows:

@@ -92,14 +92,14 @@ def draw(rows: Rows) -> Figure:
 
 
 def _plot(axis: Axes, rows: Rows, method: Method, along: str, quantity: str) -> None:
-    spread, xs, means = _line(rows, method.label, along, quantity)
+    deviation, xs, means = _line(rows, method.label, along, quantity)
     axis.plot(xs, means, color=COLOURS[method.colour], linestyle=method.line, label=method.label,
               linewidth=1.8 if method.colour == "black" else 1.1)
     if method.label in ("sequential", "none", "spectrain"):
-        low = np.array(means) - spread
+        low = np.array(means) - deviation
         if quantity == "training_loss":  # below zero has no place on a logarithm
             low = np.maximum(low, 0.1 * np.array(means))
-        axis.fill_between(xs, low, np.array(means) + spread, color=COLOURS[method.colour],
+        axis.fill_between(xs, low, np.array(means) + deviation, color=COLOURS[method.colour],
                           alpha=0.15, linewidth=0)
 
 

@@ -72,9 +72,9 @@ def peak(rows: Rows, method: str, stage: int | None = None) -> float:
 
 def message(rows: Rows) -> str:
     """Peaks of the fullest stage."""
-    told = {name: peak(rows, name) / 1e3 for name in dict.fromkeys(r["method"] for r in rows)}
+    peaks = {name: peak(rows, name) / 1e3 for name in dict.fromkeys(r["method"] for r in rows)}
     return ("What a pipeline holds is decided by its order and its stash: peak of the fullest "
-            "stage " + ", ".join(f"{value:.0f} kB ({name})" for name, value in told.items()))
+            "stage " + ", ".join(f"{value:.0f} kB ({name})" for name, value in peaks.items()))
 
 
 def draw(rows: Rows) -> Figure:

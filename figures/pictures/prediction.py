@@ -22,12 +22,12 @@ LINES = (("stale", "vermilion", "stale $W_t$"),
          ("predicted", "blue", r"predicted $W_t-s\,\eta\,v_t$"))
 STAGES = 8
 METHODS = (NAMED["sequential"], NAMED["spectrain"])
-BLOCK = 20  # updates averaged into one row
+UPDATES_A_ROW = 20  # updates averaged into one row
 
 
 def configuration() -> dict[str, Any]:
     return methods.configuration(methods.document(STAGES, RATES[STAGES]), METHODS,
-                                 horizons=list(HORIZONS), updates_averaged=BLOCK)
+                                 horizons=list(HORIZONS), updates_averaged=UPDATES_A_ROW)
 
 
 def pieces(seeds: Iterable[int]) -> list[Piece]:
@@ -41,7 +41,7 @@ def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
     """RMSE of stale and predicted weights to those reached, by horizon and update."""
     probe = Probe(STAGES)
     run(methods.experiment(base, contender, seed), watch=probe)
-    return probe.rows(BLOCK)
+    return probe.rows(UPDATES_A_ROW)
 
 
 def nearer(rows: Sequence[Row], method: str, horizon: int) -> tuple[float, float]:
@@ -59,8 +59,8 @@ def message(rows: Sequence[Row]) -> str:
     """How many times nearer, for each horizon, in the training shown last."""
     method, horizons = rows[-1]["method"], sorted({row["horizon"] for row in rows})
     found = [nearer(rows, method, s) for s in horizons]
-    told = ", ".join(f"{mean:.2f} ± {sd:.2f}" for mean, sd in found)
-    return (f"Predicted weights are {told} times nearer than stale ones to the weights "
+    ratios = ", ".join(f"{mean:.2f} ± {sd:.2f}" for mean, sd in found)
+    return (f"Predicted weights are {ratios} times nearer than stale ones to the weights "
             f"{', '.join(map(str, horizons))} updates on (training: {method})")
 
 
@@ -68,8 +68,8 @@ def draw_digits(rows: Rows) -> Figure:
     """The simulator's figure: two trainings, three horizons."""
     seeds = {row["seed"] for row in rows}
     return draw(rows, f"{STAGES} stages, digits, batch {methods.BATCH}, learning "
-                f"rate {RATES[STAGES]}, all stages' weights together, means of {BLOCK} updates, "
-                f"{plural(len(seeds), 'seed')} (band: least to most)")
+                f"rate {RATES[STAGES]}, all stages' weights together, means of {UPDATES_A_ROW} "
+                f"updates, {plural(len(seeds), 'seed')} (band: least to most)")
 
 
 def draw(rows: Sequence[Row], note: str) -> Figure:

@@ -19,7 +19,8 @@ from sim.rows import Rows
 from sim.wording import markdown_table, plural
 
 STAGES = 8
-TOLD = ("sequential", "v-timeprest, nF1B 7", "spectrain", "nwpt", "stash", "none", "vertical-sync")
+IN_HEADLINE = ("sequential", "v-timeprest, nF1B 7", "spectrain", "nwpt", "stash", "none",
+               "vertical-sync")
 RATES = (0.01, 0.02, 0.03, 0.05, 0.07)
 METHODS = (*SHOWN[:5],
            Method("spectrain, horizon update", "spectrain:horizon=update", "blue", ":"),
@@ -58,7 +59,7 @@ def message(rows: Rows) -> str:
             for m in METHODS}
     return ("Lowest mean loss at any of these learning rates: " + ", ".join(
         f"{loss:.2g} ({name})" for name, loss in sorted(best.items(), key=lambda item: item[1])
-        if name in TOLD))
+        if name in IN_HEADLINE))
 
 
 def draw(rows: Rows) -> Figure:
@@ -81,11 +82,11 @@ def draw(rows: Rows) -> Figure:
 def _lines(axis: Axes, rows: Rows, quantity: str, label: str) -> None:
     for number, method in enumerate(METHODS):
         shift = 1 + 0.012 * (number - len(METHODS) / 2)  # so that bars do not hide each other
-        values, spread = np.array([over_seeds(rows, method.label, rate, quantity)
+        values, deviation = np.array([over_seeds(rows, method.label, rate, quantity)
                                    for rate in RATES]).T
         if quantity == "final_loss":  # a bar below zero has no place on a logarithm
-            spread = np.array([np.minimum(spread, 0.9 * values), spread])
-        axis.errorbar(np.array(RATES) * shift, values, spread, color=COLOURS[method.colour],
+            deviation = np.array([np.minimum(deviation, 0.9 * values), deviation])
+        axis.errorbar(np.array(RATES) * shift, values, deviation, color=COLOURS[method.colour],
                       linestyle=method.line, label=method.label, marker="o", markersize=2.2,
                       linewidth=1.0, elinewidth=0.6)
     axis.set_xscale("log")
@@ -113,6 +114,6 @@ def _cell(rows: Rows) -> str:
         return f"diverged ({diverged} of {len(rows)})"
     found = mean_of([row["final_loss"] for row in rows])
     accuracy, _ = mean_sd([row["accuracy"] for row in rows])
-    spread = "" if found.ci95 is None else (
+    deviation = "" if found.ci95 is None else (
         f" ± {found.sd:.1g} [{found.ci95[0]:.2g}, {found.ci95[1]:.2g}]")
-    return f"{found.mean:.2g}{spread} ({100 * accuracy:.1f} %)"
+    return f"{found.mean:.2g}{deviation} ({100 * accuracy:.1f} %)"

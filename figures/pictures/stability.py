@@ -51,11 +51,11 @@ def message(rows: Rows) -> str:
         return float(next(r["edge_roots"] for r in rows if (
             r["mitigation"], r["momentum"], r["delay"]) == (name, momentum, 1)))
 
-    told = [f"from {edge('stash', g):.2g} to {edge('spectrain', g):.2g} at momentum {g:g}"
+    moves = [f"from {edge('stash', g):.2g} to {edge('spectrain', g):.2g} at momentum {g:g}"
             for g in MOMENTA]
     worst = max(abs(r["relative_difference"]) for r in rows
                 if r["relative_difference"] is not None)
-    return ("One update late, prediction moves the largest stable ηλ " + " and ".join(told)
+    return ("One update late, prediction moves the largest stable ηλ " + " and ".join(moves)
             + f"; theory and simulation differ by at most {100 * worst:.1g} %")
 
 

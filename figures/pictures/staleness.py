@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from analysis.metrics.report import report
 from figures import methods
 from figures.methods import METHODS, RATES, mean_sd
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, new_figure
+from figures.style import PAGE_IN, headline, new_figure, shaded_table
 from sim.rows import Rows
 from sim.wording import plural
 
@@ -64,28 +64,21 @@ def draw(rows: Rows) -> Figure:
             values = np.array([[_mean(rows, m.label, quantity, name, k) for k in range(stages)]
                                for m in METHODS])
             shown = "distance from fresh (% of weights)" if quantity == DISTANCE else quantity
-            table(axis, values * (100 if quantity == DISTANCE else 1), quantity == DISTANCE,
-                  [m.label for m in METHODS])
+            _table(axis, values * (100 if quantity == DISTANCE else 1), quantity == DISTANCE)
             axis.set_title(f"{name}: {shown}")
     for axis in axes[1]:
         axis.set_xlabel("stage")
     return figure
 
 
-def table(axis: Axes, values: Any, percent: bool, names: Sequence[str]) -> None:
-    """Methods down, stages across; darker is staler, the number written in each cell."""
+def _table(axis: Axes, values: Any, percent: bool) -> None:
+    """Methods down, stages across."""
     finite = values[np.isfinite(values)]
     top = 1e-9
     if finite.size:
         top = max(float(np.quantile(finite, 0.95) if percent else finite.max()), top)
-    axis.imshow(values, cmap="Blues", vmin=0, vmax=1.4 * top, aspect="auto")
-    for (m, k), value in np.ndenumerate(values):
-        axis.text(k, m, _short(value, percent), ha="center", va="center", fontsize=7,
-                  color="white" if value > 0.9 * top else "black")
-    axis.set_xticks(range(values.shape[1]))
-    axis.set_yticks(range(len(names)), names)
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
+    shaded_table(axis, values, [m.label for m in METHODS], top,
+                 lambda value: _short(value, percent))
 
 
 def _short(value: float, percent: bool) -> str:

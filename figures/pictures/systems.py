@@ -26,7 +26,7 @@ from sim.wording import markdown_table, plural
 
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "systems.toml"
 TARGET = 0.94
-SWEPT = tuple(f"i-timeprest:decay={decay}" for decay in (0, 0.3, 3, "inf"))
+DECAYS = tuple(f"i-timeprest:decay={decay}" for decay in (0, 0.3, 3, "inf"))
 PANELS = (("throughput", "steady throughput\n(mini-batches/s)"),
           ("peak_kB", "peak memory of\na device (kB)"), ("final_loss", "final loss"),
           ("seconds_to_target", f"simulated time to\n{100 * TARGET:g} % accuracy (s)"))
@@ -34,7 +34,7 @@ PANELS = (("throughput", "steady throughput\n(mini-batches/s)"),
 
 def names() -> list[str]:
     """Every system, and I-TiMePReSt at other decays."""
-    return [*(each.name for each in entrants("all")), *SWEPT]
+    return [*(each.name for each in entrants("all")), *DECAYS]
 
 
 def configuration() -> dict[str, Any]:
@@ -59,7 +59,7 @@ def rows_of(name: str, seed: int) -> Rows:
     document["training"]["seed"] = seed
     trace = run(resolve(document))
     found, memory = report(trace), report(trace)["memory"]
-    met = convergence(trace, TARGET)
+    reached = convergence(trace, TARGET)
     return [{
         "choice": bool(entrant.system.reading), "devices": found["devices"],
         "throughput": found["steady_throughput_minibatches_per_s"],
@@ -70,9 +70,9 @@ def rows_of(name: str, seed: int) -> Rows:
         "peak_kB": max(memory["peak_device_bytes"]) / 1e3,
         "link_kB": memory["link_bytes_per_minibatch"] / 1e3,
         "diverged": found["diverged"], "final_loss": found["final_loss"],
-        "accuracy": found["accuracy"], "epochs_to_target": met["epochs_to_target"],
-        "seconds_to_target": met["seconds_to_target"],
-        "fluctuation": met["accuracy_fluctuation"]}]
+        "accuracy": found["accuracy"], "epochs_to_target": reached["epochs_to_target"],
+        "seconds_to_target": reached["seconds_to_target"],
+        "fluctuation": reached["accuracy_fluctuation"]}]
 
 
 def _ends(values: Sequence[float]) -> str:
@@ -88,7 +88,8 @@ def _once(ends: str) -> str:
 
 def edge_of(name: str, _: None) -> Rows:
     """The largest stable ηλ on the quadratic, through the system's own order."""
-    return [{"stable_rate": stable_rate(_entrant(name), read_experiment(EXPERIMENT))}]
+    experiment = read_experiment(EXPERIMENT)
+    return [{"stable_rate": stable_rate(_entrant(name).document(experiment), experiment)}]
 
 
 def of_system(rows: Rows, name: str) -> tuple[Rows, float | None]:
@@ -137,11 +138,11 @@ def draw(rows: Rows) -> Figure:
 def _panel(axis: Axes, rows: Rows, order: Sequence[str], quantity: str, label: str) -> None:
     for place, name in enumerate(order):
         runs, _ = of_system(rows, name)
-        value, spread = mean_sd([row[quantity] for row in runs])
+        value, sd = mean_sd([row[quantity] for row in runs])
         if not np.isfinite(value):
             continue
         colour = COLOURS["vermilion" if runs[0]["latest"] else "black"]
-        axis.errorbar(value, place, xerr=np.array([[min(spread, 0.9 * value)], [spread]]),
+        axis.errorbar(value, place, xerr=np.array([[min(sd, 0.9 * value)], [sd]]),
                       color=colour, marker="o", markersize=3.5, linewidth=1)
     if quantity == "final_loss":
         axis.set_xscale("log")
@@ -167,15 +168,15 @@ def markdown(rows: Rows, command: str) -> str:
 
 def _cells(runs: Rows, rate: float | None) -> list[str]:
     one, missed = runs[0], [row for row in runs if row["seconds_to_target"] is None]
-    met = f"{len(runs) - len(missed)} of {len(runs)} seeds"
+    count = f"{len(runs) - len(missed)} of {len(runs)} seeds"
     accuracy = mean_sd([row["accuracy"] for row in runs])[0]
     return [
         str(one["devices"]), f"{one['throughput']:.3f}",
         f"{_once(one['late_forward'])} / {_once(one['late_backward'])}", _once(one["versions"]),
         f"{one['peak_kB']:.0f}", f"{one['link_kB']:.0f}", _loss(runs),
         "–" if np.isnan(accuracy) else f"{100 * accuracy:.1f} %",
-        met if missed else _spread([row["epochs_to_target"] for row in runs], ".1f"),
-        met if missed else _spread([row["seconds_to_target"] for row in runs], ".0f"),
+        count if missed else _with_interval([row["epochs_to_target"] for row in runs], ".1f"),
+        count if missed else _with_interval([row["seconds_to_target"] for row in runs], ".0f"),
         "–" if rate is None else f"{rate:.3g}"]
 
 
@@ -188,7 +189,7 @@ def _loss(runs: Rows) -> str:
     return f"{found.mean:.2g} ± {found.sd:.1g}{bounds}"
 
 
-def _spread(values: Sequence[float], form: str) -> str:
+def _with_interval(values: Sequence[float], form: str) -> str:
     found = mean_of(values)
     bounds = "" if found.ci95 is None else (
         f" [{found.ci95[0]:{form}}, {found.ci95[1]:{form}}]")

@@ -32,8 +32,9 @@ class RankLinks:
     def __init__(self, program: Program, assembly: Assembly, device: int, lane: Lane) -> None:
         check_links(program)
         self.program, self.lane = program, lane
-        self.shapes = [each.input_shape for each in stage_sizes(assembly.task)]
-        self.dtype = next(iter(assembly.task.models)).live.dtype
+        task = assembly.task
+        self.shapes = [each.input_shape for each in stage_sizes(task.models, task.inputs(0))]
+        self.dtype = task.models[0].live.dtype
         self.groups: dict[Channel, Any] = {}
         self.of: dict[int, Channel] = {}
         self.queues: dict[Channel, deque[int]] = {}

@@ -54,7 +54,8 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
     with quiet():
         alone, beside = alone_and_beside(solo, effort.passes)
         again = {k: recompute_s(solo, k) for k in range(experiment.pipeline.stages)}
-    sizes = stage_sizes(solo.assembly.task)
+    task = solo.assembly.task
+    sizes = stage_sizes(task.models, task.inputs(0))
     stages = [_stage(k, experiment, alone, beside, again[k], each, extra_bytes(single, k, each))
               for k, each in enumerate(sizes)]
     if link is None and len(lanes) > 1:

@@ -114,7 +114,7 @@ def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
 def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any],
             final: Evaluation | None) -> dict[str, Any]:
     shape, settings = assembly.program.shape, assembly.settings
-    sizes = stage_sizes(assembly.task)
+    sizes = stage_sizes(assembly.task.models, assembly.task.inputs(0))
     header: dict[str, Any] = {
         "experiment": assembly.experiment.model_dump(),
         "mitigation": describe(assembly.plan.mitigation),

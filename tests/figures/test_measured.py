@@ -20,7 +20,7 @@ PICTURES: dict[str, Callable[[Rows], Figure]] = {
     "prediction": lambda rows: prediction.draw(rows, SETTING),
     "split_sizes": lambda rows: split_sizes.draw(rows, 20, SETTING),
     "look_ahead": lambda rows: network.draw_curves(rows, SETTING, None, "epoch", "epoch",
-                                                   split_sizes.LOOK_AHEAD),
+                                                   split_sizes.STROKES),
     "look_ahead_time": lambda rows: split_sizes.draw_totals(rows, SETTING),
     "validation": validation.draw,
 }

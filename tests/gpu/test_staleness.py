@@ -13,7 +13,7 @@ from gpu.runtime.assembly import RunSettings
 from gpu.runtime.devices import parse_devices
 from gpu.studies.curves import ends_s, minibatches_to
 from gpu.studies.staleness.investigation import Study, by_stage, investigate, steady, weight_pass
-from gpu.studies.staleness.methods import FRESH, methods, split, with_defaults
+from gpu.studies.staleness.methods import FRESH, fewest_microbatches, methods, with_defaults
 from gpu.studies.staleness.prediction import Probe, moment
 from gpu.studies.summary import formatted, summarised
 from sim.errors import ConfigurationError
@@ -63,7 +63,7 @@ def test_every_mitigation_finds_a_schedule_or_a_reason():
 
 @pytest.mark.parametrize(("stages", "batch", "n"), [(2, 4, 2), (4, 16, 4), (4, 9, 3), (9, 7, None)])
 def test_a_batch_is_split_as_little_as_v_timeprest_allows(stages, batch, n):
-    assert split(stages, batch) == n
+    assert fewest_microbatches(stages, batch) == n
 
 
 def test_defaults_give_way_to_what_is_said(tmp_path):

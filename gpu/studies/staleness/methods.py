@@ -84,13 +84,13 @@ def methods(base: Experiment, names: Iterable[str] | None = None
 
 def _candidates(name: str, base: Experiment) -> Iterator[Method]:
     yield Method(name, name, "round-robin")
-    n = split(base.pipeline.stages, base.training.batch_size)
+    n = fewest_microbatches(base.pipeline.stages, base.training.batch_size)
     if n:
         yield Method(f"{name}, nF1B {n}", name, "nf1b", n)
         yield Method(f"{name}, {n} micro-batches", name, "round-robin", n)
 
 
-def split(stages: int, batch_size: int) -> int | None:
+def fewest_microbatches(stages: int, batch_size: int) -> int | None:
     """The fewest micro-batches, at least 2 and S−1, that divide a batch."""
     return next((n for n in range(max(2, stages - 1), batch_size + 1) if not batch_size % n), None)
 
