@@ -33,7 +33,10 @@ WORKSPACE = ("peak of one mini-batch beside what else is held: on a CPU the tens
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: passes through each stream (after one that warms up), round trips."""
+    """How long to measure: passes through each stream, mini-batches of a pass, trips on the link.
+
+    One more pass warms up and is not counted.
+    """
 
     passes: int = 3
     rounds: int = ROUNDS
@@ -43,9 +46,10 @@ class Effort:
 def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[DeviceSpec],
             lanes: Sequence[Lane], effort: Effort = Effort(), link: LinkTimes | None = None
             ) -> Profile:
-    """Measure every stage of the experiment where it will run; `link` is taken as given.
+    """Measure every stage of the experiment where it will run; a `link` already measured is kept.
 
-    Raises ConfigurationError, or StageError where a stage fails.
+    Device d of the program runs on `specs[d]` and `lanes[d]`.  Raises ConfigurationError, or
+    StageError where a stage fails.
     """
     places = [spec.device for spec in specs]
     rounds = min(effort.rounds, experiment.pipeline.minibatches)
@@ -75,7 +79,8 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
 
 
 def shortened(experiment: Experiment, minibatches: int) -> Experiment:
-    """The same experiment over that many mini-batches, without measuring weights."""
+    """An experiment cut to so many mini-batches, without measuring weights; passes cost the same.
+    """
     document = experiment.model_dump(mode="python", exclude_unset=True)
     document.setdefault("pipeline", {})["minibatches"] = minibatches
     document.setdefault("training", {})["distances"] = False

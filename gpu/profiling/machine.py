@@ -16,7 +16,7 @@ from gpu.runtime.devices import DeviceSpec
 
 
 def device_name(spec: DeviceSpec) -> str:
-    """The product name of a GPU, or of the CPU with the number of cores."""
+    """What a device is called: a GPU's product name, or the CPU's with its number of cores."""
     if spec.kind == "cuda":
         return str(torch.cuda.get_device_name(spec.index))
     return f"{_processor()}, {os.cpu_count()} cores"
@@ -33,13 +33,16 @@ def _processor() -> str:
 
 
 def libraries() -> dict[str, str]:
-    """Versions a result depends on."""
+    """Versions of the libraries a measurement depends on, by name."""
     return {"python": platform.python_version(), "numpy": np.__version__,
             "torch": str(torch.__version__)}
 
 
 def machine(specs: Sequence[DeviceSpec]) -> dict[str, Any]:
-    """For a report's head; the load is how busy the machine was with other things just before."""
+    """What a report's head says of the machine: device, cores, load, date, libraries.
+
+    The load is how busy the machine was with other things just before; None where it is unknown.
+    """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     return {"device": device_name(specs[0]), "devices": ",".join(map(str, specs)),
             "cores": os.cpu_count(), "load_before": load, "date": date.today().isoformat(),

@@ -19,7 +19,10 @@ from sim.op import Op
 
 
 class Solo:
-    """The devices of an assembly, each to be run on its own; every pass starts afresh."""
+    """The devices of an assembly, each to be run on its own; every pass starts afresh.
+
+    `home` is the device of each stage, `samples` what its neighbours would send.
+    """
 
     def __init__(self, assembly: Assembly, lanes: Sequence[Lane]) -> None:
         self.assembly, self.lanes = assembly, lanes
@@ -36,19 +39,24 @@ class Solo:
                       Canned(self.program, self.samples), strict=False)
 
     def stage(self, k: int) -> WatchedStage:
+        """A new stage `k` around the assembly's model, at version 0."""
         given = self.assembly
         return pipeline_stage(given.experiment, given.settings, given.plan, k,
                               given.stages[k].model)
 
     def alone(self, device: int) -> dict[int, float]:
-        """Seconds of each compute row of one device."""
+        """Seconds of each compute row of one device, the others idle; by row of the program."""
         worker, lane = self.worker(device), self.lanes[device]
         lane.begin()
         worker.run()
         return self._seconds(worker)
 
     def beside(self, device: int) -> dict[int, float]:
-        """The same while every other device executes its own stream over and over."""
+        """Seconds of each compute row of one device, the others busy; by row of the program.
+
+        Every other device executes its own stream over and over.  Raises what ended a neighbour, if
+        anything did.
+        """
         worker, lane = self.worker(device), self.lanes[device]
         others = [_Busy(self, d) for d in range(self.program.devices) if d != device]
         lane.begin()

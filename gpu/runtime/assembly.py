@@ -29,8 +29,9 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 class RunSettings:
     """What a run on real stages needs beyond the experiment: network, images, loss, optimizer.
 
-    `data` is a directory of images (synthetic ones without it), `limit` how many of them to train
-    on, `noise` that of the synthetic ones.
+    None: as many classes, and images of the size, that the network is meant for.  `costs` balance
+    the cut, one per unit of the network; `data` is a directory of images (synthetic ones without
+    it), `limit` how many of them to train on, `noise` that of the synthetic ones.
     """
 
     model: str = "narrow"
@@ -59,9 +60,10 @@ class Assembly:
 
 def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[torch.device], *,
              program: Program | None = None) -> Assembly:
-    """Stages on their devices (one per device of the program), with weights from the seed.
+    """Everything a run steps: stages on their devices, with weights drawn from the seed.
 
-    Raises ConfigurationError.
+    `devices` has one for each device of the program, which is by default the experiment's own.
+    Raises ConfigurationError where the experiment cannot be run on stages.
     """
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
@@ -86,7 +88,7 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
 
 
 def homes(program: Program, devices: Sequence[torch.device]) -> list[torch.device]:
-    """Device of each stage."""
+    """The device of each stage, in the stages' order."""
     return [devices[device] for device in program.home[0].tolist()]
 
 
@@ -97,6 +99,7 @@ def stages_on(program: Program, device: int) -> list[int]:
 
 def image_options(experiment: Experiment, settings: RunSettings, network: Network
                   ) -> ImageOptions:
+    """What the task has to know of its images, from the experiment, settings and network."""
     training = experiment.training
     return ImageOptions(settings.image_size or network.image_size, network.classes,
                         training.batch_size, training.seed, DTYPES[settings.dtype], settings.noise)
@@ -104,7 +107,7 @@ def image_options(experiment: Experiment, settings: RunSettings, network: Networ
 
 def torch_stages(experiment: Experiment, settings: RunSettings, network: Network,
                  home: Sequence[torch.device]) -> list[TorchStage]:
-    """The network's parts, each where it lives."""
+    """The network's parts as models, each on its device in `home`, cut to balance their costs."""
     parts = cut(network, boundaries(network, len(home), settings.costs))
     again = experiment.pipeline.backward == "recompute"
     return [TorchStage(part.to(device, DTYPES[settings.dtype]), first=k == 0,
@@ -114,7 +117,7 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
 
 def pipeline_stage(experiment: Experiment, settings: RunSettings, plan: VersionPlan, k: int,
                    model: TorchStage) -> WatchedStage:
-    """The staleness semantics around the model of stage `k`."""
+    """Stage `k` at version 0: the staleness semantics around its model, its optimizer and rate."""
     training = experiment.training
     schedule, updates = training.rate_schedule, plan.program.shape.minibatches
     rate = LearningRate(training.learning_rate, schedule.name, updates, schedule.every,
@@ -124,6 +127,7 @@ def pipeline_stage(experiment: Experiment, settings: RunSettings, plan: VersionP
 
 
 def make_optimizer(experiment: Experiment, settings: RunSettings, model: TorchStage) -> Optimizer:
+    """The optimizer of one stage with its state at zero, as the settings and the experiment say."""
     training, zero = experiment.training, torch.zeros_like(model.live)
     if settings.optimizer == "adam":
         return Adam(training.momentum, zero)

@@ -23,12 +23,12 @@ Watch = Callable[[int, int, float], None]
 
 def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evaluate: bool = True,
         watch: Watch | None = None) -> Trace:
-    """Execute the assembly's program once, device d on `lanes[d]`.
+    """Execute the assembly's program once, device d on `lanes[d]`; the trace of what happened.
 
-    The stages keep their last weights.  `strict` ends the run at the first loss or weights that
-    are not finite; `watch` hears of instructions done, of their number, and of seconds.  The first
-    failure ends all workers and is raised: StageError or one of its kinds, or KeyboardInterrupt.
-    No thread outlives the call.
+    The stages keep their last weights.  `strict` ends the run at the first loss or weights that are
+    not finite; `watch` hears of instructions done, of their number, and of seconds.  The first
+    failure ends all workers and is raised: StageError or one of its kinds, or KeyboardInterrupt. No
+    thread outlives the call.
     """
     program = assembly.program.lower()
     links = Mailboxes(program, lanes)
@@ -47,7 +47,7 @@ def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evalu
 
 
 def check_finite(assembly: Assembly, workers: Sequence[Worker]) -> None:
-    """Raises NonFiniteError naming the first stage whose weights are not finite."""
+    """Make sure that all weights are finite.  Raises NonFiniteError naming the first stage."""
     for worker in workers:
         for k, stage in sorted(worker.stages.items()):
             if not bool(torch.isfinite(stage.weights).all()):

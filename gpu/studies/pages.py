@@ -32,5 +32,5 @@ def write_report(report: dict[str, Any], text: str, out: Path, name: str) -> lis
 
 
 def report_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table as the committed reports of measurements have it."""
+    """A Markdown table in the form the committed reports of measurements have."""
     return markdown_table(header, rows, rule=" --- ")

@@ -58,7 +58,7 @@ def machine(devices: Sequence[torch.device]) -> dict[str, Any]:
 
 
 def place(found: dict[str, Any]) -> str:
-    """A sentence of what `machine` found."""
+    """A sentence for a report: the devices and the machine that `machine` found."""
     parts = [*found["gpus"], plural(found["cpu_cores"], "CPU core"), f"torch {found['torch']}",
              f"load average over the last minute {found['load_average'][0]}"]
     return (f"Devices {', '.join(found['devices'])} with "

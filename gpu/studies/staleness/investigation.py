@@ -34,7 +34,10 @@ PROBED = (FRESH, "spectrain")  # trainings along which stale and predicted weigh
 
 @dataclass(frozen=True)
 class Study:
-    """What to run: every method with every seed, up to an accuracy worth timing."""
+    """A study to run: every method with every seed, and the accuracy whose way is timed.
+
+    `timed` says whether each method is also run for its seconds.
+    """
 
     base: Experiment
     settings: RunSettings
@@ -47,7 +50,7 @@ class Study:
 
 @dataclass
 class Findings:
-    """Long rows, one list a file: weights by stage, prediction by update, curves, targets."""
+    """What a study found, rows of a file each: weights by stage, predictions, curves, targets."""
 
     distances: Rows = field(default_factory=list)
     prediction: Rows = field(default_factory=list)
@@ -57,7 +60,10 @@ class Findings:
 
 def investigate(study: Study, specs: Sequence[DeviceSpec],
                 done: Callable[[], None] = lambda: None) -> Findings:
-    """All methods and seeds, a seed after another so that a slow machine is slow for all."""
+    """Run all methods and seeds, a seed after another so that a slow machine is slow for all.
+
+    `done` is called after each.  Raises StageError where a stage fails.
+    """
     found = Findings()
     for seed in study.seeds:
         for method in study.methods:
@@ -87,7 +93,10 @@ def _one(study: Study, method: Method, seed: int, specs: Sequence[DeviceSpec], f
 
 def weight_pass(experiment: Experiment, settings: RunSettings, spec: DeviceSpec, *,
                 probed: bool = False) -> tuple[Assembly, TrainingResult, Probe | None]:
-    """Train in program order with all stages on one device; nothing here is timed."""
+    """Train in program order with all stages on one device: stages with distances, curves, probe.
+
+    Nothing here is timed; with `probed` stale and predicted weights are compared on the way.
+    """
     assembly = assemble(experiment, settings,
                         [spec.device] * experiment.shape.devices)
     probe = Probe(assembly.stages, HORIZONS) if probed else None
@@ -98,7 +107,10 @@ def weight_pass(experiment: Experiment, settings: RunSettings, spec: DeviceSpec,
 
 
 def timing_pass(experiment: Experiment, settings: RunSettings, specs: Sequence[DeviceSpec]) -> Any:
-    """Seconds to the end of each mini-batch on the devices; no distance, no evaluation."""
+    """Seconds to the end of each mini-batch on the devices, (mini-batches,).
+
+    Neither distances nor evaluations take time in it.
+    """
     plain = experiment.model_copy(update={
         "training": experiment.training.model_copy(update={"distances": False})})
     assembly = assemble(plain, settings, [spec.device for spec in specs])
@@ -106,9 +118,10 @@ def timing_pass(experiment: Experiment, settings: RunSettings, specs: Sequence[D
 
 
 def by_stage(stages: Sequence[Stage], plan: VersionPlan) -> Iterator[dict[str, Any]]:
-    """Pass, stage, and means: version lag of the steady state, RMSE and relative distance of all.
+    """Rows of pass, stage and means: version lag in updates, RMSE, relative distance.
 
-    Definitions as in the analysis room's report.
+    The lag is that of the steady state, distances are over all passes, as in the analysis room's
+    report.
     """
     reads = {"forward": (Op.F, plan.forward), "backward": (Op.B, plan.backward)}
     for name, (op, read) in reads.items():
@@ -120,7 +133,10 @@ def by_stage(stages: Sequence[Stage], plan: VersionPlan) -> Iterator[dict[str, A
 
 
 def steady(plan: VersionPlan) -> Ints:
-    """Micro-batches of all mini-batches but the first and last S (all, where none is left)."""
+    """Micro-batches (from 0) of all mini-batches but the first and last S, shape (micro-batches,).
+
+    All of them where none is left.
+    """
     shape = plan.program.shape
     micro = np.arange(shape.total)
     minibatch = micro // shape.microbatches + 1

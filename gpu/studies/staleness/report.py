@@ -20,7 +20,7 @@ QUANTITIES = ("minibatches_to_target", "seconds_to_target", "total_s", "training
 
 def report(study: Study, found: Findings, specs: Sequence[DeviceSpec], command: str
            ) -> dict[str, Any]:
-    """Means over seeds with their spread, by method."""
+    """The study as one object for JSON: every quantity summarised over seeds, by method."""
     labels = [method.label for method in study.methods]
     training, pipeline = study.base.training, study.base.pipeline
     return {
@@ -74,12 +74,12 @@ def _of(rows: Rows, label: str) -> Rows:
 
 
 def write(report: dict[str, Any], out: Path) -> list[Path]:
-    """`staleness.json` and `staleness.md`."""
+    """Write `staleness.json` and `staleness.md` into the folder; their paths."""
     return write_report(report, markdown(report), out, "staleness")
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """The tables, and under what settings they hold."""
+    """The report as a Markdown page: the tables, and under what settings they hold."""
     s = report["settings"]
     return "\n".join([
         f"# Weight staleness on {report['model']}, {s['stages']} stages\n",

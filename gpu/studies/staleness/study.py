@@ -19,7 +19,7 @@ DEFAULTS: dict[str, object] = {"pipeline.minibatches": 120, "training.batch_size
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """A study as the door was asked for it; `mitigations` separated by commas, None for all."""
+    """A staleness study as the command line asked for it; `mitigations` by commas, None for all."""
 
     experiment: Path | None
     settings: tuple[str, ...]
@@ -34,7 +34,7 @@ class StudyRequest:
 
 
 def prepare(request: StudyRequest) -> tuple[Study, Sequence[DeviceSpec]]:
-    """The study and its devices, a stage for each.
+    """Check a request: the study to run and its devices, a stage for each.
 
     Raises ConfigurationError, DeviceError or OSError before anything runs.
     """

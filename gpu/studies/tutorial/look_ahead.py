@@ -41,6 +41,10 @@ class Course:
     momentum: float = 0.9
 
     def base(self, stages: int) -> Experiment:
+        """The experiment all methods start from, evaluated after each epoch.
+
+        Raises DataError where the images cannot be read.
+        """
         every = self.minibatches_per_epoch()
         return resolve({
             "pipeline": {"stages": stages, "minibatches": self.epochs * every},
@@ -49,7 +53,10 @@ class Course:
                          "evaluate_every": every}})
 
     def minibatches_per_epoch(self) -> int:
-        """The fewest that visit as many images as there are to train on.  Raises DataError."""
+        """The fewest mini-batches that visit as many images as there are to train on.
+
+        Raises DataError where the images cannot be read.
+        """
         s = self.settings
         found = images_at(s.data, s.image_size or 0, s.limit)
         return -(-(found.training if found else TRAINING) // self.batch_size)
@@ -57,9 +64,11 @@ class Course:
 
 def compare(course: Course, specs: Sequence[DeviceSpec], done: Callable[[], None] = lambda: None
             ) -> tuple[Rows, Rows]:
-    """Curves (method, seed, epoch, quantity, value) and totals (method, seed, seconds, judgement).
+    """Train every method with every seed: rows of curves, and rows of totals.
 
-    Weights and times come from different runs of one program; a first timing is not counted.
+    Curves have method, seed, epoch (from 1), quantity and value; totals method, seed, seconds and
+    the last evaluation.  Weights and times come from different runs of one program; a first timing
+    is not counted.
     """
     base, curves, totals = course.base(len(specs)), [], []
     every = base.training.evaluate_every

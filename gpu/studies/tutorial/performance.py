@@ -23,7 +23,7 @@ SMALL = 32  # pixels a side of the images learnt from in the reduced setting
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asked for; None: as in the full or the reduced setting."""
+    """The tutorial as the command line asked for it; None: as the setting has it."""
 
     devices: str
     out: Path
@@ -41,7 +41,7 @@ class Asked:
     threads: int = 1
 
     def setting(self) -> SplitStudy:
-        """The tutorial's or the reduced one, with what was asked for.
+        """What to time: the tutorial's own or the reduced setting, changed as was asked.
 
         Raises ConfigurationError.
         """
@@ -56,7 +56,7 @@ class Asked:
                        shown=min(splits, key=lambda split: abs(split - usual)))
 
     def course(self, setting: SplitStudy) -> Course:
-        """What NWPT is tried on: the same network, and small images unless `full`."""
+        """What NWPT is tried on: the network that is timed, and small images unless `full`."""
         side = setting.image_size if self.full else min(setting.image_size, SMALL)
         return Course(RunSettings(setting.model, side, None if self.data else 10, data=self.data,
                                   limit=self.limit, noise=self.noise),
@@ -64,7 +64,7 @@ class Asked:
 
 
 def parse_splits(text: str) -> tuple[int, ...]:
-    """`4,6,12`.  Raises ConfigurationError."""
+    """Split sizes of a text like `4,6,12`, ascending.  Raises ConfigurationError."""
     try:
         return tuple(sorted({int(part) for part in text.split(",")}))
     except ValueError:
@@ -74,7 +74,7 @@ def parse_splits(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Tutorial:
-    """Checked: nothing that can be seen to be wrong beforehand is left."""
+    """The tutorial checked and ready to run: what to time, what to learn, on which devices."""
 
     setting: SplitStudy
     course: Course
@@ -87,12 +87,13 @@ class Tutorial:
 
     @property
     def rounds(self) -> int:
+        """How often `perform` calls `done`."""
         return rounds(self.setting) + len(METHODS) * len(self.course.seeds)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Rows as they are written: seconds by mode, curves by epoch, totals by method."""
+    """What the tutorial measured, rows of a file each: seconds by mode, curves by epoch, totals."""
 
     timing: Rows
     curves: Rows
@@ -100,9 +101,10 @@ class Measured:
 
 
 def prepare(asked: Asked) -> Tutorial:
-    """Raises ConfigurationError, DeviceError or OSError before anything runs.
+    """Check what was asked for; the tutorial ready to run.
 
-    Arithmetic is left as torch has it, as in the tutorial; only the threads are set.
+    Arithmetic is left as torch has it, as in the tutorial; only the threads are set.  Raises
+    ConfigurationError, DeviceError or OSError before anything runs.
     """
     torch.set_num_threads(asked.threads)
     specs = parse_devices(asked.devices)
@@ -121,6 +123,6 @@ def prepare(asked: Asked) -> Tutorial:
 
 
 def perform(tutorial: Tutorial, done: Callable[[], None] = lambda: None) -> Measured:
-    """All of it: the timing first, then the training."""
+    """Run all of it: the timing first, then the training.  `done` is called after each run."""
     timing = measure(tutorial.setting, open_lanes(tutorial.specs), done)
     return Measured(timing, *compare(tutorial.course, tutorial.specs, done))

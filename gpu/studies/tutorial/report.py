@@ -27,7 +27,10 @@ DIFFERENCES = (
 
 
 def report(tutorial: Tutorial, found: Measured, command: str) -> dict[str, Any]:
-    """Means with spread; ratios are of medians, so that one disturbed repeat moves none."""
+    """The tutorial as one object for JSON, quantities summarised, published numbers beside ours.
+
+    Ratios are of medians, so that one disturbed repeat moves none.
+    """
     setting, timing = tutorial.setting, by_mode(found.timing, "seconds", tutorial.setting.splits)
     return {
         "command": command, "machine": machine([s.device for s in tutorial.specs]),
@@ -50,7 +53,7 @@ def report(tutorial: Tutorial, found: Measured, command: str) -> dict[str, Any]:
 
 
 def by_mode(rows: Rows, name: str, splits: Sequence[int]) -> dict[str, Any]:
-    """Spread of one column for every way to run."""
+    """Summary over repeats of one column (`seconds` or `cpu_s`) for every way to run."""
 
     def of(kind: Kind, split: int | None = None) -> dict[str, Any]:
         return summarised(list(column(rows, name, kind, split)))
@@ -60,7 +63,7 @@ def by_mode(rows: Rows, name: str, splits: Sequence[int]) -> dict[str, Any]:
 
 
 def ratios(timing: dict[str, Any]) -> dict[str, Any]:
-    """Time over the single device's, and the split that takes least."""
+    """Each way's median time over the single device's, and the split size that takes least."""
     alone = timing["single"]["median"]
     by_split = {split: each["median"] / alone for split, each in timing["pipelined"].items()}
     return {"model_parallel_over_single": timing["model_parallel"]["median"] / alone,
@@ -69,12 +72,12 @@ def ratios(timing: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(report: dict[str, Any], out: Path) -> list[Path]:
-    """`tutorial.json` and `tutorial.md`."""
+    """Write `tutorial.json` and `tutorial.md` into the folder; their paths."""
     return write_report(report, markdown(report), out, "tutorial")
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """The tables, and what they can be compared with."""
+    """The report as a Markdown page: the tables, and what they can be compared with."""
     s = report["setting"]
     size = "reduced" if report["reduced"] else "full"
     return "\n".join([

@@ -26,9 +26,10 @@ Kind = Literal["single", "model parallel", "pipelined"]
 
 @dataclass(frozen=True)
 class SplitStudy:
-    """What is timed: `minibatches` training steps of a network, `repeats` times.
+    """What is timed: `minibatches` training steps of a network in every split, `repeats` times.
 
     `splits` are images per micro-batch; `shown` is the one in the bars.  Plain SGD, momentum 0.
+    Raises ConfigurationError for a split that does not divide the batch.
     """
 
     model: str
@@ -52,6 +53,7 @@ class SplitStudy:
 
     @property
     def settings(self) -> RunSettings:
+        """The network, images and loss, for stages on real devices."""
         return RunSettings(self.model, self.image_size, self.classes, self.loss, dtype=self.dtype)
 
 
@@ -61,13 +63,16 @@ REDUCED = SplitStudy("narrow", 128, 10, repeats=5)
 
 @dataclass(frozen=True)
 class Mode:
-    """A way to run the same training steps; `split` images a micro-batch where pipelined."""
+    """A way to run the training steps: on one device, model parallel, or pipelined.
+
+    `split` is the number of images of a micro-batch where pipelined, else None.
+    """
 
     kind: Kind
     split: int | None = None
 
     def experiment(self, setting: SplitStudy, stages: int) -> Experiment:
-        """`sequential` is model parallelism without a pipeline, `gpipe` the synchronous split."""
+        """The experiment that runs it: `gpipe` where it is pipelined, else `sequential`."""
         count = setting.batch_size // self.split if self.split else 1
         return resolve({
             "pipeline": {"stages": stages, "minibatches": setting.minibatches,
@@ -79,15 +84,17 @@ class Mode:
 
 
 def modes(setting: SplitStudy) -> list[Mode]:
+    """Every way to run that is timed, in the order of a round."""
     return [Mode("single"), Mode("model parallel"),
             *(Mode("pipelined", split) for split in setting.splits)]
 
 
 def measure(setting: SplitStudy, lanes: Sequence[Lane], done: Callable[[], None] = lambda: None
             ) -> Rows:
-    """Rows of mode, split, repeat, seconds; all modes in turn, a first round not counted.
+    """Time every mode: rows of mode, split, repeat (from 1), seconds and the host's CPU seconds.
 
-    In turns, so that a machine that slows down slows all of them.
+    In turns, so that a machine that slows down slows all of them; a first round is not counted.
+    `done` is called after each run.
     """
     rows: Rows = []
     for repeat in range(setting.repeats + 1):
@@ -118,10 +125,10 @@ def seconds_of(mode: Mode, setting: SplitStudy, lanes: Sequence[Lane]) -> tuple[
 
 
 def rounds(setting: SplitStudy) -> int:
-    """How often `measure` calls `done`."""
+    """How often `measure` calls `done`: all modes, once more than there are repeats."""
     return (setting.repeats + 1) * len(modes(setting))
 
 
 def column(rows: Rows, name: str, kind: Kind, split: int | None = None) -> Iterator[float]:
-    """`seconds` or `cpu_s` of one mode, a value a repeat."""
+    """`seconds` or `cpu_s` of one mode, a value for each repeat."""
     return (row[name] for row in rows if (row["mode"], row["split"]) == (kind, split))
