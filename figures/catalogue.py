@@ -55,12 +55,12 @@ class Picture:
         return collect(self.pieces(seeds), done, jobs)
 
     def origin(self, seeds: Sequence[int]) -> dict[str, Any]:
-        """The configuration to write into the picture."""
+        """The configuration to write into the picture, with its seeds."""
         return {**self.configuration(), **({"seeds": list(seeds)} if self.seeded else {})}
 
     def write(self, rows: Rows, out: Path, command: str, configuration: dict[str, Any] | None,
               name: str | None = None) -> list[Path]:
-        """The picture in every format, its rows, and its tables as Markdown."""
+        """Write the picture in every format, its rows, and its tables as Markdown; their paths."""
         written = save(self.draw(rows), rows, out, name or self.file, command, configuration)
         for table, text in self.tables.items():
             with atomic_file(out / f"{table}.md") as file:

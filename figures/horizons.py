@@ -42,8 +42,10 @@ class Probe:
                     float(squared_distance(predicted, weights)), len(weights))
 
     def rows(self, updates: int) -> list[dict[str, Any]]:
-        """Horizon, last update of each updates, and mean RMSE over its updates, all stages
-        together."""
+        """A row per horizon and block of `updates`: mean RMSE of stale and of predicted weights.
+
+        Over all stages together; `update` is the last of the block.
+        """
         found: dict[tuple[int, int], list[tuple[float, float]]] = {}
         for (steps, version), stages in sorted(self.squares.items()):
             stale, predicted, size = (sum(column) for column in zip(*stages.values(), strict=True))

@@ -23,7 +23,7 @@ RATES = {3: 0.6, 8: 0.05}
 
 
 class Method(NamedTuple):
-    """Its name in figures, the contender it is (`analysis.comparison.compare`), colour, line."""
+    """What figures call a method, its contender (`analysis.comparison.compare`), and its stroke."""
 
     label: str
     contender: str
@@ -48,7 +48,10 @@ NAMED = {method.label: method for method in METHODS}
 
 
 def document(stages: int, rate: float, **pipeline: Any) -> dict[str, Any]:
-    """A plain configuration of the common pipeline: digits, batch 28, 800 mini-batches."""
+    """A plain configuration of the pipeline figures share: digits, batch 28, 800 mini-batches.
+
+    `rate` is the learning rate; `pipeline` sets more keys of that table.
+    """
     return {"pipeline": {"stages": stages, "minibatches": MINIBATCHES, **pipeline},
             "training": {"batch_size": BATCH, "learning_rate": rate, "evaluate_every": 40}}
 
@@ -76,7 +79,7 @@ def _covered(schedule: str, stages: int, microbatches: int) -> int:
 
 
 def trained(base: Mapping[str, Any], contender: str, seed: int) -> Trace:
-    """The trace of one method and seed."""
+    """The trace of one method and seed, trained."""
     return run(experiment(base, contender, seed))
 
 

@@ -28,7 +28,7 @@ def rows_as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """The value in types JSON has, tables and lists in it included.
+    """The value in types that JSON has, tables and lists in it included.
 
     NumPy numbers become Python's, names of tables text, tuples lists, and a number that is not
     finite None, since JSON has no word for it.

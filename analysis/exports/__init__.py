@@ -19,6 +19,10 @@ FORMATS = {
 
 
 def export(trace: Trace, form: str) -> bytes:
-    """The file in this format.  Raises ConfigurationError or InvalidProgramError."""
+    """The bytes of a trace in one of `FORMATS`.
+
+    Raises ConfigurationError where a library is missing, InvalidProgramError where the format has
+    no word for an instruction.
+    """
     content: bytes = import_module(FORMATS[form]).write(trace)
     return content

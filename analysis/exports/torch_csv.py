@@ -8,5 +8,8 @@ from sim.trace import Trace
 
 
 def write(trace: Trace) -> bytes:
-    """A row per rank.  Raises InvalidProgramError where PyTorch has no such step."""
+    """A trace's order as PyTorch's CSV, a row per rank.
+
+    Raises InvalidProgramError where PyTorch has no such step.
+    """
     return render(Program.from_trace(trace)).encode()

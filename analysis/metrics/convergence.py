@@ -11,10 +11,10 @@ from sim.trace import Trace
 
 
 def convergence(trace: Trace, target: float) -> dict[str, Any]:
-    """Mini-batches, epochs and simulated seconds to the first evaluation at `target` validation
-    accuracy, and the standard deviation of the accuracy over the last fifth of the run.
+    """When a training first reached `target` validation accuracy, and how steady it was at the end.
 
-    None where the target was never met, or nothing was evaluated.
+    Gives mini-batches, epochs and simulated seconds to that evaluation (None where it never came,
+    or nothing was evaluated), and the accuracy's fluctuation over the last fifth of the run.
     """
     accuracy = trace.curves.get("accuracy", np.zeros(0))
     at = trace.curves.get("evaluated_minibatch", np.zeros(0, dtype=np.int64))
@@ -30,7 +30,7 @@ def convergence(trace: Trace, target: float) -> dict[str, Any]:
 
 
 def epochs(trace: Trace, minibatches: int) -> float | None:
-    """Passes over the training set; None where the task has no such set."""
+    """Passes over the training set that so many mini-batches are; None where a task has no set."""
     examples = trace.header.get("training", {}).get("examples")
     batch = trace.header["experiment"]["training"]["batch_size"]
     return minibatches * batch / examples if examples else None

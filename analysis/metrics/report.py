@@ -14,7 +14,7 @@ from sim.trace import Trace
 
 
 def report(trace: Trace) -> dict[str, Any]:
-    """Metrics by name, as `--json` prints them; numbers that are not finite become None."""
+    """Every metric of a run by name, as `--json` prints it; what is not finite is None."""
     pipeline = trace.header["experiment"]["pipeline"]
     plan = late.plan_of(trace)
     first, last = steady_minibatches(trace)
@@ -101,7 +101,7 @@ def _link_bytes(trace: Trace) -> float:
 
 
 def peak_in_flight(trace: Trace, stage: int) -> int:
-    """Most micro-batches of which a stage held activations at once."""
+    """The most micro-batches of which a stage held activations at once."""
     return int(steps(*activation_changes(trace, trace.stage == stage)).peak)
 
 

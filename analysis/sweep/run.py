@@ -20,7 +20,7 @@ Progress = Callable[[int, int], None]
 
 def run_sweep(sweep: Sweep, out: Path, workers: Workers,
               progress: Progress = lambda done, failed: None) -> list[Row]:
-    """Evaluate what `out` does not have yet and write its tables; their rows.
+    """Evaluate what `out` does not have yet and write its tables; the tables' rows.
 
     `progress(done, failed)` is called at the start and after every point.  Raises
     ConfigurationError where `out` holds another sweep.
@@ -45,7 +45,7 @@ def _has_failed(record: Record) -> bool:
 
 
 def header(sweep: Sweep) -> dict[str, Any]:
-    """What must be equal for a sweep to go on: its points, and what computes them."""
+    """What must be equal for a sweep to go on: its points, and the libraries that compute them."""
     return {"fingerprint": sweep.fingerprint, "points": len(sweep),
             "libraries": {name: version(name) for name in ("pipestale", "numpy", "scipy",
                                                            "scikit-learn")}}

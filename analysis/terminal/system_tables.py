@@ -20,7 +20,10 @@ GAINS = ("<system", "distance %\nforward", "final\nloss", "validation\naccuracy 
 
 def system_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, seeds: int,
                   target: float) -> list[Table | str]:
-    """Two tables, a row a system in each; below, readings and why any was refused."""
+    """The systems for a screen: what each costs, what it buys; below, readings and refusals.
+
+    A row a system in each table; `target` is a validation accuracy.
+    """
     training, pipeline = experiment.training, experiment.pipeline
     given = [row for row in rows if not row["refused"]]
     costs = new_table(f"{pipeline.stages} stages, {pipeline.minibatches} mini-batches or the next "
@@ -40,6 +43,7 @@ def system_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, seeds:
 
 
 def cost_cells(row: dict[str, Any]) -> list[str]:
+    """A system's cells in the table of costs."""
     late, memory = row["staleness"], row["memory"]
     return [row["system"], str(row["devices"]),
             number(row["steady_throughput_minibatches_per_s"], 3),
@@ -50,6 +54,7 @@ def cost_cells(row: dict[str, Any]) -> list[str]:
 
 
 def gain_cells(row: dict[str, Any]) -> list[str]:
+    """A system's cells in the table of gains."""
     far = [None if d is None else 100 * d for d in row["weight_distance"]["forward"]]
     return [row["system"], span(far), loss(row),
             share_over_seeds(row["accuracy"], row["accuracy_sd"], row["accuracy_ci95"]),

@@ -12,7 +12,7 @@ from sim.commands.door import number
 
 
 def stability_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """A row per case: the edge by roots, as measured, and how far apart they are."""
+    """Stability edges for a screen: by roots, as measured, and how far apart the two are."""
     table = Table(title="largest stable ηλ on the quadratic", title_justify="left",
                   box=SIMPLE_HEAD, pad_edge=False)
     for name in ("mitigation", "convention", "backward"):
@@ -29,7 +29,10 @@ def stability_table(rows: Sequence[dict[str, Any]]) -> Table:
 
 
 def steady_tables(found: dict[str, Any], shown: int = 12) -> list[Table | str]:
-    """Period, throughput and bubble; what to speed up; the critical cycle in one line."""
+    """A steady state for a screen: its numbers, what to speed up, the critical cycle in one line.
+
+    At most `shown` lines of the second and steps of the third.
+    """
     rate, bubble = found["throughput_minibatches_per_s"], found["bubble_fraction"]
     late = found["staleness"]
     head = (f"{found['schedule']} · {found['mitigation']}: {number(found['period_s'], 6)} s per "

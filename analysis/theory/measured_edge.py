@@ -23,7 +23,7 @@ LONGEST = 10_000  # updates
 
 
 class Place(NamedTuple):
-    """The stage of a round-robin pipeline that meets a training."""
+    """The stage of a round-robin pipeline on which a gradient is so late, and its mitigation."""
 
     stages: int
     stage: int
@@ -31,9 +31,9 @@ class Place(NamedTuple):
 
 
 def measure(trainings: Sequence[DelayedTraining]) -> list[float | None]:
-    """Edges ηλ of trainings that differ in delay and horizon alone; None where no pipeline has it.
+    """Edges ηλ of trainings that differ in delay and horizon alone; None where no pipeline has one.
 
-    Cases that one pipeline holds are measured in the same two runs.
+    Those that one pipeline holds are measured in the same two runs.
     """
     deepest = max(training.delay for training in trainings)
     places = [place(training, deepest) for training in trainings]
@@ -46,10 +46,10 @@ def measure(trainings: Sequence[DelayedTraining]) -> list[float | None]:
 
 
 def place(training: DelayedTraining, deepest: int) -> Place | None:
-    """Where delay D and horizon s are met, in a pipeline of at least `deepest` + 1 stages.
+    """Where delay D and horizon s occur, in a pipeline of at least `deepest` + 1 stages.
 
     A longer horizon than the delay is SpecTrain's time-unit one: s = D + ⌊k/2⌋ on stage k; a
-    shorter one no schedule gives.
+    shorter one no schedule gives (None).
     """
     table: dict[str, Any] = {"name": training.mitigation}
     if training.mitigation == "vertical-sync":  # S−1 late on every stage
@@ -84,7 +84,10 @@ def _edges(stage_of: dict[DelayedTraining, int], stages: int, mitigation: dict[s
 
 
 def coarse_grid(trainings: Sequence[DelayedTraining]) -> Floats:
-    """Geometric, from far below every edge to above plain momentum's 2·(1+γ)/β."""
+    """A geometric grid of ηλ, (rates,), that holds every edge of these trainings.
+
+    From far below the edge of the latest to above plain momentum's 2·(1+γ)/β.
+    """
     first = trainings[0]
     latest = max(training.delay + 2 * training.horizon for training in trainings)
     low = 0.25 * (1 - first.momentum) / (1 + latest)

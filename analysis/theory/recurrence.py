@@ -27,7 +27,10 @@ from sim.numerics.stage import Backward
 
 @dataclass(frozen=True)
 class DelayedTraining:
-    """One question to the theory: `horizon` in updates, `decay` of the interpolation's share."""
+    """SGD with momentum whose gradient is `delay` updates late, under one mitigation.
+
+    `horizon` is in updates, `decay` that of the interpolation's share.
+    """
 
     mitigation: str
     delay: int
@@ -48,6 +51,7 @@ class DelayedTraining:
 
     @property
     def form(self) -> Form:
+        """What the gradient is taken at, by the mitigation."""
         return FORMS[self.mitigation]
 
     @property
@@ -60,8 +64,9 @@ class DelayedTraining:
 class Form:
     """What a mitigation's gradient is taken at, under one reading of the backward.
 
-    `predicts` says whether a horizon may be given, `horizon` is its value where none is;
-    `interpolates` whether the decay matters.
+    `reads` gives the coefficients (delay + 2,) of w[t] … w[t−D−1]; `predicts` says whether a
+    horizon may be given, `horizon` is its value where none is; `interpolates` whether the decay
+    matters.
     """
 
     reads: Callable[[DelayedTraining], Floats]

@@ -63,8 +63,8 @@ def _misplaced(mitigation: str, horizon: float | None, decay: float | None) -> I
 def edge(training: DelayedTraining) -> float:
     """The largest x = ηλ below which every smaller one is stable.
 
-    Roots cross at a finite x always: the gradient's polynomial has a lower degree than the rest,
-    so a root goes to infinity with x.
+    Roots cross at a finite x always: the gradient's polynomial has a lower degree than the rest, so
+    a root goes to infinity with x.
     """
     low, high = _bracket(training)
     return float(brentq(lambda x: float(growth(training, np.array([x]))[0]) - 1, low, high,
@@ -98,7 +98,10 @@ def row(training: DelayedTraining, measured: float | None) -> dict[str, Any]:
 
 def theory(mitigations: Iterable[str], delays: Iterable[int], momenta: Iterable[float],
            convention: str) -> list[dict[str, Any]]:
-    """A map over delay × momentum for each mitigation: rows without a measurement."""
+    """Edges by theory alone: a row for each mitigation, delay and momentum.
+
+    Raises ConfigurationError for what `delayed_training` refuses.
+    """
     momenta, delays = tuple(momenta), tuple(delays)
     return [row(delayed_training(m, d, g, convention), None)
             for m in mitigations for d in delays for g in momenta]
@@ -107,7 +110,10 @@ def theory(mitigations: Iterable[str], delays: Iterable[int], momenta: Iterable[
 def grid(mitigations: Iterable[str] = GRID, momenta: Iterable[float] = MOMENTA,
          delays: Iterable[int] = DELAYS, conventions: Iterable[str] = get_args(Convention),
          done: Callable[[], None] = lambda: None) -> Iterator[dict[str, Any]]:
-    """Theory beside measurement; all delays of a mitigation come out of the same runs."""
+    """Edges by theory and as measured: a row for each mitigation, convention, momentum and delay.
+
+    All delays of a mitigation come out of the same runs, after which `done` is called.
+    """
     from analysis.theory.measured_edge import measure
 
     momenta, delays, conventions = tuple(momenta), tuple(delays), tuple(conventions)

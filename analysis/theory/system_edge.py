@@ -24,7 +24,8 @@ COARSE, FINE, REFINED = 48, 9, 2  # curvatures of the first run, of those that r
 def stable_rate(system: dict[str, Any], experiment: Experiment) -> float | None:
     """Largest stable ηλ (learning rate times curvature); None where the grid does not bracket it.
 
-    Raises ConfigurationError where the system refuses the experiment.
+    `system` is the configuration of the system on `experiment`.  Raises ConfigurationError where it
+    refuses.
     """
     updates = 400 + round(40 / (1 - experiment.training.momentum))
     document, at = _probe(system, updates), _grid(experiment)

@@ -24,7 +24,10 @@ OTHERS = tuple((colour, ":") for colour in ("black", "blue", "orange", "green", 
 
 
 def draw_distances(rows: Sequence[Row], title: str) -> Figure:
-    """Tables of lag and distance by stage and pass, methods down; means over seeds."""
+    """Tables of version lag and distance by stage and pass, methods down; means over seeds.
+
+    `rows` have method, pass, stage, seed, `lag` in updates and `relative` distance.
+    """
     methods = list(dict.fromkeys(row["method"] for row in rows))
     stages = 1 + max(row["stage"] for row in rows)
     figure = new_figure(PAGE_IN, 2 * (0.6 + 0.17 * len(methods)))
@@ -62,7 +65,9 @@ def draw_curves(rows: Sequence[Row], title: str, target: float | None = None,
                 strokes: Mapping[str, tuple[str, Any]] = STROKES) -> Figure:
     """Loss above, accuracy below, training left, validation right; means over seeds.
 
-    `strokes` gives colour and line by method, its number of micro-batches left out.
+    `rows` have method, seed, quantity, value and the place `along` the axis, which is called
+    `label`; `target` is an accuracy; `strokes` gives colour and line by method, its number of
+    micro-batches left out.
     """
     figure = new_figure(PAGE_IN, 5.4)
     headline(figure, f"Loss and accuracy by {label}, a line per method", title)

@@ -23,7 +23,10 @@ BARS = {method: colour if colour != "black" else "grey"  # dots are black
 
 
 def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
-    """Bars with deviation for the three ways to run, and time over split size (mean ± sd)."""
+    """Bars of the three ways to run, and time over split size (mean ± standard deviation).
+
+    `rows` have mode, split (images), repeat and seconds; `shown` is the split size among the bars.
+    """
     figure = new_figure(PAGE_IN, 3.2)
     said = [f"{np.mean(values):.3g} ± {_sd(values):.1g} s" for values in (
         _of(rows, "pipelined", shown), _of(rows, "model parallel"), _of(rows, "single"))]
@@ -72,7 +75,10 @@ def _bars(axis: Axes, named: Sequence[tuple[str, str, Sequence[float]]]) -> None
 
 
 def draw_totals(rows: Sequence[Row], title: str) -> Figure:
-    """Total time of each training, mean over seeds with every seed as a dot."""
+    """Total seconds of each training: mean and deviation over seeds, every seed as a dot.
+
+    `rows` have method, seed and `total_s`.
+    """
     figure = new_figure(PAGE_IN, 3.0)
     headline(figure, "Time of a whole training: mean, standard deviation, and every seed", title)
     axis = figure.subplots()

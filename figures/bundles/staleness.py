@@ -15,7 +15,10 @@ from sim.wording import plural
 
 
 def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
-    """Files written, in their order; `found` has the rows of a `gpu` study's `Findings`."""
+    """Write a staleness study's pictures and rows into the folder; their paths, in order.
+
+    `found` has the rows of a `gpu` study's `Findings`.
+    """
     title = (f"{report['model']}, {report['settings']['stages']} stages, {report['data']} images, "
              f"{plural(len(report['seeds']), 'seed')}")
     pictures = [

@@ -12,7 +12,10 @@ from sim.wording import plural
 
 
 def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
-    """Files written, in their order; `found` has the rows of a `gpu` tutorial's `Measured`."""
+    """Write the tutorial's pictures and rows into the folder; their paths, in order.
+
+    `found` has the rows of a `gpu` tutorial's `Measured`.
+    """
     s, learnt = report["setting"], report["look_ahead"]["setting"]
     size = "reduced setting: " if report["reduced"] else ""
     title = (f"{size}{s['model']}, batch {s['batch_size']}, 3×{s['image_size']}×{s['image_size']}, "

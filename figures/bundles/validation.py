@@ -21,7 +21,11 @@ LABELS = ("schedule", "mitigation", "microbatches", "batch_size", "image_size")
 
 
 def write(report: Mapping[str, Any], found: Sequence[Any], out: Path) -> None:
-    """Every file complete; report.json last, so that where it is, all of them are."""
+    """Write a validation's files into the folder, every one whole or not at all.
+
+    `found` are the runs of a `gpu` validation.  report.json comes last, so that where it is, all of
+    them are.
+    """
     rows: list[dict[str, Any]] = []
     for each, run in zip(found, report["runs"], strict=True):
         rows += _rows(each, run)

@@ -33,22 +33,26 @@ KEY_COLUMNS, KEY_WIDTH, KEY_LINE_IN = 2, 54, 0.132  # columns, characters, inche
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the question put to the advisor."""
     return {"profile": f"figures/experiments/{PROFILE.name}", "memory_limit_bytes": LIMIT_BYTES,
             "devices": DEVICES, "microbatches": list(MICROBATCHES)}
 
 
 def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
-    """One question to the advisor; nothing here is random."""
+    """One question to the advisor; nothing in it is random."""
     return [Piece({}, data)]
 
 
 def data(done: Callable[[], None] = lambda: None) -> Rows:
-    """The advice on the built-in example profile."""
+    """The advice on the profile that comes with the project, a row per candidate."""
     return flat(advise(Question(PROFILE, LIMIT_BYTES, DEVICES, microbatches=MICROBATCHES), done))
 
 
 def flat(advice: dict[str, Any]) -> Rows:
-    """A row per candidate without nesting: `throughput` in `unit`, `also` what costs the same."""
+    """An advice without nesting, a row per candidate: `throughput` in `unit`, bytes, updates.
+
+    `also` names what costs as much as a point of the front.
+    """
     rate = advice["criteria"]["throughput"]
     unit = rate.removesuffix("_per_s").replace("microbatches", "micro-batches")
     return [{"name": name(row), **{key: row.get(key) for key in COLUMNS},
@@ -59,7 +63,7 @@ def flat(advice: dict[str, Any]) -> Rows:
 
 
 def message(rows: Rows) -> str:
-    """The fastest pipeline that fits, and the fastest that is never stale."""
+    """The headline: the fastest pipeline that fits, and the fastest that is never stale."""
     front = [row for row in rows if row["status"] == "front"]
     if not front:
         return "No pipeline fits into the memory allowed"

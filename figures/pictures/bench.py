@@ -18,6 +18,7 @@ SOURCE = Path("bench.json")
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: where its rows come from."""
     return {"rows": SOURCE.name, "made_by": "make bench"}
 
 
@@ -27,7 +28,7 @@ def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
 
 
 def message(rows: Rows) -> str:
-    """How many aims were met."""
+    """The headline: how many aims were reached, and the largest ratio."""
     reached = sum(row["ratio"] >= row["target"] for row in rows)
     return f"{reached} of {len(rows)} aims of speed are met; the largest ratio is " + (
         f"{_short(rows[-1]['ratio'])} ({_said(rows[-1]['name'])})" if rows else "none")

@@ -33,12 +33,14 @@ BESIDE = {"round-robin": ("none", "stash"),
 
 
 def base() -> dict[str, Any]:
+    """The configuration all methods start from."""
     document = methods.document(STAGES, RATES[STAGES])
     document["training"] |= {"evaluate_every": EVERY, "distances": False}
     return document
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the pipeline, the methods and the target accuracy."""
     return methods.configuration(base(), (*PLAIN, *DECAY_METHODS), target_accuracy=TARGET)
 
 
@@ -49,7 +51,7 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 
 
 def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
-    """Epochs and simulated seconds to the target (None: not reached), and peak bytes.
+    """One run's epochs and simulated seconds to the target (None: not reached), and peak bytes.
 
     `peak_bytes` adds up every stage's own peak of weights, stash and activations.
     """
@@ -64,17 +66,17 @@ def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
 
 
 def over_seeds(rows: Rows, method: str, quantity: str) -> tuple[float, float]:
-    """Mean and standard deviation; NaN where a seed never reached the target."""
+    """Mean and standard deviation of a method's quantity; NaN where a seed missed the target."""
     return mean_sd([row[quantity] for row in rows if row["method"] == method])
 
 
 def sweep(rows: Rows, order: str, quantity: str = "epochs") -> list[tuple[float, float]]:
-    """Mean and standard deviation by decay, of one order."""
+    """Mean and standard deviation of a quantity by decay, of one order."""
     return [over_seeds(rows, f"i-timeprest λ={decay}, {order}", quantity) for decay in DECAYS]
 
 
 def message(rows: Rows) -> str:
-    """What λ changes, and where the memory goes."""
+    """The headline: what λ changes, and where the memory goes."""
     epochs = [mean for mean, _ in sweep(rows, "nF1B 7")]
     held = {mean for mean, _ in sweep(rows, "nF1B 7", "peak_bytes")}
     kept = []

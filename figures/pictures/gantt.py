@@ -30,11 +30,13 @@ FILL = {(True, "F"): COLOURS["sky"], (True, "B"): COLOURS["orange"],
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: a configuration for each panel."""
     return {"panels": {panel: document(stages) for panel, stages in PANELS.items()},
             "minibatch": MINIBATCH}
 
 
 def document(stages: int) -> dict[str, Any]:
+    """The configuration of a pipeline of so many GPUs."""
     return {"pipeline": {"stages": stages, "minibatches": MINIBATCHES}}
 
 
@@ -44,12 +46,12 @@ def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
 
 
 def rows_of(stages: int) -> Rows:
-    """A row per pass: gpu, op, mini-batch, times, labels, staleness."""
+    """A row per pass: GPU, kind, mini-batch (from 1), seconds, version labels, staleness."""
     return _passes(run(resolve(document(stages)), training=False), MINIBATCH)
 
 
 def message(rows: Rows) -> str:
-    """The versions mini-batch 4 meets on its way."""
+    """The headline: the versions mini-batch 4 comes across on its way."""
     units = {op: ", ".join(f"W{r['time_unit']}" for r in trip(rows) if r["op"] == op)
              for op in "FB"}
     return (f"In a pipeline of three GPUs mini-batch {MINIBATCH} meets {units['F']} forward and "

@@ -28,6 +28,7 @@ SECONDS = (200, 500, 1000, 2000, 5000, 10000)  # marked on the axis
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the pipeline and the methods."""
     return methods.configuration(methods.document(STAGES, RATES[STAGES]), METHODS)
 
 
@@ -39,7 +40,7 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 
 
 def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
-    """A row per evaluation: mini-batch, when it was done on every stage, loss and accuracy."""
+    """A row per evaluation: mini-batch, second it was done on every stage, loss and accuracy."""
     trace = methods.trained(base, contender, seed)
     at, done = trace.curves["evaluated_minibatch"], finished_s(trace)
     columns = (at, done[at - 1], *(trace.curves[name] for name, _ in QUANTITIES))
@@ -48,14 +49,14 @@ def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
 
 
 def loss_at(rows: Rows, method: str, second: float) -> float:
-    """Mean loss at the last evaluation until a moment; NaN before the first."""
+    """Mean loss over seeds at the last evaluation until a second; NaN before the first."""
     _, seconds, means = _line(rows, method, "second", "training_loss")
     known = [mean for at, mean in zip(seconds, means, strict=True) if at <= second]
     return known[-1] if known else float("nan")
 
 
 def message(rows: Rows) -> str:
-    """Losses after all mini-batches, and when the unflushed pipeline has just done them."""
+    """The headline: losses after all mini-batches, and when the unflushed pipeline is through."""
     end = max(row["second"] for row in rows if row["method"] == "none")
     last = [f"{loss_at(rows, m, float('inf')):.2g} {m}"
             for m in ("sequential", "spectrain", "none")]

@@ -28,6 +28,7 @@ METHODS = (*SHOWN[:5],
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the pipeline, the methods and the learning rates."""
     base = methods.document(STAGES, RATES[0])
     return methods.configuration(base, METHODS, learning_rates=list(RATES))
 
@@ -40,7 +41,7 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 
 
 def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
-    """How one run ended; a diverged one has no loss."""
+    """How one run ended: loss and accuracy, None where it diverged."""
     found = methods.trained(base, contender, seed).header["training"]
     well = found["diverged_at"] is None
     return [{"final_loss": found["final_loss"] if well else None,
@@ -48,13 +49,13 @@ def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
 
 
 def over_seeds(rows: Rows, method: str, rate: float, quantity: str) -> tuple[float, float]:
-    """Mean and standard deviation; NaN where a seed diverged."""
+    """Mean and standard deviation of a method's quantity at one rate; NaN where a seed diverged."""
     return mean_sd([row[quantity] for row in rows
                     if (row["method"], row["rate"]) == (method, rate)])
 
 
 def message(rows: Rows) -> str:
-    """The best loss each of a few methods reaches at any rate."""
+    """The headline: the best loss each of a few methods reaches at any rate."""
     best = {m.label: min(over_seeds(rows, m.label, rate, "final_loss")[0] for rate in RATES)
             for m in METHODS}
     return ("Lowest mean loss at any of these learning rates: " + ", ".join(

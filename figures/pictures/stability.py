@@ -28,25 +28,26 @@ LUMINANCE = (0.299, 0.587, 0.114)  # of red, green, blue, to write white on dark
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: mitigations, delays (updates) and momenta."""
     return {"mitigations": list(NAMES), "delays": list(DELAYS), "convention": CONVENTION,
             "momenta_simulated": list(MOMENTA), "momenta": list(STEPS)}
 
 
 def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
-    """A mitigation and momentum each, simulated at the momenta of the grid; nothing is random."""
+    """A mitigation and momentum each, simulated where the grid of theory and simulation has it."""
     return [Piece({"mitigation": name, "momentum": momentum}, rows_of, (name, momentum))
             for name in NAMES for momentum in STEPS]
 
 
 def rows_of(name: str, momentum: float) -> Rows:
-    """A row per delay: the edge by roots, and as simulated where it is."""
+    """A row per delay: the edge ηλ by roots, and as simulated where it is."""
     if momentum in MOMENTA:
         return list(grid((name,), (momentum,), DELAYS, (CONVENTION,)))
     return theory((name,), DELAYS, (momentum,), CONVENTION)
 
 
 def message(rows: Rows) -> str:
-    """Where prediction moves the edge without and with momentum, one update late."""
+    """The headline: where prediction moves the edge, without and with momentum, one update late."""
     def edge(name: str, momentum: float) -> float:
         return float(next(r["edge_roots"] for r in rows if (
             r["mitigation"], r["momentum"], r["delay"]) == (name, momentum, 1)))

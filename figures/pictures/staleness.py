@@ -22,6 +22,7 @@ PASSES = ("forward", "backward")
 
 
 def configuration(stages: int) -> dict[str, Any]:
+    """What to write into the picture: the pipeline of so many stages, and the methods."""
     return methods.configuration(methods.document(stages, RATES[stages]), METHODS)
 
 
@@ -33,7 +34,7 @@ def pieces(stages: int, seeds: Iterable[int]) -> list[Piece]:
 
 
 def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
-    """A row per quantity, pass and stage of one run."""
+    """A row per quantity, pass and stage of one run: lag in updates, distance relative."""
     found = report(methods.trained(base, contender, seed))
     return [{"quantity": quantity, "pass": name, "stage": stage, "value": value}
             for quantity, source in ((LAG, found["staleness"]),
@@ -42,7 +43,7 @@ def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
 
 
 def message(rows: Rows) -> str:
-    """How late the first stage is, and how much nearer a prediction brings its weights."""
+    """The headline: how late the first stage is, and how much nearer a prediction brings it."""
     none, predicted = (_mean(rows, method, DISTANCE, "forward", 0)
                        for method in ("none", "spectrain"))
     return (f"Unflushed, the first of {rows[0]['stages']} stages runs "

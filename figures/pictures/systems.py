@@ -33,11 +33,12 @@ PANELS = (("throughput", "steady throughput\n(mini-batches/s)"),
 
 
 def names() -> list[str]:
-    """Every system, and I-TiMePReSt at other decays."""
+    """Names of every system, and of I-TiMePReSt at other decays."""
     return [*(each.name for each in entrants("all")), *DECAYS]
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the experiment, the systems and the target accuracy."""
     return {**read_experiment(EXPERIMENT).model_dump(mode="json", exclude_unset=True),
             "systems": names(), "target_accuracy": TARGET}
 
@@ -53,12 +54,16 @@ def _entrant(name: str) -> Entrant:
 
 
 def rows_of(name: str, seed: int) -> Rows:
-    """What one run costs and buys.  Raises ConfigurationError where the system refuses."""
+    """What one run costs and buys.  Raises ConfigurationError where the system refuses.
+
+    Throughput is in mini-batches a second, memory and links in kB, lateness in updates.
+    """
     entrant = _entrant(name)
     document = entrant.document(read_experiment(EXPERIMENT))
     document["training"]["seed"] = seed
     trace = run(resolve(document))
-    found, memory = report(trace), report(trace)["memory"]
+    found = report(trace)
+    memory = found["memory"]
     reached = convergence(trace, TARGET)
     return [{
         "choice": bool(entrant.system.reading), "devices": found["devices"],
@@ -93,21 +98,21 @@ def edge_of(name: str, _: None) -> Rows:
 
 
 def of_system(rows: Rows, name: str) -> tuple[Rows, float | None]:
-    """The runs of a system, and its stable rate."""
+    """The rows of a system's runs, and its stable rate; None where it has none."""
     mine = [row for row in rows if row["system"] == name]
     return ([row for row in mine if row["seed"] is not None],
             next((row["stable_rate"] for row in mine if row["seed"] is None), None))
 
 
 def shown(rows: Rows) -> list[str]:
-    """Systems from the slowest to the fastest."""
+    """The systems to draw, from the slowest to the fastest."""
     speed = {name: of_system(rows, name)[0][0]["throughput"]
              for name in dict.fromkeys(row["system"] for row in rows)}
     return sorted(speed, key=lambda name: speed[name])
 
 
 def message(rows: Rows) -> str:
-    """Who is first at the target with as many devices as stages, and how far behind the flush."""
+    """The headline: who reaches the target first on as many devices as stages."""
     fair = {name: mean_sd([r["seconds_to_target"] for r in of_system(rows, name)[0]])
             for name in shown(rows) if of_system(rows, name)[0][0]["devices"] <= 4}
     first = [name for name in sorted(fair, key=lambda n: fair[n][0])
@@ -118,7 +123,7 @@ def message(rows: Rows) -> str:
 
 
 def draw(rows: Rows) -> Figure:
-    """Four panels of one axis of systems, fastest at the top, bars of one deviation."""
+    """Four panels on one axis of systems, the fastest at the top, bars of one deviation."""
     order, seeds = shown(rows), {r["seed"] for r in rows if r["seed"] is not None}
     figure = new_figure(PAGE_IN, 0.19 * len(order) + 1.6)
     headline(figure, message(rows), "digits, eight layers in four stages, batch 28, 800 "

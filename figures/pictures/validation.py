@@ -24,12 +24,13 @@ HEIGHT = {"predicted": 0.21, "measured": -0.21}  # of a lane's middle above its 
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: which measurement it draws."""
     return {"rows": "/".join(MEASURED.parts[-5:]), "minibatches": MINIBATCHES,
             "made_by": "python -m gpu measure --devices cpu,cpu"}
 
 
 def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
-    """The rows of a measurement; nothing is measured or simulated again."""
+    """The rows of a measurement in one piece; nothing is measured or simulated again."""
     return [Piece({}, committed)]
 
 
@@ -39,7 +40,7 @@ def committed() -> Rows:
 
 
 def chosen(rows: Sequence[Row]) -> Rows:
-    """The first mini-batches of one run per schedule."""
+    """The first mini-batches of one run per schedule, of a validation's rows."""
     first: dict[str, str] = {}
     for row in rows:
         first.setdefault(row["schedule"], row["run"])
@@ -49,7 +50,7 @@ def chosen(rows: Sequence[Row]) -> Rows:
 
 
 def errors(rows: Sequence[Row]) -> dict[str, float]:
-    """By run: measured over predicted time of the shown mini-batches, minus one."""
+    """How much longer the shown mini-batches took than predicted, as a share, by run."""
     last: dict[str, list[float]] = {}
     for row in rows:
         ends = last.setdefault(row["run"], [0.0, 0.0])
@@ -59,7 +60,7 @@ def errors(rows: Sequence[Row]) -> dict[str, float]:
 
 
 def message(rows: Sequence[Row]) -> str:
-    """That the order is kept, and how far the time is off."""
+    """The headline: that the order is kept, and how far the time is off."""
     late = [100 * error for error in errors(rows).values()]
     kept = all(_order(rows, "predicted", device) == _order(rows, "measured", device)
                for device in {(row["run"], row["device"]) for row in rows})

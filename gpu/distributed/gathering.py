@@ -53,7 +53,7 @@ def clock_offsets(world: World, control: Any) -> list[Bracket]:
 
 
 def whole_trace(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]],
-           before: Sequence[Bracket], after: Sequence[Bracket], evaluate: bool) -> Trace:
+                before: Sequence[Bracket], after: Sequence[Bracket], evaluate: bool) -> Trace:
     """The trace of a distributed run on rank 0's clock; its stages get all ranks' last weights.
 
     `found` are the ranks' pieces, `before` and `after` their clocks' offsets at both ends of the

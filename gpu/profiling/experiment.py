@@ -79,8 +79,7 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
 
 
 def shortened(experiment: Experiment, minibatches: int) -> Experiment:
-    """An experiment cut to so many mini-batches, without measuring weights; passes cost the same.
-    """
+    """An experiment cut to so many mini-batches, its weights not measured; passes cost the same."""
     document = experiment.model_dump(mode="python", exclude_unset=True)
     document.setdefault("pipeline", {})["minibatches"] = minibatches
     document.setdefault("training", {})["distances"] = False

@@ -12,10 +12,10 @@ from sim.op import Op
 
 
 def flows(drawn: Slices) -> Iterator[tuple[Key, Event]]:
-    """A start inside the slice that sends and an end inside the one that receives.
+    """Events of the arrows: a start inside the slice that sends, an end in the one that receives.
 
-    Both lie strictly inside their slices where those last, so that the arrow binds to them and
-    not to a neighbour that begins at that moment.
+    Both lie strictly inside their slices where those last, so that the arrow binds to them and not
+    to a neighbour that begins at that moment.
     """
     program = drawn.program
     forward, gradient = program.row_of(Op.F), program.row_of(Op.B, Op.I)
