@@ -99,7 +99,7 @@ def system_row(experiment: Experiment, entrant: Entrant, seeds: Sequence[int], t
         for seed in seeds:
             runs.append(_one(experiment, entrant, seed, target))
             done()
-        rate = stable_rate(entrant.document(experiment), experiment)
+        rate = stable_rate(entrant, experiment)
     except (ConfigurationError, DeadlockError, InvalidProgramError) as error:
         for _ in range(len(seeds) - len(runs)):
             done()

@@ -66,8 +66,8 @@ def _first_minibatch(program: Program, period: int, stride: Ints) -> int | None:
     inside = np.ones(program.shape.minibatches + 1, dtype=bool)
     inside[0] = False
     inside[program.minibatch[repeating <= stride]] = False
-    blocks = np.lib.stride_tricks.sliding_window_view(inside, period).all(axis=1)
-    for first in np.flatnonzero(blocks)[::-1].tolist():
+    windows = np.lib.stride_tricks.sliding_window_view(inside, period).all(axis=1)
+    for first in np.flatnonzero(windows)[::-1].tolist():
         if _one_stretch(program, first, period, stride, repeating):
             return int(first)
     return None

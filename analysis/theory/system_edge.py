@@ -1,14 +1,13 @@
 """The largest stable learning rate of a whole system, measured on the quadratic.
 
-Every stage learns a block of the quadratic with many curvatures at once, through the system's own
+Every stage learns a part of the quadratic with many curvatures at once, through the system's own
 order, versions and exchange; the edge is the smallest over the stages.  Source: REFERENCE
 section 6 for the method, `analysis.theory.measured_edge` for single delays.
 """
 
 from __future__ import annotations
 
-import copy
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -21,14 +20,20 @@ from sim.experiment.run import run
 COARSE, FINE, REFINED = 48, 9, 2  # curvatures of the first run, of those that refine, how many
 
 
-def stable_rate(system: dict[str, Any], experiment: Experiment) -> float | None:
+class Contender(Protocol):
+    """A system, with or without parameters of its own."""
+
+    def document(self, experiment: Experiment) -> dict[str, Any]:
+        """The configuration that runs the experiment as this system."""
+
+
+def stable_rate(system: Contender, experiment: Experiment) -> float | None:
     """Largest stable ηλ (learning rate times curvature); None where the grid does not bracket it.
 
-    `system` is the configuration of the system on `experiment`.  Raises ConfigurationError where it
-    refuses.
+    Raises ConfigurationError where the system refuses the experiment.
     """
     updates = 400 + round(40 / (1 - experiment.training.momentum))
-    document, at = _probe(system, updates), _grid(experiment)
+    document, at = _probe(system, experiment, updates), _grid(experiment)
     rates = _growth(document, at, updates)
     for _ in range(REFINED):
         pair = first_crossing(at, rates)
@@ -47,9 +52,9 @@ def _grid(experiment: Experiment) -> Floats:
     return np.geomspace(low, 16 * (1 + training.momentum), COARSE) / share
 
 
-def _probe(system: dict[str, Any], updates: int) -> dict[str, Any]:
+def _probe(contender: Contender, experiment: Experiment, updates: int) -> dict[str, Any]:
     """The system's document with so many updates of the quadratic on every worker."""
-    probe = copy.deepcopy(system)
+    probe = contender.document(experiment)
     workers = probe.get("workers", {}).get("count", 1)
     probe["pipeline"]["minibatches"] = updates * workers
     probe["training"] |= {"task": "quadratic", "learning_rate": 1.0, "distances": False,

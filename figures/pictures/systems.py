@@ -93,8 +93,7 @@ def _once(ends: str) -> str:
 
 def edge_of(name: str, _: None) -> Rows:
     """The largest stable ηλ on the quadratic, through the system's own order."""
-    experiment = read_experiment(EXPERIMENT)
-    return [{"stable_rate": stable_rate(_entrant(name).document(experiment), experiment)}]
+    return [{"stable_rate": stable_rate(_entrant(name), read_experiment(EXPERIMENT))}]
 
 
 def of_system(rows: Rows, name: str) -> tuple[Rows, float | None]:
