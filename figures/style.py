@@ -12,10 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-# Okabe & Ito 2008: distinguishable under every common colour blindness
-COLOURS = {"black": "#000000", "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73",
-           "yellow": "#F0E442", "blue": "#0072B2", "vermilion": "#D55E00", "purple": "#CC79A7",
-           "grey": "#8C8C8C", "pale": "#DDDDDD"}
+from figures.colours import COLOURS
+
 COLUMN_IN, PAGE_IN = 3.5, 7.2  # printed width: one column, or both
 SMALLEST_PT = 7.0  # no text is smaller
 HEADLINE_PT, NOTE_PT, LEADING = 8.5, 7.0, 1.32

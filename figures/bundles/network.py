@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.colours import COLOURS
 from figures.methods import METHODS
-from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure, shaded_table
+from figures.style import PAGE_IN, headline, legend_below, new_figure, shaded_table
 from sim.rows import Row
 
 TABLES = (("lag", "version lag (updates)"), ("relative", "distance (% of weights)"))

@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.style import COLOURS, PAGE_IN, headline, new_figure
+from figures.colours import COLOURS
+from figures.style import PAGE_IN, headline, new_figure
 from sim.rows import Row
 
 Strokes = dict[str, tuple[str, Any]]

@@ -9,8 +9,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from figures.colours import COLOURS
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, headline, new_figure
+from figures.style import PAGE_IN, headline, new_figure
 from sim.errors import ConfigurationError
 from sim.rows import Rows
 

@@ -13,9 +13,10 @@ from analysis.metrics.memory import memory
 from analysis.metrics.staleness import plan_of
 from analysis.metrics.timing import finished_s
 from figures import methods
+from figures.colours import COLOURS
 from figures.methods import NAMED, RATES, Method, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.rows import Rows
 from sim.wording import plural
 

@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from analysis.metrics.timing import finished_s
 from figures import methods
+from figures.colours import COLOURS
 from figures.methods import NAMED, RATES, Method, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.rows import Rows
 from sim.wording import plural
 

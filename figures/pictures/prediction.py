@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import methods
+from figures.colours import COLOURS
 from figures.horizons import HORIZONS, Probe
 from figures.methods import NAMED, RATES, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.run import run
 from sim.rows import Row, Rows
 from sim.wording import plural

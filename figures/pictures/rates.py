@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import methods
+from figures.colours import COLOURS
 from figures.methods import METHODS as SHOWN
 from figures.methods import Method, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.interval import mean_of
 from sim.rows import Rows
 from sim.wording import markdown_table, plural

@@ -15,9 +15,10 @@ from analysis.comparison.systems import Entrant, entrants
 from analysis.metrics.convergence import convergence
 from analysis.metrics.report import report
 from analysis.theory.system_edge import stable_rate
+from figures.colours import COLOURS
 from figures.methods import mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.configuration import read_experiment, resolve
 from sim.experiment.run import run
 from sim.interval import mean_of

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
+from figures.colours import COLOURS
 from figures.pieces import Piece
 from figures.rows import read_rows
-from figures.style import COLOURS, PAGE_IN, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.rows import Row, Rows
 
 MEASURED = Path(__file__).parents[1] / "measured" / "cpu-2core" / "validate" / "rows.csv"
