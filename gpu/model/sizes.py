@@ -31,7 +31,7 @@ class StageSizes(NamedTuple):
 
 
 def stage_sizes(models: Sequence[TorchStage], inputs: Tensor) -> list[StageSizes]:
-    """Sizes of each stage in order; `inputs` is one micro-batch of the first, of any values."""
+    """Sizes of the stages of a pipeline, in order; `inputs` is one micro-batch (batch, …)."""
     here, sizes = inputs.to("meta"), []
     for model in models:
         shape = tuple(here.shape)
