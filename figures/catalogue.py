@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from figures.bundles import validation
+from figures.origin import save
 from figures.pictures import (
     advice,
     bench,
@@ -24,9 +24,10 @@ from figures.pictures import (
     stability,
     staleness,
     systems,
+    validation,
 )
 from figures.pieces import Done, Piece, collect
-from figures.style import Rows, save
+from sim.rows import Rows
 from sim.trace import atomic_file
 
 
@@ -54,12 +55,12 @@ class Picture:
         return collect(self.pieces(seeds), done, jobs)
 
     def origin(self, seeds: Sequence[int]) -> dict[str, Any]:
-        """The configuration to write into the picture."""
+        """The configuration to write into the picture, with its seeds."""
         return {**self.configuration(), **({"seeds": list(seeds)} if self.seeded else {})}
 
     def write(self, rows: Rows, out: Path, command: str, configuration: dict[str, Any] | None,
               name: str | None = None) -> list[Path]:
-        """The picture in every format, its rows, and its tables as Markdown."""
+        """Write the picture in every format, its rows, and its tables as Markdown; their paths."""
         written = save(self.draw(rows), rows, out, name or self.file, command, configuration)
         for table, text in self.tables.items():
             with atomic_file(out / f"{table}.md") as file:
@@ -68,30 +69,30 @@ class Picture:
         return written
 
 
-def _plain(name: str, module: Any, **more: Any) -> tuple[Picture, ...]:
+def _single(name: str, module: Any, **more: Any) -> tuple[Picture, ...]:
     return (Picture(name, module.pieces, module.draw, module.message, module.configuration,
                     **more),)
 
 
 FIGURES: dict[str, tuple[Picture, ...]] = {
-    "timeline": _plain("timeline", gantt),
+    "timeline": _single("timeline", gantt),
     "staleness": tuple(
         Picture(f"staleness-{stages}", partial(staleness.pieces, stages), staleness.draw,
                 staleness.message, partial(staleness.configuration, stages))
         for stages in (3, 8)),
     "prediction": (Picture("prediction", prediction.pieces, prediction.draw_digits,
                            prediction.message, prediction.configuration),),
-    "learning": _plain("learning", learning),
-    "rates": _plain("rates", rates, tables={"rates": rates.markdown}),
-    "systems": _plain("systems", systems, tables={"systems": systems.markdown}),
-    "memory": _plain("memory", memory),
-    "epochs": _plain("epochs", epochs),
-    "advice": _plain("advice", advice),
-    "jitter": _plain("jitter", jitter),
-    "stability": _plain("stability", stability),
-    "validation": _plain("validation", validation),
+    "learning": _single("learning", learning),
+    "rates": _single("rates", rates, tables={"rates": rates.markdown}),
+    "systems": _single("systems", systems, tables={"systems": systems.markdown}),
+    "memory": _single("memory", memory),
+    "epochs": _single("epochs", epochs),
+    "advice": _single("advice", advice),
+    "jitter": _single("jitter", jitter),
+    "stability": _single("stability", stability),
+    "validation": _single("validation", validation),
 }
 
 
 # of this machine alone, from what another command wrote: no part of `all`, nor of the gallery
-LOCAL: dict[str, tuple[Picture, ...]] = {"bench": _plain("bench", bench)}
+LOCAL: dict[str, tuple[Picture, ...]] = {"bench": _single("bench", bench)}

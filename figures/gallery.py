@@ -20,7 +20,7 @@ gives. Widths are those of a printed page (7.2 in), no text is smaller than 7 pt
 
 
 def page(folder: Path) -> str:
-    """Markdown over the pictures found in `folder`, in the order of the catalogue."""
+    """The gallery in Markdown: the pictures found in `folder`, in the order of the catalogue."""
     return "\n".join([OPENING, *_sections(folder)])
 
 
@@ -39,7 +39,7 @@ def _sections(folder: Path) -> Iterator[str]:
 
 
 def write_page(folder: Path) -> Path:
-    """Put the page into the folder as README.md."""
+    """Write the gallery's page into the folder as README.md; its path."""
     with atomic_file(folder / "README.md") as file:
         file.write(page(folder).encode())
     return folder / "README.md"

@@ -41,13 +41,15 @@ class Probe:
                     float(squared_distance(then, weights)),
                     float(squared_distance(predicted, weights)), len(weights))
 
-    def rows(self, block: int) -> list[dict[str, Any]]:
-        """Horizon, last update of each block, and mean RMSE over its updates, all stages
-        together."""
+    def rows(self, updates: int) -> list[dict[str, Any]]:
+        """A row per horizon and block of `updates`: mean RMSE of stale and of predicted weights.
+
+        Over all stages together; `update` is the last of the block.
+        """
         found: dict[tuple[int, int], list[tuple[float, float]]] = {}
         for (steps, version), stages in sorted(self.squares.items()):
             stale, predicted, size = (sum(column) for column in zip(*stages.values(), strict=True))
-            place = (steps, -(-version // block) * block)
+            place = (steps, -(-version // updates) * updates)
             found.setdefault(place, []).append((math.sqrt(stale / size),
                                                 math.sqrt(predicted / size)))
         return [{"horizon": steps, "update": update, "stale_rmse": float(np.mean(stale)),

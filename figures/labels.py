@@ -58,6 +58,6 @@ def _free(place: Floats, marks: Floats, placed: Sequence[Floats], lesser: Floats
     return np.asarray(best)
 
 
-def _hits(centre: Floats, others: Floats, apart: Floats) -> int:
-    """How many of `others` are nearer than `apart` both ways."""
-    return int((np.abs(others - centre) < apart).all(axis=1).sum())
+def _hits(centre: Floats, others: Floats, clearance: Floats) -> int:
+    """How many of `others` are nearer than `clearance` both ways."""
+    return int((np.abs(others - centre) < clearance).all(axis=1).sum())

@@ -15,7 +15,7 @@ NOT_ITS_DATA = (KeyError, TypeError, ValueError, IndexError, StopIteration, Attr
 
 
 def check(names: tuple[str, ...], data: Path | None) -> list[str]:
-    """Names of figures, `all` resolved.  Raises ConfigurationError."""
+    """Names of figures to make, `all` resolved.  Raises ConfigurationError for any unknown."""
     known = (*FIGURES, *LOCAL, "all")
     problems = [unknown("figure", name, known) for name in names if name not in known]
     if data is not None and (len(names) != 1 or "all" in names):
@@ -27,7 +27,7 @@ def check(names: tuple[str, ...], data: Path | None) -> list[str]:
 
 
 def make(name: str, out: Path, seeds: int, jobs: int) -> Iterator[Path]:
-    """Data, pictures and tables of one figure, file by file."""
+    """Run what one figure needs and draw it; the paths of its files, as they are written."""
     command = shlex.join(["python", "-m", "figures", name, "--seeds", str(seeds)])
     for picture in pictures(name):
         total = len(picture.pieces(range(seeds)))
@@ -37,7 +37,7 @@ def make(name: str, out: Path, seeds: int, jobs: int) -> Iterator[Path]:
 
 
 def redraw(name: str, data: Path, out: Path) -> list[Path]:
-    """Draw the rows of a CSV again; nothing is run.  Raises ConfigurationError."""
+    """Draw the rows of a CSV again; nothing is run.  Raises ConfigurationError for others' rows."""
     rows = read_rows(data)
     command = shlex.join(["python", "-m", "figures", name, "--from", data.name])
     picture = _of(name, data.stem)

@@ -24,7 +24,7 @@ RATES = {3: 0.6, 8: 0.05}
 
 
 class Method(NamedTuple):
-    """Its name in figures, the contender it is (`analysis.comparison.compare`), colour, line."""
+    """What figures call a method, its contender (`analysis.comparison.compare`), and its stroke."""
 
     label: str
     contender: str
@@ -49,7 +49,10 @@ NAMED = {method.label: method for method in METHODS}
 
 
 def document(stages: int, rate: float, **pipeline: Any) -> dict[str, Any]:
-    """A plain configuration of the common pipeline: digits, batch 28, 800 mini-batches."""
+    """A plain configuration of the pipeline figures share: digits, batch 28, 800 mini-batches.
+
+    `rate` is the learning rate; `pipeline` sets more keys of that table.
+    """
     return {"pipeline": {"stages": stages, "minibatches": MINIBATCHES, **pipeline},
             "training": {"batch_size": BATCH, "learning_rate": rate, "evaluate_every": 40}}
 
@@ -77,7 +80,7 @@ def _covered(schedule: str, stages: int, microbatches: int) -> int:
 
 
 def trained(base: Mapping[str, Any], contender: str, seed: int) -> Trace:
-    """The trace of one method and seed."""
+    """The trace of one method and seed, trained."""
     return run(experiment(base, contender, seed))
 
 
@@ -93,7 +96,3 @@ def mean_sd(values: Sequence[float | None]) -> tuple[float, float]:
     """Mean and sample standard deviation over seeds; NaN as soon as one is missing."""
     known = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
     return float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else 0.0
-
-
-def plural(count: int, noun: str) -> str:
-    return f"{count} {noun}{'s' * (count != 1)}"

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from matplotlib.figure import Figure
 
-from analysis.rows import rows_as_csv
+from sim.rows import rows_as_csv
 from sim.trace import atomic_file
 
 FORMATS = ("png", "svg", "pdf")
@@ -36,8 +36,10 @@ class Origin:
 
 def save(figure: Figure, rows: Sequence[Mapping[str, Any]], out: Path, name: str, command: str,
          configuration: Mapping[str, Any] | None = None) -> list[Path]:
-    """Write the picture in every format, and its data as CSV; no date, so equal data give equal
-    files."""
+    """Write a picture in every format, and its data as CSV; their paths.
+
+    No date is in them, so equal data give equal files.
+    """
     written = [out / f"{name}.{kind}" for kind in (*FORMATS, "csv")]
     table = rows_as_csv(rows).encode()
     origin = Origin(command, configuration, hashlib.sha256(table).hexdigest())
@@ -56,7 +58,7 @@ def _metadata(name: str, origin: Origin, kind: str) -> dict[str, Any]:
 
 
 def read_origin(path: Path) -> Origin:
-    """What a PNG, SVG or PDF made by `save` says of itself.  Raises ValueError where nothing."""
+    """What a PNG, SVG or PDF that `save` made says of itself.  Raises ValueError where nothing."""
     kind = path.suffix.removeprefix(".")
     if kind not in FORMATS:
         raise ValueError(f"{path}: a picture is {', '.join(FORMATS)}")

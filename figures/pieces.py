@@ -8,20 +8,25 @@ from typing import Any
 
 from joblib import Parallel, delayed
 
-from figures.style import Rows
+from sim.rows import Rows
 
 Done = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Piece:
-    """What identifies a few rows, written into each of them, and the function that makes them."""
+    """A part of a figure's data that can be made alone.
+
+    `key` identifies its rows and is written into each of them, `make` is the function that makes
+    them from `arguments`.
+    """
 
     key: dict[str, Any]
     make: Callable[..., Iterable[dict[str, Any]]]
     arguments: tuple[Any, ...] = field(default=())
 
     def rows(self) -> Rows:
+        """Make the rows, the key in each."""
         return [{**self.key, **row} for row in self.make(*self.arguments)]
 
 

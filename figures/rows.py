@@ -7,15 +7,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-from figures.style import Rows
 from sim.errors import ConfigurationError
+from sim.rows import Rows
 
 INTEGER = re.compile(r"-?\d+")
 WORDS: dict[str, Any] = {"": None, "True": True, "False": False}
 
 
 def read_rows(path: Path) -> Rows:
-    """Rows of a CSV that `figures.origin.save` wrote.  Raises ConfigurationError."""
+    """The rows of a CSV that `figures.origin.save` wrote, in the types they had.
+
+    Raises ConfigurationError where it is none.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = [{name: value(text) for name, text in row.items()}
@@ -28,7 +31,7 @@ def read_rows(path: Path) -> Rows:
 
 
 def value(text: Any) -> Any:
-    """An empty cell is None; then a truth value, an integer, a float, or the text itself."""
+    """What a cell held: None if empty, a truth value, an integer, a float, or the text itself."""
     if text in WORDS:
         return WORDS[text]
     if INTEGER.fullmatch(str(text)):

@@ -7,7 +7,10 @@ from pathlib import Path
 
 
 def splice(path: Path, name: str, text: str) -> None:
-    """Replace what stands between the markers of `name`.  Raises ValueError without them."""
+    """Replace what stands between the markers of `name` in a document.
+
+    Raises ValueError where they are not there.
+    """
     document = path.read_text()
     between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not between.search(document):

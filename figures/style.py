@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from analysis.rows import rows_as_csv as as_csv
 from figures.colours import COLOURS
-from figures.origin import FORMATS, save
-
-__all__ = ["COLOURS", "COLUMN_IN", "FORMATS", "PAGE_IN", "SMALLEST_PT", "Row", "Rows", "as_csv",
-           "headline", "legend_below", "new_figure", "save"]
 
 COLUMN_IN, PAGE_IN = 3.5, 7.2  # printed width: one column, or both
 SMALLEST_PT = 7.0  # no text is smaller
 HEADLINE_PT, NOTE_PT, LEADING = 8.5, 7.0, 1.32
 HINTING = 1.05  # glyphs fitted to pixels are up to so much wider than their outlines
-Row = Mapping[str, Any]
-Rows = list[dict[str, Any]]
 
 mpl.rcParams.update({
     "font.family": "DejaVu Sans", "font.size": 7.5, "axes.titlesize": 8, "axes.labelsize": 7.5,
@@ -67,6 +62,22 @@ def wrapped(text: str, width_pt: float, size_pt: float, weight: str) -> list[str
         else:
             lines.append(word)
     return lines
+
+
+def shaded_table(axis: Axes, values: Any, names: Sequence[str], top: float,
+                 text: Callable[[float], str]) -> None:
+    """Numbers (names, stages) as a table, each cell's `text` in it; darker is staler.
+
+    `top` is the value that is nearly darkest; beyond 0.9 of it the text is white.
+    """
+    axis.imshow(values, cmap="Blues", vmin=0, vmax=1.4 * top, aspect="auto")
+    for (m, k), value in np.ndenumerate(values):
+        axis.text(k, m, text(value), ha="center", va="center", fontsize=7,
+                  color="white" if value > 0.9 * top else "black")
+    axis.set_xticks(range(values.shape[1]))
+    axis.set_yticks(range(len(names)), names)
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
 
 
 def legend_below(figure: Figure, entries: tuple[Any, Any], columns: int) -> None:

@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from analysis.advice.candidates import Candidate, Measured, Row, candidates, evaluate
+from analysis.advice.candidates import Candidate, Measured, candidates, evaluate
 from analysis.advice.footprint import COUNTED
 from analysis.advice.pareto import pareto_front
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.experiment.machine import load_profile
 from sim.numerics.stage import Backward
+from sim.rows import Row
 from sim.times.profile import Profile, read_profile
 
 NEEDED = ("weight_bytes", "activation_bytes")

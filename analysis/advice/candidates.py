@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby, product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -20,11 +19,11 @@ from sim.experiment.configuration import resolve
 from sim.experiment.setup import Setup, VirtualSetup
 from sim.mitigations import MITIGATIONS
 from sim.numerics.stage import Backward
+from sim.rows import Row
 from sim.schedules import SCHEDULES
 from sim.times.profile import Profile
 from sim.weights.versions import VersionPlan
 
-Row = dict[str, Any]
 Solved = tuple[VirtualSetup, SteadyState]
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from analysis.advice.advise import name
-from analysis.advice.candidates import Candidate, Row
+from analysis.advice.candidates import Candidate
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op
+from sim.rows import Row
 from sim.trace import Trace
 
 SHORTEST, LAPS = 60, 24

@@ -75,8 +75,8 @@ def _write_advice(advice: dict[str, Any], out: Path) -> list[Path]:
     import shlex
 
     from analysis.advice.files import experiment_files
+    from figures.origin import save
     from figures.pictures.advice import draw, flat
-    from figures.style import save
     from sim.trace import atomic_file
 
     files = experiment_files(advice)

@@ -26,12 +26,12 @@ from sim.commands.door import console, json_option, print_json
 @json_option
 def stability(grid: bool, out: Path | None, as_json: bool, **given: Any) -> None:
     """Largest stable ηλ on the quadratic: by root location, and as the simulator shows it."""
-    from analysis.rows import rows_as_csv
     from analysis.terminal.theory_tables import stability_table
-    from analysis.theory.stability import make_case
+    from analysis.theory.stability import delayed_training
+    from sim.rows import rows_as_csv
     from sim.trace import atomic_file
 
-    case = make_case(**given)
+    case = delayed_training(**given)
     if grid:
         _refuse_with_grid(given)
     rows = _grid() if grid else _one(case)

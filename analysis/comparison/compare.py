@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from analysis.metrics.report import plain, report
+from analysis.metrics.report import report
 from sim.errors import ConfigurationError
 from sim.experiment.batched import run_many
 from sim.experiment.compared.contender import Contender
 from sim.experiment.options import Experiment
 from sim.interval import Mean, mean_of
+from sim.rows import plain
 from sim.trace import Trace
 
 LEARNT = ("final_loss", "validation_loss", "accuracy")

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.metrics.report import plain, report
+from analysis.metrics.report import report
+from sim.rows import plain
 from sim.trace import Trace
 
 COMPARED = ("makespan_s", "bubble_fraction", "comm_wait_fraction",

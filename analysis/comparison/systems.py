@@ -7,12 +7,13 @@ from typing import Any
 
 from analysis.comparison.compare import averaged, merge
 from analysis.metrics.convergence import convergence
-from analysis.metrics.report import plain, report
+from analysis.metrics.report import report
 from analysis.theory.system_edge import stable_rate
 from sim.errors import ConfigurationError, DeadlockError, InvalidProgramError
 from sim.experiment.compared.entrant import Entrant
 from sim.experiment.options import Experiment
 from sim.experiment.run import run
+from sim.rows import plain
 
 EVALUATIONS = 20  # of a run, where the experiment does not say
 AVERAGED = ("minibatches_to_target", "epochs_to_target", "seconds_to_target",

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 # Format to module; a module is imported when its format is asked for
 FORMATS = {
     "csv": "analysis.exports.spans_csv",
-    "chrome": "analysis.exports.chrome",
+    "chrome": "analysis.exports.chrome.document",
     "torch-csv": "analysis.exports.torch_csv",
     "torch-csv-comms": "analysis.exports.torch_csv_comms",
     "parquet": "analysis.exports.parquet",
@@ -19,6 +19,10 @@ FORMATS = {
 
 
 def export(trace: Trace, form: str) -> bytes:
-    """The file in this format.  Raises ConfigurationError or InvalidProgramError."""
+    """The bytes of a trace in one of `FORMATS`.
+
+    Raises ConfigurationError where a library is missing, InvalidProgramError where the format has
+    no word for an instruction.
+    """
     content: bytes = import_module(FORMATS[form]).write(trace)
     return content

@@ -16,9 +16,10 @@ METADATA = "pipestale"  # key of the header's JSON beside pyarrow's own
 
 
 def write(trace: Trace) -> bytes:
-    """A row per instruction in program order; `op` by name, `minibatch` beside `index`.
+    """A trace as a Parquet file, a row per instruction in program order.
 
-    Raises ConfigurationError where pyarrow is not installed.
+    `op` is by name, `minibatch` (from 1) stands beside `index`.  Raises ConfigurationError where
+    pyarrow is not installed.
     """
     pyarrow, parquet = _library()
     fields, columns = [], []

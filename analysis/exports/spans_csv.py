@@ -15,10 +15,10 @@ HEADER = ("stage", "op", "minibatch", "microbatch", "start_s", "end_s", "version
 
 
 def write(trace: Trace) -> bytes:
-    """A row per instruction, by (start, stage, micro-batch); floats in `repr` precision.
+    """A trace as CSV, a row per instruction by (start, stage, micro-batch), floats in `repr`.
 
-    `microbatch` is empty where one pass covers its whole mini-batch, `weight_distance` where it
-    is unknown.
+    `microbatch` is empty where one pass covers its whole mini-batch, `weight_distance` where it is
+    unknown.
     """
     text = io.StringIO()
     write = csv.writer(text, lineterminator="\n")

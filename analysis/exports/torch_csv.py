@@ -7,5 +7,8 @@ from sim.trace import Trace
 
 
 def write(trace: Trace) -> bytes:
-    """A row per rank.  Raises InvalidProgramError where PyTorch has no such step."""
+    """A trace's order as PyTorch's CSV, a row per rank.
+
+    Raises InvalidProgramError where PyTorch has no such step.
+    """
     return render(trace.program()).encode()

@@ -11,15 +11,15 @@ from sim.trace import Trace
 
 
 def convergence(trace: Trace, target: float) -> dict[str, Any]:
-    """Mini-batches, epochs and simulated seconds to the first evaluation at `target` validation
-    accuracy, and the standard deviation of the accuracy over the last fifth of the run.
+    """When a training first reached `target` validation accuracy, and how steady it was at the end.
 
-    None where the target was never met, or nothing was evaluated.
+    Gives mini-batches, epochs and simulated seconds to that evaluation (None where it never came,
+    or nothing was evaluated), and the accuracy's fluctuation over the last fifth of the run.
     """
     accuracy = trace.curves.get("accuracy", np.zeros(0))
     at = trace.curves.get("evaluated_minibatch", np.zeros(0, dtype=np.int64))
-    met = at[accuracy >= target]
-    reached = int(met[0]) if len(met) else None
+    good = at[accuracy >= target]
+    reached = int(good[0]) if len(good) else None
     return {
         "target_accuracy": target,
         "minibatches_to_target": reached,
@@ -30,7 +30,7 @@ def convergence(trace: Trace, target: float) -> dict[str, Any]:
 
 
 def epochs(trace: Trace, minibatches: int) -> float | None:
-    """Passes over the training set; None where the task has no such set."""
+    """Passes over the training set that so many mini-batches are; None where a task has no set."""
     learnt = trace.header.training
     if learnt is None or not learnt.examples:
         return None

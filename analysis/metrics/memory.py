@@ -16,19 +16,27 @@ from sim.weights.versions import VersionPlan
 
 @dataclass(frozen=True)
 class Held:
-    """A step function per stage: `value[i]` holds from `time_s[i]` to the next."""
+    """How much is held over time, as a step function: `value[i]` from `time_s[i]` to the next.
+
+    Both have shape (moments,), times in seconds ascending.
+    """
 
     time_s: Floats
     value: Floats
 
     @property
     def peak(self) -> float:
+        """The most that is ever held; 0 where nothing is."""
         return float(self.value.max(initial=0.0))
 
 
 @dataclass(frozen=True)
 class StageMemory:
-    """One stage's weight sets (a count) and bytes: live weights, stash beside, activations."""
+    """What one stage holds over time: weight versions (a count), and bytes.
+
+    `weight_bytes` is one weight set; `stash_bytes` are the versions beside the newest one,
+    `total_bytes` weights, stash and activations together.
+    """
 
     versions: Held
     weight_bytes: float
@@ -38,7 +46,7 @@ class StageMemory:
 
 
 def steps(time_s: Floats, change: Floats) -> Held:
-    """Running sum of changes; those of one moment are taken together."""
+    """The step function of changes (changes,) at times (s) in any order, a step for each moment."""
     order = np.argsort(time_s, kind="stable")
     moments, first = np.unique(time_s[order], return_index=True)
     sums = np.add.reduceat(change[order], first) if len(first) else change
@@ -46,7 +54,7 @@ def steps(time_s: Floats, change: Floats) -> Held:
 
 
 def device_peaks(trace: Trace, held: Sequence[StageMemory]) -> list[float]:
-    """Most bytes each device holds at once, of all stages on it."""
+    """The most bytes each device holds at once, of all stages on it."""
     peaks = []
     for device in range(trace.shape.devices):
         mine = [held[k].total_bytes for k in np.unique(trace.stage[trace.device == device])]
@@ -63,7 +71,7 @@ def _together(parts: Sequence[Held]) -> Held:
 
 
 def memory(trace: Trace, plan: VersionPlan) -> list[StageMemory]:
-    """Of each stage; sizes from the trace's header."""
+    """What each stage of a run held over time; sizes in bytes come from the trace's header."""
     sizes = trace.header.sizes
     return [_stage(trace, plan, k, sizes.weight_bytes[k], sizes.activation_bytes[k])
             for k in range(trace.shape.stages)]
@@ -81,7 +89,7 @@ def _stage(trace: Trace, plan: VersionPlan, k: int, weights: float, kept: float)
 
 
 def version_changes(trace: Trace, plan: VersionPlan, stage: int) -> tuple[Floats, Floats]:
-    """When the number of weight sets held by a stage changes, and by how much."""
+    """When (s) a stage's number of weight sets changes, and by how much, (changes,) each."""
     born, dropped, predicted = plan.holdings(stage)
     ends = np.concatenate(([0.0], trace.end_s, [np.inf]))
     at = np.where(predicted == 1, trace.start_s[np.clip(born, 0, None)], ends[born + 1])
@@ -91,8 +99,10 @@ def version_changes(trace: Trace, plan: VersionPlan, stage: int) -> tuple[Floats
 
 
 def activation_changes(trace: Trace, rows: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Micro-batches in flight among `rows`: one more as a forward starts, less as its backward
-    ends."""
+    """When (s) the number of micro-batches in flight changes, and by how much, (changes,) each.
+
+    Of those among `rows`, a mask (rows,): more as a forward starts, fewer as its backward ends.
+    """
     forward = rows & (trace.op == Op.F)
     backward = rows & np.isin(trace.op, (Op.B, Op.W))
     return (np.concatenate((trace.start_s[forward], trace.end_s[backward])),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,12 @@ import numpy as np
 from analysis.metrics import staleness as late
 from analysis.metrics.memory import activation_changes, device_peaks, memory, steps
 from analysis.metrics.timing import steady_minibatches, timing
+from sim.rows import plain
 from sim.trace import Trace
 
 
 def report(trace: Trace) -> dict[str, Any]:
-    """Metrics by name, as `--json` prints them; numbers that are not finite become None."""
+    """Every metric of a run by name, as `--json` prints it; what is not finite is None."""
     pipeline = trace.header.pipeline
     plan = late.plan_of(trace)
     first, last = steady_minibatches(trace)
@@ -101,7 +101,7 @@ def _link_bytes(trace: Trace) -> float:
 
 
 def peak_in_flight(trace: Trace, stage: int) -> int:
-    """Most micro-batches of which a stage held activations at once."""
+    """The most micro-batches of which a stage held activations at once."""
     return int(steps(*activation_changes(trace, trace.stage == stage)).peak)
 
 
@@ -113,16 +113,3 @@ def _training(trace: Trace) -> dict[str, Any]:
     return {"final_loss": found.final_loss, "validation_loss": found.validation_loss,
             "accuracy": found.accuracy, "diverged_at": found.diverged_at,
             "diverged": found.diverged_at is not None}
-
-
-def plain(value: Any) -> Any:
-    """JSON-ready: NumPy numbers unwrapped, what is not finite replaced by None."""
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value

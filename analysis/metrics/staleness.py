@@ -21,14 +21,14 @@ PASSES = {"forward": (Op.F,), "backward": (Op.B, Op.I)}
 
 
 def plan_of(trace: Trace) -> VersionPlan:
-    """The versions of every single micro-batch of a worker, from the order the trace recorded."""
+    """The weight versions that a worker's micro-batches read, by the order the trace recorded."""
     pipeline = trace.header.pipeline
     own = own_program(trace.program())
     return version_plan(own, make_mitigation(pipeline["mitigation"]), pipeline["schedule"])
 
 
 def steady_rows(trace: Trace, name: str) -> NDArray[np.bool_]:
-    """Rows of one pass (`forward` or `backward`) of the steady state."""
+    """Which rows are passes of one kind (`forward` or `backward`) in the steady state, (rows,)."""
     first, last = steady_minibatches(trace)
     minibatch = trace.minibatch
     return np.isin(trace.op, PASSES[name]) & (minibatch >= first) & (minibatch <= last)
@@ -36,20 +36,23 @@ def steady_rows(trace: Trace, name: str) -> NDArray[np.bool_]:
 
 def per_stage(trace: Trace, column: Floats, rows: NDArray[np.bool_],
               how: Callable[[Floats], float] = np.mean) -> list[float]:
-    """`how` of a column over the chosen rows of each stage."""
+    """`how`, by default the mean, of a column (rows,) over the chosen rows of each stage."""
     with np.errstate(all="ignore"):
         return [float(how(column[rows & (trace.stage == k)]))
                 for k in range(trace.shape.stages)]
 
 
 def mean_staleness(trace: Trace, name: str, *, effective: bool = False) -> list[float]:
-    """Steady-state mean staleness of one pass by stage, in updates."""
+    """Mean staleness, in updates, of one kind of pass in the steady state, by stage.
+
+    With `effective` an interpolation counts by its share of stale weights, a·d.
+    """
     column = trace.effective_staleness if effective else trace.staleness
     return per_stage(trace, column, steady_rows(trace, name))
 
 
 def distribution(trace: Trace, name: str) -> list[dict[str, int]]:
-    """How often each staleness occurred in the steady state, by stage: value to count."""
+    """How often each staleness occurred in the steady state: a table by stage, value to count."""
     rows = steady_rows(trace, name)
     counted = []
     for k in range(trace.shape.stages):
@@ -59,7 +62,7 @@ def distribution(trace: Trace, name: str) -> list[dict[str, int]]:
 
 
 def max_staleness(trace: Trace) -> float:
-    """The largest staleness of any pass of the run."""
+    """The largest staleness, in updates, of any pass of the run."""
     return float(trace.staleness.max(initial=0.0))
 
 
@@ -70,24 +73,27 @@ def _steady_micro(shape: PipelineShape) -> slice:
 
 
 def inconsistent_fraction(trace: Trace, plan: VersionPlan) -> float:
-    """Steady (stage, micro-batch) pairs whose forward and backward read different versions."""
+    """Share of steady micro-batches on a stage whose two passes read different versions."""
     steady = _steady_micro(plan.program.shape)
     return float((plan.forward != plan.backward)[:, steady].mean())
 
 
 def vertical_inconsistent_fraction(trace: Trace, plan: VersionPlan) -> float:
-    """Steady micro-batches whose forwards read different versions on different stages."""
+    """Share of steady micro-batches whose forwards read different versions on different stages."""
     forward = plan.forward[:, _steady_micro(plan.program.shape)]
     return float((forward != forward[:1]).any(axis=0).mean())
 
 
 def mean_distance(trace: Trace, name: str, column: Floats) -> list[float]:
-    """Mean over all passes of one kind, by stage, of a distance column."""
+    """Mean of a distance column (rows,) over all passes of one kind, by stage."""
     return per_stage(trace, column, np.isin(trace.op, PASSES[name]))
 
 
 def mean_gap(trace: Trace, name: str) -> list[float]:
-    """Mean RMSE distance in units of the stage's mean update (the gap of DANA)."""
+    """Mean RMSE distance in units of the stage's mean update, by stage; NaN where that is unknown.
+
+    Source: REFERENCE section 1, the gap of DANA.
+    """
     learnt = trace.header.training
     distances = mean_distance(trace, name, trace.weight_rmse)
     if learnt is None:

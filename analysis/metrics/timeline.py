@@ -15,10 +15,11 @@ from sim.trace import Trace
 
 @dataclass(frozen=True)
 class Pass:
-    """One pass of a round trip, under both labellings.
+    """One pass of a round trip, with its version under both labellings.
 
-    `time_unit`, `version_time_unit` and `horizon` are SpecTrain's (None off round-robin); the
-    update counts are the stage's own.
+    `start_s` is in seconds.  `time_unit`, `version_time_unit` and `horizon` are SpecTrain's (None
+    off round-robin); `version_updates` and `staleness_updates` count the stage's own updates.
+    `microbatch` counts from 0, None for a pass over the whole mini-batch.
     """
 
     stage: int
@@ -33,7 +34,7 @@ class Pass:
 
 
 def round_trip(trace: Trace, minibatch: int) -> list[Pass]:
-    """The passes of one mini-batch in the order they started.
+    """The passes of one mini-batch (from 1) in the order they started.
 
     Raises ValueError naming the mini-batches there are.
     """
@@ -70,7 +71,7 @@ def _pass(trace: Trace, row: int, paper: bool) -> Pass:
 
 
 def as_json(passes: list[Pass]) -> list[dict[str, Any]]:
-    """Plain objects; `microbatch` only where passes cover less than the mini-batch."""
+    """Passes as plain objects; `microbatch` only where one covers less than the mini-batch."""
     rows = [asdict(each) for each in passes]
     if all(row["microbatch"] is None for row in rows):
         for row in rows:
@@ -79,7 +80,7 @@ def as_json(passes: list[Pass]) -> list[dict[str, Any]]:
 
 
 def name(trace: Trace, row: int) -> str:
-    """What the papers write into the box: `4F` a forward, the bare `4` its backward, `U4`.
+    """What the papers write into a pass's box: `4F` a forward, the bare `4` its backward, `U4`.
 
     A micro-batch is a letter, `4A` forwards and `4a` backwards; beyond 26 a number, `4F27` and
     `4B27`.  The halves of a backward end in `i` and `w`.
@@ -98,7 +99,7 @@ def name(trace: Trace, row: int) -> str:
 
 
 def version_label(trace: Trace, row: int, labels: str) -> str:
-    """`W4` by time unit, `v3` by updates."""
+    """The version a row read: `W4` by time unit, `v3` by updates."""
     if labels == "time-unit":
         unit = version_unit(Op(int(trace.op[row])), int(trace.minibatch[row]),
                             int(trace.stage[row]), trace.shape.stages,
@@ -108,7 +109,7 @@ def version_label(trace: Trace, row: int, labels: str) -> str:
 
 
 def json_cells(trace: Trace) -> list[dict[str, Any]]:
-    """Every pass of the grid with its times and version, for machines."""
+    """Every pass of a run with its device, times and version, as plain objects."""
     rows = np.flatnonzero(trace.op <= Op.W).tolist()
     return [{"device": int(trace.device[row]), "minibatch": int(trace.minibatch[row]),
              **asdict(_pass(trace, row, has_time_units(trace))),

@@ -14,10 +14,12 @@ from sim.trace import Trace
 
 @dataclass(frozen=True)
 class Timing:
-    """Bubble = 1 − busy / (devices · makespan), communication wait included.
+    """Where the time of a run went; the bubble is 1 − busy / (devices · makespan).
 
-    `comm_wait_fraction` is the part of it in which a device stood idle while the message it
-    needed was under way; `utilisation` has shape (devices,).  Source: DOORS, Definitions.
+    `makespan_s` is in seconds.  The bubble includes communication wait: `comm_wait_fraction` is the
+    part of it in which a device stood idle while the message it needed was under way. `utilisation`
+    has shape (devices,); the steady throughput is None where nothing lies between two ends.
+    Source: DOORS, Definitions.
     """
 
     makespan_s: float
@@ -29,14 +31,15 @@ class Timing:
 
 
 def steady_minibatches(trace: Trace) -> tuple[int, int]:
-    """First and last mini-batch of the steady state of a trace."""
+    """First and last mini-batch (from 1) of the steady state of a trace."""
     return steady_of(trace.shape)
 
 
 def steady_of(shape: PipelineShape) -> tuple[int, int]:
-    """All mini-batches but each worker's first and last S.
+    """First and last mini-batch (from 1) of the steady state of a pipeline.
 
-    A run with no more than those has no steady state; then all of them are taken.
+    These are all but each worker's first and last S; a run with no more than those has no steady
+    state, and then they are all.
     """
     edge = shape.stages * shape.workers
     if shape.minibatches <= 2 * edge:
@@ -45,7 +48,7 @@ def steady_of(shape: PipelineShape) -> tuple[int, int]:
 
 
 def timing(trace: Trace) -> Timing:
-    """The times of one trace."""
+    """Where the time of a run went."""
     devices = trace.shape.devices
     makespan = float(trace.end_s.max())
     whole = makespan if makespan > 0 else float("nan")
@@ -69,19 +72,22 @@ def comm_wait_s(trace: Trace) -> Floats:
 
 
 def first_rows(trace: Trace) -> Ints:
-    """The first row of each device that has any."""
+    """The first row of each device that has any, (devices,)."""
     return np.unique(trace.device, return_index=True)[1]
 
 
 def finished_s(trace: Trace) -> Floats:
-    """When each mini-batch was done on every stage, shape (minibatches,)."""
+    """Seconds at which each mini-batch was done on every stage, (mini-batches,)."""
     done = np.zeros(trace.shape.minibatches)
     np.maximum.at(done, trace.minibatch - 1, trace.end_s)
     return done
 
 
 def steady_rate(trace: Trace) -> float | None:
-    """Mini-batches per second between the ends of the first and last steady mini-batch."""
+    """Mini-batches per second between the ends of the first and last steady mini-batch.
+
+    None where no time passes between them.
+    """
     first, last = steady_minibatches(trace)
     done = finished_s(trace)
     seconds = float(done[last - 1] - done[first - 1])

@@ -16,11 +16,12 @@ Record = dict[str, Any]
 
 
 class Journal:
-    """JSON lines, only ever appended to: a header, then a record per point in any order.
+    """A sweep's finished points on disk: a header, then a line of JSON per point in any order.
 
-    `records` has those found when it was opened and those added since, by point.  A last line
-    without an end was being written when its writer was killed: it is cut off.  One writer at a
-    time.  Raises ConfigurationError for the journal of another sweep, or one in use.
+    Only ever appended to.  `records` has those found when it was opened and those added since, by
+    point.  A last line without an end was being written when its writer was killed: it is cut off.
+    One writer at a time.  Raises ConfigurationError for the journal of another sweep, or one in
+    use.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:

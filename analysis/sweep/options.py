@@ -15,17 +15,21 @@ Number = int | Annotated[float, Field(allow_inf_nan=False)]
 
 
 class Choices(BaseModel):
-    """One of a list, each as likely."""
+    """How a random search draws a key: one of a list, each as likely."""
 
     model_config = STRICT
     choices: Annotated[list[Any], Field(min_length=1)]
 
     def draw(self, rng: np.random.Generator) -> Any:
+        """One of the choices."""
         return self.choices[int(rng.integers(len(self.choices)))]
 
 
 class Range(BaseModel):
-    """A number from `low` to `high`, a whole one (both ends included) where both are whole."""
+    """How a random search draws a key: a number from `low` to `high`, evenly or evenly in its log.
+
+    A whole one (both ends included) where both are whole.
+    """
 
     model_config = STRICT
     low: Number
@@ -41,6 +45,7 @@ class Range(BaseModel):
         return self
 
     def draw(self, rng: np.random.Generator) -> int | float:
+        """A number of the range."""
         low, high = self.low, self.high
         if isinstance(low, int) and isinstance(high, int):
             if self.scale == "linear":
@@ -60,7 +65,7 @@ DRAWN = {"choices", *Range.model_fields}
 
 
 class Random(BaseModel):
-    """Random search: so many points, every key drawn on its own."""
+    """The table of a random search: so many points, every key drawn on its own."""
 
     model_config = STRICT
     points: Annotated[int, Field(ge=1, le=LARGEST)]

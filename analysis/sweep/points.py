@@ -19,8 +19,11 @@ from sim.experiment.documents import put
 
 
 class Point(NamedTuple):
-    """One point: its place, what it sets by dotted key, the document that makes, its seeds, and how
-    many experiments its sweep has in all."""
+    """One point of a sweep: its number from 0, what it sets by dotted key, and what that makes.
+
+    `document` is the configuration of its first seed; `in_all` how many instructions the sweep's
+    experiments have together.
+    """
 
     number: int
     settings: dict[str, Any]
@@ -30,7 +33,7 @@ class Point(NamedTuple):
 
 
 class Grid:
-    """Every combination of values, the last key's changing quickest."""
+    """The points of a grid: every combination of values, the last key's changing quickest."""
 
     def __init__(self, values: Mapping[str, Sequence[Any]]) -> None:
         self.values = dict(values)
@@ -39,16 +42,22 @@ class Grid:
         return math.prod(map(len, self.values.values()))
 
     def settings(self, number: int) -> dict[str, Any]:
+        """What point `number` sets, by dotted key."""
         place = np.unravel_index(number, [len(each) for each in self.values.values()])
         return {key: each[int(i)]
                 for (key, each), i in zip(self.values.items(), place, strict=True)}
 
     def definition(self) -> Any:
+        """What makes it this grid, as JSON: equal for equal points."""
         return ["grid", list(self.values.items())]
 
 
 class Search:
-    """Random points: a key's value depends on the seed, the point and the key's name alone."""
+    """The points of a random search.
+
+    A key's value depends on the seed, the point and the key's name alone, so neither the number of
+    points nor other keys change it.
+    """
 
     def __init__(self, points: int, seed: int, draws: Mapping[str, Choices | Range]) -> None:
         self.points, self.seed, self.draws = points, seed, dict(draws)
@@ -57,6 +66,7 @@ class Search:
         return self.points
 
     def settings(self, number: int) -> dict[str, Any]:
+        """What point `number` sets, by dotted key."""
         return {key: draw.draw(self._rng(number, key)) for key, draw in self.draws.items()}
 
     def _rng(self, number: int, key: str) -> np.random.Generator:
@@ -64,13 +74,14 @@ class Search:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=place))
 
     def definition(self) -> Any:
+        """What makes it this search, as JSON: equal for equal points."""
         return ["random", self.points, self.seed,
                 [[key, draw.model_dump()] for key, draw in self.draws.items()]]
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A checked sweep: the document all points start from, and what they set."""
+    """A checked sweep: the document all points start from, what they set, and seeds for each."""
 
     base: dict[str, Any]
     space: Grid | Search
@@ -80,6 +91,7 @@ class Sweep:
         return len(self.space)
 
     def point(self, number: int) -> Point:
+        """Point `number`, counted from 0."""
         settings = self.space.settings(number)
         document = copy.deepcopy(self.base)
         for key, value in settings.items():
@@ -88,7 +100,7 @@ class Sweep:
 
     @property
     def fingerprint(self) -> str:
-        """Equal for sweeps with the same points in the same order, profiles' contents included."""
+        """A digest, equal for sweeps with equal points in one order, profiles' content included."""
         known = [self.base, self.space.definition(), self.seeds, self._profiles()]
         return hashlib.sha256(json.dumps(known).encode()).hexdigest()
 

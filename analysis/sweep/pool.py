@@ -27,7 +27,10 @@ Workers = Callable[[Callable[[int], Point], Iterable[int]], Generator[Record, No
 
 
 def processes(count: int | None) -> Workers:
-    """Processes of this machine, as many as it has cores; each computes on one thread."""
+    """Workers that are processes of this machine, `count` or as many as it has cores.
+
+    Each computes on one thread.
+    """
     def evaluate(point: Callable[[int], Point], numbers: Iterable[int]
                  ) -> Generator[Record, None, None]:
         left, lives = dict.fromkeys(numbers), LIVES
@@ -60,11 +63,11 @@ def _alone(point: Point) -> Record:
 
 
 def cluster(address: str) -> Workers:
-    """The workers of a running Dask scheduler, which have this package installed.
+    """Workers of a running Dask scheduler, which have this package installed.
 
-    Not by joblib's backend for Dask: it waits for ever for a task whose workers died (1.6).
-    Raises ConfigurationError where `distributed` is not installed, later where no scheduler
-    answers or the cluster is lost.
+    Not by joblib's backend for Dask: it waits for ever for a task whose workers died (1.6). Raises
+    ConfigurationError where `distributed` is not installed, later where no scheduler answers or the
+    cluster is lost.
     """
     try:
         from distributed import Client

@@ -20,7 +20,7 @@ DRAW: TypeAdapter[Choices | Range] = TypeAdapter(Draw)
 
 
 def read_sweep(path: Path) -> Sweep:
-    """The sweep of a file.  Raises ConfigurationError with every problem."""
+    """The sweep that a TOML file describes.  Raises ConfigurationError with every problem."""
     document = read_document(path)
     try:
         found = SweepFile.model_validate(document)

@@ -11,7 +11,8 @@ from typing import Any
 from analysis.sweep.journal import Journal, Record
 from analysis.sweep.points import Sweep
 from analysis.sweep.pool import Workers
-from analysis.sweep.tables import Row, rows, write
+from analysis.sweep.tables import rows, write
+from sim.rows import Row
 
 JOURNAL = "points.jsonl"
 Progress = Callable[[int, int], None]
@@ -19,7 +20,7 @@ Progress = Callable[[int, int], None]
 
 def run_sweep(sweep: Sweep, out: Path, workers: Workers,
               progress: Progress = lambda done, failed: None) -> list[Row]:
-    """Evaluate what `out` does not have yet and write its tables; their rows.
+    """Evaluate what `out` does not have yet and write its tables; the tables' rows.
 
     `progress(done, failed)` is called at the start and after every point.  Raises
     ConfigurationError where `out` holds another sweep.
@@ -44,7 +45,7 @@ def _has_failed(record: Record) -> bool:
 
 
 def header(sweep: Sweep) -> dict[str, Any]:
-    """What must be equal for a sweep to go on: its points, and what computes them."""
+    """What must be equal for a sweep to go on: its points, and the libraries that compute them."""
     return {"fingerprint": sweep.fingerprint, "points": len(sweep),
             "libraries": {name: version(name) for name in ("pipestale", "numpy", "scipy",
                                                            "scikit-learn")}}

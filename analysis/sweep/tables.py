@@ -6,17 +6,14 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from analysis.rows import rows_as_csv
 from analysis.sweep.journal import Record
+from sim.rows import Row, rows_as_csv
 from sim.trace import atomic_file
-
-Row = dict[str, Any]
 
 
 def rows(records: Sequence[Record]) -> list[Row]:
-    """Point, settings, error, then the report's numbers by dotted name."""
+    """A row per point: number, settings, error, then the report's numbers by dotted name."""
     return [{"point": record["point"], **record["settings"], "error": _error(record),
              **(record["report"] or {})} for record in records]
 
@@ -27,7 +24,7 @@ def _error(record: Record) -> str | None:
 
 
 def write(found: Sequence[Row], out: Path) -> list[Path]:
-    """`table.csv`, lists and tables in its cells as JSON, and `table.json`."""
+    """Write `table.csv`, lists and tables in its cells as JSON, and `table.json`; their paths."""
     text = rows_as_csv([{key: json.dumps(value) if isinstance(value, list | dict) else value
                          for key, value in row.items()} for row in found])
     contents = {"table.csv": text,

@@ -26,7 +26,7 @@ LOOK_AFTER_S = 0.5
 
 
 def work(point: Point) -> Record:
-    """The point, what it set, and its report, or the error that kept it from having one.
+    """The record of a point: what it set, and its report or the error that kept it from having one.
 
     Everything is derived from the point, so it does not matter who computes it or when.
     """
@@ -69,7 +69,7 @@ def _seeded(first: Experiment, point: Point) -> Sequence[Experiment]:
 
 
 def flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
-    """Nested tables by dotted name; lists stay lists."""
+    """A nested table as one, by dotted name; lists stay lists."""
     found: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
@@ -80,7 +80,7 @@ def flat(values: dict[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def spelled(value: Any) -> Any:
-    """A setting as JSON has it: numbers that are not finite by name."""
+    """A setting as JSON has it: a number that is not finite by its name."""
     if isinstance(value, dict):
         return {key: spelled(inner) for key, inner in value.items()}
     if isinstance(value, list):
@@ -89,8 +89,10 @@ def spelled(value: Any) -> Any:
 
 
 def end_with(parent: int) -> None:
-    """A thread that ends this process when `parent`, which started it, is gone: a killed one
-    cannot say so."""
+    """Start a thread that ends this process once `parent`, the process that started it, is gone.
+
+    A killed one cannot say so.
+    """
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(LOOK_AFTER_S)

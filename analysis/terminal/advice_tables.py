@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from analysis.advice.advise import name
-from analysis.advice.candidates import Row
 from sim.commands.door import number
+from sim.rows import Row
 
 HEADS = ("peak GB\na device", "late\nmean", "late\nmax", "incon-\nsistent", "bubble")
 SAID = {"dominated": "dominated", "over limit": "over the memory limit",
@@ -19,7 +19,10 @@ SAID = {"dominated": "dominated", "over limit": "over the memory limit",
 
 
 def advice_tables(advice: dict[str, Any], everything: bool) -> Iterator[Table | str]:
-    """The front, one line per point; below it the rest, dimmed, or how many they are."""
+    """An advice for a screen: the front, a line per point, and the rest, dimmed or counted.
+
+    With `everything` all that ran is shown.
+    """
     rows = advice["rows"]
     found = any(row["status"] == "front" for row in rows)
     if not found:
@@ -27,9 +30,9 @@ def advice_tables(advice: dict[str, Any], everything: bool) -> Iterator[Table | 
     if found or everything:
         yield _table(advice, everything)
     counts = {status: sum(row["status"] == status for row in rows) for status in SAID}
-    told = ", ".join(f"{n} {SAID[status]}" for status, n in counts.items() if n)
-    if told:
-        yield "besides: " + told + ("" if everything else " (--all shows what ran, --json all)")
+    besides = ", ".join(f"{n} {SAID[status]}" for status, n in counts.items() if n)
+    if besides:
+        yield "besides: " + besides + ("" if everything else " (--all shows what ran, --json all)")
     if not found:
         return
     yield ("late: effective updates behind, over stages and passes. Larger mini-batches are less "
@@ -60,12 +63,12 @@ def _table(advice: dict[str, Any], everything: bool) -> Table:
 
 
 def points(advice: dict[str, Any]) -> list[Row]:
-    """Rows of the front without those that cost the same as an earlier one."""
+    """The front's rows without those that cost as much as an earlier one."""
     return [row for row in advice["rows"] if row["status"] == "front" and row["same_as"] is None]
 
 
 def like(advice: dict[str, Any], row: Row) -> list[str]:
-    """What costs the same as a point: mitigations of its order, then other orders by name."""
+    """What costs as much as a point: mitigations of its order, then other orders by name."""
     twins = [other for other in advice["rows"] if other.get("same_as") == name(row)]
     mine = [other["mitigation"] for other in twins if _order(other) == _order(row)]
     return mine + list(dict.fromkeys(f"{order} {backward}" for order, backward in map(_order, twins)

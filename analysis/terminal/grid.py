@@ -22,9 +22,10 @@ NARROWEST = 2  # characters of a column: a sign and a space
 
 @dataclass
 class Box:
-    """What one device does from column `first` up to `last`; `several` passes share a column.
+    """What one device does from column `first` up to `last`, with what is written into it.
 
-    `chunk` is the stage's place among those of the device.
+    `chunk` is the stage's place among those of the device; where `several` passes share a column,
+    the box stands for all of them.
     """
 
     device: int
@@ -48,10 +49,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Grid:
-    """Boxes and waits in the columns `first … last-1` of `total`, each `width` characters wide.
+    """A timeline laid out in columns `first … last-1` of `total`, each `width` characters wide.
 
-    `waits` are stretches (device, first, last) in which a message a device waits for is under
-    way; what is neither a box nor a wait is idle.
+    A column is `slot_s` seconds.  `waits` are stretches (device, first, last) in which a message a
+    device waits for is under way; what is neither a box nor a wait is idle.
     """
 
     boxes: list[Box]
@@ -70,7 +71,7 @@ class Grid:
 
 
 def usual_slot_s(trace: Trace) -> float:
-    """A column's default: the shortest pass but for the shortest tenth of them.
+    """Seconds of a column by default: the shortest pass but for the shortest tenth of them.
 
     Where that would stretch the mean pass over more than three columns, a round number does.
     """
@@ -93,8 +94,8 @@ def lay_out(trace: Trace, characters: int, labels: str, *, first: int | None = N
             ) -> Grid:
     """The grid from column `first` on, up to column `last` or as far as `characters` reach.
 
-    Without `first` it starts shortly before `minibatch`, if one is selected.  Raises ValueError
-    where there is no such column.
+    A column is `slot_s` seconds.  Without `first` the grid starts shortly before `minibatch`, if
+    one is selected.  Raises ValueError where there is no such column.
     """
     slot = slot_s or usual_slot_s(trace)
     devices = max(trace.shape.devices, int(trace.device.max()) + 1)
@@ -118,7 +119,7 @@ def lay_out(trace: Trace, characters: int, labels: str, *, first: int | None = N
 
 
 def columns(seconds: Floats, slot_s: float) -> Ints:
-    """The column border nearest to each moment; halves always the same way."""
+    """The column border nearest to each moment (s), of the same shape; halves always upwards."""
     return np.floor(np.asarray(seconds) / slot_s + 0.5).astype(np.int64)
 
 

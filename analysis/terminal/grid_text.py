@@ -20,7 +20,7 @@ RULER = 5
 
 
 def lines(grid: Grid) -> list[Text]:
-    """Two lines a device, boxes and versions (a third for the stage where it has several)."""
+    """The grid's lines, two a device: boxes and versions; a third where it has several stages."""
     found = []
     for device in range(grid.devices):
         boxes = [box for box in grid.boxes if box.device == device]
@@ -101,7 +101,7 @@ def _ruler(grid: Grid) -> Iterator[Text]:
 
 
 def legend(grid: Grid) -> str:
-    """What the grid's signs mean; only of those that are there."""
+    """What the grid's signs mean, in one line; only of those that are there."""
     boxes, n = grid.boxes, grid.microbatches
     named = "F or letter" if n <= 26 else "F"
     said = [f"one column = {grid.slot_s:g} s", f"number = mini-batch, {named} = forward, "
@@ -124,7 +124,7 @@ def legend(grid: Grid) -> str:
 
 
 def cut(grid: Grid) -> str:
-    """What the width or the options left out; empty where nothing is."""
+    """What the width or the options left out of the grid; empty where nothing is."""
     if (grid.first, grid.last) == (0, grid.total):
         return ""
     more = f"; --from {grid.last} goes on" if grid.last < grid.total else ""

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from analysis.terminal.tables import interval, loss, new_table, over_seeds, span, with_spread
+from analysis.terminal.tables import interval, loss, new_table, over_seeds, share_over_seeds, span
 from sim.commands.door import number
 from sim.experiment.options import Experiment
 
@@ -20,7 +20,10 @@ GAINS = ("<system", "distance %\nforward", "final\nloss", "validation\naccuracy 
 
 def system_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, seeds: int,
                   target: float) -> list[Table | str]:
-    """Two tables, a row a system in each; below, readings and why any was refused."""
+    """The systems for a screen: what each costs, what it buys; below, readings and refusals.
+
+    A row a system in each table; `target` is a validation accuracy.
+    """
     training, pipeline = experiment.training, experiment.pipeline
     given = [row for row in rows if not row["refused"]]
     costs = new_table(f"{pipeline.stages} stages, {pipeline.minibatches} mini-batches or the next "
@@ -40,6 +43,7 @@ def system_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, seeds:
 
 
 def cost_cells(row: dict[str, Any]) -> list[str]:
+    """A system's cells in the table of costs."""
     late, memory = row["staleness"], row["memory"]
     return [row["system"], str(row["devices"]),
             number(row["steady_throughput_minibatches_per_s"], 3),
@@ -50,9 +54,10 @@ def cost_cells(row: dict[str, Any]) -> list[str]:
 
 
 def gain_cells(row: dict[str, Any]) -> list[str]:
+    """A system's cells in the table of gains."""
     far = [None if d is None else 100 * d for d in row["weight_distance"]["forward"]]
     return [row["system"], span(far), loss(row),
-            with_spread(row["accuracy"], row["accuracy_sd"], row["accuracy_ci95"]),
+            share_over_seeds(row["accuracy"], row["accuracy_sd"], row["accuracy_ci95"]),
             number(None if row["accuracy_fluctuation"] is None
                    else 100 * row["accuracy_fluctuation"], 2),
             *(_reached(row, name, digits) for name, digits in (
@@ -64,7 +69,7 @@ def _reached(row: dict[str, Any], name: str, digits: int) -> str:
     """Mean ± sd and interval where every seed met the target, else how many did."""
     if row[name] is None:
         return f"{row['reached_target']} of {len(row['seeds'])}"
-    mean, spread, bounds = (row[f"{name}{suffix}"] for suffix in ("", "_sd", "_ci95"))
+    mean, sd, bounds = (row[f"{name}{suffix}"] for suffix in ("", "_sd", "_ci95"))
     if not bounds:
         return number(mean, digits)
-    return f"{number(mean, digits)} ± {number(spread, 2)}\n{interval(bounds, digits)}"
+    return f"{number(mean, digits)} ± {number(sd, 2)}\n{interval(bounds, digits)}"

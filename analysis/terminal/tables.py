@@ -17,7 +17,7 @@ from sim.trace import Trace
 
 
 def report_tables(values: dict[str, Any]) -> list[Table]:
-    """A run's metrics: the whole, then by stage."""
+    """A run's report for a screen: the whole, then by stage."""
     return [_whole(values), _by_stage(values)]
 
 
@@ -75,7 +75,7 @@ def _by_stage(values: dict[str, Any]) -> Table:
 
 def comparison_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, seeds: int
                       ) -> list[Table | str]:
-    """A row per contender; below, why any was refused."""
+    """A comparison for a screen: a row per contender; below, why any was refused."""
     training, pipeline = experiment.training, experiment.pipeline
     table = new_table(f"{pipeline.stages} stages, {pipeline.minibatches} mini-batches, "
                    f"{training.task}, learning rate {training.learning_rate}, {over_seeds(seeds)}; "
@@ -92,12 +92,12 @@ def comparison_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, se
 
 
 def over_seeds(count: int) -> str:
-    """What a table's title says of the seeds and of how their spread is written."""
+    """What a table's title says of the seeds, and of how deviation and interval are written."""
     return "one seed" if count == 1 else f"{count} seeds (mean ± sd, [95 % interval of the mean])"
 
 
 def new_table(title: str, *names: str) -> Table:
-    """A table with right-aligned columns; a name after `<` is aligned to the left."""
+    """An empty table with right-aligned columns; a name after `<` is aligned to the left."""
     table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD,
                   pad_edge=False, collapse_padding=True)
     for name in names:
@@ -116,27 +116,27 @@ def _comparison_cells(values: dict[str, Any]) -> list[str]:
             span([None if d is None else 100 * d for d in values["weight_distance"]["forward"]]),
             span(values["versions_held"]),
             number(values["bubble_fraction"], 2), loss(values),
-            with_spread(values["accuracy"], values["accuracy_sd"], values["accuracy_ci95"])]
+            share_over_seeds(values["accuracy"], values["accuracy_sd"], values["accuracy_ci95"])]
 
 
 def loss(values: dict[str, Any]) -> str:
-    """Final loss, `mean ± sd`, or of how many seeds it diverged."""
+    """A cell of the final loss over seeds: `mean ± sd`, or of how many seeds it diverged."""
     if values["diverged"]:
         seeds = values["diverged_seeds"]
         return f"diverged ({len(seeds)} of {len(values['seeds'])})"
-    mean, spread, bounds = (values[f"final_loss{suffix}"] for suffix in ("", "_sd", "_ci95"))
+    mean, sd, bounds = (values[f"final_loss{suffix}"] for suffix in ("", "_sd", "_ci95"))
     if not bounds:
         return number(mean, 3)
-    return f"{number(mean, 3)} ± {number(spread, 1)}\n{interval(bounds, 2)}"
+    return f"{number(mean, 3)} ± {number(sd, 1)}\n{interval(bounds, 2)}"
 
 
-def with_spread(share: float | None, spread: float | None,
-                bounds: Sequence[float] | None) -> str:
-    """A share in percent, `mean ± sd` above its interval; the mean alone for one seed."""
-    if share is None or spread is None or not bounds:
+def share_over_seeds(share: float | None, sd: float | None,
+                     bounds: Sequence[float] | None) -> str:
+    """A cell of a share in percent: `mean ± sd` above its interval; of one seed the value alone."""
+    if share is None or sd is None or not bounds:
         return "–" if share is None else f"{100 * share:.2f}"
     low, high = (f"{100 * bound:.1f}" for bound in bounds)
-    return f"{100 * share:.2f} ± {100 * spread:.2f}\n[{low}, {high}]"
+    return f"{100 * share:.2f} ± {100 * sd:.2f}\n[{low}, {high}]"
 
 
 def interval(bounds: Sequence[float], digits: int) -> str:
@@ -151,7 +151,7 @@ def span(values: Sequence[float | None]) -> str:
 
 
 def round_trip_table(passes: Sequence[Pass], minibatch: int | None, trace: Trace) -> Table:
-    """One mini-batch's passes in time order, under both labellings."""
+    """One mini-batch's passes for a screen, in time order, under both labellings."""
     table = new_table(f"mini-batch {minibatch} of {trace.shape.minibatches}, mitigation "
                    f"{trace.header.mitigation}", "stage", "pass", "start (s)", "time unit",
                    "version\n(time unit)", "SpecTrain\nhorizon s", "version\n(updates)",
@@ -167,7 +167,10 @@ def round_trip_table(passes: Sequence[Pass], minibatch: int | None, trace: Trace
 
 
 def distribution_table(values: dict[str, Any]) -> list[Table]:
-    """How often each staleness occurred, where a stage saw more than one; else no table."""
+    """How often each staleness occurred, where a stage saw more than one; else no table.
+
+    A column for each staleness in updates, a row for each stage and kind of pass.
+    """
     found = values["staleness"]["distribution"]
     if not any(len(stage) > 1 for stages in found.values() for stage in stages):
         return []
@@ -183,11 +186,11 @@ def distribution_table(values: dict[str, Any]) -> list[Table]:
 
 
 def difference_table(values: dict[str, Any], first: str, second: str) -> Table:
-    """Two traces' metrics side by side."""
-    apart = values["start_max_difference_s"]
+    """Two traces' metrics side by side, under what differs in their order and versions."""
+    shift = values["start_max_difference_s"]
     said = (f"order {'equal' if values['order_equal'] else 'different'}"
             + (f", versions {'equal' if values['versions_equal'] else 'different'}, starts at "
-               f"most {number(apart)} s apart" if values["order_equal"] else ""))
+               f"most {number(shift)} s apart" if values["order_equal"] else ""))
     table = new_table(said, "<metric", escape(first), escape(second))
     for name, pair in values["metrics"].items():
         table.add_row(name, *(number(v, 6) for v in pair))

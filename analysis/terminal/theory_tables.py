@@ -12,7 +12,7 @@ from sim.commands.door import number
 
 
 def stability_table(rows: Sequence[dict[str, Any]]) -> Table:
-    """A row per case: the edge by roots, as measured, and how far apart they are."""
+    """Stability edges for a screen: by roots, as measured, and how far apart the two are."""
     table = Table(title="largest stable ηλ on the quadratic", title_justify="left",
                   box=SIMPLE_HEAD, pad_edge=False)
     for name in ("mitigation", "convention", "backward"):
@@ -20,16 +20,19 @@ def stability_table(rows: Sequence[dict[str, Any]]) -> Table:
     for name in ("momentum", "delay", "horizon", "by roots", "measured", "apart"):
         table.add_column(name, justify="right")
     for row in rows:
-        apart = row["relative_difference"]
+        difference = row["relative_difference"]
         table.add_row(row["mitigation"], row["convention"], row["backward"],
                       *(number(row[key]) for key in ("momentum", "delay", "horizon")),
                       *(number(row[key], 5) for key in ("edge_roots", "edge_measured")),
-                      "–" if apart is None else f"{100 * apart:.2f} %")
+                      "–" if difference is None else f"{100 * difference:.2f} %")
     return table
 
 
 def steady_tables(found: dict[str, Any], shown: int = 12) -> list[Table | str]:
-    """Period, throughput and bubble; what to speed up; the critical cycle in one line."""
+    """A steady state for a screen: its numbers, what to speed up, the critical cycle in one line.
+
+    At most `shown` lines of the second and steps of the third.
+    """
     rate, bubble = found["throughput_minibatches_per_s"], found["bubble_fraction"]
     late = found["staleness"]
     head = (f"{found['schedule']} · {found['mitigation']}: {number(found['period_s'], 6)} s per "

@@ -18,7 +18,10 @@ from sim.trace import Trace
 
 @dataclass(frozen=True)
 class TimelineView:
-    """A trace under one labelling; `passes` are of the `minibatch` asked for, none without one."""
+    """A trace to be shown under one labelling, with the passes of the mini-batch asked for.
+
+    No `passes` without a `minibatch`; `labels` is `time-unit` or `updates`.
+    """
 
     trace: Trace
     labels: str
@@ -27,7 +30,7 @@ class TimelineView:
 
     @classmethod
     def of(cls, trace: Trace, minibatch: int | None, labels: str | None) -> TimelineView:
-        """Time units are the labels by default, where they are defined.
+        """The view of a trace; time units are the labels by default, where they are defined.
 
         Raises ConfigurationError naming the option.
         """
@@ -42,7 +45,7 @@ class TimelineView:
         return cls(trace, labels or ("time-unit" if units else "updates"), minibatch, passes)
 
     def as_json(self) -> list[dict[str, Any]]:
-        """The passes of the mini-batch asked for, else of the whole pipeline."""
+        """Plain objects: passes of the mini-batch asked for, else of the whole pipeline."""
         return json_cells(self.trace) if self.minibatch is None else as_json(self.passes)
 
     def grid(self, width: int, **columns: Any) -> tuple[list[Text], list[str]]:
@@ -57,5 +60,5 @@ class TimelineView:
         return lines(grid), [said for said in (cut(grid), legend(grid)) if said]
 
     def tables(self) -> list[Table]:
-        """The round trip; none without a mini-batch."""
+        """The round trip as a table; none without a mini-batch."""
         return [round_trip_table(self.passes, self.minibatch, self.trace)] if self.passes else []

@@ -24,9 +24,10 @@ MOST = 8_000_000  # instructions to look at
 
 
 def endless(experiment: Experiment) -> dict[str, Any]:
-    """The steady state by name; the experiment's own number of mini-batches plays no part.
+    """An experiment's steady state by name, as `--json` prints it.
 
-    Raises ConfigurationError where the order or the costs do not repeat.
+    The experiment's own number of mini-batches plays no part.  Raises ConfigurationError where the
+    order or the costs do not repeat.
     """
     _refuse_unsteady(experiment)
     setup, found = solve(experiment)
@@ -38,8 +39,11 @@ def endless(experiment: Experiment) -> dict[str, Any]:
 
 
 def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
-    """The steady state of the experiment's schedule, and the setup it was seen in: that of so
-    many mini-batches as show it.  Raises ConfigurationError."""
+    """The steady state of the experiment's schedule, looked for in ever longer programs, and the
+    setup it was seen in: that of so many mini-batches as show it.
+
+    Raises ConfigurationError where none is found, or the order would run out of memory.
+    """
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the steady state is that of one worker, got "
                                   f"{experiment.workers.count}"])
@@ -60,7 +64,7 @@ def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
 
 
 def staleness(plan: VersionPlan, pattern: Pattern) -> dict[str, list[float]]:
-    """Mean updates behind, by stage, of the pattern's forwards and backwards."""
+    """Mean updates behind, by stage, of a pattern's forwards and of its backwards."""
     n = pattern.program.shape.microbatches
     mine = slice((pattern.first - 1) * n, (pattern.first - 1 + pattern.minibatches) * n)
     return {name: (plan.applied - read)[:, mine].mean(axis=1).tolist()

@@ -20,9 +20,11 @@ from sim.times.costs import TICK
 
 
 def event_graph(pattern: Pattern, seconds: Floats, cluster: Cluster) -> tuple[EventGraph, Ints]:
-    """Nodes: the pattern's rows, then the messages of those that send (second result: which).
+    """The graph of a pattern whose rows take `seconds` (rows of the program,); and who sends.
 
-    Each edge carries the time of its source, so a cycle's ticks are those of its nodes.
+    Nodes are the pattern's rows, then the messages of those that send, which the second result
+    (messages,) names by their place in the pattern.  Each edge carries the time of its source, so a
+    cycle's ticks are those of its nodes.
     """
     program, rows = pattern.program, pattern.rows
     ticks, transfer = (np.rint(s / TICK).astype(np.int64)

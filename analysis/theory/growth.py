@@ -31,7 +31,10 @@ def _slope(level: Floats) -> float:
 
 
 def first_crossing(at: Floats, rates: Floats) -> tuple[float, float] | None:
-    """Neighbours on the grid between which growth first passes 1."""
+    """The neighbours of a grid `at` (rates,) between which growth `rates` (rates,) first passes 1.
+
+    None where it never does, or the first is beyond it already.
+    """
     unstable = rates > 1
     if not unstable.any() or unstable[0]:
         return None
@@ -40,7 +43,10 @@ def first_crossing(at: Floats, rates: Floats) -> tuple[float, float] | None:
 
 
 def interpolated(at: Floats, rates: Floats) -> float | None:
-    """Where growth first passes 1, on the straight line between the neighbours."""
+    """Where growth `rates` (rates,) over the grid `at` (rates,) first passes 1, between neighbours.
+
+    On the straight line between the two; None where the grid does not bracket it.
+    """
     pair = first_crossing(at, rates)
     if pair is None:
         return None

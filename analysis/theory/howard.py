@@ -22,7 +22,10 @@ SAFE = 2**62
 
 @dataclass(frozen=True, eq=False)
 class EventGraph:
-    """x[dst](q) ≥ x[src](q − height) + ticks: arrays of shape (edges,), sorted by `dst`."""
+    """Which event waits for which: x[target](q) ≥ x[source](q − height) + ticks.
+
+    Arrays have shape (edges,), sorted by `target`; `nodes` is the number of events.
+    """
 
     nodes: int
     source: Ints
@@ -32,7 +35,7 @@ class EventGraph:
 
     @classmethod
     def of(cls, nodes: int, *edges: tuple[Ints, Ints, Ints, Ints]) -> EventGraph:
-        """Gather groups of edges (source, target, ticks, height)."""
+        """The graph of several groups of edges, each of arrays (source, target, ticks, height)."""
         columns = [np.concatenate(column).astype(np.int64) for column in zip(*edges, strict=True)]
         order = np.lexsort((columns[0], columns[1]))
         return cls(nodes, *(column[order] for column in columns))
@@ -40,7 +43,10 @@ class EventGraph:
 
 @dataclass(frozen=True)
 class CriticalCycle:
-    """The cycle with the largest ticks per token, as edge numbers in the order of time."""
+    """The cycle with the largest ticks per token, as edge numbers in the order of time.
+
+    `ratio` is that quotient, `height` the cycle's tokens.
+    """
 
     ratio: Fraction
     height: int
@@ -48,8 +54,9 @@ class CriticalCycle:
 
 
 def critical_cycle(graph: EventGraph) -> CriticalCycle:
-    """Each node names the edge it waits for; improve until no other edge would be later.
+    """The critical cycle of a graph by policy iteration.
 
+    Each node names the edge it waits for; they are improved until no other edge would be later.
     Raises ValueError where the graph is not strongly connected or a cycle needs no token.
     """
     solver = _Howard(graph)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from analysis.theory.growth import first_crossing, fitted_growth, interpolated
-from analysis.theory.recurrence import Case
+from analysis.theory.recurrence import DelayedTraining
 from sim.arrays import Floats
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
@@ -23,79 +23,82 @@ LONGEST = 10_000  # updates
 
 
 class Place(NamedTuple):
-    """The stage of a round-robin pipeline that meets a case."""
+    """The stage of a round-robin pipeline on which a gradient is so late, and its mitigation."""
 
     stages: int
     stage: int
     mitigation: tuple[tuple[str, Any], ...]
 
 
-def measure(cases: Sequence[Case]) -> list[float | None]:
-    """Edges ηλ of cases that differ in delay and horizon alone; None where no pipeline has it.
+def measure(trainings: Sequence[DelayedTraining]) -> list[float | None]:
+    """Edges ηλ of trainings that differ in delay and horizon alone; None where no pipeline has one.
 
-    Cases that one pipeline holds are measured in the same two runs.
+    Those that one pipeline holds are measured in the same two runs.
     """
-    deepest = max(case.delay for case in cases)
-    places = [place(case, deepest) for case in cases]
-    edges: dict[Case, float | None] = dict.fromkeys(cases)
+    deepest = max(training.delay for training in trainings)
+    places = [place(training, deepest) for training in trainings]
+    edges: dict[DelayedTraining, float | None] = dict.fromkeys(trainings)
     for stages, mitigation in dict.fromkeys((p.stages, p.mitigation) for p in places if p):
-        inside = {case: p.stage for case, p in zip(cases, places, strict=True)
+        inside = {training: p.stage for training, p in zip(trainings, places, strict=True)
                   if p is not None and (p.stages, p.mitigation) == (stages, mitigation)}
         edges |= _edges(inside, stages, dict(mitigation))
-    return [edges[case] for case in cases]
+    return [edges[training] for training in trainings]
 
 
-def place(case: Case, deepest: int) -> Place | None:
-    """Where delay D and horizon s are met, in a pipeline of at least `deepest` + 1 stages.
+def place(training: DelayedTraining, deepest: int) -> Place | None:
+    """Where delay D and horizon s occur, in a pipeline of at least `deepest` + 1 stages.
 
     A longer horizon than the delay is SpecTrain's time-unit one: s = D + ⌊k/2⌋ on stage k; a
-    shorter one no schedule gives.
+    shorter one no schedule gives (None).
     """
-    table: dict[str, Any] = {"name": case.mitigation}
-    if case.mitigation == "vertical-sync":  # S−1 late on every stage
-        return Place(case.delay + 1, 0, tuple(table.items()))
-    if case.mitigation == "i-timeprest":
-        table["decay"] = case.decay
+    table: dict[str, Any] = {"name": training.mitigation}
+    if training.mitigation == "vertical-sync":  # S−1 late on every stage
+        return Place(training.delay + 1, 0, tuple(table.items()))
+    if training.mitigation == "i-timeprest":
+        table["decay"] = training.decay
     stages = deepest + 1
-    if case.form.predicts:
-        beyond = case.horizon - case.delay
+    if training.form.predicts:
+        beyond = training.horizon - training.delay
         if beyond < 0 or beyond % 1:
             return None
         table["horizon"] = "time-unit" if beyond else "update"
-        stages = case.delay + 1 + 2 * int(beyond) if beyond else stages
-    return Place(stages, stages - 1 - case.delay, tuple(table.items()))
+        stages = training.delay + 1 + 2 * int(beyond) if beyond else stages
+    return Place(stages, stages - 1 - training.delay, tuple(table.items()))
 
 
-def _edges(stage_of: dict[Case, int], stages: int, mitigation: dict[str, Any]
-           ) -> dict[Case, float | None]:
-    """Bracket on one grid shared by all, then each case's own fine grid, all in one run."""
+def _edges(stage_of: dict[DelayedTraining, int], stages: int, mitigation: dict[str, Any]
+           ) -> dict[DelayedTraining, float | None]:
+    """Bracket on one grid shared by all, then each training's own fine grid, all in one run."""
     at = coarse_grid(list(stage_of))
     rates = _growth(stage_of, stages, mitigation, at)
-    brackets = {case: first_crossing(at, rates[case]) for case in stage_of}
-    found = {case: pair for case, pair in brackets.items() if pair is not None}
+    brackets = {training: first_crossing(at, rates[training]) for training in stage_of}
+    found = {training: pair for training, pair in brackets.items() if pair is not None}
     if not found:
         return dict.fromkeys(stage_of)
-    fine = {case: np.geomspace(*pair, FINE) for case, pair in found.items()}
+    fine = {training: np.geomspace(*pair, FINE) for training, pair in found.items()}
     rates = _growth(stage_of, stages, mitigation, np.concatenate(list(fine.values())))
-    edges: dict[Case, float | None] = dict.fromkeys(stage_of)
-    for number, (case, mine) in enumerate(fine.items()):
-        edges[case] = interpolated(mine, rates[case][number * FINE : (number + 1) * FINE])
+    edges: dict[DelayedTraining, float | None] = dict.fromkeys(stage_of)
+    for number, (training, mine) in enumerate(fine.items()):
+        edges[training] = interpolated(mine, rates[training][number * FINE : (number + 1) * FINE])
     return edges
 
 
-def coarse_grid(cases: Sequence[Case]) -> Floats:
-    """Geometric, from far below every edge to above plain momentum's 2·(1+γ)/β."""
-    first = cases[0]
-    latest = max(case.delay + 2 * case.horizon for case in cases)
+def coarse_grid(trainings: Sequence[DelayedTraining]) -> Floats:
+    """A geometric grid of ηλ, (rates,), that holds every edge of these trainings.
+
+    From far below the edge of the latest to above plain momentum's 2·(1+γ)/β.
+    """
+    first = trainings[0]
+    latest = max(training.delay + 2 * training.horizon for training in trainings)
     low = 0.25 * (1 - first.momentum) / (1 + latest)
     return np.geomspace(low, 4 * (1 + first.momentum), COARSE) / first.gradient_share
 
 
-def _growth(stage_of: dict[Case, int], stages: int, mitigation: dict[str, Any], at: Floats
-            ) -> dict[Case, Floats]:
-    """Fitted growth by case and curvature of one run."""
-    case = next(iter(stage_of))
-    updates = min(800 + 40 * stages + round(40 / (1 - case.momentum)), LONGEST)
+def _growth(stage_of: dict[DelayedTraining, int], stages: int, mitigation: dict[str, Any],
+            at: Floats) -> dict[DelayedTraining, Floats]:
+    """Fitted growth by training and curvature of one run."""
+    training = next(iter(stage_of))
+    updates = min(800 + 40 * stages + round(40 / (1 - training.momentum)), LONGEST)
     weights = {stage: np.empty((updates, len(at))) for stage in stage_of.values()}
 
     def watch(stage: int, version: int, new: Any) -> None:
@@ -104,8 +107,8 @@ def _growth(stage_of: dict[Case, int], stages: int, mitigation: dict[str, Any], 
 
     run(resolve({
         "pipeline": {"stages": stages, "minibatches": updates, "mitigation": mitigation,
-                     "backward": case.form.backward},
-        "training": {"task": "quadratic", "learning_rate": 1.0, "momentum": case.momentum,
-                     "convention": case.convention, "curvatures": at.tolist(),
+                     "backward": training.form.backward},
+        "training": {"task": "quadratic", "learning_rate": 1.0, "momentum": training.momentum,
+                     "convention": training.convention, "curvatures": at.tolist(),
                      "distances": False}}), watch=watch)
     return {each: fitted_growth(weights[stage]) for each, stage in stage_of.items()}

@@ -31,7 +31,7 @@ class Pattern:
 
     @cached_property
     def rows(self) -> Ints:
-        """The pattern's rows, device by device in stream order."""
+        """The pattern's rows, device by device in stream order, (rows of the pattern,)."""
         after = self.program.minibatch - self.first
         return np.flatnonzero((after >= 0) & (after < self.minibatches))
 
@@ -42,13 +42,13 @@ class Pattern:
         return place
 
     def locate(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Each row as a place in the pattern and the number of periods it lies after it."""
+        """Rows (any,) as places in the pattern, and how many periods after it they lie."""
         periods = (self.program.minibatch[rows] - self.first) // self.minibatches
         return self._place[rows - periods * self.stride[rows]], periods
 
 
 def find_pattern(program: Program) -> Pattern | None:
-    """The shortest pattern, taken as late as it is seen; None where no stretch repeats."""
+    """The shortest pattern of a program, as late as it occurs; None where no stretch repeats."""
     sizes, minibatches = np.diff(program.offsets), program.shape.minibatches
     if (sizes % minibatches).any():
         return None
@@ -66,8 +66,8 @@ def _first_minibatch(program: Program, period: int, stride: Ints) -> int | None:
     inside = np.ones(program.shape.minibatches + 1, dtype=bool)
     inside[0] = False
     inside[program.minibatch[repeating <= stride]] = False
-    blocks = np.lib.stride_tricks.sliding_window_view(inside, period).all(axis=1)
-    for first in np.flatnonzero(blocks)[::-1].tolist():
+    windows = np.lib.stride_tricks.sliding_window_view(inside, period).all(axis=1)
+    for first in np.flatnonzero(windows)[::-1].tolist():
         if _one_stretch(program, first, period, stride, repeating):
             return int(first)
     return None

@@ -26,8 +26,11 @@ from sim.numerics.stage import Backward
 
 
 @dataclass(frozen=True)
-class Case:
-    """One question to the theory: `horizon` in updates, `decay` of the interpolation's share."""
+class DelayedTraining:
+    """SGD with momentum whose gradient is `delay` updates late, under one mitigation.
+
+    `horizon` is in updates, `decay` that of the interpolation's share.
+    """
 
     mitigation: str
     delay: int
@@ -48,6 +51,7 @@ class Case:
 
     @property
     def form(self) -> Form:
+        """What the gradient is taken at, by the mitigation."""
         return FORMS[self.mitigation]
 
     @property
@@ -60,35 +64,36 @@ class Case:
 class Form:
     """What a mitigation's gradient is taken at, under one reading of the backward.
 
-    `predicts` says whether a horizon may be given, `horizon` is its value where none is;
-    `interpolates` whether the decay matters.
+    `reads` gives the coefficients (delay + 2,) of w[t] … w[t−D−1]; `predicts` says whether a
+    horizon may be given, `horizon` is its value where none is; `interpolates` whether the decay
+    matters.
     """
 
-    reads: Callable[[Case], Floats]
+    reads: Callable[[DelayedTraining], Floats]
     backward: Backward
     predicts: bool = False
     interpolates: bool = False
-    horizon: Callable[[Case], float] = lambda case: 0.0
+    horizon: Callable[[DelayedTraining], float] = lambda training: 0.0
 
 
-def _stale(case: Case) -> Floats:
+def _stale(training: DelayedTraining) -> Floats:
     """p = w[t−D]: what the forward read."""
-    reads = np.zeros(case.delay + 2)
-    reads[case.delay] = 1.0
+    reads = np.zeros(training.delay + 2)
+    reads[training.delay] = 1.0
     return reads
 
 
-def _predicted(case: Case) -> Floats:
+def _predicted(training: DelayedTraining) -> Floats:
     """p = w[t−D] − s·u[t−D] = (1+s)·w[t−D] − s·w[t−D−1]; u the velocity that made w[t−D]."""
-    reads = (1 + case.horizon) * _stale(case)
-    reads[case.delay + 1] = -case.horizon
+    reads = (1 + training.horizon) * _stale(training)
+    reads[training.delay + 1] = -training.horizon
     return reads
 
 
-def _interpolated(case: Case) -> Floats:
+def _interpolated(training: DelayedTraining) -> Floats:
     """p = a·w[t−D] + (1−a)·w[t]."""
-    reads = case.stale_share * _stale(case)
-    reads[0] += 1 - case.stale_share
+    reads = training.stale_share * _stale(training)
+    reads[0] += 1 - training.stale_share
     return reads
 
 
@@ -101,28 +106,28 @@ FORMS: dict[str, Form] = {
     "stash": Form(_stale, "graph"),
     "vertical-sync": Form(_stale, "graph"),
     "spectrain": Form(_predicted, "graph", predicts=True,
-                      horizon=lambda case: float(case.delay)),
+                      horizon=lambda training: float(training.delay)),
     "spectrain-stashed": Form(_predicted, "graph", predicts=True,
-                              horizon=lambda case: float(case.delay)),
-    "nwpt": Form(_predicted, "graph", horizon=lambda case: case.momentum),
+                              horizon=lambda training: float(training.delay)),
+    "nwpt": Form(_predicted, "graph", horizon=lambda training: training.momentum),
     "i-timeprest": Form(_interpolated, "recompute", interpolates=True),
 }
 
 
-def characteristic(case: Case, rates: Floats) -> Floats:
+def characteristic(training: DelayedTraining, rates: Floats) -> Floats:
     """Characteristic polynomials, highest power first, of shape (rates, delay + 3).
 
     z^(D+2) − (1+γ)·z^(D+1) + γ·z^D + β·x·Σ p_j·z^(D+1−j), one row per x = ηλ in `rates`.
     """
-    fixed = np.zeros(case.delay + 3)
-    fixed[:3] = 1.0, -(1 + case.momentum), case.momentum
-    moving = np.concatenate(([0.0], case.gradient_share * case.reads))
+    fixed = np.zeros(training.delay + 3)
+    fixed[:3] = 1.0, -(1 + training.momentum), training.momentum
+    moving = np.concatenate(([0.0], training.gradient_share * training.reads))
     return fixed + np.multiply.outer(rates, moving)
 
 
-def growth(case: Case, rates: Floats) -> Floats:
+def growth(training: DelayedTraining, rates: Floats) -> Floats:
     """Growth per update of the slowest mode: the largest root's modulus, shape (rates,)."""
-    polynomials = characteristic(case, np.asarray(rates, dtype=np.float64))
+    polynomials = characteristic(training, np.asarray(rates, dtype=np.float64))
     size = polynomials.shape[1] - 1
     companion = np.zeros((len(polynomials), size, size))
     companion[:, 0, :] = -polynomials[:, 1:]

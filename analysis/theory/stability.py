@@ -13,7 +13,7 @@ from typing import Any, get_args
 import numpy as np
 from scipy.optimize import brentq
 
-from analysis.theory.recurrence import FORMS, Case, growth
+from analysis.theory.recurrence import FORMS, DelayedTraining, growth
 from sim.errors import ConfigurationError, unknown
 from sim.numerics.optimizers import Convention
 
@@ -23,11 +23,12 @@ DELAYS, MOMENTA = range(8), (0.0, 0.9)  # the grid that theory and simulation mu
 GRID = ("none", "stash", "spectrain", "spectrain-stashed", "nwpt", "i-timeprest")
 
 
-def make_case(mitigation: str, delay: int, momentum: float, convention: str,
-              horizon: float | None = None, decay: float | None = None) -> Case:
-    """A checked case; `horizon` is by default a prediction's delay, `decay` an interpolation's 1.
+def delayed_training(mitigation: str, delay: int, momentum: float, convention: str,
+                     horizon: float | None = None, decay: float | None = None) -> DelayedTraining:
+    """A training to ask the theory about, its numbers checked; delay and horizon in updates.
 
-    Raises ConfigurationError with every problem.
+    `horizon` is by default what the mitigation's rule takes (a prediction: its delay), `decay` an
+    interpolation's 1.  Raises ConfigurationError with every problem.
     """
     problems = [f"{name}: {rule}, got {value}" for name, value, good, rule in (
         ("delay", delay, 0 <= delay <= LARGEST_DELAY, f"0 to {LARGEST_DELAY} updates"),
@@ -43,9 +44,12 @@ def make_case(mitigation: str, delay: int, momentum: float, convention: str,
         problems += _misplaced(mitigation, horizon, decay)
     if problems:
         raise ConfigurationError(problems)
-    case = Case(mitigation, delay, momentum, convention,  # type: ignore[arg-type]
-                decay=1.0 if decay is None else decay)
-    return replace(case, horizon=case.form.horizon(case) if horizon is None else horizon)
+    training = DelayedTraining(
+        mitigation, delay, momentum, convention,  # type: ignore[arg-type]
+        decay=1.0 if decay is None else decay)
+    if horizon is None:
+        horizon = training.form.horizon(training)
+    return replace(training, horizon=horizon)
 
 
 def _misplaced(mitigation: str, horizon: float | None, decay: float | None) -> Iterator[str]:
@@ -56,37 +60,37 @@ def _misplaced(mitigation: str, horizon: float | None, decay: float | None) -> I
             yield f"{name}: {mitigation} takes none; it belongs to {takers}"
 
 
-def edge(case: Case) -> float:
+def edge(training: DelayedTraining) -> float:
     """The largest x = ηλ below which every smaller one is stable.
 
-    Roots cross at a finite x always: the gradient's polynomial has a lower degree than the rest,
-    so a root goes to infinity with x.
+    Roots cross at a finite x always: the gradient's polynomial has a lower degree than the rest, so
+    a root goes to infinity with x.
     """
-    low, high = _bracket(case)
-    return float(brentq(lambda x: float(growth(case, np.array([x]))[0]) - 1, low, high,
+    low, high = _bracket(training)
+    return float(brentq(lambda x: float(growth(training, np.array([x]))[0]) - 1, low, high,
                         xtol=1e-15, rtol=1e-13))
 
 
-def _bracket(case: Case) -> tuple[float, float]:
+def _bracket(training: DelayedTraining) -> tuple[float, float]:
     """Neighbours of a geometric scan: the first unstable x and the stable one before it."""
     first = LEAST
     while True:
         at = first * np.power(STEP, np.arange(CHUNK + 1.0))
-        unstable = growth(case, at) > 1
+        unstable = growth(training, at) > 1
         if unstable.any():
             number = max(int(np.argmax(unstable)), 1)
             return float(at[number - 1]), float(at[number])
         first = float(at[-1])
 
 
-def row(case: Case, measured: float | None) -> dict[str, Any]:
-    """Theory and measurement of one case; `backward` is the reading of REFERENCE section 3."""
-    by_roots = edge(case)
+def row(training: DelayedTraining, measured: float | None) -> dict[str, Any]:
+    """Theory and measurement of one training; `backward` is the reading of REFERENCE section 3."""
+    by_roots = edge(training)
     return {
-        "mitigation": case.mitigation, "delay": case.delay, "momentum": case.momentum,
-        "convention": case.convention, "horizon": case.horizon,
-        "stale_share": case.stale_share if case.form.interpolates else None,
-        "backward": case.form.backward,
+        "mitigation": training.mitigation, "delay": training.delay, "momentum": training.momentum,
+        "convention": training.convention, "horizon": training.horizon,
+        "stale_share": training.stale_share if training.form.interpolates else None,
+        "backward": training.form.backward,
         "edge_roots": by_roots, "edge_measured": measured,
         "relative_difference": None if measured is None else measured / by_roots - 1,
     }
@@ -94,22 +98,28 @@ def row(case: Case, measured: float | None) -> dict[str, Any]:
 
 def theory(mitigations: Iterable[str], delays: Iterable[int], momenta: Iterable[float],
            convention: str) -> list[dict[str, Any]]:
-    """A map over delay × momentum for each mitigation: rows without a measurement."""
+    """Edges by theory alone: a row for each mitigation, delay and momentum.
+
+    Raises ConfigurationError for what `delayed_training` refuses.
+    """
     momenta, delays = tuple(momenta), tuple(delays)
-    return [row(make_case(m, d, g, convention), None)
+    return [row(delayed_training(m, d, g, convention), None)
             for m in mitigations for d in delays for g in momenta]
 
 
 def grid(mitigations: Iterable[str] = GRID, momenta: Iterable[float] = MOMENTA,
          delays: Iterable[int] = DELAYS, conventions: Iterable[str] = get_args(Convention),
          done: Callable[[], None] = lambda: None) -> Iterator[dict[str, Any]]:
-    """Theory beside measurement; all delays of a mitigation come out of the same runs."""
+    """Edges by theory and as measured: a row for each mitigation, convention, momentum and delay.
+
+    All delays of a mitigation come out of the same runs, after which `done` is called.
+    """
     from analysis.theory.measured_edge import measure
 
     momenta, delays, conventions = tuple(momenta), tuple(delays), tuple(conventions)
     for mitigation in mitigations:
         for convention in conventions:
             for momentum in momenta:
-                cases = [make_case(mitigation, d, momentum, convention) for d in delays]
-                yield from map(row, cases, measure(cases))
+                trainings = [delayed_training(mitigation, d, momentum, convention) for d in delays]
+                yield from map(row, trainings, measure(trainings))
                 done()

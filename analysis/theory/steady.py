@@ -26,10 +26,10 @@ from sim.times.costs import TICK, CostModel
 
 @dataclass(frozen=True)
 class Critical:
-    """An instruction, or a message on its link, of the critical cycle.
+    """An instruction of the critical cycle, or a message on its link.
 
-    `minibatch` counts from the cycle's earliest; `microbatch` is None where one pass covers the
-    whole mini-batch, `to_device` for an instruction.
+    It takes `seconds`.  `minibatch` counts from the cycle's earliest, which is 0; `microbatch` is
+    None where one pass covers the whole mini-batch, `to_device` for an instruction.
     """
 
     stage: int
@@ -42,14 +42,17 @@ class Critical:
 
     @property
     def name(self) -> str:
-        """`1B` on device 1, or `link 1→0 (1B)`."""
+        """What a report calls it: `1B` on device 1, or `link 1→0 (1B)`."""
         task = f"{self.stage}{self.op.name}"
         return task if self.to_device is None else f"link {self.device}→{self.to_device} ({task})"
 
 
 @dataclass(frozen=True, eq=False)
 class SteadyState:
-    """What an endless run does; `seconds` has shape (rows of the pattern,)."""
+    """What an endless run does, period after period.
+
+    `seconds` has shape (rows of the pattern,), `senders` and `to_device` (messages,).
+    """
 
     pattern: Pattern
     graph: EventGraph
@@ -65,11 +68,12 @@ class SteadyState:
 
     @property
     def period_s(self) -> float:
+        """Seconds per mini-batch."""
         return float(self.period)
 
     @property
     def throughput_minibatches_per_s(self) -> float | None:
-        """None where nothing takes any time."""
+        """Mini-batches per second; None where nothing takes any time."""
         return float(1 / self.period) if self.period else None
 
     @property
@@ -122,7 +126,7 @@ def steady_state(program: Program, costs: CostModel, cluster: Cluster) -> Steady
 
 
 def as_json(found: SteadyState) -> dict[str, Any]:
-    """Plain objects for machines; seconds per mini-batch."""
+    """A steady state as plain objects, as `--json` prints it; seconds per mini-batch."""
     return {
         "period_s": found.period_s,
         "throughput_minibatches_per_s": found.throughput_minibatches_per_s,

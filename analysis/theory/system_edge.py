@@ -1,6 +1,6 @@
 """The largest stable learning rate of a whole system, measured on the quadratic.
 
-Every stage learns a block of the quadratic with many curvatures at once, through the system's own
+Every stage learns a part of the quadratic with many curvatures at once, through the system's own
 order, versions and exchange; the edge is the smallest over the stages.  Source: REFERENCE
 section 6 for the method, `analysis.theory.measured_edge` for single delays.
 """

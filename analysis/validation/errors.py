@@ -13,11 +13,11 @@ import numpy as np
 from scipy.stats import kendalltau
 
 from analysis.metrics.memory import StageMemory, memory
-from analysis.metrics.report import plain
 from analysis.metrics.staleness import plan_of
 from analysis.metrics.timing import Timing, timing
 from sim.arrays import Floats
 from sim.op import Op
+from sim.rows import plain
 from sim.times.profile import Profile, StageProfile
 from sim.trace import Trace
 

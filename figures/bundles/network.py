@@ -11,19 +11,24 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.colours import COLOURS
 from figures.methods import METHODS
-from figures.style import COLOURS, PAGE_IN, Row, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure, shaded_table
+from sim.rows import Row
 
 TABLES = (("lag", "version lag (updates)"), ("relative", "distance (% of weights)"))
 CURVES = (("training_loss", "training loss"), ("validation_loss", "validation loss"),
           ("training_accuracy", "training accuracy"),
           ("validation_accuracy", "validation accuracy"))
-LOOKS = {re.sub(r" \d+$", "", name): (colour, line) for name, _, colour, line in METHODS}
+STROKES = {re.sub(r" \d+$", "", name): (colour, line) for name, _, colour, line in METHODS}
 OTHERS = tuple((colour, ":") for colour in ("black", "blue", "orange", "green", "grey"))
 
 
 def draw_distances(rows: Sequence[Row], title: str) -> Figure:
-    """Tables of lag and distance by stage and pass, methods down; means over seeds."""
+    """Tables of version lag and distance by stage and pass, methods down; means over seeds.
+
+    `rows` have method, pass, stage, seed, `lag` in updates and `relative` distance.
+    """
     methods = list(dict.fromkeys(row["method"] for row in rows))
     stages = 1 + max(row["stage"] for row in rows)
     figure = new_figure(PAGE_IN, 2 * (0.6 + 0.17 * len(methods)))
@@ -48,27 +53,22 @@ def _means(rows: Iterable[Row], keys: Sequence[str], names: Sequence[str]
 
 
 def _table(axis: Axes, values: Any, methods: Sequence[str]) -> None:
-    """The number in each cell; darker is staler."""
+    """Methods down, stages across."""
     finite = values[np.isfinite(values)]
     top = max(float(np.quantile(finite, 0.95)), 1e-9) if finite.size else 1.0
-    axis.imshow(values, cmap="Blues", vmin=0, vmax=1.4 * top, aspect="auto")
-    for (m, k), value in np.ndenumerate(values):
-        text = "–" if not np.isfinite(value) else "0" if value == 0 else f"{value:.2g}"
-        axis.text(k, m, text, ha="center", va="center", fontsize=7,
-                  color="white" if value > 0.9 * top else "black")
-    axis.set_xticks(range(values.shape[1]))
-    axis.set_yticks(range(len(methods)), methods)
+    shaded_table(axis, values, methods, top, lambda value: (
+        "–" if not np.isfinite(value) else "0" if value == 0 else f"{value:.2g}"))
     axis.set_xlabel("stage")
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
 
 
 def draw_curves(rows: Sequence[Row], title: str, target: float | None = None,
                 along: str = "minibatch", label: str = "mini-batch",
-                looks: Mapping[str, tuple[str, Any]] = LOOKS) -> Figure:
+                strokes: Mapping[str, tuple[str, Any]] = STROKES) -> Figure:
     """Loss above, accuracy below, training left, validation right; means over seeds.
 
-    `looks` gives colour and line by method, its number of micro-batches left out.
+    `rows` have method, seed, quantity, value and the place `along` the axis, which is called
+    `label`; `target` is an accuracy; `strokes` gives colour and line by method, its number of
+    micro-batches left out.
     """
     figure = new_figure(PAGE_IN, 5.4)
     headline(figure, f"Loss and accuracy by {label}, a line per method", title)
@@ -76,7 +76,7 @@ def draw_curves(rows: Sequence[Row], title: str, target: float | None = None,
     for axis, (quantity, name) in zip(axes.flat, CURVES, strict=True):
         mine = [row for row in rows if row["quantity"] == quantity and row["value"] is not None]
         for (method, xs, ys), other in zip(_lines(mine, along), cycle(OTHERS)):
-            colour, line = looks.get(re.sub(r" \d+$", "", method), other)
+            colour, line = strokes.get(re.sub(r" \d+$", "", method), other)
             axis.plot(xs, ys, color=COLOURS[colour], linestyle=line, label=method, linewidth=1.2,
                       marker="." if len(xs) < 12 else None)
         axis.set_ylabel(name)

@@ -1,84 +1,31 @@
-"""Split sizes as the PyTorch tutorial and the NWPT paper draw them, and NWPT's total times."""
+"""The tutorial's pictures with their rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
-from figures.style import COLOURS, PAGE_IN, Row, headline, new_figure
-
-Looks = dict[str, tuple[str, Any]]
-LOOK_AHEAD: Looks = {
-    "model parallel": ("black", "-"), "model parallel, NWPT": ("blue", "-"),
-    "asynchronous pipeline": ("vermilion", "--"),
-    "asynchronous pipeline, NWPT": ("purple", "--")}
-
-BARS = {method: colour if colour != "black" else "grey"  # dots are black
-        for method, (colour, _) in LOOK_AHEAD.items()}
+from figures.bundles import network, split_sizes
+from figures.origin import save
+from sim.wording import plural
 
 
-def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
-    """Bars with spread for the three ways to run, and time over split size (mean ± sd)."""
-    figure = new_figure(PAGE_IN, 3.2)
-    said = [f"{np.mean(values):.3g} ± {_sd(values):.1g} s" for values in (
-        _of(rows, "pipelined", shown), _of(rows, "model parallel"), _of(rows, "single"))]
-    headline(figure, f"Pipelined in splits of {shown} a run takes {said[0]}, model parallel "
-             f"{said[1]}, a single device {said[2]}", title)
-    bars, sweep = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.6])
-    named = [("single\ndevice", "grey", _of(rows, "single")),
-             ("model\nparallel", "orange", _of(rows, "model parallel")),
-             (f"pipelined,\nsplit {shown}", "blue", _of(rows, "pipelined", shown))]
-    _bars(bars, named)
-    bars.set_ylabel("seconds for the mini-batches of a run")
-    splits = sorted({row["split"] for row in rows if row["split"] is not None})
-    columns = [_of(rows, "pipelined", split) for split in splits]
-    sweep.errorbar(splits, [np.mean(c) for c in columns], [_sd(c) for c in columns], marker="o",
-                   color=COLOURS["blue"], capsize=3, linewidth=1.4, markersize=4,
-                   label="pipelined")
-    for label, colour, values in named[:2]:
-        sweep.axhline(float(np.mean(values)), color=COLOURS[colour], linewidth=1.4,
-                      linestyle="--", label=label.replace("\n", " "))
-    bars.set_ylim(0, 1.05 * max(row["seconds"] for row in rows))
-    sweep.set_xscale("log")
-    sweep.set_xticks(splits, [str(split) for split in splits])
-    sweep.minorticks_off()
-    sweep.set_xlabel("split size (images per micro-batch)")
-    sweep.grid()
-    sweep.legend(loc="upper right")
-    return figure
+def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
+    """Write the tutorial's pictures and rows into the folder; their paths, in order.
 
-
-def _of(rows: Sequence[Row], mode: str, split: int | None = None) -> list[float]:
-    return [row["seconds"] for row in rows if (row["mode"], row["split"]) == (mode, split)]
-
-
-def _sd(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-
-
-def _bars(axis: Axes, named: Sequence[tuple[str, str, Sequence[float]]]) -> None:
-    """A bar a column: mean, standard deviation, every value as a dot beside."""
-    for place, (_, colour, values) in enumerate(named):
-        axis.bar(place, float(np.mean(values)), 0.6, yerr=_sd(values), capsize=4,
-                 color=COLOURS[colour])
-        axis.plot([place + 0.2] * len(values), values, ".", color="black", markersize=3)
-    axis.set_xticks(range(len(named)), [label for label, *_ in named])
-    axis.tick_params(axis="x", length=0)
-
-
-def draw_totals(rows: Sequence[Row], title: str) -> Figure:
-    """Total time of each training, mean over seeds with every seed as a dot."""
-    figure = new_figure(PAGE_IN, 3.0)
-    headline(figure, "Time of a whole training: mean, standard deviation, and every seed", title)
-    axis = figure.subplots()
-    methods = dict.fromkeys(row["method"] for row in rows)
-    _bars(axis, [(method.replace(", ", ",\n").replace(" pipeline", "\npipeline"),
-                  BARS.get(method, "grey"),
-                  [row["total_s"] for row in rows if row["method"] == method])
-                 for method in methods])
-    axis.set_ylabel("seconds in all")
-    return figure
+    `found` has the rows of a `gpu` tutorial's `Measured`.
+    """
+    s, learnt = report["setting"], report["look_ahead"]["setting"]
+    size = "reduced setting: " if report["reduced"] else ""
+    title = (f"{size}{s['model']}, batch {s['batch_size']}, 3×{s['image_size']}×{s['image_size']}, "
+             f"{s['minibatches']} mini-batches, {', '.join(report['machine']['devices'])}")
+    course = (f"{size}{s['model']}, batch {learnt['batch_size']}, {learnt['epochs']} epochs, "
+              f"{plural(len(learnt['seeds']), 'seed')}")
+    pictures = [
+        (split_sizes.draw(found.timing, s["shown"], title), found.timing, "split_sizes"),
+        (network.draw_curves(found.curves, course, None, "epoch", "epoch", split_sizes.STROKES),
+         found.curves, "look_ahead"),
+        (split_sizes.draw_totals(found.totals, course), found.totals, "look_ahead_time")]
+    return [path for figure, rows, name in pictures
+            for path in save(figure, rows, out, name, report["command"])]

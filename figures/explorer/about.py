@@ -15,7 +15,7 @@ from sim.trace import Trace
 
 
 def about(trace: Trace, name: str) -> dict[str, Any]:
-    """Everything but the columns, as plain JSON; `name` is the file's."""
+    """What a trace says of itself as plain JSON, columns left out; `name` is the file's."""
     shape = trace.shape
     return {"name": name, "facts": facts(trace), "stages": shape.stages,
             "minibatches": shape.minibatches, "microbatches": shape.microbatches,
@@ -24,7 +24,7 @@ def about(trace: Trace, name: str) -> dict[str, Any]:
 
 
 def facts(trace: Trace) -> str:
-    """One line: measured or simulated, schedule, mitigation, workers, size."""
+    """A trace in one line: measured or simulated, schedule, mitigation, workers, size."""
     pipeline, shape = trace.header.pipeline, trace.shape
     kind = "simulated" if trace.header.gpu is None else "measured"
     micro = f" × {shape.microbatches} micro-batches" if shape.microbatches > 1 else ""
@@ -46,7 +46,7 @@ def _greedy(trace: Trace) -> bool:
 
 
 def check(trace: Trace, path: str) -> None:
-    """Raises TraceError with what keeps this trace from being drawn."""
+    """Make sure that a trace can be drawn.  Raises TraceError with what keeps it from that."""
     if not len(trace):
         raise TraceError(f"{path}: there is no span in it")
     if not np.isin(trace.op, list(Op)).all():
@@ -57,7 +57,7 @@ def check(trace: Trace, path: str) -> None:
 
 
 def unit_labels(trace: Trace) -> Ints:
-    """SpecTrain's time unit of the version each row read; 0 where there is none.
+    """SpecTrain's time unit of the version each row read, (rows,); 0 where there is none.
 
     Under greedy dispatch the order is no longer the one the closed form describes.
     """

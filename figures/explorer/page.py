@@ -30,7 +30,7 @@ SCRIPTS = ("inflate", "decode", "words", "lanes", "sums", "colours", "legend", "
 
 
 def explore(paths: Sequence[Path]) -> str:
-    """The page of these trace files, stacked in this order.
+    """The HTML page of these trace files, stacked in their order.
 
     Raises ConfigurationError with a line per file that cannot be drawn.
     """
@@ -48,7 +48,7 @@ def explore(paths: Sequence[Path]) -> str:
 
 
 def page(traces: Sequence[Trace], names: Sequence[str]) -> str:
-    """The page of these traces under these names, which may hold anything."""
+    """The HTML page of these traces under these names, which may hold anything."""
     script = f"(() => {{\n'use strict';\n{_text(*(f'{name}.js' for name in SCRIPTS))}\n}})();"
     style = _text("style.css")
     data = [about(trace, name) | encode(trace)

@@ -15,9 +15,11 @@ from matplotlib.figure import Figure
 
 from analysis.advice.advise import Question, advise, name
 from analysis.terminal.advice_tables import like
+from figures.colours import COLOURS
 from figures.labels import label
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
+from sim.rows import Rows
 
 PROFILE = Path(__file__).parents[1] / "experiments" / "profile.json"
 LIMIT_BYTES, DEVICES, MICROBATCHES = 2e9, 4, (1, 2, 3, 4)
@@ -32,22 +34,26 @@ KEY_COLUMNS, KEY_WIDTH, KEY_LINE_IN = 2, 54, 0.132  # columns, characters, inche
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the question put to the advisor."""
     return {"profile": f"figures/experiments/{PROFILE.name}", "memory_limit_bytes": LIMIT_BYTES,
             "devices": DEVICES, "microbatches": list(MICROBATCHES)}
 
 
 def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
-    """One question to the advisor; nothing here is random."""
+    """One question to the advisor; nothing in it is random."""
     return [Piece({}, data)]
 
 
 def data(done: Callable[[], None] = lambda: None) -> Rows:
-    """The advice on the built-in example profile."""
+    """The advice on the profile that comes with the project, a row per candidate."""
     return flat(advise(Question(PROFILE, LIMIT_BYTES, DEVICES, microbatches=MICROBATCHES), done))
 
 
 def flat(advice: dict[str, Any]) -> Rows:
-    """A row per candidate without nesting: `throughput` in `unit`, `also` what costs the same."""
+    """An advice without nesting, a row per candidate: `throughput` in `unit`, bytes, updates.
+
+    `also` names what costs as much as a point of the front.
+    """
     rate = advice["criteria"]["throughput"]
     unit = rate.removesuffix("_per_s").replace("microbatches", "micro-batches")
     return [{"name": name(row), **{key: row.get(key) for key in COLUMNS},
@@ -58,18 +64,18 @@ def flat(advice: dict[str, Any]) -> Rows:
 
 
 def message(rows: Rows) -> str:
-    """The fastest pipeline that fits, and the fastest that is never stale."""
+    """The headline: the fastest pipeline that fits, and the fastest that is never stale."""
     front = [row for row in rows if row["status"] == "front"]
     if not front:
         return "No pipeline fits into the memory allowed"
     best = max(front, key=lambda row: row["throughput"])
-    told = (f"In {best['memory_limit_bytes'] / 1e9:.3g} GB a device, at most "
+    fastest_of_all = (f"In {best['memory_limit_bytes'] / 1e9:.3g} GB a device, at most "
             f"{best['throughput']:.3g} {best['unit']}")
     fresh = [row for row in front if row["staleness_mean"] == 0]
     if not fresh or not best["staleness_mean"]:
-        return f"{told}, {best['staleness_mean']:.2g} updates late on average"
+        return f"{fastest_of_all}, {best['staleness_mean']:.2g} updates late on average"
     fastest = max(fresh, key=lambda row: row["throughput"])
-    return (f"{told}, {best['staleness_mean']:.2g} updates late on average; "
+    return (f"{fastest_of_all}, {best['staleness_mean']:.2g} updates late on average; "
             f"{fastest['throughput']:.3g} where no weight may be stale")
 
 

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
+from figures.colours import COLOURS
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, headline, new_figure
+from figures.style import PAGE_IN, headline, new_figure
 from sim.errors import ConfigurationError
+from sim.rows import Rows
 
-Rows = Sequence[dict[str, Any]]
 SOURCE = Path("bench.json")
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: where its rows come from."""
     return {"rows": SOURCE.name, "made_by": "make bench"}
 
 
@@ -27,9 +29,9 @@ def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
 
 
 def message(rows: Rows) -> str:
-    """How many aims were met."""
-    met = sum(row["ratio"] >= row["target"] for row in rows)
-    return f"{met} of {len(rows)} aims of speed are met; the largest ratio is " + (
+    """The headline: how many aims were reached, and the largest ratio."""
+    reached = sum(row["ratio"] >= row["target"] for row in rows)
+    return f"{reached} of {len(rows)} aims of speed are met; the largest ratio is " + (
         f"{_short(rows[-1]['ratio'])} ({_said(rows[-1]['name'])})" if rows else "none")
 
 

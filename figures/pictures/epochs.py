@@ -13,9 +13,12 @@ from analysis.metrics.memory import memory
 from analysis.metrics.staleness import plan_of
 from analysis.metrics.timing import finished_s
 from figures import methods
-from figures.methods import NAMED, RATES, Method, mean_sd, plural
+from figures.colours import COLOURS
+from figures.methods import NAMED, RATES, Method, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
+from sim.rows import Rows
+from sim.wording import plural
 
 STAGES, TARGET, EVERY = 8, 0.9, 5
 DECAYS = ("0.0", "0.1", "0.3", "1.0", "3.0", "inf")
@@ -23,30 +26,33 @@ ORDERS = (("round-robin", ""), ("nF1B 7", "@nf1b/7"))
 PLAIN = (NAMED["sequential"], Method("GPipe 7", "none@gpipe/7", "black"), NAMED["none"],
          NAMED["stash"], NAMED["spectrain"], NAMED["timeprest, nF1B 7"],
          NAMED["v-timeprest, nF1B 7"])
-SWEPT = tuple(Method(f"i-timeprest λ={decay}, {order}", f"i-timeprest:decay={decay}{where}",
-                     "green") for order, where in ORDERS for decay in DECAYS)
+DECAY_METHODS = tuple(
+    Method(f"i-timeprest λ={decay}, {order}", f"i-timeprest:decay={decay}{where}", "green")
+    for order, where in ORDERS for decay in DECAYS)
 BESIDE = {"round-robin": ("none", "stash"),
           "nF1B 7": ("timeprest, nF1B 7", "v-timeprest, nF1B 7")}
 
 
 def base() -> dict[str, Any]:
+    """The configuration all methods start from."""
     document = methods.document(STAGES, RATES[STAGES])
     document["training"] |= {"evaluate_every": EVERY, "distances": False}
     return document
 
 
 def configuration() -> dict[str, Any]:
-    return methods.configuration(base(), (*PLAIN, *SWEPT), target_accuracy=TARGET)
+    """What to write into the picture: the pipeline, the methods and the target accuracy."""
+    return methods.configuration(base(), (*PLAIN, *DECAY_METHODS), target_accuracy=TARGET)
 
 
 def pieces(seeds: Iterable[int]) -> list[Piece]:
     """One run a method and seed."""
     return [Piece({"method": m.label, "seed": seed}, rows_of, (base(), m.contender, seed))
-            for m in (*PLAIN, *SWEPT) for seed in seeds]
+            for m in (*PLAIN, *DECAY_METHODS) for seed in seeds]
 
 
 def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
-    """Epochs and simulated seconds to the target (None: not reached), and peak bytes.
+    """One run's epochs and simulated seconds to the target (None: not reached), and peak bytes.
 
     `peak_bytes` adds up every stage's own peak of weights, stash and activations.
     """
@@ -61,26 +67,26 @@ def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
 
 
 def over_seeds(rows: Rows, method: str, quantity: str) -> tuple[float, float]:
-    """Mean and standard deviation; NaN where a seed never reached the target."""
+    """Mean and standard deviation of a method's quantity; NaN where a seed missed the target."""
     return mean_sd([row[quantity] for row in rows if row["method"] == method])
 
 
 def sweep(rows: Rows, order: str, quantity: str = "epochs") -> list[tuple[float, float]]:
-    """Mean and spread by decay, of one order."""
+    """Mean and standard deviation of a quantity by decay, of one order."""
     return [over_seeds(rows, f"i-timeprest λ={decay}, {order}", quantity) for decay in DECAYS]
 
 
 def message(rows: Rows) -> str:
-    """What λ changes, and where the memory goes."""
-    swept = [mean for mean, _ in sweep(rows, "nF1B 7")]
+    """The headline: what λ changes, and where the memory goes."""
+    epochs = [mean for mean, _ in sweep(rows, "nF1B 7")]
     held = {mean for mean, _ in sweep(rows, "nF1B 7", "peak_bytes")}
-    told = []
+    kept = []
     for name in ("timeprest", "v-timeprest", "i-timeprest λ=1.0"):
-        mean, spread = over_seeds(rows, f"{name}, nF1B 7", "epochs")
+        mean, sd = over_seeds(rows, f"{name}, nF1B 7", "epochs")
         peak, _ = over_seeds(rows, f"{name}, nF1B 7", "peak_bytes")
-        told.append(f"{name.split()[0]} {mean:.1f} ± {spread:.1f} at {peak / 1e3:.0f} kB")
+        kept.append(f"{name.split()[0]} {mean:.1f} ± {sd:.1f} at {peak / 1e3:.0f} kB")
     return (f"λ changes {'no byte' if len(held) == 1 else 'the bytes'} held; epochs under nF1B: "
-            f"{min(swept):.1f} to {max(swept):.1f} over λ, {', '.join(told)}")
+            f"{min(epochs):.1f} to {max(epochs):.1f} over λ, {', '.join(kept)}")
 
 
 def draw(rows: Rows) -> Figure:
@@ -111,15 +117,15 @@ def draw(rows: Rows) -> Figure:
 def _against_memory(axis: Axes, rows: Rows, quantity: str) -> None:
     marks = {"sequential": "v", "GPipe 7": "^"}
     for method in PLAIN:
-        x, spread = over_seeds(rows, method.label, quantity)
+        x, sd = over_seeds(rows, method.label, quantity)
         y, _ = over_seeds(rows, method.label, "peak_bytes")
         mark = marks.get(method.label, "s" if "nF1B" in method.label else "o")
-        axis.errorbar(x, y / 1e3, xerr=spread, marker=mark, markersize=4.5, elinewidth=0.8,
+        axis.errorbar(x, y / 1e3, xerr=sd, marker=mark, markersize=4.5, elinewidth=0.8,
                       linestyle="", color=COLOURS[method.colour], label=method.label)
     for (order, _), mark in zip(ORDERS, "os", strict=True):
-        means, spreads = np.array(sweep(rows, order, quantity)).T
+        means, deviations = np.array(sweep(rows, order, quantity)).T
         heights = np.array(sweep(rows, order, "peak_bytes"))[:, 0] / 1e3
-        axis.errorbar(means, heights, xerr=spreads, marker=mark, markersize=4.5, elinewidth=0.5,
+        axis.errorbar(means, heights, xerr=deviations, marker=mark, markersize=4.5, elinewidth=0.5,
                       linestyle="",
                       mfc="none", color=COLOURS["green"],
                       label=f"i-timeprest, {order}, every λ")
@@ -128,14 +134,15 @@ def _against_memory(axis: Axes, rows: Rows, quantity: str) -> None:
 
 
 def _by_decay(axis: Axes, rows: Rows, order: str) -> None:
-    means, spreads = np.array(sweep(rows, order)).T
-    axis.errorbar(range(len(DECAYS)), means, spreads, marker="o" if order == "round-robin" else "s",
+    means, deviations = np.array(sweep(rows, order)).T
+    axis.errorbar(range(len(DECAYS)), means, deviations,
+                  marker="o" if order == "round-robin" else "s",
                   color=COLOURS["green"], mfc="none", markersize=4.5, elinewidth=0.8)
     for name in BESIDE[order]:
-        mean, spread = over_seeds(rows, name, "epochs")
+        mean, sd = over_seeds(rows, name, "epochs")
         colour = COLOURS[NAMED[name].colour]
         axis.axhline(mean, color=colour, linestyle=NAMED[name].line)
-        axis.axhspan(mean - spread, mean + spread, color=colour, alpha=0.13, linewidth=0)
+        axis.axhspan(mean - sd, mean + sd, color=colour, alpha=0.13, linewidth=0)
     axis.set_xticks(range(len(DECAYS)), ["∞" if d == "inf" else f"{float(d):g}" for d in DECAYS])
     axis.set_xlabel(f"λ of i-timeprest, {order} (no unit)")
     axis.set_ylabel("epochs to the target")

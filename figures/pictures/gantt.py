@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from analysis.metrics.timeline import round_trip
+from figures.colours import COLOURS
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Row, Rows, headline, new_figure
+from figures.style import PAGE_IN, headline, new_figure
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op
 from sim.order.time_units import time_unit
+from sim.rows import Row, Rows
 from sim.trace import Trace
 
 MINIBATCH, MINIBATCHES = 4, 12
@@ -29,11 +31,13 @@ FILL = {(True, "F"): COLOURS["sky"], (True, "B"): COLOURS["orange"],
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: a configuration for each panel."""
     return {"panels": {panel: document(stages) for panel, stages in PANELS.items()},
             "minibatch": MINIBATCH}
 
 
 def document(stages: int) -> dict[str, Any]:
+    """The configuration of a pipeline of so many GPUs."""
     return {"pipeline": {"stages": stages, "minibatches": MINIBATCHES}}
 
 
@@ -43,15 +47,16 @@ def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
 
 
 def rows_of(stages: int) -> Rows:
-    """A row per pass: gpu, op, mini-batch, times, labels, staleness."""
+    """A row per pass: GPU, kind, mini-batch (from 1), seconds, version labels, staleness."""
     return _passes(run(resolve(document(stages)), training=False), MINIBATCH)
 
 
 def message(rows: Rows) -> str:
-    """The versions mini-batch 4 meets on its way."""
-    met = {op: ", ".join(f"W{r['time_unit']}" for r in trip(rows) if r["op"] == op) for op in "FB"}
-    return (f"In a pipeline of three GPUs mini-batch {MINIBATCH} meets {met['F']} forward and "
-            f"{met['B']} backward; on one GPU it uses W{MINIBATCH} throughout")
+    """The headline: the versions mini-batch 4 comes across on its way."""
+    units = {op: ", ".join(f"W{r['time_unit']}" for r in trip(rows) if r["op"] == op)
+             for op in "FB"}
+    return (f"In a pipeline of three GPUs mini-batch {MINIBATCH} meets {units['F']} forward and "
+            f"{units['B']} backward; on one GPU it uses W{MINIBATCH} throughout")
 
 
 def trip(rows: Rows) -> Rows:

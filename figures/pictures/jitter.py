@@ -10,11 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.metrics.report import report
-from figures.methods import BACKWARD_S, FORWARD_S, plural
+from figures.colours import COLOURS
+from figures.methods import BACKWARD_S, FORWARD_S
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
+from sim.rows import Rows
+from sim.wording import plural
 
 STAGES, MINIBATCHES = 8, 200
 SIGMAS = (0.0, 0.1, 0.2, 0.4, 0.6)
@@ -23,12 +26,14 @@ DRAWS = 10  # runs for each seed asked for: nothing is trained
 
 
 def document(dispatch: str, sigma: float, seed: int) -> dict[str, Any]:
+    """The configuration of one run; `sigma` is that of the passes' lognormal durations."""
     return {"pipeline": {"stages": STAGES, "minibatches": MINIBATCHES, "dispatch": dispatch},
             "costs": {"forward_s": FORWARD_S, "backward_s": BACKWARD_S, "jitter": {"sigma": sigma}},
             "training": {"task": "none", "seed": seed}}
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the pipeline, and what is varied."""
     return {**document("static", SIGMAS[0], 0), "sigmas": list(SIGMAS), "runs_per_seed": DRAWS,
             "dispatches": [name for name, *_ in DISPATCHES]}
 
@@ -42,7 +47,10 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 
 
 def rows_of(dispatch: str, sigma: float, draw: int) -> Rows:
-    """One run: throughput over that without jitter, staleness of the first stage's forwards."""
+    """One run: throughput over that without jitter, and staleness in updates.
+
+    `first_stage_staleness` and the shares are those of the first stage's forwards.
+    """
     found = report(run(resolve(document(dispatch, sigma, draw))))
     counts = found["staleness"]["distribution"]["forward"][0]
     passes = sum(counts.values())
@@ -54,11 +62,12 @@ def rows_of(dispatch: str, sigma: float, draw: int) -> Rows:
 
 
 def column(rows: Rows, dispatch: str, sigma: float, name: str) -> list[float]:
+    """One quantity of all runs with this dispatch and sigma."""
     return [row[name] for row in rows if (row["dispatch"], row["sigma"]) == (dispatch, sigma)]
 
 
 def message(rows: Rows) -> str:
-    """Median throughput and mean staleness at the strongest jitter."""
+    """The headline: median throughput and mean staleness at the strongest jitter."""
     sigma = SIGMAS[-1]
     fast = {name: float(np.median(column(rows, name, sigma, "relative_throughput")))
             for name, *_ in DISPATCHES}

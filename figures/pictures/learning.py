@@ -11,9 +11,12 @@ from matplotlib.figure import Figure
 
 from analysis.metrics.timing import finished_s
 from figures import methods
-from figures.methods import NAMED, RATES, Method, mean_sd, plural
+from figures.colours import COLOURS
+from figures.methods import NAMED, RATES, Method, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
+from sim.rows import Rows
+from sim.wording import plural
 
 STAGES = 8
 METHODS = (NAMED["sequential"], Method("GPipe 7 (flushed)", "none@gpipe/7", "black", ":"),
@@ -26,6 +29,7 @@ SECONDS = (200, 500, 1000, 2000, 5000, 10000)  # marked on the axis
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the pipeline and the methods."""
     return methods.configuration(methods.document(STAGES, RATES[STAGES]), METHODS)
 
 
@@ -37,7 +41,7 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 
 
 def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
-    """A row per evaluation: mini-batch, when it was done on every stage, loss and accuracy."""
+    """A row per evaluation: mini-batch, second it was done on every stage, loss and accuracy."""
     trace = methods.trained(base, contender, seed)
     at, done = trace.curves["evaluated_minibatch"], finished_s(trace)
     columns = (at, done[at - 1], *(trace.curves[name] for name, _ in QUANTITIES))
@@ -46,14 +50,14 @@ def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
 
 
 def loss_at(rows: Rows, method: str, second: float) -> float:
-    """Mean loss at the last evaluation until a moment; NaN before the first."""
+    """Mean loss over seeds at the last evaluation until a second; NaN before the first."""
     _, seconds, means = _line(rows, method, "second", "training_loss")
     known = [mean for at, mean in zip(seconds, means, strict=True) if at <= second]
     return known[-1] if known else float("nan")
 
 
 def message(rows: Rows) -> str:
-    """Losses after all mini-batches, and when the unflushed pipeline has just done them."""
+    """The headline: losses after all mini-batches, and when the unflushed pipeline is through."""
     end = max(row["second"] for row in rows if row["method"] == "none")
     last = [f"{loss_at(rows, m, float('inf')):.2g} {m}"
             for m in ("sequential", "spectrain", "none")]
@@ -90,14 +94,14 @@ def draw(rows: Rows) -> Figure:
 
 
 def _plot(axis: Axes, rows: Rows, method: Method, along: str, quantity: str) -> None:
-    spread, xs, means = _line(rows, method.label, along, quantity)
+    deviation, xs, means = _line(rows, method.label, along, quantity)
     axis.plot(xs, means, color=COLOURS[method.colour], linestyle=method.line, label=method.label,
               linewidth=1.8 if method.colour == "black" else 1.1)
     if method.label in ("sequential", "none", "spectrain"):
-        low = np.array(means) - spread
+        low = np.array(means) - deviation
         if quantity == "training_loss":  # below zero has no place on a logarithm
             low = np.maximum(low, 0.1 * np.array(means))
-        axis.fill_between(xs, low, np.array(means) + spread, color=COLOURS[method.colour],
+        axis.fill_between(xs, low, np.array(means) + deviation, color=COLOURS[method.colour],
                           alpha=0.15, linewidth=0)
 
 

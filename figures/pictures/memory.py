@@ -13,10 +13,12 @@ from matplotlib.patches import Patch
 from analysis.metrics.memory import Held, memory
 from analysis.metrics.staleness import plan_of
 from figures import methods
+from figures.colours import COLOURS
 from figures.methods import NAMED, Method
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.run import run
+from sim.rows import Rows
 
 STAGES, UNTIL_S = 4, 42.0
 METHODS = (Method("GPipe 7", "none@gpipe/7", "black"), Method("1F1B 7", "none@1f1b/7", "black"),
@@ -27,10 +29,12 @@ PARTS = (("weight_bytes", "newest weights", "blue"), ("stash_bytes", "older vers
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the pipeline and the methods."""
     return methods.configuration(base(), METHODS)
 
 
 def base() -> dict[str, Any]:
+    """The configuration all methods start from: four stages, 30 mini-batches."""
     document = methods.document(STAGES, 0.05)
     document["pipeline"]["minibatches"] = 30
     return document
@@ -53,27 +57,28 @@ def rows_of(document: dict[str, Any], contender: str) -> Rows:
 
 
 def moments(held: Held) -> Iterator[float]:
+    """Seconds at which what is held changes, up to the end of the picture, and that end."""
     yield from (time for time in held.time_s.tolist() if time < UNTIL_S)
     yield UNTIL_S
 
 
 def at(held: Held, time: float) -> float:
-    """The value from `time` on; 0 before anything is held."""
+    """What is held from second `time` on; 0 before anything is."""
     place = int(np.searchsorted(held.time_s, time, side="right")) - 1
     return float(held.value[place]) if place >= 0 else 0.0
 
 
 def peak(rows: Rows, method: str, stage: int | None = None) -> float:
-    """Most bytes of one stage, or of the stage that needs most."""
+    """The most bytes of one stage, or of the stage that needs most, under one method."""
     return max(float(sum(row[name] for name, *_ in PARTS)) for row in rows
                if row["method"] == method and stage in (None, row["stage"]))
 
 
 def message(rows: Rows) -> str:
-    """Peaks of the fullest stage."""
-    told = {name: peak(rows, name) / 1e3 for name in dict.fromkeys(r["method"] for r in rows)}
+    """The headline: peaks of the fullest stage."""
+    peaks = {name: peak(rows, name) / 1e3 for name in dict.fromkeys(r["method"] for r in rows)}
     return ("What a pipeline holds is decided by its order and its stash: peak of the fullest "
-            "stage " + ", ".join(f"{value:.0f} kB ({name})" for name, value in told.items()))
+            "stage " + ", ".join(f"{value:.0f} kB ({name})" for name, value in peaks.items()))
 
 
 def draw(rows: Rows) -> Figure:

@@ -10,22 +10,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import methods
+from figures.colours import COLOURS
 from figures.horizons import HORIZONS, Probe
-from figures.methods import NAMED, RATES, mean_sd, plural
+from figures.methods import NAMED, RATES, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Row, Rows, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.run import run
+from sim.rows import Row, Rows
+from sim.wording import plural
 
 LINES = (("stale", "vermilion", "stale $W_t$"),
          ("predicted", "blue", r"predicted $W_t-s\,\eta\,v_t$"))
 STAGES = 8
 METHODS = (NAMED["sequential"], NAMED["spectrain"])
-BLOCK = 20  # updates averaged into one row
+UPDATES_A_ROW = 20  # updates averaged into one row
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the pipeline, the methods and the horizons."""
     return methods.configuration(methods.document(STAGES, RATES[STAGES]), METHODS,
-                                 horizons=list(HORIZONS), updates_averaged=BLOCK)
+                                 horizons=list(HORIZONS), updates_averaged=UPDATES_A_ROW)
 
 
 def pieces(seeds: Iterable[int]) -> list[Piece]:
@@ -36,14 +40,17 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 
 
 def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
-    """RMSE of stale and predicted weights to those reached, by horizon and update."""
+    """A row per horizon and block of updates: RMSE of stale and predicted weights to true ones."""
     probe = Probe(STAGES)
     run(methods.experiment(base, contender, seed), watch=probe)
-    return probe.rows(BLOCK)
+    return probe.rows(UPDATES_A_ROW)
 
 
 def nearer(rows: Sequence[Row], method: str, horizon: int) -> tuple[float, float]:
-    """How many times nearer the prediction is: mean over seeds of the ratio of means, and sd."""
+    """How many times nearer the prediction is: mean over seeds of a ratio, and its deviation.
+
+    The ratio is that of the stale and the predicted weights' mean RMSE.
+    """
     by_seed: dict[int, Rows] = {}
     for row in rows:
         if (row["method"], row["horizon"]) == (method, horizon):
@@ -54,26 +61,27 @@ def nearer(rows: Sequence[Row], method: str, horizon: int) -> tuple[float, float
 
 
 def message(rows: Sequence[Row]) -> str:
-    """How many times nearer, for each horizon, in the training shown last."""
+    """The headline: how many times nearer, by horizon, in the training shown last."""
     method, horizons = rows[-1]["method"], sorted({row["horizon"] for row in rows})
     found = [nearer(rows, method, s) for s in horizons]
-    told = ", ".join(f"{mean:.2f} ± {sd:.2f}" for mean, sd in found)
-    return (f"Predicted weights are {told} times nearer than stale ones to the weights "
+    ratios = ", ".join(f"{mean:.2f} ± {sd:.2f}" for mean, sd in found)
+    return (f"Predicted weights are {ratios} times nearer than stale ones to the weights "
             f"{', '.join(map(str, horizons))} updates on (training: {method})")
 
 
 def draw_digits(rows: Rows) -> Figure:
-    """The simulator's figure: two trainings, three horizons."""
+    """The simulator's own picture: two trainings, three horizons."""
     seeds = {row["seed"] for row in rows}
     return draw(rows, f"{STAGES} stages, digits, batch {methods.BATCH}, learning "
-                f"rate {RATES[STAGES]}, all stages' weights together, means of {BLOCK} updates, "
-                f"{plural(len(seeds), 'seed')} (band: least to most)")
+                f"rate {RATES[STAGES]}, all stages' weights together, means of {UPDATES_A_ROW} "
+                f"updates, {plural(len(seeds), 'seed')} (band: least to most)")
 
 
 def draw(rows: Sequence[Row], note: str) -> Figure:
-    """RMSE to the weights really reached by update: mean over seeds, shaded from least to most.
+    """RMSE to the weights really reached, by update: mean over seeds, shaded from least to most.
 
-    Rows as of a `gpu` study's `Probe.rows` with method and seed; methods down, horizons across.
+    Methods down, horizons across.  `rows` have method, seed, horizon, update and both RMSE, as a
+    `gpu` study's `Probe.rows` gives them.
     """
     methods_shown = list(dict.fromkeys(row["method"] for row in rows))
     horizons = sorted({row["horizon"] for row in rows})

@@ -10,14 +10,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import methods
+from figures.colours import COLOURS
 from figures.methods import METHODS as SHOWN
-from figures.methods import Method, mean_sd, plural
+from figures.methods import Method, mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.interval import mean_of
+from sim.rows import Rows
+from sim.wording import markdown_table, plural
 
 STAGES = 8
-TOLD = ("sequential", "v-timeprest, nF1B 7", "spectrain", "nwpt", "stash", "none", "vertical-sync")
+IN_HEADLINE = ("sequential", "v-timeprest, nF1B 7", "spectrain", "nwpt", "stash", "none",
+               "vertical-sync")
 RATES = (0.01, 0.02, 0.03, 0.05, 0.07)
 METHODS = (*SHOWN[:5],
            Method("spectrain, horizon update", "spectrain:horizon=update", "blue", ":"),
@@ -25,6 +29,7 @@ METHODS = (*SHOWN[:5],
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the pipeline, the methods and the learning rates."""
     base = methods.document(STAGES, RATES[0])
     return methods.configuration(base, METHODS, learning_rates=list(RATES))
 
@@ -37,7 +42,7 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 
 
 def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
-    """How one run ended; a diverged one has no loss."""
+    """How one run ended: loss and accuracy, None where it diverged."""
     found = methods.trained(base, contender, seed).header.training
     if found is None or found.diverged_at is not None:
         return [{"final_loss": None, "accuracy": None, "diverged": True}]
@@ -45,18 +50,18 @@ def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
 
 
 def over_seeds(rows: Rows, method: str, rate: float, quantity: str) -> tuple[float, float]:
-    """Mean and standard deviation; NaN where a seed diverged."""
+    """Mean and standard deviation of a method's quantity at one rate; NaN where a seed diverged."""
     return mean_sd([row[quantity] for row in rows
                     if (row["method"], row["rate"]) == (method, rate)])
 
 
 def message(rows: Rows) -> str:
-    """The best loss each of a few methods reaches at any rate."""
+    """The headline: the best loss each of a few methods reaches at any rate."""
     best = {m.label: min(over_seeds(rows, m.label, rate, "final_loss")[0] for rate in RATES)
             for m in METHODS}
     return ("Lowest mean loss at any of these learning rates: " + ", ".join(
         f"{loss:.2g} ({name})" for name, loss in sorted(best.items(), key=lambda item: item[1])
-        if name in TOLD))
+        if name in IN_HEADLINE))
 
 
 def draw(rows: Rows) -> Figure:
@@ -79,11 +84,11 @@ def draw(rows: Rows) -> Figure:
 def _lines(axis: Axes, rows: Rows, quantity: str, label: str) -> None:
     for number, method in enumerate(METHODS):
         shift = 1 + 0.012 * (number - len(METHODS) / 2)  # so that bars do not hide each other
-        values, spread = np.array([over_seeds(rows, method.label, rate, quantity)
+        values, deviation = np.array([over_seeds(rows, method.label, rate, quantity)
                                    for rate in RATES]).T
         if quantity == "final_loss":  # a bar below zero has no place on a logarithm
-            spread = np.array([np.minimum(spread, 0.9 * values), spread])
-        axis.errorbar(np.array(RATES) * shift, values, spread, color=COLOURS[method.colour],
+            deviation = np.array([np.minimum(deviation, 0.9 * values), deviation])
+        axis.errorbar(np.array(RATES) * shift, values, deviation, color=COLOURS[method.colour],
                       linestyle=method.line, label=method.label, marker="o", markersize=2.2,
                       linewidth=1.0, elinewidth=0.6)
     axis.set_xscale("log")
@@ -96,15 +101,13 @@ def _lines(axis: Axes, rows: Rows, quantity: str, label: str) -> None:
 
 def markdown(rows: Rows, command: str) -> str:
     """The README's table: final loss ± sd, [95 % interval], (accuracy %), a column per rate."""
-    lines = ["| method | " + " | ".join(f"η = {r:g}" for r in RATES) + " |",
-             "|---|" + "---|" * len(RATES)]
-    for method in METHODS:
-        cells = [_cell([row for row in rows if (row["method"], row["rate"])
-                        == (method.label, rate)]) for rate in RATES]
-        lines.append(f"| {method.label} | " + " | ".join(cells) + " |")
+    cells = [[method.label, *(_cell([row for row in rows if (row["method"], row["rate"])
+                                     == (method.label, rate)]) for rate in RATES)]
+             for method in METHODS]
     bounds = "" if len({row["seed"] for row in rows}) == 1 else (
         " Mean ± standard deviation, [95 % interval of the mean, Student's t].")
-    return "\n".join([*lines, "", f"Made by `{command}`.{bounds}"]) + "\n"
+    return (markdown_table(("method", *(f"η = {rate:g}" for rate in RATES)), cells)
+            + f"\nMade by `{command}`.{bounds}\n")
 
 
 def _cell(rows: Rows) -> str:
@@ -113,6 +116,6 @@ def _cell(rows: Rows) -> str:
         return f"diverged ({diverged} of {len(rows)})"
     found = mean_of([row["final_loss"] for row in rows])
     accuracy, _ = mean_sd([row["accuracy"] for row in rows])
-    spread = "" if found.ci95 is None else (
+    deviation = "" if found.ci95 is None else (
         f" ± {found.sd:.1g} [{found.ci95[0]:.2g}, {found.ci95[1]:.2g}]")
-    return f"{found.mean:.2g}{spread} ({100 * accuracy:.1f} %)"
+    return f"{found.mean:.2g}{deviation} ({100 * accuracy:.1f} %)"

@@ -12,9 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from analysis.theory.stability import DELAYS, MOMENTA, grid, theory
+from figures.colours import COLOURS
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, new_figure
+from figures.style import PAGE_IN, headline, new_figure
 from sim.arrays import Floats
+from sim.rows import Rows
 
 CONVENTION = "ema"
 STEPS = (0.0, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98)
@@ -27,34 +29,35 @@ LUMINANCE = (0.299, 0.587, 0.114)  # of red, green, blue, to write white on dark
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: mitigations, delays (updates) and momenta."""
     return {"mitigations": list(NAMES), "delays": list(DELAYS), "convention": CONVENTION,
             "momenta_simulated": list(MOMENTA), "momenta": list(STEPS)}
 
 
 def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
-    """A mitigation and momentum each, simulated at the momenta of the grid; nothing is random."""
+    """A mitigation and momentum each, simulated where the grid of theory and simulation has it."""
     return [Piece({"mitigation": name, "momentum": momentum}, rows_of, (name, momentum))
             for name in NAMES for momentum in STEPS]
 
 
 def rows_of(name: str, momentum: float) -> Rows:
-    """A row per delay: the edge by roots, and as simulated where it is."""
+    """A row per delay: the edge ηλ by roots, and as simulated where it is."""
     if momentum in MOMENTA:
         return list(grid((name,), (momentum,), DELAYS, (CONVENTION,)))
     return theory((name,), DELAYS, (momentum,), CONVENTION)
 
 
 def message(rows: Rows) -> str:
-    """Where prediction moves the edge without and with momentum, one update late."""
+    """The headline: where prediction moves the edge, without and with momentum, one update late."""
     def edge(name: str, momentum: float) -> float:
         return float(next(r["edge_roots"] for r in rows if (
             r["mitigation"], r["momentum"], r["delay"]) == (name, momentum, 1)))
 
-    told = [f"from {edge('stash', g):.2g} to {edge('spectrain', g):.2g} at momentum {g:g}"
+    moves = [f"from {edge('stash', g):.2g} to {edge('spectrain', g):.2g} at momentum {g:g}"
             for g in MOMENTA]
     worst = max(abs(r["relative_difference"]) for r in rows
                 if r["relative_difference"] is not None)
-    return ("One update late, prediction moves the largest stable ηλ " + " and ".join(told)
+    return ("One update late, prediction moves the largest stable ηλ " + " and ".join(moves)
             + f"; theory and simulation differ by at most {100 * worst:.1g} %")
 
 

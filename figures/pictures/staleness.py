@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,18 @@ from matplotlib.figure import Figure
 
 from analysis.metrics.report import report
 from figures import methods
-from figures.methods import METHODS, RATES, mean_sd, plural
+from figures.methods import METHODS, RATES, mean_sd
 from figures.pieces import Piece
-from figures.style import PAGE_IN, Rows, headline, new_figure
+from figures.style import PAGE_IN, headline, new_figure, shaded_table
+from sim.rows import Rows
+from sim.wording import plural
 
 LAG, DISTANCE = "version lag (updates)", "relative weight distance"
 PASSES = ("forward", "backward")
 
 
 def configuration(stages: int) -> dict[str, Any]:
+    """What to write into the picture: the pipeline of so many stages, and the methods."""
     return methods.configuration(methods.document(stages, RATES[stages]), METHODS)
 
 
@@ -31,7 +34,7 @@ def pieces(stages: int, seeds: Iterable[int]) -> list[Piece]:
 
 
 def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
-    """A row per quantity, pass and stage of one run."""
+    """A row per quantity, pass and stage of one run: lag in updates, distance relative."""
     found = report(methods.trained(base, contender, seed))
     return [{"quantity": quantity, "pass": name, "stage": stage, "value": value}
             for quantity, source in ((LAG, found["staleness"]),
@@ -40,7 +43,7 @@ def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
 
 
 def message(rows: Rows) -> str:
-    """How late the first stage is, and how much nearer a prediction brings its weights."""
+    """The headline: how late the first stage is, and how much nearer a prediction brings it."""
     none, predicted = (_mean(rows, method, DISTANCE, "forward", 0)
                        for method in ("none", "spectrain"))
     return (f"Unflushed, the first of {rows[0]['stages']} stages runs "
@@ -62,28 +65,21 @@ def draw(rows: Rows) -> Figure:
             values = np.array([[_mean(rows, m.label, quantity, name, k) for k in range(stages)]
                                for m in METHODS])
             shown = "distance from fresh (% of weights)" if quantity == DISTANCE else quantity
-            table(axis, values * (100 if quantity == DISTANCE else 1), quantity == DISTANCE,
-                  [m.label for m in METHODS])
+            _table(axis, values * (100 if quantity == DISTANCE else 1), quantity == DISTANCE)
             axis.set_title(f"{name}: {shown}")
     for axis in axes[1]:
         axis.set_xlabel("stage")
     return figure
 
 
-def table(axis: Axes, values: Any, percent: bool, names: Sequence[str]) -> None:
-    """Methods down, stages across; darker is staler, the number written in each cell."""
+def _table(axis: Axes, values: Any, percent: bool) -> None:
+    """Methods down, stages across."""
     finite = values[np.isfinite(values)]
     top = 1e-9
     if finite.size:
         top = max(float(np.quantile(finite, 0.95) if percent else finite.max()), top)
-    axis.imshow(values, cmap="Blues", vmin=0, vmax=1.4 * top, aspect="auto")
-    for (m, k), value in np.ndenumerate(values):
-        axis.text(k, m, _short(value, percent), ha="center", va="center", fontsize=7,
-                  color="white" if value > 0.9 * top else "black")
-    axis.set_xticks(range(values.shape[1]))
-    axis.set_yticks(range(len(names)), names)
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
+    shaded_table(axis, values, [m.label for m in METHODS], top,
+                 lambda value: _short(value, percent))
 
 
 def _short(value: float, percent: bool) -> str:

@@ -14,28 +14,32 @@ from matplotlib.lines import Line2D
 from analysis.metrics.convergence import convergence
 from analysis.metrics.report import report
 from analysis.theory.system_edge import stable_rate
-from figures.methods import mean_sd, plural
+from figures.colours import COLOURS
+from figures.methods import mean_sd
 from figures.pieces import Piece
-from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.compared.entrant import Entrant, entrants
 from sim.experiment.configuration import read_experiment
 from sim.experiment.run import run
 from sim.interval import mean_of
+from sim.rows import Rows
+from sim.wording import markdown_table, plural
 
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "systems.toml"
 TARGET = 0.94
-SWEPT = tuple(f"i-timeprest:decay={decay}" for decay in (0, 0.3, 3, "inf"))
+DECAYS = tuple(f"i-timeprest:decay={decay}" for decay in (0, 0.3, 3, "inf"))
 PANELS = (("throughput", "steady throughput\n(mini-batches/s)"),
           ("peak_kB", "peak memory of\na device (kB)"), ("final_loss", "final loss"),
           ("seconds_to_target", f"simulated time to\n{100 * TARGET:g} % accuracy (s)"))
 
 
 def names() -> list[str]:
-    """Every system, and I-TiMePReSt at other decays."""
-    return [*(each.name for each in entrants("all")), *SWEPT]
+    """Names of every system, and of I-TiMePReSt at other decays."""
+    return [*(each.name for each in entrants("all")), *DECAYS]
 
 
 def configuration() -> dict[str, Any]:
+    """What to write into the picture: the experiment, the systems and the target accuracy."""
     return {**read_experiment(EXPERIMENT).document(),
             "systems": names(), "target_accuracy": TARGET}
 
@@ -51,11 +55,15 @@ def _entrant(name: str) -> Entrant:
 
 
 def rows_of(name: str, seed: int) -> Rows:
-    """What one run costs and buys.  Raises ConfigurationError where the system refuses."""
+    """What one run costs and buys.  Raises ConfigurationError where the system refuses.
+
+    Throughput is in mini-batches a second, memory and links in kB, lateness in updates.
+    """
     entrant, experiment = _entrant(name), read_experiment(EXPERIMENT)
     trace = run(experiment.changed(entrant.changes(experiment), {"training.seed": seed}))
-    found, memory = report(trace), report(trace)["memory"]
-    met = convergence(trace, TARGET)
+    found = report(trace)
+    memory = found["memory"]
+    reached = convergence(trace, TARGET)
     return [{
         "choice": bool(entrant.system.reading), "devices": found["devices"],
         "throughput": found["steady_throughput_minibatches_per_s"],
@@ -66,9 +74,9 @@ def rows_of(name: str, seed: int) -> Rows:
         "peak_kB": max(memory["peak_device_bytes"]) / 1e3,
         "link_kB": memory["link_bytes_per_minibatch"] / 1e3,
         "diverged": found["diverged"], "final_loss": found["final_loss"],
-        "accuracy": found["accuracy"], "epochs_to_target": met["epochs_to_target"],
-        "seconds_to_target": met["seconds_to_target"],
-        "fluctuation": met["accuracy_fluctuation"]}]
+        "accuracy": found["accuracy"], "epochs_to_target": reached["epochs_to_target"],
+        "seconds_to_target": reached["seconds_to_target"],
+        "fluctuation": reached["accuracy_fluctuation"]}]
 
 
 def _ends(values: Sequence[float]) -> str:
@@ -89,21 +97,21 @@ def edge_of(name: str, _: None) -> Rows:
 
 
 def of_system(rows: Rows, name: str) -> tuple[Rows, float | None]:
-    """The runs of a system, and its stable rate."""
+    """The rows of a system's runs, and its stable rate; None where it has none."""
     mine = [row for row in rows if row["system"] == name]
     return ([row for row in mine if row["seed"] is not None],
             next((row["stable_rate"] for row in mine if row["seed"] is None), None))
 
 
 def shown(rows: Rows) -> list[str]:
-    """Systems from the slowest to the fastest."""
+    """The systems to draw, from the slowest to the fastest."""
     speed = {name: of_system(rows, name)[0][0]["throughput"]
              for name in dict.fromkeys(row["system"] for row in rows)}
     return sorted(speed, key=lambda name: speed[name])
 
 
 def message(rows: Rows) -> str:
-    """Who is first at the target with as many devices as stages, and how far behind the flush."""
+    """The headline: who reaches the target first on as many devices as stages."""
     fair = {name: mean_sd([r["seconds_to_target"] for r in of_system(rows, name)[0]])
             for name in shown(rows) if of_system(rows, name)[0][0]["devices"] <= 4}
     first = [name for name in sorted(fair, key=lambda n: fair[n][0])
@@ -114,7 +122,7 @@ def message(rows: Rows) -> str:
 
 
 def draw(rows: Rows) -> Figure:
-    """Four panels of one axis of systems, fastest at the top, bars of one deviation."""
+    """Four panels on one axis of systems, the fastest at the top, bars of one deviation."""
     order, seeds = shown(rows), {r["seed"] for r in rows if r["seed"] is not None}
     figure = new_figure(PAGE_IN, 0.19 * len(order) + 1.6)
     headline(figure, message(rows), "digits, eight layers in four stages, batch 28, 800 "
@@ -134,11 +142,11 @@ def draw(rows: Rows) -> Figure:
 def _panel(axis: Axes, rows: Rows, order: Sequence[str], quantity: str, label: str) -> None:
     for place, name in enumerate(order):
         runs, _ = of_system(rows, name)
-        value, spread = mean_sd([row[quantity] for row in runs])
+        value, sd = mean_sd([row[quantity] for row in runs])
         if not np.isfinite(value):
             continue
         colour = COLOURS["vermilion" if runs[0]["latest"] else "black"]
-        axis.errorbar(value, place, xerr=np.array([[min(spread, 0.9 * value)], [spread]]),
+        axis.errorbar(value, place, xerr=np.array([[min(sd, 0.9 * value)], [sd]]),
                       color=colour, marker="o", markersize=3.5, linewidth=1)
     if quantity == "final_loss":
         axis.set_xscale("log")
@@ -153,26 +161,26 @@ def markdown(rows: Rows, command: str) -> str:
     head = ("system", "devices", "mini-batches/s", "late, fwd / bwd", "versions", "peak kB",
             "link kB", "final loss", "accuracy", f"epochs to {100 * TARGET:g} %",
             f"seconds to {100 * TARGET:g} %", "stable ηλ")
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    cells = []
     for name in dict.fromkeys(row["system"] for row in rows):
         runs, rate = of_system(rows, name)
         called = name + (" [choice]" if runs[0]["choice"] else "")
-        lines.append(f"| {' | '.join([called, *_cells(runs, rate)])} |")
-    return "\n".join([*lines, "", f"Made by `{command}`. Mean ± standard deviation, [95 % interval "
-                      "of the mean, Student's t]."]) + "\n"
+        cells.append([called, *_cells(runs, rate)])
+    return (markdown_table(head, cells) + f"\nMade by `{command}`. Mean ± standard deviation, "
+            "[95 % interval of the mean, Student's t].\n")
 
 
 def _cells(runs: Rows, rate: float | None) -> list[str]:
     one, missed = runs[0], [row for row in runs if row["seconds_to_target"] is None]
-    met = f"{len(runs) - len(missed)} of {len(runs)} seeds"
+    count = f"{len(runs) - len(missed)} of {len(runs)} seeds"
     accuracy = mean_sd([row["accuracy"] for row in runs])[0]
     return [
         str(one["devices"]), f"{one['throughput']:.3f}",
         f"{_once(one['late_forward'])} / {_once(one['late_backward'])}", _once(one["versions"]),
         f"{one['peak_kB']:.0f}", f"{one['link_kB']:.0f}", _loss(runs),
         "–" if np.isnan(accuracy) else f"{100 * accuracy:.1f} %",
-        met if missed else _spread([row["epochs_to_target"] for row in runs], ".1f"),
-        met if missed else _spread([row["seconds_to_target"] for row in runs], ".0f"),
+        count if missed else _with_interval([row["epochs_to_target"] for row in runs], ".1f"),
+        count if missed else _with_interval([row["seconds_to_target"] for row in runs], ".0f"),
         "–" if rate is None else f"{rate:.3g}"]
 
 
@@ -185,7 +193,7 @@ def _loss(runs: Rows) -> str:
     return f"{found.mean:.2g} ± {found.sd:.1g}{bounds}"
 
 
-def _spread(values: Sequence[float], form: str) -> str:
+def _with_interval(values: Sequence[float], form: str) -> str:
     found = mean_of(values)
     bounds = "" if found.ci95 is None else (
         f" [{found.ci95[0]:{form}}, {found.ci95[1]:{form}}]")

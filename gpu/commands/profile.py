@@ -23,8 +23,8 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
 
     Seconds of every stage alone and beside busy neighbours, bytes, latency and bandwidth.
     """
-    from gpu.profiling.profile import profile as measured_profile
-    from gpu.profiling.text import table
+    from gpu.profiling.experiment import profile as measured_profile
+    from gpu.profiling.text import profile_table
     from gpu.runtime.assembly import RunSettings
     from gpu.runtime.devices import open_lanes
     from sim.times.profile import write_profile
@@ -34,6 +34,6 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
                                 open_lanes(specs))
     if out is not None:
         write_profile(measured, out / "profile.json")
-    click.echo(table(measured))
+    click.echo(profile_table(measured))
     if out is not None:
         click.echo(f"{out / 'profile.json'} written")

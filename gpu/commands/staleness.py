@@ -40,10 +40,10 @@ def staleness(experiment: Path | None, settings: tuple[str, ...], model: str,
               noise: float, mitigations: str | None, seeds: int, target: float, timing: bool,
               threads: int, out: Path) -> None:
     """Which weights every pass of a real network used, stale beside predicted, and its curves."""
-    from figures.bundles import staleness_files
+    from figures.bundles.staleness import write as write_pictures
     from gpu.runtime.assembly import RunSettings
+    from gpu.studies.staleness.investigation import investigate
     from gpu.studies.staleness.report import markdown, report, write
-    from gpu.studies.staleness.staleness import investigate
     from gpu.studies.staleness.study import StudyRequest, prepare
 
     wanted = RunSettings(model, image_size, data=data, limit=limit, noise=noise)
@@ -53,5 +53,5 @@ def staleness(experiment: Path | None, settings: tuple[str, ...], model: str,
         found = investigate(study, specs, done)
     told = report(study, found, specs, typed())
     click.echo(markdown(told))
-    for path in [*write(told, out), *staleness_files.write(told, found, out)]:
+    for path in [*write(told, out), *write_pictures(told, found, out)]:
         click.echo(f"{path} written")

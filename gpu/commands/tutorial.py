@@ -30,9 +30,9 @@ from sim.commands.bars import counted_later
 @results_option
 def tutorial(**options: Any) -> None:
     """Single device, model parallel, pipelined by split size; then with and without NWPT."""
-    from figures.bundles import tutorial_files
+    from figures.bundles.tutorial import write as write_pictures
+    from gpu.studies.tutorial.performance import Asked, perform, prepare
     from gpu.studies.tutorial.report import markdown, report, write
-    from gpu.studies.tutorial.tutorial import Asked, perform, prepare
 
     asked = Asked(**options)
     plan = prepare(asked)
@@ -40,5 +40,5 @@ def tutorial(**options: Any) -> None:
         found = perform(plan, done)
     told = report(plan, found, typed())
     click.echo(markdown(told))
-    for path in [*write(told, asked.out), *tutorial_files.write(told, found, asked.out)]:
+    for path in [*write(told, asked.out), *write_pictures(told, found, asked.out)]:
         click.echo(f"{path} written")

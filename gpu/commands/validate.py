@@ -82,7 +82,7 @@ def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
     Raises ConfigurationError, DeviceError or OutputError before anything runs, StageError.
     """
     from analysis.validation.report import build
-    from figures.bundles import validation_files
+    from figures.bundles.validation import write as write_files
     from gpu.profiling.machine import Machine
     from gpu.runtime.devices import open_lanes
     from gpu.studies.validation import cases
@@ -100,5 +100,5 @@ def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
     refused += [f"{case}: no time left" for case in todo[len(found):]]
     report = build(found, head, refused)
     if asked.out is not None:
-        validation_files.write(report, found, asked.out)
+        write_files(report, found, asked.out)
     return report

@@ -19,7 +19,10 @@ from sim.trace import Trace
 
 
 def gather(world: World, control: Any, piece: Piece, worker: Worker) -> list[Any] | None:
-    """Every rank's piece with its stages' weights and buffers, on rank 0 in rank order."""
+    """Every rank's piece with its stages' weights and buffers, on rank 0 in rank order.
+
+    `control` is the gloo group of all ranks; the other ranks get None.
+    """
     own = {k: (stage.weights.cpu(), {name: b.cpu() for name, b in
                                      stage.model.module.named_buffers()})
            for k, stage in worker.stages.items()}
@@ -29,7 +32,7 @@ def gather(world: World, control: Any, piece: Piece, worker: Worker) -> list[Any
 
 
 def clock_offsets(world: World, control: Any) -> list[Bracket]:
-    """On rank 0 each rank's clock minus ours; the other ranks answer and return nothing."""
+    """On rank 0 each rank's clock minus ours, in seconds; the others answer, for an empty list."""
     offsets = [Bracket(0.0, 0.0)]
     answer = torch.zeros(1, dtype=torch.float64)
     if world.rank:
@@ -50,8 +53,12 @@ def clock_offsets(world: World, control: Any) -> list[Bracket]:
 
 
 def whole_trace(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]],
-           before: Sequence[Bracket], after: Sequence[Bracket], evaluate: bool) -> Trace:
-    """The trace on rank 0's clock, with the last weights of all ranks in its stages."""
+                before: Sequence[Bracket], after: Sequence[Bracket], evaluate: bool) -> Trace:
+    """The trace of a distributed run on rank 0's clock; its stages get all ranks' last weights.
+
+    `found` are the ranks' pieces, `before` and `after` their clocks' offsets at both ends of the
+    run; with `evaluate` the loss and accuracy of the last weights are in it.
+    """
     for (piece, own), first, last in zip(found, before, after, strict=True):
         _shift(piece, (first.middle_s + last.middle_s) / 2)
         drift = abs(last.middle_s - first.middle_s)

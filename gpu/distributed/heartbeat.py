@@ -23,7 +23,8 @@ DONE, FAILED = "done", "failed"
 class Heartbeat:
     """This rank's beat and its ear, on a store every rank can reach (set, multi_get).
 
-    `verdict` is the RankError about the first rank found lost, or None.  Use as a context: it
+    `verdict` is the RankError about the first rank found lost, or None.  A rank beats every
+    `beat_s` seconds and is lost after `silence_s` seconds without a beat.  Use as a context: it
     says `done` to the others on leaving, or `failed` with the reason.
     """
 

@@ -23,7 +23,7 @@ from sim.trace import Trace
 
 @dataclass(frozen=True)
 class Request:
-    """A run as the door was asked for it."""
+    """A run as the command line asked for it; paths and texts are not checked yet."""
 
     experiment: Path | Experiment | None
     settings: tuple[str, ...]
@@ -35,10 +35,11 @@ class Request:
 
 
 def launch(request: Request, watch: Watch | None = None) -> Trace | None:
-    """Run and save; the trace, or None on every rank but the first.
+    """Run an experiment on threads or as one rank of torchrun; its trace (None on all ranks but 0).
 
-    Raises ConfigurationError, DeviceError, InvalidProgramError or OutputError before anything runs,
-    StageError or RankError where the run fails.
+    With `request.out` the trace is also saved there.  Raises ConfigurationError, DeviceError,
+    InvalidProgramError or OutputError before anything runs, StageError or RankError where the run
+    fails.
     """
     exact(request.threads)
     specs, world = parse_devices(request.devices), World.of_environment()
@@ -60,7 +61,8 @@ def experiment_for(asked: Path | Experiment | None, settings: tuple[str, ...], d
                    **otherwise: int) -> Experiment:
     """The experiment, of a file or as it is, with a stage for every device unless it says how many.
 
-    `otherwise` are defaults of other keys of `pipeline` and `training`, by bare name.
+    `otherwise` are defaults of other keys of `pipeline` and `training`, by bare name.  Raises
+    ConfigurationError, also where it asks for several workers.
     """
     given = asked if isinstance(asked, Experiment) else read_experiment(asked, settings)
     known = given.pipeline.model_fields_set | given.training.model_fields_set
@@ -84,7 +86,7 @@ def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment, requ
 
 
 def check_out(out: Path | None) -> None:
-    """Raises OutputError where nothing could be written."""
+    """Make sure that `out` can be written.  Raises OutputError naming the folder in the way."""
     if out is not None:
         folder = next(p for p in out.absolute().parents if p.exists())
         if not folder.is_dir() or not os.access(folder, os.W_OK):

@@ -21,7 +21,7 @@ from sim.order.program import Program
 
 
 class Channel(NamedTuple):
-    """One direction of one link: activations go down, gradients up."""
+    """One direction of one link between two devices: activations go down, gradients `up`."""
 
     source: int
     target: int
@@ -29,7 +29,10 @@ class Channel(NamedTuple):
 
 
 class Action(NamedTuple):
-    """What a rank does about a message (named by its RECV row): `send`, `post` or `wait`."""
+    """What a rank does about a message: `send` it, `post` a receive for it, or `wait` for it.
+
+    A message is named by its RECV row.
+    """
 
     kind: str
     message: int
@@ -57,7 +60,7 @@ def channels(program: Program) -> dict[Channel, list[int]]:
 
 
 def issue_order(program: Program, ahead: int = 1) -> list[list[Action]]:
-    """What each rank does about messages, in its order.
+    """What each rank does about messages, in its order: a list of actions per device.
 
     `ahead` receives of every channel are posted before they are waited for.
     """
@@ -80,9 +83,10 @@ def issue_order(program: Program, ahead: int = 1) -> list[list[Action]]:
 
 
 def check_links(program: Program, *, per_direction: bool = True, ahead: int = 1) -> None:
-    """Raises InvalidProgramError naming the messages that would wait for each other.
+    """Make sure that no messages of a lowered program would wait for each other on a communicator.
 
-    `per_direction` says whether each direction of a link has its own communicator.
+    `per_direction` says whether each direction of a link has its own communicator; `ahead` receives
+    of each are posted early.  Raises InvalidProgramError naming the messages of the circle.
     """
     graph: defaultdict[Hashable, set[Hashable]] = defaultdict(set)
     of = {row: channel if per_direction else frozenset((channel.source, channel.target))

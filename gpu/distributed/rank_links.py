@@ -26,7 +26,10 @@ from sim.order.program import Program
 
 
 class RankLinks:
-    """Links of one rank: a group per channel, receives posted one ahead."""
+    """The `Links` of one rank: a process group per channel, receives posted one ahead.
+
+    Raises InvalidProgramError for an order in which messages would wait for each other.
+    """
 
     def __init__(self, program: Program, assembly: Assembly, device: int, lane: Lane) -> None:
         check_links(program)

@@ -12,7 +12,7 @@ from gpu.distributed.gathering import clock_offsets, gather, whole_trace
 from gpu.distributed.heartbeat import Heartbeat
 from gpu.distributed.rank_links import RankLinks
 from gpu.distributed.world import World, join, open_store
-from gpu.runtime.assembly import Assembly
+from gpu.runtime.assembly import Assembly, stages_on
 from gpu.runtime.piece import collect
 from gpu.runtime.run import POLL_S, check_finite
 from gpu.runtime.streams import Lane
@@ -85,9 +85,8 @@ def _execute(world: World, lane: Lane, make: Callable[[], Assembly], strict: boo
     program = assembly.program.lower()
     with lane.current():
         links = RankLinks(program, assembly, world.rank, lane)
-    mine = sorted({int(k) for k in program.rows.stage[program.device == world.rank]})
-    worker = Worker(world.rank, program, {k: assembly.stages[k] for k in mine}, assembly.task,
-                    lane, links, strict=strict)
+    mine = {k: assembly.stages[k] for k in stages_on(program, world.rank)}
+    worker = Worker(world.rank, program, mine, assembly.task, lane, links, strict=strict)
     before = clock_offsets(world, control)
     lane.begin()
     worker.run()

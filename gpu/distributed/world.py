@@ -18,7 +18,7 @@ PATIENCE = timedelta(minutes=30)  # a slow stage is no fault; the heartbeat find
 
 @dataclass(frozen=True)
 class World:
-    """Who we are among the ranks, from the environment torchrun sets."""
+    """Who this process is among the ranks of a run, and where they meet."""
 
     rank: int
     size: int
@@ -28,7 +28,7 @@ class World:
 
     @classmethod
     def of_environment(cls) -> World | None:
-        """None outside torchrun."""
+        """This process's place by torchrun's environment variables; None outside torchrun."""
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
         if not all(name in os.environ for name in names):
             return None
@@ -37,7 +37,7 @@ class World:
 
 
 def check_ranks(world: World, needed: int) -> None:
-    """Raises DeviceError where the program needs another number of ranks."""
+    """Make sure that torchrun started as many ranks as the program needs.  Raises DeviceError."""
     if world.size != needed:
         raise DeviceError(f"the program needs {needed} ranks, torchrun started {world.size}; set "
                           f"--nproc-per-node or pipeline.stages={world.size}")
@@ -58,7 +58,7 @@ def open_store(world: World, concern: str, *, host: bool = False) -> Any:
 
 
 def join(world: World, device: torch.device) -> Any:
-    """Enter the group of all ranks; returns a gloo group for control messages."""
+    """Enter the group of all ranks, NCCL's on GPUs, gloo's on CPUs; a gloo group for control."""
     backend = "nccl" if device.type == "cuda" else "gloo"
     if backend == "nccl":
         torch.cuda.set_device(device)

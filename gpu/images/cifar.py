@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gpu.images.images import DataError, Images
+from gpu.images.labelled import DataError, Images
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
@@ -28,7 +28,7 @@ HARMLESS = {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"),
 
 @dataclass(frozen=True)
 class Cifar:
-    """The files of both parts; `load` reads them."""
+    """CIFAR-10's files in a folder, those to train on and the one to validate, not read yet."""
 
     path: Path
     training: tuple[Path, ...]
@@ -37,8 +37,10 @@ class Cifar:
 
     @classmethod
     def scan(cls, path: Path) -> Cifar | None:
-        """None where there is no training batch.  Raises DataError where only the test batch is
-        missing."""
+        """The CIFAR-10 files at `path` or in its usual subfolder; None without a training batch.
+
+        Raises DataError where only the test batch is missing.
+        """
         for home in (path / folder for folder in FOLDERS):
             for ending in (".bin", ""):
                 training = tuple(sorted(home.glob(f"data_batch_[0-9]{ending}")))
@@ -49,9 +51,10 @@ class Cifar:
         return None
 
     def load(self, side: int, limit: int | None = None) -> Images:
-        """Bytes at their own 32 pixels, whatever `side`: enlarged only when they are used.
+        """The images as bytes (images, 3, 32, 32), whatever `side`: enlarged only when used.
 
-        At most `limit` to train on and a quarter of that to validate.  Raises DataError.
+        At most `limit` to train on and a quarter of that to validate.  Raises DataError for a file
+        that is no CIFAR-10 batch.
         """
         parts = [_read(file) for file in self.training]
         pixels, labels = (np.concatenate(column)[:limit] for column in zip(*parts, strict=True))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gpu.images.images import DataError, Images
+from gpu.images.labelled import DataError, Images
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".ppm")
 PARTS = (("train", "val"), ("train", "valid"), ("train", "validation"), ("train", "test"))
@@ -22,7 +22,10 @@ Labelled = tuple[Path, int]
 
 @dataclass(frozen=True)
 class ImageFolder:
-    """The files of both parts with their labels, shuffled once and for all; nothing decoded yet."""
+    """An image folder's files with their labels, those to train on and those to validate.
+
+    Shuffled once and for all, whatever a run's seed; nothing is decoded yet.
+    """
 
     path: Path
     classes: tuple[str, ...]
@@ -31,9 +34,9 @@ class ImageFolder:
 
     @classmethod
     def scan(cls, path: Path) -> ImageFolder:
-        """`train` and `val` subfolders where both are there, else a fifth held out.
+        """List a folder: its `train` and `val` subfolders, else all of it with a fifth held out.
 
-        Raises DataError.
+        Raises DataError where there are fewer than two classes, or a class without an image.
         """
         for train, held_out in PARTS:
             if (path / train).is_dir() and (path / held_out).is_dir():
@@ -48,8 +51,11 @@ class ImageFolder:
         return cls(path, names, files[cut:], files[:cut])
 
     def load(self, side: int, limit: int | None = None) -> Images:
-        """Decode as squares of `side` pixels, at most `limit` to train on and a quarter of that
-        to validate.  Raises DataError naming a file that is no image."""
+        """Decode the images as squares (images, 3, side, side) of bytes, their middle cut out.
+
+        At most `limit` to train on and a quarter of that to validate.  Raises DataError naming a
+        file that is no image.
+        """
         training = self.training[:limit]
         files = training + self.validation[: limit and max(1, limit // 4)]
         pixels = torch.stack([_square(file, side) for file, _ in files])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from gpu.images.images import Images
+from gpu.images.labelled import Images
 
 PATTERN = 4  # pixels a side of a class's pattern
 TRAINING, VALIDATION = 256, 64
@@ -17,9 +17,9 @@ TRAINING, VALIDATION = 256, 64
 
 def synthetic(classes: int, side: int, seed: int, noise: float,
               dtype: torch.dtype = torch.float32) -> Images:
-    """320 images (3, side, side): 256 to train on, then 64 to validate.
+    """320 images (320, 3, side, side) that can be learnt: 256 to train on, then 64 to validate.
 
-    `noise` is its standard deviation beside a pattern's 1.
+    `noise` is its standard deviation beside a class pattern's 1.
     """
     rng = np.random.default_rng(seed)
     examples = TRAINING + VALIDATION

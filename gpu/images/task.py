@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpu.images.images import Images, prepared
+from gpu.images.labelled import Images, prepared
 from gpu.images.synthetic import synthetic
 from gpu.model.sizes import StageSizes, stage_sizes
 from gpu.model.stage_model import TorchStage
@@ -22,9 +22,9 @@ CHUNK = 64  # images judged at once
 
 @dataclass(frozen=True)
 class ImageOptions:
-    """Side in pixels, number of classes, images per mini-batch, and the run's seed.
+    """What a task has to know of its images: side in pixels, classes, mini-batch size, seed.
 
-    `noise` is that of the synthetic images.
+    `noise` is the standard deviation of the synthetic images' noise, beside a pattern's 1.
     """
 
     image_size: int
@@ -35,6 +35,7 @@ class ImageOptions:
     noise: float = 0.5
 
     def synthetic(self) -> Images:
+        """The images made from the seed, for a task that is given none."""
         return synthetic(self.classes, self.image_size, self.seed, self.noise, self.dtype)
 
 
@@ -46,10 +47,11 @@ class ImageEvaluation(Evaluation):
 
 
 class TorchTask:
-    """A `sim.numerics.tasks.Task` over torch stages, on `images` or else synthetic ones.
+    """What torch stages learn: images (synthetic ones, where none are given) and labels.
 
-    Images live where the first stage does and labels where the last does, so no instruction
-    waits for the host.  Raises ValueError where the batch cannot be cut in micro-batches.
+    A `sim.numerics.tasks.Task`; micro-batches count from 0 through the whole run.  Images live
+    where the first stage does and labels where the last does, so no instruction waits for the
+    host.  Raises ValueError where the batch cannot be cut in micro-batches.
     """
 
     def __init__(self, models: Sequence[TorchStage], shape: PipelineShape, options: ImageOptions,
@@ -68,9 +70,11 @@ class TorchTask:
         self._inputs, self._targets = visits.to(first), visits.to(last)
 
     def inputs(self, micro_batch: int) -> Tensor:
+        """Images of one micro-batch (batch, 3, side, side), on the first stage's device."""
         return self._prepared(self._pixels[self._inputs[micro_batch]])
 
     def target(self, micro_batch: int) -> Tensor:
+        """Labels of one micro-batch (batch,), on the last stage's device."""
         return self._labels[self._targets[micro_batch]]
 
     def evaluate(self, weights: Sequence[Any]) -> ImageEvaluation:

@@ -15,10 +15,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 @dataclass(frozen=True)
 class Network:
-    """Units in order, cut only between them; `halves` is where tradition cuts it in two.
+    """A network as a list of units, to be cut into stages only between them.
 
-    Every unit owns parameters, so that every stage does.  `image_size` is the side in pixels of
-    the images it is meant for, `classes` the size of its output.
+    `units` are (name, module) pairs in order; every one owns parameters, so that every stage does.
+    `classes` is the size of the output, `image_size` the side in pixels of the images it is meant
+    for, `halves` the number of units before the cut that tradition makes in two (None: no
+    tradition).
     """
 
     name: str
@@ -29,11 +31,15 @@ class Network:
 
     @property
     def parameters(self) -> int:
+        """Numbers to learn, over all units."""
         return sum(p.numel() for _, unit in self.units for p in unit.parameters())
 
 
 def flops(network: Network, image_size: int | None = None) -> list[int]:
-    """Floating-point operations of each unit's forward on one image; no tensor is computed."""
+    """Floating-point operations of each unit's forward on one image of `image_size` pixels a side.
+
+    Counted on meta tensors, so nothing is computed.
+    """
     side = image_size or network.image_size
     here, found = torch.empty(1, 3, side, side, device="meta"), []
     for _, unit in network.units:
@@ -66,7 +72,10 @@ def boundaries(network: Network, stages: int, costs: Sequence[float] | None = No
 
 
 def balanced(costs: Sequence[float], stages: int) -> list[int]:
-    """Ends of `stages` contiguous non-empty groups whose largest sum is smallest."""
+    """Ends of `stages` contiguous groups, none empty, whose dearest costs as little as can be.
+
+    Ends are counts of `costs` from the start; the last is `len(costs)`.
+    """
     total = [0.0, *itertools.accumulate(costs)]
     best: list[tuple[float, list[int]]] = [(cost, [end]) for end, cost in enumerate(total)]
     for groups in range(2, stages + 1):
@@ -77,7 +86,10 @@ def balanced(costs: Sequence[float], stages: int) -> list[int]:
 
 
 def cut(network: Network, ends: Sequence[int]) -> list[nn.Sequential]:
-    """The stages: each a Sequential of its units under their own names."""
+    """The stages of a network, each a Sequential of its units under their own names.
+
+    `ends` are unit counts from the start, as `boundaries` gives them.
+    """
     starts = [0, *ends[:-1]]
     return [nn.Sequential(OrderedDict(network.units[a:b])) for a, b in zip(starts, ends,
                                                                           strict=True)]

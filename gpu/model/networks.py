@@ -23,7 +23,7 @@ def resnet50(classes: int = 1000) -> Network:
 
 
 def narrow(classes: int = 10, divisor: int = 8, blocks: Sequence[int] = (1, 1, 1, 1)) -> Network:
-    """A ResNet of the same Bottleneck code with fewer blocks and 1/`divisor` of the channels.
+    """A small ResNet: torchvision's Bottleneck code, fewer blocks, 1/`divisor` of the channels.
 
     torchvision fixes the channel numbers of the four layers, so they are made again by its own
     `_make_layer`; weights then have torch's default initialisation.
@@ -79,11 +79,10 @@ NETWORKS: dict[str, Callable[..., Network]] = {
 
 
 def build(name: str, classes: int | None, seed: int) -> Network:
-    """A network with weights drawn from `seed`; torch's global generator is left as it was.
+    """A network by name, its weights drawn from `seed`; torch's global generator stays as it was.
 
-    Without `classes` it has as many as is usual: 1,000, the narrow one 10.
-
-    Raises ValueError for an unknown name.
+    Without `classes` it has as many as is usual: 1,000, the narrow one 10.  Raises ValueError for
+    an unknown name.
     """
     if name not in NETWORKS:
         raise ValueError(f"network {name!r} is unknown; choose from {', '.join(NETWORKS)}")

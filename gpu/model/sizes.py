@@ -16,10 +16,11 @@ from gpu.model.stage_model import TorchStage
 
 
 class StageSizes(NamedTuple):
-    """Of one stage: shape of one micro-batch's input, and bytes (per micro-batch but weights).
+    """What one stage holds: the shape of one micro-batch's input (batch, …), and bytes.
 
-    `graph_bytes` is what autograd keeps of a forward, `activation_bytes` what the stage keeps: that
-    or, where it recomputes, its input.
+    `weight_bytes` are of one weight set; the others are per micro-batch: `input_bytes` of what
+    arrives, `graph_bytes` of what autograd keeps of a forward, `activation_bytes` of what the stage
+    keeps, which is that or, where it recomputes, its input.
     """
 
     input_shape: tuple[int, ...]
@@ -30,7 +31,7 @@ class StageSizes(NamedTuple):
 
 
 def stage_sizes(models: Sequence[TorchStage], inputs: Tensor) -> list[StageSizes]:
-    """Sizes of each stage in order; `inputs` is one micro-batch of the first, of any values."""
+    """Sizes of the stages of a pipeline, in order; `inputs` is one micro-batch (batch, …)."""
     here, sizes = inputs.to("meta"), []
     for model in models:
         shape = tuple(here.shape)

@@ -27,7 +27,10 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def squared_error(output: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error against one-hot labels (batch,), as the PyTorch tutorial trains."""
+    """Mean squared error (0-d) of outputs (batch, classes) against one-hot labels (batch,).
+
+    The loss the PyTorch model-parallel tutorial trains with.
+    """
     wanted = functional.one_hot(target, output.shape[1]).to(output.dtype)
     return functional.mse_loss(output, wanted)
 
@@ -36,19 +39,20 @@ LOSSES: dict[str, Loss] = {"cross-entropy": functional.cross_entropy, "mse": squ
 
 
 class Saved(NamedTuple):
-    """What a forward leaves: its input as a leaf of the graph, and the end of the graph."""
+    """What a forward leaves for its backward: `inputs` (batch, …) as a leaf of the graph, and
+    `result`, the end of the graph: the output (batch, …) or the loss (0-d)."""
 
     inputs: Tensor
     result: Tensor
 
 
 class TorchStage:
-    """A `sim.numerics.model.StageModel` around a module.
+    """The mathematics of one stage around a torch module; a `sim.numerics.model.StageModel`.
 
     `weights` everywhere is the flat vector (parameters,), in the order of `module.parameters()`;
-    `inputs` is (batch, …), `target` (batch,) labels.  BatchNorm statistics and other buffers are
-    no weights: one set per stage, never versioned, untouched by a recompute.  Autocast has to be
-    off: its cast copies would keep the forward's weights.
+    `inputs` is (batch, …), `target` (batch,) labels.  BatchNorm statistics and other buffers are no
+    weights: one set per stage, never versioned, untouched by a recompute.  Autocast has to be off:
+    its cast copies would keep the forward's weights.
     """
 
     def __init__(self, module: nn.Module, *, first: bool, loss: Loss = LOSSES["cross-entropy"],
@@ -69,18 +73,18 @@ class TorchStage:
             start = end
 
     def first_weights(self) -> Tensor:
-        """A copy of what the module was made with."""
+        """A copy of the weights the module was made with, (parameters,)."""
         return self.live.clone()
 
     def load(self, weights: Tensor) -> None:
-        """Bring `weights` into the live buffer."""
+        """Bring `weights` (parameters,) into the live buffer, unless they are there already."""
         if self._loaded is not weights:
             self.live.copy_(weights)
             self._loaded = weights
 
     def forward(self, weights: Tensor, inputs: Tensor, target: Tensor | None = None
                 ) -> tuple[Tensor, Saved | None]:
-        """Output, or with a target the mean loss (0-d), detached, and the graph behind it.
+        """Output (batch, …), or with a target the mean loss (0-d), detached; and its graph.
 
         A stage that recomputes keeps no graph of its first forward.
         """
@@ -104,7 +108,7 @@ class TorchStage:
 
     @contextmanager
     def again(self) -> Iterator[None]:
-        """Inside, a forward is a recompute: it keeps its graph and moves no buffer."""
+        """A context in which a forward is a recompute: it keeps its graph and moves no buffer."""
         self._again = True
         try:
             yield
@@ -119,9 +123,10 @@ class TorchStage:
 
     def backward(self, weights: Tensor, saved: Saved, gradient: Tensor | float
                  ) -> tuple[Tensor, Tensor | None]:
-        """Flat weight gradient, and the input gradient formed with `weights` (first stage: None).
+        """Weight gradient (parameters,), and input gradient (batch, …), both formed with `weights`.
 
-        `gradient` has the shape of the output, or is a number where that was the loss.
+        `gradient` has the shape of the output, or is a number where that was the loss; the first
+        stage gives None for the input's.
         """
         self.load(weights)
         if not isinstance(gradient, Tensor):
@@ -133,7 +138,7 @@ class TorchStage:
 
     @torch.no_grad()
     def predict(self, weights: Tensor, inputs: Tensor) -> Tensor:
-        """Output in evaluation mode: BatchNorm by its running statistics."""
+        """Output (batch, …) in evaluation mode: BatchNorm by its running statistics, no graph."""
         self.load(weights)
         self.module.eval()
         output: Tensor = self.module(inputs)

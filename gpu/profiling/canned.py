@@ -20,7 +20,10 @@ from sim.order.program import Program
 
 @dataclass(frozen=True)
 class Samples:
-    """Of each stage: an input, and a gradient of its output (a number for the last stage)."""
+    """One message for every boundary: by stage an input (batch, …), and a gradient of its output.
+
+    A gradient has the output's shape; the last stage's is a number.
+    """
 
     inputs: list[Tensor]
     gradients: list[Any]
@@ -29,7 +32,7 @@ class Samples:
 def samples(task: TorchTask, microbatches: int) -> Samples:
     """What really crosses the boundaries for the first micro-batch; buffers stay as they were.
 
-    Raises StageError.
+    Raises StageError naming the stage that could not compute it.
     """
     inputs, saved, weights = [], [], []
     here, last = task.inputs(0), len(task.models) - 1
@@ -58,10 +61,10 @@ def _named(instruction: str, stage: int, model: TorchStage) -> Iterator[None]:
 
 
 class Canned:
-    """Links that answer every receive at once with a sample, and drop what is sent.
+    """Made-up `Links`: a receive is answered at once with a sample, a send is dropped.
 
-    With `fresh` every answer is memory of its own, as real messages are; a timed pass is spared
-    the copies.
+    With `fresh` every answer is memory of its own, as real messages are; a timed pass is spared the
+    copies.
     """
 
     def __init__(self, program: Program, samples: Samples) -> None:

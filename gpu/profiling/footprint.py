@@ -20,9 +20,10 @@ from sim.op import Op
 
 
 class Allocations(TorchDispatchMode):
-    """Counts the bytes of all tensors made inside and still alive; `peak` is their maximum.
+    """A context that counts the bytes of all tensors made inside and still alive.
 
-    Sees what torch's operators return, not a kernel's own scratch memory.
+    `live` is what they are now, `peak` the most they were.  Sees what torch's operators return, not
+    a kernel's own scratch memory.
     """
 
     def __init__(self) -> None:
@@ -31,7 +32,7 @@ class Allocations(TorchDispatchMode):
         self._known: dict[int, Any] = {}
 
     def count(self, tensors: Iterable[Any]) -> None:
-        """Count the storages of these, each once, until they die."""
+        """Count the storages of these tensors, each once, while they live."""
         for tensor in tensors:
             if isinstance(tensor, Tensor):
                 self._add(tensor.untyped_storage())
@@ -56,18 +57,21 @@ class Allocations(TorchDispatchMode):
 
 
 def resident(worker: Worker) -> list[Tensor]:
-    """What the stages of a worker hold before it starts: weights, live buffers, optimizers."""
+    """What a worker's stages hold before it starts: weights, live buffer and velocity of each.
+
+    All are flat vectors (parameters,).
+    """
     return [tensor for stage in worker.stages.values()
             for tensor in (stage.weights, stage.model.live, stage.optimizer.velocity)]
 
 
 def resident_bytes(worker: Worker) -> int:
-    """Bytes of `resident`."""
+    """Bytes that a worker's stages hold before it starts (weights, live buffers, optimizers)."""
     return sum(t.numel() * t.element_size() for t in resident(worker))
 
 
 def peak_bytes(worker: Worker) -> int:
-    """Execute a worker's stream, its messages canned; the peak of what its stages hold.
+    """The most bytes a worker's stages hold while it executes its whole stream, messages canned.
 
     BatchNorm statistics, the images and the program's bookkeeping are not counted.  Messages are
     fresh ones: micro-batches in flight that shared one input would look smaller than they are.
@@ -95,10 +99,13 @@ def _peak_on_cuda(worker: Worker) -> int:
 
 def extra_bytes(single: Solo, k: int, sizes: StageSizes
                  ) -> tuple[float | None, float | None]:
-    """Resident bytes and workspace: the peak of one mini-batch less its weight versions and
-    activations.  None where several stages share a device."""
+    """Bytes stage `k` holds beside weight versions and activations: always, and at its peak.
+
+    The first are optimizer and live buffer, the second the workspace: the peak of one mini-batch
+    less all that is known.  (None, None) where several stages share the device.
+    """
     device = single.home[k]
-    if list(single.home.values()).count(device) > 1:
+    if single.home.count(device) > 1:
         return None, None
     rows, worker = single.program.rows, single.worker(device)
     flow = np.where(rows.op == Op.F, 1, np.where(rows.op == Op.B, -rows.count, 0))

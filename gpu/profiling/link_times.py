@@ -24,7 +24,10 @@ AHEAD_CYCLES = 40_000_000  # some 20 ms in which a host gets ahead of its GPU
 
 
 class LinkTimes(NamedTuple):
-    """A fitted link; bandwidth None where size made no difference beyond the spread."""
+    """A link as fitted: latency in seconds, bandwidth in bytes a second, and the samples of both.
+
+    The bandwidth is None where size made no difference beyond the samples' own scatter.
+    """
 
     latency_s: float
     bandwidth_bytes_per_s: float | None
@@ -32,23 +35,29 @@ class LinkTimes(NamedTuple):
 
 
 def link_times(lanes: Sequence[Lane], trips: int = 40, sizes: Sequence[int] = SIZES) -> LinkTimes:
-    """Of the link between the first two lanes, one message each way at a time."""
+    """Time the link between the first two lanes, one message each way at a time, and fit it.
+
+    `trips` there and back for each of `sizes` (bytes); a message's seconds are half a trip's.
+    """
     found = []
     for size in sizes:
         tensor = torch.zeros(size, dtype=torch.uint8, device=lanes[0].device)
         times = round_trips(lanes, tensor, trips) / 2
-        found.append(LinkSample(size_bytes=float(size), seconds=spread(times)))
+        found.append(LinkSample(size_bytes=float(size), seconds=quartiles(times)))
     return LinkTimes(*fit(found), tuple(found))
 
 
-def spread(values: Floats) -> Spread:
-    """Median, interquartile range and number of repeated measurements."""
+def quartiles(values: Floats) -> Spread:
+    """Median, interquartile range and number of repeated measurements (repeats,)."""
     low, middle, high = np.percentile(values, [25, 50, 75])
     return Spread(median=float(middle), iqr=float(high - low), repeats=len(values))
 
 
 def fit(samples: Sequence[LinkSample]) -> tuple[float, float | None]:
-    """Latency and bandwidth: least squares of relative errors over the medians."""
+    """Latency (s) and bandwidth (bytes/s; None: no limit seen) of a link from its samples.
+
+    Least squares of relative errors over the medians of sizes in ascending order.
+    """
     size = np.array([s.size_bytes for s in samples])
     seconds = np.array([s.seconds.median for s in samples])
     small, large = samples[0].seconds, samples[-1].seconds
@@ -62,7 +71,7 @@ def fit(samples: Sequence[LinkSample]) -> tuple[float, float | None]:
 
 
 def round_trips(lanes: Sequence[Lane], tensor: Tensor, trips: int) -> Floats:
-    """Seconds of each trip there and back, after a quarter as many to warm up; (trips,)."""
+    """Seconds of each trip of `tensor` there and back, (trips,), after some to warm up."""
     first, warm = lanes[0], max(2, trips // 4)
     for lane in lanes[:2]:
         lane.begin()

@@ -17,7 +17,7 @@ from gpu.runtime.devices import DeviceSpec
 
 
 def device_name(spec: DeviceSpec) -> str:
-    """The product name of a GPU, or of the CPU with the number of cores."""
+    """What a device is called: a GPU's product name, or the CPU's with its number of cores."""
     if spec.kind == "cuda":
         return str(torch.cuda.get_device_name(spec.index))
     return f"{_processor()}, {os.cpu_count()} cores"
@@ -34,7 +34,7 @@ def _processor() -> str:
 
 
 def libraries() -> dict[str, str]:
-    """Versions a result depends on."""
+    """Versions of the libraries a measurement depends on, by name."""
     return {"python": platform.python_version(), "numpy": np.__version__,
             "torch": str(torch.__version__)}
 

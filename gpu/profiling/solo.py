@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from gpu.model.stage_model import TorchStage
 from gpu.profiling.canned import Canned, samples
-from gpu.runtime.assembly import Assembly, pipeline_stage
+from gpu.runtime.assembly import Assembly, pipeline_stage, stages_on
 from gpu.runtime.links import Stopped
 from gpu.runtime.streams import Lane
 from gpu.runtime.worker import Worker
@@ -20,36 +20,43 @@ from sim.op import Op
 
 
 class Solo:
-    """The devices of an assembly, each to be run on its own; every pass starts afresh."""
+    """The devices of an assembly, each to be run on its own; every pass starts afresh.
+
+    `home` is the device of each stage, `samples` what its neighbours would send.
+    """
 
     def __init__(self, assembly: Assembly, lanes: Sequence[Lane]) -> None:
         self.assembly, self.lanes = assembly, lanes
         self.program = assembly.program.lower()
         self.samples = samples(assembly.task, assembly.program.shape.microbatches)
-        self.home = dict(zip(self.program.rows.stage.tolist(), self.program.device.tolist(),
-                             strict=True))
+        self.home: list[int] = self.program.home[0].tolist()
 
     def worker(self, device: int) -> Worker:
         """A worker at the start of its stream, with new stages around the same models."""
-        own, lane = [k for k, at in sorted(self.home.items()) if at == device], self.lanes[device]
+        lane = self.lanes[device]
         with lane.current():
-            stages = {k: self.stage(k) for k in own}
+            stages = {k: self.stage(k) for k in stages_on(self.program, device)}
         return Worker(device, self.program, stages, self.assembly.task, lane,
                       Canned(self.program, self.samples), strict=False)
 
     def stage(self, k: int) -> Stage[TorchStage]:
+        """A new stage `k` around the assembly's model, at version 0."""
         given = self.assembly
         return pipeline_stage(given.setup, given.plan, k, given.stages[k].model)
 
     def alone(self, device: int) -> dict[int, float]:
-        """Seconds of each compute row of one device."""
+        """Seconds of each compute row of one device, the others idle; by row of the program."""
         worker, lane = self.worker(device), self.lanes[device]
         lane.begin()
         worker.run()
         return self._seconds(worker)
 
     def beside(self, device: int) -> dict[int, float]:
-        """The same while every other device executes its own stream over and over."""
+        """Seconds of each compute row of one device, the others busy; by row of the program.
+
+        Every other device executes its own stream over and over.  Raises what ended a neighbour, if
+        anything did.
+        """
         worker, lane = self.worker(device), self.lanes[device]
         others = [_Busy(self, d) for d in range(self.program.devices) if d != device]
         lane.begin()

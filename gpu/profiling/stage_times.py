@@ -17,7 +17,7 @@ Times = dict[tuple[int, Op], list[float]]  # seconds per micro-batch, of updates
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the garbage collector's pauses."""
+    """A context without the garbage collector's pauses."""
     gc.collect()
     gc.disable()
     try:
@@ -27,7 +27,10 @@ def quiet() -> Iterator[None]:
 
 
 def alone_and_beside(solo: Solo, passes: int) -> tuple[Times, Times]:
-    """Seconds alone and beside, in turn so that both see the same machine; one pass to warm up."""
+    """Steady seconds of every stage's operations, first alone, then beside busy neighbours.
+
+    In turn, so that both see the same machine; one of each is run to warm up and not counted.
+    """
     alone: Times = {}
     beside: Times = {}
     for number in range(passes + 1):
@@ -51,7 +54,7 @@ def _add(times: Times, solo: Solo, seconds: dict[int, float]) -> None:
 
 
 def recompute_s(solo: Solo, k: int, repeats: int = 10) -> Floats:
-    """Seconds of running a stage's forward again, with its graph."""
+    """Seconds of running a stage's forward again with its graph, (repeats,)."""
     model, lane, last = solo.assembly.stages[k].model, solo.lanes[solo.home[k]], len(solo.home) - 1
     target = solo.assembly.task.target(0) if k == last else None
     weights = model.first_weights()

@@ -8,8 +8,11 @@ HEAD = (f"{'stage':5} {'F ms':>8} {'B ms':>8} {'again ms':>8} {'U ms':>8} {'besi
         f"{'weights':>11} {'activations':>11} {'workspace':>11}")
 
 
-def table(profile: Profile) -> str:
-    """A line per stage (milliseconds, slowdown beside busy neighbours, bytes), then the link."""
+def profile_table(profile: Profile) -> str:
+    """A profile as text: a line per stage, then the link.
+
+    Milliseconds, the slowdown beside busy neighbours, and bytes.
+    """
     lines = [HEAD]
     for k, s in enumerate(profile.stages):
         times = " ".join(f"{1e3 * (v or 0):8.3f}" for v in (s.forward_s, s.backward_s,

@@ -27,9 +27,10 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 class RunSettings:
     """What a run on real stages needs beyond the experiment: network, images, loss, optimizer.
 
-    `optimizer` names one in place of the experiment's own, `data` is a directory of images
-    (synthetic ones without it), `limit` how many of them to train on, `noise` that of the
-    synthetic ones.
+    `optimizer` names one in place of the experiment's own.  None: as many classes, and images of
+    the size, the network is meant for.  `costs` balance the cut, one per unit of the network;
+    `data` is a directory of images (synthetic ones without it), `limit` how many of them to train
+    on, `noise` that of the synthetic ones.
     """
 
     model: str = "narrow"
@@ -65,9 +66,10 @@ class Assembly:
 
 def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[torch.device], *,
              program: Program | None = None) -> Assembly:
-    """Stages on their devices (one per device of the program), with weights from the seed.
+    """Everything a run steps: stages on their devices, with weights drawn from the seed.
 
-    Raises ConfigurationError.
+    `devices` has one for each device of the program, which is by default the experiment's own.
+    Raises ConfigurationError where the experiment cannot be run on stages.
     """
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
@@ -98,13 +100,18 @@ def with_optimizer(experiment: Experiment, settings: RunSettings) -> Experiment:
 
 
 def homes(program: Program, devices: Sequence[torch.device]) -> list[torch.device]:
-    """Device of each stage."""
-    home = dict(zip(program.rows.stage.tolist(), program.device.tolist(), strict=True))
-    return [devices[home[k]] for k in range(program.shape.stages)]
+    """The device of each stage, in the stages' order."""
+    return [devices[device] for device in program.home[0].tolist()]
+
+
+def stages_on(program: Program, device: int) -> list[int]:
+    """Numbers of the stages that live on a device of the program, ascending."""
+    return [k for k, at in enumerate(program.home[0].tolist()) if at == device]
 
 
 def image_options(experiment: Experiment, settings: RunSettings, network: Network
                   ) -> ImageOptions:
+    """What the task has to know of its images, from the experiment, settings and network."""
     training = experiment.training
     return ImageOptions(settings.image_size or network.image_size, network.classes,
                         training.batch_size, training.seed, DTYPES[settings.dtype], settings.noise)
@@ -112,7 +119,7 @@ def image_options(experiment: Experiment, settings: RunSettings, network: Networ
 
 def torch_stages(experiment: Experiment, settings: RunSettings, network: Network,
                  home: Sequence[torch.device]) -> list[TorchStage]:
-    """The network's parts, each where it lives."""
+    """The network's parts as models, each on its device in `home`, cut to balance their costs."""
     parts = cut(network, boundaries(network, len(home), settings.costs))
     again = experiment.pipeline.backward == "recompute"
     return [TorchStage(part.to(device, DTYPES[settings.dtype]), first=k == 0,
@@ -122,7 +129,7 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
 
 def pipeline_stage(setup: Setup, plan: VersionPlan, k: int, model: TorchStage
                    ) -> Stage[TorchStage]:
-    """The staleness semantics around the model of stage `k`."""
+    """Stage `k` at version 0: the staleness semantics around its model, its optimizer and rate."""
     training = setup.experiment.training
     optimizer = setup.optimizer.start(training.momentum, training.convention,
                                       torch.zeros_like(model.live))

@@ -15,11 +15,11 @@ from gpu.runtime.streams import Mark
 
 
 class CudaLane:
-    """A CUDA device, or a part of one where `compute` is a stream on that part.
+    """A CUDA device as a `Lane`, or a part of one where `compute` is a stream on that part.
 
     F, weight copies, B and U share the compute stream.  A copy runs with the copy streams current
-    on *both* devices, since torch lets a cross-device copy wait for the current ones: otherwise
-    it would queue behind computing.
+    on *both* devices, since torch lets a cross-device copy wait for the current ones: otherwise it
+    would queue behind computing.
     """
 
     def __init__(self, name: str, device: torch.device, compute: Any = None) -> None:

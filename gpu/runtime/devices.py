@@ -18,7 +18,10 @@ FORMS = "write e.g. cpu,cpu or cuda:0,cuda:1 or cuda:0/2 (one GPU as two)"
 
 @dataclass(frozen=True)
 class DeviceSpec:
-    """One device of a pipeline: a CPU thread, a GPU, or part `part` of `parts` of one."""
+    """One device of a pipeline as the user named it: a CPU thread, a GPU, or a part of one.
+
+    `part` counts from 0 among the `parts` equal ones of GPU `index`.
+    """
 
     kind: str
     index: int = 0
@@ -27,6 +30,7 @@ class DeviceSpec:
 
     @property
     def device(self) -> torch.device:
+        """Where torch puts its tensors."""
         return torch.device("cpu") if self.kind == "cpu" else torch.device("cuda", self.index)
 
     def __str__(self) -> str:
@@ -35,7 +39,10 @@ class DeviceSpec:
 
 
 def parse_devices(text: str) -> list[DeviceSpec]:
-    """`cuda:0/2` gives two devices.  Raises DeviceError with the forms there are."""
+    """The devices of a text like `cpu,cpu`; `cuda:0/2` gives two.
+
+    Raises DeviceError with the forms there are.
+    """
     specs = []
     for name in text.split(","):
         found = _NAME.fullmatch(name.strip())
@@ -50,7 +57,10 @@ def parse_devices(text: str) -> list[DeviceSpec]:
 
 
 def check_devices(specs: Sequence[DeviceSpec], needed: int) -> None:
-    """Raises DeviceError where the machine lacks one, or the program needs another number."""
+    """Make sure that this machine has the devices, and that they are as many as needed.
+
+    Raises DeviceError, also where CPUs and GPUs are mixed.
+    """
     have = torch.cuda.device_count() if torch.cuda.is_available() else 0
     for spec in specs:
         if spec.kind == "cuda" and spec.index >= have:
@@ -66,7 +76,7 @@ def check_devices(specs: Sequence[DeviceSpec], needed: int) -> None:
 
 
 def open_lanes(specs: Sequence[DeviceSpec]) -> list[Lane]:
-    """The streams of every device.  Raises DeviceError."""
+    """A lane for every device, its streams open."""
     lanes: list[Lane] = []
     for spec in specs:
         if spec.kind == "cpu":

@@ -18,17 +18,23 @@ class Stopped(Exception):  # noqa: N818 - no error of its own: another worker's 
 
 
 class Message(NamedTuple):
-    """Tensors on the receiver's device, one per micro-batch, and the mark of their arrival."""
+    """What arrived: tensors (batch, …) on the receiver's device, one per micro-batch, and when.
+
+    `arrived` is the mark of their arrival.
+    """
 
     tensors: list[Tensor]
     arrived: Mark
 
 
 class Links(Protocol):
-    """How a worker's SEND and RECV rows reach the other devices."""
+    """How a worker's SEND and RECV rows, by their numbers, reach the other devices."""
 
     def send(self, row: int, tensors: Sequence[Tensor], lane: Lane) -> None:
-        """Hand over what `row` sends; returns without waiting for the receiver."""
+        """Hand over what `row` sends: a tensor (batch, …) for each of its micro-batches.
+
+        Returns without waiting for the receiver.
+        """
 
     def receive(self, row: int, lane: Lane) -> Message:
         """What `row` waits for, once its sender has asked for it.  Raises Stopped."""
@@ -38,7 +44,7 @@ class Links(Protocol):
 
 
 class Mailboxes:
-    """Links between lanes of one process.  The sender copies; the receiver's stream waits."""
+    """`Links` between lanes of one process: the sender copies, the receiver's stream waits."""
 
     def __init__(self, program: Program, lanes: Sequence[Lane]) -> None:
         self.source = program.arrives_from.tolist()

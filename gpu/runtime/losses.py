@@ -15,7 +15,7 @@ from gpu.runtime.streams import Lane
 class Losses:
     """Mean losses of micro-batches, fetched without waiting for the device.
 
-    Raises NonFiniteError from `poll` at the first that is not finite, if `strict`.
+    `values` has those that have come, by micro-batch.
     """
 
     lane: Lane
@@ -24,9 +24,14 @@ class Losses:
     values: dict[int, float] = field(default_factory=dict)
 
     def add(self, stage: int, index: int, loss: Tensor) -> None:
+        """Start fetching a loss (0-d) that a stage computed for micro-batch `index`."""
         self.waiting.append((f"{stage}F{index}", stage, index, self.lane.fetch(loss)))
 
     def poll(self) -> None:
+        """Note every loss that has come by now.
+
+        Raises NonFiniteError at the first that is not finite, if `strict`.
+        """
         while self.waiting:
             name, stage, index, ticket = self.waiting[0]
             value = self.lane.fetched(ticket)

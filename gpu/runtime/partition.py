@@ -23,7 +23,10 @@ class DriverError(RuntimeError):
 
 
 def part_stream(index: int, part: int, parts: int) -> Any:
-    """A stream on part `part` of GPU `index`; None, with a warning, where it cannot be split."""
+    """A stream on part `part` of GPU `index`, one of `parts`; None where it cannot be split.
+
+    Why it cannot is logged as a warning.
+    """
     try:
         return _streams(index, parts)[part]
     except (ImportError, AttributeError, RuntimeError) as error:

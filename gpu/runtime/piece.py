@@ -23,7 +23,8 @@ LAUNCH_MARGIN_S = 20e-6  # a device that ends this soon after its host was waiti
 class Piece:
     """What one device brings home; plain numbers and CPU tensors, so it can travel.
 
-    Times are seconds of this process's host clock, in the order of execution.
+    Times are seconds of this process's host clock, in the order of execution; peak and base are
+    bytes on the device, None on a CPU.
     """
 
     device: int

@@ -26,7 +26,11 @@ from sim.weights.versions import VersionPlan
 
 def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
              extra: Mapping[str, Any], final: Evaluation | None) -> Trace:
-    """One trace of all pieces, with the rows of the assembly's program in the order executed."""
+    """One trace of all pieces, with the rows of the assembly's program in the order executed.
+
+    `lowered` is that program with messages, which the devices executed; `extra` goes into the
+    header's `gpu` table, `final` is the evaluation of the last weights, if there was one.
+    """
     order = np.array([row for piece in pieces for row in piece.rows])
     times = {name: _by_row(pieces, name, len(lowered)) for name in ("start_s", "end_s",
                                                                     "arrived_s")}
@@ -104,7 +108,10 @@ def digest(weights: torch.Tensor) -> str:
 
 
 def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
-    """First mini-batch with a loss that is not finite; the last where only weights are not."""
+    """First mini-batch whose loss in `loss` (mini-batches,) is not finite; None where none is.
+
+    The last one where only weights are not finite.
+    """
     if not np.isfinite(loss).all():
         return int(np.argmin(np.isfinite(loss))) + 1
     fine = all(bool(torch.isfinite(stage.weights).all()) for stage in assembly.stages)

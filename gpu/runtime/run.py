@@ -9,7 +9,7 @@ from time import perf_counter
 import torch
 
 from gpu.errors import NonFiniteError
-from gpu.runtime.assembly import Assembly
+from gpu.runtime.assembly import Assembly, stages_on
 from gpu.runtime.links import Mailboxes, Stopped
 from gpu.runtime.piece import collect
 from gpu.runtime.record import to_trace
@@ -23,18 +23,17 @@ Watch = Callable[[int, int, float], None]
 
 def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evaluate: bool = True,
         watch: Watch | None = None) -> Trace:
-    """Execute the assembly's program once, device d on `lanes[d]`.
+    """Execute the assembly's program once, device d on `lanes[d]`; the trace of what happened.
 
-    The stages keep their last weights.  `strict` ends the run at the first loss or weights that
-    are not finite; `watch` hears of instructions done, of their number, and of seconds.  The first
-    failure ends all workers and is raised: StageError or one of its kinds, or KeyboardInterrupt.
-    No thread outlives the call.
+    The stages keep their last weights.  `strict` ends the run at the first loss or weights that are
+    not finite; `watch` hears of instructions done, of their number, and of seconds.  The first
+    failure ends all workers and is raised: StageError or one of its kinds, or KeyboardInterrupt. No
+    thread outlives the call.
     """
     program = assembly.program.lower()
     links = Mailboxes(program, lanes)
-    home = dict(zip(program.rows.stage.tolist(), program.device.tolist(), strict=True))
     workers = [
-        Worker(d, program, {k: assembly.stages[k] for k, at in sorted(home.items()) if at == d},
+        Worker(d, program, {k: assembly.stages[k] for k in stages_on(program, d)},
                assembly.task, lane, links, strict=strict)
         for d, lane in enumerate(lanes)]
     for lane in lanes:
@@ -48,7 +47,7 @@ def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evalu
 
 
 def check_finite(assembly: Assembly, workers: Sequence[Worker]) -> None:
-    """Raises NonFiniteError naming the first stage whose weights are not finite."""
+    """Make sure that all weights are finite.  Raises NonFiniteError naming the first stage."""
     for worker in workers:
         for k, stage in sorted(worker.stages.items()):
             if not bool(torch.isfinite(stage.weights).all()):

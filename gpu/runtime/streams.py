@@ -22,22 +22,25 @@ Mark = Any
 
 
 class Lane(Protocol):
-    """One device of the pipeline."""
+    """One device of the pipeline: where torch computes, copies, waits and takes times."""
 
     name: str
     device: torch.device
 
     def current(self) -> AbstractContextManager[Any]:
-        """Inside, what torch is asked to do goes to this lane's compute stream."""
+        """A context in which what torch is asked to do goes to this lane's compute stream."""
 
     def mark(self) -> Mark:
         """A mark after all computing asked for so far."""
 
     def send(self, tensors: Sequence[Tensor], up: bool, target: Any) -> tuple[list[Tensor], Mark]:
-        """The tensors on the lane `target` and the mark of their arrival there."""
+        """The tensors, in their shapes, on the lane `target`, and the mark of their arrival there.
+
+        `up` says that they are gradients, which have a copy stream of their own.
+        """
 
     def wait(self, arrived: Mark) -> None:
-        """Computing asked for from now on starts after that mark."""
+        """Let computing asked for from now on start after that mark."""
 
     def hold(self, tensors: Any, until: Mark) -> None:
         """Keep tensors that crossed streams alive until a mark of this lane has passed."""
@@ -52,16 +55,17 @@ class Lane(Protocol):
         """Wait for all work; relate the clocks again."""
 
     def seconds(self, mark: Mark) -> float:
-        """Host time of a mark that has passed, after `finish`."""
+        """Host time in seconds of a mark that has passed, after `finish`."""
 
     def fetch(self, value: Tensor) -> Any:
-        """Start bringing a number to the host; `fetched` gives it, None while it is under way."""
+        """Start bringing a number (0-d) to the host; a ticket for `fetched`."""
 
-    def fetched(self, ticket: Any) -> float | None: ...
+    def fetched(self, ticket: Any) -> float | None:
+        """The number (0-d) of a ticket; None while it is under way."""
 
 
 class CpuLane:
-    """A CPU thread: everything is done when it returns, and memory is shared."""
+    """A CPU thread as a `Lane`: everything is done when it returns, and memory is shared."""
 
     device = torch.device("cpu")
 

@@ -23,7 +23,10 @@ Key = tuple[int, int]  # stage, micro-batch
 
 @dataclass(slots=True)
 class Span:
-    """One executed row: marks on its lane, and the host times between which it was asked for."""
+    """One executed row: marks on its lane, and the host times between which it was asked for.
+
+    `asked_s` and `left_s` are seconds of the host's clock; `arrived` is the mark of a message.
+    """
 
     row: int
     start: Mark
@@ -34,10 +37,9 @@ class Span:
 
 
 class Worker:
-    """Steps device `device` of `program` (lowered) through its stages.
+    """One device of a lowered program, stepping its stream through its stages.
 
-    `finished` lists what was executed, in that order.  Raises StageError with the stage and the
-    instruction that failed, or Stopped where another worker did.
+    `finished` lists what was executed, in that order.
     """
 
     def __init__(self, device: int, program: Program, stages: Mapping[int, Stage[TorchStage]],
@@ -56,7 +58,11 @@ class Worker:
                     Op.U: self._update}
 
     def run(self) -> None:
-        """Execute the whole stream."""
+        """Execute the whole stream.
+
+        Raises StageError with the stage and the instruction that failed, or Stopped where another
+        worker did.
+        """
         with self.lane.current():
             for row in self.rows:
                 if self.stopped:

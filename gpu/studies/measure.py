@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from sim.wording import markdown_table
+
 LIMIT_S = 540  # of all caps together
 
 
 @dataclass(frozen=True)
 class Step:
-    """Arguments of `python -m gpu`, and how long it may take."""
+    """One command of a measurement: its arguments after `python -m gpu`, and a cap in seconds."""
 
     name: str
     cap_s: float
@@ -23,7 +25,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a step ended; `code` None where its cap ended it."""
+    """How a step ended, and after how many seconds; `code` is None where its cap ended it."""
 
     step: Step
     code: int | None
@@ -36,7 +38,10 @@ FINISH_S = 40  # what a validation needs beyond its runs: starting, writing, a r
 
 
 def steps(devices: str, out: Path) -> list[Step]:
-    """What is measured: ResNet-50 and the narrow network on GPUs, the narrow one on CPUs."""
+    """What is measured on these devices, each step into a folder of its own below `out`.
+
+    ResNet-50 and the narrow network on GPUs, the narrow one on CPUs.
+    """
     def step(name: str, cap_s: float, command: str, *more: str) -> Step:
         return Step(name, cap_s, (command, "--devices", devices, "--out", str(out / name), *more))
 
@@ -56,7 +61,8 @@ def steps(devices: str, out: Path) -> list[Step]:
 def execute(todo: Sequence[Step], tell: Callable[[str], None]) -> list[Outcome]:
     """Run the steps one after another; one that fails or is capped does not stop the next.
 
-    Raises ValueError where the caps add up to more than nine minutes.
+    `tell` is given a line before and after each.  Raises ValueError where the caps add up to more
+    than nine minutes.
     """
     if sum(step.cap_s for step in todo) > LIMIT_S:
         raise ValueError(f"the caps of all steps exceed {LIMIT_S} s")
@@ -81,7 +87,7 @@ def _one(step: Step) -> Outcome:
 
 
 def ending(outcome: Outcome) -> str:
-    """In words."""
+    """How a step ended, in words."""
     if outcome.code is None:
         return "stopped at its cap"
     if outcome.code:
@@ -90,9 +96,7 @@ def ending(outcome: Outcome) -> str:
 
 
 def page(outcomes: Sequence[Outcome], title: str, command: str) -> str:
-    """A folder's README: what was run, how it ended, and where its results are."""
-    lines = [f"# {title}", "", f"Measured by `{command}`.", "", "| step | ended | seconds |",
-             "|---|---|---|"]
-    lines += [f"| [{o.step.name}]({o.step.name}) | {ending(o)} | {o.seconds:.0f} |"
-              for o in outcomes]
-    return "\n".join(lines) + "\n"
+    """The README of a measurement's folder: what was run, how it ended, where its results are."""
+    rows = [[f"[{o.step.name}]({o.step.name})", ending(o), f"{o.seconds:.0f}"] for o in outcomes]
+    return (f"# {title}\n\nMeasured by `{command}`.\n\n"
+            + markdown_table(("step", "ended", "seconds"), rows))

@@ -10,22 +10,22 @@ from click.testing import CliRunner
 from analysis.__main__ import main
 from analysis.theory.growth import fitted_growth
 from analysis.theory.measured_edge import measure, place
-from analysis.theory.recurrence import FORMS, Case, growth
-from analysis.theory.stability import edge, make_case, theory
+from analysis.theory.recurrence import FORMS, DelayedTraining, growth
+from analysis.theory.stability import delayed_training, edge, theory
 from sim.errors import ConfigurationError
 
 PAIRS = [(momentum, convention) for momentum in (0.0, 0.9) for convention in ("ema", "heavy-ball")]
 
 
-def on_the_circle(case: Case) -> float:
+def on_the_circle(training: DelayedTraining) -> float:
     """The least x > 0 at which z = exp(iθ) is a root, for some θ: no root finding in it.
 
     The recurrence at w[t] = z^t gives x(θ) = −(z − 1 − γ + γ/z) / (β·Σ p_j·z^−j), wanted real.
     """
     theta = np.pi * np.linspace(1e-5, 1.0, 60_001)
     z = np.exp(1j * theta)
-    below = case.gradient_share * sum(p * z**-j for j, p in enumerate(case.reads))
-    x = -(z - 1 - case.momentum + case.momentum / z) / below
+    below = training.gradient_share * sum(p * z**-j for j, p in enumerate(training.reads))
+    x = -(z - 1 - training.momentum + training.momentum / z) / below
     turns = np.flatnonzero(np.diff(np.sign(x.imag)) != 0)
     share = x.imag[turns] / (x.imag[turns] - x.imag[turns + 1])
     real = x.real[turns] + share * (x.real[turns + 1] - x.real[turns])
@@ -36,8 +36,8 @@ def on_the_circle(case: Case) -> float:
 
 @pytest.mark.parametrize("delay", range(8))
 def test_plain_delay_has_the_closed_edge(delay):
-    case = make_case("stash", delay, 0.0, "heavy-ball")
-    assert edge(case) == pytest.approx(2 * np.sin(np.pi / (4 * delay + 2)), rel=1e-12)
+    training = delayed_training("stash", delay, 0.0, "heavy-ball")
+    assert edge(training) == pytest.approx(2 * np.sin(np.pi / (4 * delay + 2)), rel=1e-12)
 
 
 @pytest.mark.parametrize(("mitigation", "momentum", "known"), [
@@ -45,61 +45,63 @@ def test_plain_delay_has_the_closed_edge(delay):
     ("spectrain", 0.9, 0.270)])
 def test_prediction_lowers_the_edge_without_momentum_and_raises_it_with(mitigation, momentum,
                                                                         known):
-    case = make_case(mitigation, 1, momentum, "heavy-ball")
-    assert edge(case) == pytest.approx(known, rel=1e-3)
+    training = delayed_training(mitigation, 1, momentum, "heavy-ball")
+    assert edge(training) == pytest.approx(known, rel=1e-3)
 
 
 @pytest.mark.parametrize("mitigation", FORMS)
 @pytest.mark.parametrize("momentum", [0.0, 0.3, 0.9])
 @pytest.mark.parametrize("delay", [0, 1, 2, 3, 5, 8])
 def test_edge_is_the_first_point_of_the_unit_circles_curve(mitigation, momentum, delay):
-    case = make_case(mitigation, delay, momentum, "ema")
-    assert edge(case) == pytest.approx(on_the_circle(case), rel=1e-4)
+    training = delayed_training(mitigation, delay, momentum, "ema")
+    assert edge(training) == pytest.approx(on_the_circle(training), rel=1e-4)
 
 
 def test_conventions_differ_by_a_factor_of_the_rate():
     for mitigation in FORMS:
-        ema, heavy = (edge(make_case(mitigation, 3, 0.8, c)) for c in ("ema", "heavy-ball"))
+        ema, heavy = (edge(delayed_training(mitigation, 3, 0.8, c)) for c in ("ema", "heavy-ball"))
         assert 0.2 * ema == pytest.approx(heavy, rel=1e-10)
 
 
 def test_interpolation_runs_from_stash_to_fresh():
     def at(decay: float) -> float:
-        return edge(make_case("i-timeprest", 4, 0.5, "ema", decay=decay))
+        return edge(delayed_training("i-timeprest", 4, 0.5, "ema", decay=decay))
 
-    stash, fresh = (edge(make_case("stash", delay, 0.5, "ema")) for delay in (4, 0))
+    stash, fresh = (edge(delayed_training("stash", delay, 0.5, "ema")) for delay in (4, 0))
     assert at(0.0) == pytest.approx(stash, rel=1e-10)
     assert at(np.inf) == pytest.approx(fresh, rel=1e-10)
 
 
 def test_stability_ends_at_the_edge_and_holds_everywhere_below():
     for row in theory(FORMS, (0, 3, 7), (0.0, 0.9), "ema"):
-        case = make_case(*(row[key] for key in ("mitigation", "delay", "momentum", "convention")))
+        training = delayed_training(*(row[key] for key in (
+            "mitigation", "delay", "momentum", "convention")))
         below = row["edge_roots"] * np.linspace(1e-3, 0.9999, 500)
-        assert (growth(case, below) < 1).all()
-        assert growth(case, np.array([1.0001 * row["edge_roots"]]))[0] > 1
+        assert (growth(training, below) < 1).all()
+        assert growth(training, np.array([1.0001 * row["edge_roots"]]))[0] > 1
 
 
 @pytest.mark.parametrize("mitigation", ["none", "stash", "spectrain"])
 @pytest.mark.parametrize(("momentum", "convention"), PAIRS)
 def test_simulated_edges_are_the_roots(mitigation, momentum, convention):
-    cases = [make_case(mitigation, delay, momentum, convention) for delay in (0, 1, 4, 7)]
-    for case, measured in zip(cases, measure(cases), strict=True):
-        assert measured == pytest.approx(edge(case), rel=0.02), case
+    trainings = [delayed_training(mitigation, delay, momentum, convention)
+                 for delay in (0, 1, 4, 7)]
+    for training, measured in zip(trainings, measure(trainings), strict=True):
+        assert measured == pytest.approx(edge(training), rel=0.02), training
 
 
 @pytest.mark.parametrize(("mitigation", "delay", "options"), [
     ("i-timeprest", 2, {}), ("i-timeprest", 3, {"decay": 0.3}), ("nwpt", 2, {}),
     ("vertical-sync", 3, {}), ("spectrain-stashed", 2, {}), ("spectrain", 1, {"horizon": 3.0})])
 def test_the_other_forms_are_simulated_too(mitigation, delay, options):
-    case = make_case(mitigation, delay, 0.9, "heavy-ball", **options)
-    assert measure([case])[0] == pytest.approx(edge(case), rel=0.02)
+    training = delayed_training(mitigation, delay, 0.9, "heavy-ball", **options)
+    assert measure([training])[0] == pytest.approx(edge(training), rel=0.02)
 
 
 def test_a_horizon_no_schedule_gives_is_not_measured():
-    case = make_case("spectrain", 3, 0.9, "ema", horizon=1.0)
-    assert place(case, 3) is None
-    assert measure([case]) == [None]
+    training = delayed_training("spectrain", 3, 0.9, "ema", horizon=1.0)
+    assert place(training, 3) is None
+    assert measure([training]) == [None]
 
 
 def test_growth_is_fitted_through_oscillation_and_overflow():
@@ -121,14 +123,14 @@ def test_growth_is_fitted_through_oscillation_and_overflow():
     (("i-timeprest", 1, 0.9, "ema", None, -1.0), "decay: 0 or more")])
 def test_mistakes_are_told(given, said):
     with pytest.raises(ConfigurationError) as told:
-        make_case(*given)
+        delayed_training(*given)
     assert said in str(told.value)
     assert len(told.value.problems) == 1
 
 
 def test_all_mistakes_are_told_at_once():
     with pytest.raises(ConfigurationError) as told:
-        make_case("no", -1, 2.0, "no")
+        delayed_training("no", -1, 2.0, "no")
     assert len(told.value.problems) == 4
 
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from analysis.metrics.report import plain, report
+from analysis.metrics.report import report
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
+from sim.rows import plain
 
 
 def reported(mitigation: object = "none", **pipeline: object) -> dict:

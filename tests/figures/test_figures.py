@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 from figures import methods
 from figures.__main__ import _Bare, draw
 from figures.catalogue import FIGURES
-from figures.origin import read_origin
+from figures.origin import read_origin, save
 from figures.pictures import (
     gantt,
     jitter,
@@ -22,7 +22,7 @@ from figures.pictures import (
 from figures.pieces import Piece, collect
 from figures.rows import read_rows
 from figures.splice import splice
-from figures.style import Rows, save
+from sim.rows import Rows
 
 
 def made(module: object, *arguments: object) -> Rows:

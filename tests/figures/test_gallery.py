@@ -21,9 +21,9 @@ from figures.origin import FORMATS, Origin, read_origin
 from figures.pictures.stability import STEPS
 from figures.pieces import Piece
 from figures.rows import read_rows
-from figures.style import as_csv
 from sim.experiment.run import run
 from sim.numerics.training import train
+from sim.rows import rows_as_csv
 from sim.times.engine import simulate
 from tests.figures.legible import complaints
 
@@ -150,7 +150,7 @@ def test_the_check_on_plotting_can_fail() -> None:
 @EVERY
 def test_rows_survive_their_table(name: str) -> None:
     table = (GALLERY / f"{name}.csv").read_text()
-    assert as_csv(rows_of(name)) == table
+    assert rows_as_csv(rows_of(name)) == table
     assert len(next(csv.reader(table.splitlines()))) > 3
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from figures.bundles import network, tutorial, validation
-from figures.pictures import prediction
+from figures.bundles import network, split_sizes
+from figures.pictures import prediction, validation
 from figures.rows import read_rows
-from figures.style import Rows
+from sim.rows import Rows
 from tests.figures.legible import complaints
 
 MEASURED = Path(__file__).parents[2] / "figures" / "measured"
@@ -18,10 +18,10 @@ PICTURES: dict[str, Callable[[Rows], Figure]] = {
     "distances": lambda rows: network.draw_distances(rows, SETTING),
     "curves": lambda rows: network.draw_curves(rows, SETTING, 0.95),
     "prediction": lambda rows: prediction.draw(rows, SETTING),
-    "split_sizes": lambda rows: tutorial.draw(rows, 20, SETTING),
+    "split_sizes": lambda rows: split_sizes.draw(rows, 20, SETTING),
     "look_ahead": lambda rows: network.draw_curves(rows, SETTING, None, "epoch", "epoch",
-                                                   tutorial.LOOK_AHEAD),
-    "look_ahead_time": lambda rows: tutorial.draw_totals(rows, SETTING),
+                                                   split_sizes.STROKES),
+    "look_ahead_time": lambda rows: split_sizes.draw_totals(rows, SETTING),
     "validation": validation.draw,
 }
 TABLES = sorted(p for p in MEASURED.rglob("*.csv") if p.stem in PICTURES)

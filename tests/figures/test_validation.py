@@ -1,6 +1,6 @@
 """The figure of a validation: one run per schedule, prediction above measurement."""
 
-from figures.bundles import validation
+from figures.pictures import validation
 
 
 def row(run, schedule, device, minibatch=1, **times):

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from gpu.images.datasets import load, scan
-from gpu.images.images import DataError, prepared
+from gpu.images.labelled import DataError, prepared
 from gpu.images.synthetic import synthetic
 from gpu.runtime.assembly import RunSettings
 from gpu.runtime.run import run

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from gpu.__main__ import main
 from gpu.profiling.footprint import Allocations, peak_bytes, resident
-from gpu.profiling.link_times import fit, link_times, spread
+from gpu.profiling.link_times import fit, link_times, quartiles
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import alone_and_beside
 from sim.experiment.configuration import resolve
@@ -162,8 +162,8 @@ def test_handing_over_a_tensor_takes_time_whatever_its_size():
     assert [s.seconds.repeats for s in found.samples] == [8, 8]
 
 
-def test_spread_is_median_and_interquartile_range():
-    found = spread(np.arange(101.0))
+def test_quartiles_are_median_and_interquartile_range():
+    found = quartiles(np.arange(101.0))
     assert (found.median, found.iqr, found.repeats) == (50.0, 50.0, 101)
 
 

@@ -12,10 +12,10 @@ from gpu.__main__ import main
 from gpu.runtime.assembly import RunSettings
 from gpu.runtime.devices import parse_devices
 from gpu.studies.curves import ends_s, minibatches_to
-from gpu.studies.spread import spread, told
-from gpu.studies.staleness.methods import FRESH, methods, split, with_defaults
+from gpu.studies.staleness.investigation import Study, by_stage, investigate, steady, weight_pass
+from gpu.studies.staleness.methods import FRESH, fewest_microbatches, methods, with_defaults
 from gpu.studies.staleness.prediction import Probe, moment
-from gpu.studies.staleness.staleness import Study, by_stage, investigate, steady, weight_pass
+from gpu.studies.summary import formatted, summarised
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.mitigations import MITIGATIONS
@@ -63,7 +63,7 @@ def test_every_mitigation_finds_a_schedule_or_a_reason():
 
 @pytest.mark.parametrize(("stages", "batch", "n"), [(2, 4, 2), (4, 16, 4), (4, 9, 3), (9, 7, None)])
 def test_a_batch_is_split_as_little_as_v_timeprest_allows(stages, batch, n):
-    assert split(stages, batch) == n
+    assert fewest_microbatches(stages, batch) == n
 
 
 def test_defaults_give_way_to_what_is_said(tmp_path):
@@ -179,12 +179,12 @@ def test_the_way_to_a_target():
     assert minibatches_to(0.95, [4, 8, 12, 16], points) is None
 
 
-def test_spread_leaves_out_what_is_missing_and_says_so():
-    found = spread([1.0, 3.0, None, float("nan")])
+def test_a_summary_leaves_out_what_is_missing_and_says_so():
+    found = summarised([1.0, 3.0, None, float("nan")])
     assert (found["mean"], found["sd"], found["missing"]) == (2.0, 2.0**0.5, 2)
-    assert told(found, 1) == "2.0 ± 1.4 [-10.7, 14.7] (2 missing)"
-    assert told(spread([None])) == "–"
-    assert told(spread([2.0]), 1) == "2.0"
+    assert formatted(found, 1) == "2.0 ± 1.4 [-10.7, 14.7] (2 missing)"
+    assert formatted(summarised([None])) == "–"
+    assert formatted(summarised([2.0]), 1) == "2.0"
 
 
 def test_the_command_writes_its_files(tmp_path):

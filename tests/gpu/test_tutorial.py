@@ -15,11 +15,11 @@ from gpu.model.networks import NETWORKS
 from gpu.runtime.assembly import assemble
 from gpu.runtime.run import run
 from gpu.studies.tutorial.look_ahead import METHODS, Course
+from gpu.studies.tutorial.performance import Asked, Tutorial
 from gpu.studies.tutorial.published import TUTORIAL
 from gpu.studies.tutorial.report import by_mode, ratios
 from gpu.studies.tutorial.single import Single
-from gpu.studies.tutorial.split_sizes import FULL, Mode, Setting, column, measure, modes, rounds
-from gpu.studies.tutorial.tutorial import Asked, Tutorial
+from gpu.studies.tutorial.split_sizes import FULL, Mode, SplitStudy, column, measure, modes, rounds
 from sim.errors import ConfigurationError
 from tests.gpu.conftest import cpu_lanes
 from tests.gpu.test_data import make_cifar
@@ -37,7 +37,7 @@ def plain(classes=3):
 @pytest.fixture
 def setting(monkeypatch):
     monkeypatch.setitem(NETWORKS, "plain", plain)
-    return Setting("plain", 8, 3, batch_size=12, repeats=2, splits=(1, 4, 6), shown=4,
+    return SplitStudy("plain", 8, 3, batch_size=12, repeats=2, splits=(1, 4, 6), shown=4,
                    learning_rate=0.1, dtype="float64")
 
 
@@ -79,7 +79,7 @@ def test_momentum_is_torchs_too(setting):
 
 
 def test_batchnorm_makes_the_split_another_training():
-    setting = Setting("narrow", 32, 3, batch_size=8, splits=(4,), dtype="float64",
+    setting = SplitStudy("narrow", 32, 3, batch_size=8, splits=(4,), dtype="float64",
                       learning_rate=0.1)
     alone = weights(Mode("single"), setting)
     assert (weights(Mode("model parallel"), setting) - alone).abs().max() <= 1e-10
@@ -123,8 +123,8 @@ def test_what_is_asked_for_changes_the_setting(tmp_path):
     assert (small.model, small.batch_size, small.splits) == ("narrow", 24, (1, 3, 8, 12))
     assert small.shown == 3
     course = Course(small.settings, 1, (0,))
-    assert not Tutorial(replace(FULL, repeats=2), course, (), True).reduced
-    assert Tutorial(small, course, (), True).reduced
+    assert not Tutorial(replace(FULL, repeats=2), course, ()).reduced
+    assert Tutorial(small, course, ()).reduced
 
 
 def test_epochs_visit_every_image(tmp_path):
@@ -182,5 +182,5 @@ def test_a_mistake_is_one_clear_line(options, says):
 
 @pytest.mark.slow
 def test_a_resnet50_step_of_every_mode():
-    setting = Setting("resnet50", 64, 1000, batch_size=4, minibatches=1, repeats=1, splits=(2,))
+    setting = SplitStudy("resnet50", 64, 1000, batch_size=4, minibatches=1, repeats=1, splits=(2,))
     assert len(measure(setting, cpu_lanes(2))) == 3

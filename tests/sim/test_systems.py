@@ -160,11 +160,11 @@ def test_the_stable_rate_is_the_theorys(name, edge):
 
 
 def test_the_stable_rate_of_a_pipeline_is_that_of_its_deepest_stage():
-    from analysis.theory.recurrence import Case
+    from analysis.theory.recurrence import DelayedTraining
     from analysis.theory.stability import edge
 
     base = resolve({"pipeline": {"stages": 4}})
-    expected = edge(Case("stash", 3, 0.9, "ema"))
+    expected = edge(DelayedTraining("stash", 3, 0.9, "ema"))
     changes = entrants("pipedream")[0].changes(base)
     assert stable_rate(base, changes) == pytest.approx(expected, rel=0.02)
 

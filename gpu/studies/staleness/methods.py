@@ -40,9 +40,9 @@ class Refused:
 
 def with_defaults(path: Path | None, settings: Sequence[str], defaults: dict[str, object]
                   ) -> Experiment:
-    """An experiment in which `section.key: value` of `defaults` hold where nothing else is said.
+    """The experiment of a file and settings; `defaults` hold where neither says.
 
-    Raises ConfigurationError.
+    Their keys are `section.key`.  Raises ConfigurationError.
     """
     said = read_experiment(path, settings)
     return said.changed({key: value for key, value in defaults.items()
@@ -56,9 +56,10 @@ def _is_said(experiment: Experiment, key: str) -> bool:
 
 def methods(base: Experiment, names: Iterable[str] | None = None
             ) -> tuple[list[Method], list[Refused]]:
-    """Training without staleness first, then each mitigation on the first schedule taking it.
+    """Training without staleness first, then each mitigation on the first schedule that takes it.
 
-    Raises ConfigurationError for an unknown name.
+    `names` are mitigations (None: all); those that no schedule takes come as refusals.  Raises
+    ConfigurationError for an unknown name.
     """
     chosen, refused = [Method(FRESH, "none", "sequential")], []
     for name in names or MITIGATIONS.names():
@@ -79,19 +80,19 @@ def methods(base: Experiment, names: Iterable[str] | None = None
 
 def _candidates(name: str, base: Experiment) -> Iterator[Method]:
     yield Method(name, name, "round-robin")
-    n = split(base.pipeline.stages, base.training.batch_size)
+    n = fewest_microbatches(base.pipeline.stages, base.training.batch_size)
     if n:
         yield Method(f"{name}, nF1B {n}", name, "nf1b", n)
         yield Method(f"{name}, {n} micro-batches", name, "round-robin", n)
 
 
-def split(stages: int, batch_size: int) -> int | None:
-    """The fewest micro-batches, at least 2 and S−1, that divide a batch."""
+def fewest_microbatches(stages: int, batch_size: int) -> int | None:
+    """The fewest micro-batches, at least 2 and S−1, that divide a batch; None where none do."""
     return next((n for n in range(max(2, stages - 1), batch_size + 1) if not batch_size % n), None)
 
 
 def why_not(method: Method, base: Experiment) -> str | None:
-    """Why a method is refused; None where it is not."""
+    """Why a method does not fit `base`; None where it does."""
     try:
         setup = Setup.of(method.experiment(base, 0))
         setup.versions(setup.program)

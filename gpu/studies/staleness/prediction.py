@@ -22,7 +22,7 @@ RULE = SpecTrain(horizon="update")
 
 
 class Moment(NamedTuple):
-    """A stage's state after an update: enough to predict from."""
+    """A stage's state after an update, enough to predict from; arrays are (parameters,)."""
 
     weights: Any
     velocity: Any
@@ -30,12 +30,16 @@ class Moment(NamedTuple):
     momentum: float
 
     def predicted(self, steps: int) -> Any:
-        """The weights `steps` updates ahead; these very ones for 0."""
+        """The weights (parameters,) that SpecTrain's rule predicts for `steps` updates ahead.
+
+        These very weights for 0.
+        """
         return RULE.predict(Look(self.weights, self.weights, None, self.velocity,
                                  self.learning_rate, self.momentum, steps, None, 0))
 
 
 def moment(stage: Stage[Any]) -> Moment:
+    """The state of a stage as it is now."""
     return Moment(stage.weights, stage.optimizer.velocity, stage.learning_rate(stage.version),
                   stage.optimizer.momentum)
 
@@ -64,7 +68,8 @@ class Probe:
                 self.measured.setdefault((steps, version), {})[number] = pair
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Horizon, update reached, RMSE and relative distance over all stages together."""
+        """A row per horizon and update reached: RMSE and relative distance of stale and of
+        predicted weights, over all stages together."""
         size = sum(len(stage.weights) for stage in self.stages)
         for (steps, version), pairs in sorted(self.measured.items()):
             stale, predicted = zip(*(pairs[k] for k in sorted(pairs)), strict=True)

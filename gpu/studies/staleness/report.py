@@ -8,17 +8,20 @@ from typing import Any
 
 from gpu.profiling.machine import Machine
 from gpu.runtime.devices import DeviceSpec
-from gpu.studies.spread import place, plural, spread, table, told, write_json, write_text
+from gpu.studies.pages import report_table, write_report
+from gpu.studies.staleness.investigation import PROBED, Findings, Study
 from gpu.studies.staleness.prediction import HORIZONS
-from gpu.studies.staleness.staleness import PROBED, Findings, Rows, Study
+from gpu.studies.summary import formatted, place, summarised
+from sim.rows import Rows
+from sim.wording import plural
 
-ASKED = ("minibatches_to_target", "seconds_to_target", "total_s", "training_loss",
+QUANTITIES = ("minibatches_to_target", "seconds_to_target", "total_s", "training_loss",
          "validation_loss", "training_accuracy", "validation_accuracy")
 
 
 def report(study: Study, found: Findings, specs: Sequence[DeviceSpec], command: str
            ) -> dict[str, Any]:
-    """Means over seeds with their spread, by method."""
+    """The study as one object for JSON: every quantity summarised over seeds, by method."""
     labels = [method.label for method in study.methods]
     training, pipeline = study.base.training, study.base.pipeline
     return {
@@ -43,11 +46,12 @@ def _method(found: Findings, label: str) -> dict[str, Any]:
     weights = _of(found.distances, label)
     stages = sorted({row["stage"] for row in weights})
     return {
-        **{quantity: {p: [spread([r[quantity] for r in weights
+        **{quantity: {p: [summarised([r[quantity] for r in weights
                                   if (r["pass"], r["stage"]) == (p, k)]) for k in stages]
                       for p in ("forward", "backward")}
            for quantity in ("lag", "rmse", "relative")},
-        **{name: spread([row[name] for row in _of(found.targets, label)]) for name in ASKED},
+        **{name: summarised([row[name] for row in _of(found.targets, label)])
+           for name in QUANTITIES},
         "diverged_seeds": [row["seed"] for row in _of(found.targets, label)
                            if row["diverged_at"] is not None]}
 
@@ -61,7 +65,7 @@ def _prediction(rows: Rows, label: str) -> dict[str, Any]:
         values = [r[name] for r in mine if (r["seed"], r["horizon"]) == (seed, steps)]
         return sum(values) / len(values) if values else float("nan")
 
-    return {str(steps): {name: spread([mean(seed, steps, name) for seed in seeds])
+    return {str(steps): {name: summarised([mean(seed, steps, name) for seed in seeds])
                          for name in ("stale_rmse", "predicted_rmse", "stale_relative",
                                       "predicted_relative")} for steps in HORIZONS}
 
@@ -71,15 +75,12 @@ def _of(rows: Rows, label: str) -> Rows:
 
 
 def write(report: dict[str, Any], out: Path) -> list[Path]:
-    """`staleness.json` and `staleness.md`."""
-    paths = [out / "staleness.json", out / "staleness.md"]
-    write_json(paths[0], report)
-    write_text(paths[1], markdown(report))
-    return paths
+    """Write `staleness.json` and `staleness.md` into the folder; their paths."""
+    return write_report(report, markdown(report), out, "staleness")
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """The tables, and under what settings they hold."""
+    """The report as a Markdown page: the tables, and under what settings they hold."""
     s = report["settings"]
     return "\n".join([
         f"# Weight staleness on {report['model']}, {s['stages']} stages\n",
@@ -100,27 +101,28 @@ def markdown(report: dict[str, Any]) -> str:
 
 
 def _distances(report: dict[str, Any]) -> str:
-    rows = [[label, p, *(told(k, 2, 100) for k in found["relative"][p])]
+    rows = [[label, p, *(formatted(k, 2, 100) for k in found["relative"][p])]
             for label, found in report["methods"].items() for p in ("forward", "backward")]
-    return table(["method", "pass", *(f"stage {k}" for k in range(report["settings"]["stages"]))],
-                 rows)
+    stages = [f"stage {k}" for k in range(report["settings"]["stages"])]
+    return report_table(["method", "pass", *stages], rows)
 
 
 def _predictions(report: dict[str, Any]) -> str:
-    rows = [[label, steps, told(found["stale_rmse"], 3, 1e3),
-             told(found["predicted_rmse"], 3, 1e3),
+    rows = [[label, steps, formatted(found["stale_rmse"], 3, 1e3),
+             formatted(found["predicted_rmse"], 3, 1e3),
              f"{found['predicted_rmse']['mean'] / found['stale_rmse']['mean']:.2f}"
              if found["stale_rmse"]["mean"] else "–"]
             for label, by in report["prediction"].items() for steps, found in by.items()]
-    return table(["training", "horizon s", "stale, 10⁻³", "predicted, 10⁻³", "ratio"], rows)
+    return report_table(["training", "horizon s", "stale, 10⁻³", "predicted, 10⁻³", "ratio"], rows)
 
 
 def _training(report: dict[str, Any]) -> str:
-    rows = [[label, told(f["minibatches_to_target"], 0), told(f["seconds_to_target"], 2),
-             told(f["total_s"], 2), told(f["training_loss"]), told(f["validation_loss"]),
-             told(f["training_accuracy"], 1, 100), told(f["validation_accuracy"], 1, 100)]
+    rows = [[label, formatted(f["minibatches_to_target"], 0), formatted(f["seconds_to_target"], 2),
+             formatted(f["total_s"], 2),
+             formatted(f["training_loss"]), formatted(f["validation_loss"]),
+             formatted(f["training_accuracy"], 1, 100), formatted(f["validation_accuracy"], 1, 100)]
             for label, f in report["methods"].items()]
-    return table(["method", "mini-batches", "seconds", "whole run, s", "training loss",
+    return report_table(["method", "mini-batches", "seconds", "whole run, s", "training loss",
                   "validation loss", "training accuracy, %", "validation accuracy, %"], rows)
 
 

@@ -10,8 +10,8 @@ from gpu.determinism import exact
 from gpu.distributed.launch import check_out
 from gpu.runtime.assembly import RunSettings
 from gpu.runtime.devices import DeviceSpec, check_devices, parse_devices
+from gpu.studies.staleness.investigation import Study
 from gpu.studies.staleness.methods import methods, with_defaults
-from gpu.studies.staleness.staleness import Study
 
 DEFAULTS: dict[str, object] = {"pipeline.minibatches": 120, "training.batch_size": 16,
                                "training.learning_rate": 0.1, "training.evaluate_every": 4}
@@ -19,7 +19,7 @@ DEFAULTS: dict[str, object] = {"pipeline.minibatches": 120, "training.batch_size
 
 @dataclass(frozen=True)
 class StudyRequest:
-    """A study as the door was asked for it; `mitigations` separated by commas, None for all."""
+    """A staleness study as the command line asked for it; `mitigations` by commas, None for all."""
 
     experiment: Path | None
     settings: tuple[str, ...]
@@ -34,7 +34,7 @@ class StudyRequest:
 
 
 def prepare(request: StudyRequest) -> tuple[Study, Sequence[DeviceSpec]]:
-    """The study and its devices, a stage for each.
+    """Check a request: the study to run and its devices, a stage for each.
 
     Raises ConfigurationError, DeviceError or OSError before anything runs.
     """

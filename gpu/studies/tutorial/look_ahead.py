@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from gpu.images.datasets import images_at
 from gpu.images.synthetic import TRAINING
 from gpu.runtime.assembly import RunSettings
 from gpu.runtime.devices import DeviceSpec
 from gpu.studies.curves import curve_rows, judged
+from gpu.studies.staleness.investigation import timing_pass, weight_pass
 from gpu.studies.staleness.methods import Method
-from gpu.studies.staleness.staleness import timing_pass, weight_pass
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
+from sim.rows import Rows
 
-Rows = list[dict[str, Any]]
 METHODS = (
     Method("model parallel", "none", "sequential"),
     Method("model parallel, NWPT", "nwpt", "sequential"),
@@ -42,6 +41,10 @@ class Course:
     momentum: float = 0.9
 
     def base(self, stages: int) -> Experiment:
+        """The experiment all methods start from, evaluated after each epoch.
+
+        Raises DataError where the images cannot be read.
+        """
         every = self.minibatches_per_epoch()
         return resolve({
             "pipeline": {"stages": stages, "minibatches": self.epochs * every},
@@ -50,7 +53,10 @@ class Course:
                          "evaluate_every": every}})
 
     def minibatches_per_epoch(self) -> int:
-        """The fewest that visit as many images as there are to train on.  Raises DataError."""
+        """The fewest mini-batches that visit as many images as there are to train on.
+
+        Raises DataError where the images cannot be read.
+        """
         s = self.settings
         found = images_at(s.data, s.image_size or 0, s.limit)
         return -(-(found.training if found else TRAINING) // self.batch_size)
@@ -58,21 +64,24 @@ class Course:
 
 def compare(course: Course, specs: Sequence[DeviceSpec], done: Callable[[], None] = lambda: None
             ) -> tuple[Rows, Rows]:
-    """Curves (method, seed, epoch, quantity, value) and totals (method, seed, seconds, judgement).
+    """Train every method with every seed: rows of curves, and rows of totals.
 
-    Weights and times come from different runs of one program; a first timing is not counted.
+    Curves have method, seed, epoch (from 1), quantity and value; totals method, seed, seconds and
+    the last evaluation.  Weights and times come from different runs of one program; a first timing
+    is not counted.
     """
     base, curves, totals = course.base(len(specs)), [], []
     every = base.training.evaluate_every
     timing_pass(METHODS[0].experiment(base, 0), course.settings, specs)
     for seed in course.seeds:
         for method in METHODS:
-            experiment, told = method.experiment(base, seed), {"method": method.label, "seed": seed}
+            experiment = method.experiment(base, seed)
+            keys = {"method": method.label, "seed": seed}
             _, result, _ = weight_pass(experiment, course.settings, specs[0])
             ends = timing_pass(experiment, course.settings, specs)
-            curves += [told | {"epoch": row["minibatch"] // every} | row
+            curves += [keys | {"epoch": row["minibatch"] // every} | row
                        for row in curve_rows(result) if row["quantity"] != "minibatch_loss"]
-            totals.append(told | {"total_s": float(ends[-1]), **judged(result.final),
+            totals.append(keys | {"total_s": float(ends[-1]), **judged(result.final),
                                   "diverged_at": result.diverged_at})
             done()
     return curves, totals

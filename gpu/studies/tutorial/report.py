@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from gpu.profiling.machine import Machine
-from gpu.studies.spread import place, plural, spread, table, told, write_json, write_text
+from gpu.studies.pages import report_table, write_report
+from gpu.studies.summary import formatted, place, summarised
 from gpu.studies.tutorial.look_ahead import METHODS
+from gpu.studies.tutorial.performance import Measured, Tutorial
 from gpu.studies.tutorial.published import TUTORIAL
-from gpu.studies.tutorial.split_sizes import Kind, Rows, column
-from gpu.studies.tutorial.tutorial import Measured, Tutorial
+from gpu.studies.tutorial.split_sizes import Kind, column
+from sim.rows import Rows
+from sim.wording import plural
 
-ASKED = ("total_s", "training_loss", "validation_loss", "training_accuracy",
+QUANTITIES = ("total_s", "training_loss", "validation_loss", "training_accuracy",
          "validation_accuracy")
 DIFFERENCES = (
     "Images are on the devices before the clock starts; the tutorial makes and copies them inside.",
@@ -25,7 +28,10 @@ DIFFERENCES = (
 
 
 def report(tutorial: Tutorial, found: Measured, command: str) -> dict[str, Any]:
-    """Means with spread; ratios are of medians, so that one disturbed repeat moves none."""
+    """The tutorial as one object for JSON, quantities summarised, published numbers beside ours.
+
+    Ratios are of medians, so that one disturbed repeat moves none.
+    """
     setting, timing = tutorial.setting, by_mode(found.timing, "seconds", tutorial.setting.splits)
     return {
         "command": command, "machine": Machine.of(tutorial.specs).facts(),
@@ -41,23 +47,24 @@ def report(tutorial: Tutorial, found: Measured, command: str) -> dict[str, Any]:
                         "momentum": tutorial.course.momentum, "convention": "heavy-ball",
                         "seeds": list(tutorial.course.seeds)},
             "methods": {method.label: {
-                name: spread([row[name] for row in found.totals if row["method"] == method.label])
-                for name in ASKED} for method in METHODS}},
+                name: summarised([row[name] for row in found.totals
+                                  if row["method"] == method.label])
+                for name in QUANTITIES} for method in METHODS}},
     }
 
 
 def by_mode(rows: Rows, name: str, splits: Sequence[int]) -> dict[str, Any]:
-    """Spread of one column for every way to run."""
+    """Summary over repeats of one column (`seconds` or `cpu_s`) for every way to run."""
 
     def of(kind: Kind, split: int | None = None) -> dict[str, Any]:
-        return spread(list(column(rows, name, kind, split)))
+        return summarised(list(column(rows, name, kind, split)))
 
     return {"single": of("single"), "model_parallel": of("model parallel"),
             "pipelined": {str(split): of("pipelined", split) for split in splits}}
 
 
 def ratios(timing: dict[str, Any]) -> dict[str, Any]:
-    """Time over the single device's, and the split that takes least."""
+    """Each way's median time over the single device's, and the split size that takes least."""
     alone = timing["single"]["median"]
     by_split = {split: each["median"] / alone for split, each in timing["pipelined"].items()}
     return {"model_parallel_over_single": timing["model_parallel"]["median"] / alone,
@@ -66,15 +73,12 @@ def ratios(timing: dict[str, Any]) -> dict[str, Any]:
 
 
 def write(report: dict[str, Any], out: Path) -> list[Path]:
-    """`tutorial.json` and `tutorial.md`."""
-    paths = [out / "tutorial.json", out / "tutorial.md"]
-    write_json(paths[0], report)
-    write_text(paths[1], markdown(report))
-    return paths
+    """Write `tutorial.json` and `tutorial.md` into the folder; their paths."""
+    return write_report(report, markdown(report), out, "tutorial")
 
 
 def markdown(report: dict[str, Any]) -> str:
-    """The tables, and what they can be compared with."""
+    """The report as a Markdown page: the tables, and what they can be compared with."""
     s = report["setting"]
     size = "reduced" if report["reduced"] else "full"
     return "\n".join([
@@ -99,11 +103,11 @@ def _timing(report: dict[str, Any]) -> str:
                theirs["pipelined_s"].get(split)) for split, each in ours["pipelined"].items()]
     busy = report["cpu_s"]
     cpu = [busy["single"], busy["model_parallel"], *busy["pipelined"].values()]
-    rows = [[name, told(each), f"{each['min']:.3f}", f"{work['mean'] / each['mean']:.2f}",
+    rows = [[name, formatted(each), f"{each['min']:.3f}", f"{work['mean'] / each['mean']:.2f}",
              f"{ratio:.2f}", *(("–", "–") if other is None else (f"{other:.2f}",
                                                  f"{other / theirs['single_s']:.2f}"))]
             for (name, each, ratio, other), work in zip(named, cpu, strict=True)]
-    shown = table(["", "seconds", "fastest", "host CPU s per s", "over single (medians)",
+    shown = report_table(["", "seconds", "fastest", "host CPU s per s", "over single (medians)",
                    f"{theirs['label']}: seconds", "over single"], rows)
     return (f"{shown}\nSource of the published column: {theirs['source']}; {theirs['setting']}.\n"
             "\nWhere ours differs:\n")
@@ -112,14 +116,14 @@ def _timing(report: dict[str, Any]) -> str:
 def _look_ahead(report: dict[str, Any]) -> str:
     found = report["look_ahead"]
     s = found["setting"]
-    rows = [[label, told(each["total_s"], 2), told(each["training_loss"]),
-             told(each["validation_loss"]), told(each["training_accuracy"], 1, 100),
-             told(each["validation_accuracy"], 1, 100)]
+    rows = [[label, formatted(each["total_s"], 2), formatted(each["training_loss"]),
+             formatted(each["validation_loss"]), formatted(each["training_accuracy"], 1, 100),
+             formatted(each["validation_accuracy"], 1, 100)]
             for label, each in found["methods"].items()]
     return (f"{s['data'] or 'Synthetic'} images, side {s['image_size']}, {s['epochs']} epochs of "
             f"{s['minibatches_per_epoch']} mini-batches, batch {s['batch_size']}, heavy ball "
             f"{s['momentum']}, learning rate {s['learning_rate']:g}, {s['loss']}; "
             f"{plural(len(s['seeds']), 'seed')}. Seconds are those of the program alone, "
-            "evaluations not counted; the rest is after the last epoch.\n\n" + table(
+            "evaluations not counted; the rest is after the last epoch.\n\n" + report_table(
                 ["", "total, s", "training loss", "validation loss", "training accuracy, %",
                  "validation accuracy, %"], rows))

@@ -21,7 +21,7 @@ from sim.experiment.options import Experiment
 
 
 class Single:
-    """One training run of `experiment`'s mini-batches; `train` takes them all and times them."""
+    """A whole network on one device and the training steps it will take; `train` times them."""
 
     def __init__(self, experiment: Experiment, settings: RunSettings, lane: Lane) -> None:
         training = experiment.training
@@ -40,19 +40,22 @@ class Single:
                                          training.momentum)
 
     def train(self) -> float:
-        """Seconds from the first forward to the last update, the device waited for at both ends."""
+        """Seconds from the first forward to the last update, the device waited for at both ends.
+
+        A step takes a whole batch, which is micro-batch 0, 1, … of a task with one per mini-batch.
+        """
         with self.lane.current():
             self._wait()
             begun = perf_counter()
-            for minibatch in range(self.minibatches):
-                self._step(minibatch)
+            for step in range(self.minibatches):
+                self._step(step)
             self._wait()
             return perf_counter() - begun
 
-    def _step(self, minibatch: int) -> None:
+    def _step(self, number: int) -> None:
         self.optimizer.zero_grad()
-        output = self.module(self.task.inputs(minibatch))
-        self.loss(output, self.task.target(minibatch)).backward()
+        output = self.module(self.task.inputs(number))
+        self.loss(output, self.task.target(number)).backward()
         self.optimizer.step()
 
     def _wait(self) -> None:

@@ -10,7 +10,7 @@ import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import process_time
-from typing import Any, Literal
+from typing import Literal
 
 from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.run import run
@@ -19,16 +19,17 @@ from gpu.studies.tutorial.single import Single
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
+from sim.rows import Rows
 
 Kind = Literal["single", "model parallel", "pipelined"]
-Rows = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Setting:
-    """What is timed: `minibatches` training steps of a network, `repeats` times.
+class SplitStudy:
+    """What is timed: `minibatches` training steps of a network in every split, `repeats` times.
 
     `splits` are images per micro-batch; `shown` is the one in the bars.  Plain SGD, momentum 0.
+    Raises ConfigurationError for a split that does not divide the batch.
     """
 
     model: str
@@ -52,22 +53,26 @@ class Setting:
 
     @property
     def settings(self) -> RunSettings:
+        """The network, images and loss, for stages on real devices."""
         return RunSettings(self.model, self.image_size, self.classes, self.loss, dtype=self.dtype)
 
 
-FULL = Setting("resnet50", 128, 1000)
-REDUCED = Setting("narrow", 128, 10, repeats=5)
+FULL = SplitStudy("resnet50", 128, 1000)
+REDUCED = SplitStudy("narrow", 128, 10, repeats=5)
 
 
 @dataclass(frozen=True)
 class Mode:
-    """A way to run the same training steps; `split` images a micro-batch where pipelined."""
+    """A way to run the training steps: on one device, model parallel, or pipelined.
+
+    `split` is the number of images of a micro-batch where pipelined, else None.
+    """
 
     kind: Kind
     split: int | None = None
 
-    def experiment(self, setting: Setting, stages: int) -> Experiment:
-        """`sequential` is model parallelism without a pipeline, `gpipe` the synchronous split."""
+    def experiment(self, setting: SplitStudy, stages: int) -> Experiment:
+        """The experiment that runs it: `gpipe` where it is pipelined, else `sequential`."""
         count = setting.batch_size // self.split if self.split else 1
         return resolve({
             "pipeline": {"stages": stages, "minibatches": setting.minibatches,
@@ -78,16 +83,18 @@ class Mode:
                          "distances": False, "seed": setting.seed}})
 
 
-def modes(setting: Setting) -> list[Mode]:
+def modes(setting: SplitStudy) -> list[Mode]:
+    """Every way to run that is timed, in the order of a round."""
     return [Mode("single"), Mode("model parallel"),
             *(Mode("pipelined", split) for split in setting.splits)]
 
 
-def measure(setting: Setting, lanes: Sequence[Lane], done: Callable[[], None] = lambda: None
+def measure(setting: SplitStudy, lanes: Sequence[Lane], done: Callable[[], None] = lambda: None
             ) -> Rows:
-    """Rows of mode, split, repeat, seconds; all modes in turn, a first round not counted.
+    """Time every mode: rows of mode, split, repeat (from 1), seconds and the host's CPU seconds.
 
-    In turns, so that a machine that slows down slows all of them.
+    In turns, so that a machine that slows down slows all of them; a first round is not counted.
+    `done` is called after each run.
     """
     rows: Rows = []
     for repeat in range(setting.repeats + 1):
@@ -101,7 +108,7 @@ def measure(setting: Setting, lanes: Sequence[Lane], done: Callable[[], None] = 
     return rows
 
 
-def seconds_of(mode: Mode, setting: Setting, lanes: Sequence[Lane]) -> tuple[float, float]:
+def seconds_of(mode: Mode, setting: SplitStudy, lanes: Sequence[Lane]) -> tuple[float, float]:
     """One run from first weights: its seconds, and this process's CPU seconds meanwhile.
 
     Making the network and its images is not timed.
@@ -117,11 +124,11 @@ def seconds_of(mode: Mode, setting: Setting, lanes: Sequence[Lane]) -> tuple[flo
     return float(trace.end_s.max()), process_time() - began
 
 
-def rounds(setting: Setting) -> int:
-    """How often `measure` calls `done`."""
+def rounds(setting: SplitStudy) -> int:
+    """How often `measure` calls `done`: all modes, once more than there are repeats."""
     return (setting.repeats + 1) * len(modes(setting))
 
 
 def column(rows: Rows, name: str, kind: Kind, split: int | None = None) -> Iterator[float]:
-    """`seconds` or `cpu_s` of one mode, a value a repeat."""
+    """`seconds` or `cpu_s` of one mode, a value for each repeat."""
     return (row[name] for row in rows if (row["mode"], row["split"]) == (kind, split))

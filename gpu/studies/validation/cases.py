@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
-from gpu.profiling.profile import Effort
+from gpu.profiling.experiment import Effort
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
 from gpu.runtime.devices import DeviceSpec
 from gpu.runtime.streams import Lane

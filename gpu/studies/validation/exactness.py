@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpu.profiling.profile import shortened
+from gpu.profiling.experiment import shortened
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.run import run
 from gpu.studies.validation.cases import Bench, Case

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
+from gpu.profiling.experiment import profile, shortened
 from gpu.profiling.footprint import peak_bytes, resident_bytes
 from gpu.profiling.link_times import LinkTimes, link_times
-from gpu.profiling.profile import profile, shortened
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import quiet
 from gpu.runtime.assembly import RunSettings

@@ -10,19 +10,20 @@ import torch
 
 from gpu.distributed.launch import check_out
 from gpu.errors import DeviceError
-from gpu.images.images import DataError
+from gpu.images.labelled import DataError
 from gpu.runtime.assembly import RunSettings
 from gpu.runtime.devices import DeviceSpec, check_devices, open_lanes, parse_devices
 from gpu.studies.tutorial.look_ahead import METHODS, Course, compare
-from gpu.studies.tutorial.split_sizes import FULL, REDUCED, Rows, Setting, measure, rounds
+from gpu.studies.tutorial.split_sizes import FULL, REDUCED, SplitStudy, measure, rounds
 from sim.errors import ConfigurationError
+from sim.rows import Rows
 
 SMALL = 32  # pixels a side of the images learnt from in the reduced setting
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What the user asked for; None: as in the full or the reduced setting."""
+    """The tutorial as the command line asked for it; None: as the setting has it."""
 
     devices: str
     out: Path
@@ -39,8 +40,8 @@ class Asked:
     noise: float = 2.0
     threads: int = 1
 
-    def setting(self) -> Setting:
-        """The tutorial's or the reduced one, with what was asked for.
+    def setting(self) -> SplitStudy:
+        """What to time: the tutorial's own or the reduced setting, changed as was asked.
 
         Raises ConfigurationError.
         """
@@ -54,8 +55,8 @@ class Asked:
                        repeats=self.repeats or start.repeats,
                        shown=min(splits, key=lambda split: abs(split - usual)))
 
-    def course(self, setting: Setting) -> Course:
-        """What NWPT is tried on: the same network, and small images unless `full`."""
+    def course(self, setting: SplitStudy) -> Course:
+        """What NWPT is tried on: the network that is timed, and small images unless `full`."""
         side = setting.image_size if self.full else min(setting.image_size, SMALL)
         return Course(RunSettings(setting.model, side, None if self.data else 10, data=self.data,
                                   limit=self.limit, noise=self.noise),
@@ -63,7 +64,7 @@ class Asked:
 
 
 def parse_splits(text: str) -> tuple[int, ...]:
-    """`4,6,12`.  Raises ConfigurationError."""
+    """Split sizes of a text like `4,6,12`, ascending.  Raises ConfigurationError."""
     try:
         return tuple(sorted({int(part) for part in text.split(",")}))
     except ValueError:
@@ -73,12 +74,11 @@ def parse_splits(text: str) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Tutorial:
-    """Checked: nothing that can be seen to be wrong beforehand is left."""
+    """The tutorial checked and ready to run: what to time, what to learn, on which devices."""
 
-    setting: Setting
+    setting: SplitStudy
     course: Course
     specs: Sequence[DeviceSpec]
-    full: bool
 
     @property
     def reduced(self) -> bool:
@@ -87,12 +87,13 @@ class Tutorial:
 
     @property
     def rounds(self) -> int:
+        """How often `perform` calls `done`."""
         return rounds(self.setting) + len(METHODS) * len(self.course.seeds)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Rows as they are written: seconds by mode, curves by epoch, totals by method."""
+    """What the tutorial measured, rows of a file each: seconds by mode, curves by epoch, totals."""
 
     timing: Rows
     curves: Rows
@@ -100,9 +101,10 @@ class Measured:
 
 
 def prepare(asked: Asked) -> Tutorial:
-    """Raises ConfigurationError, DeviceError or OSError before anything runs.
+    """Check what was asked for; the tutorial ready to run.
 
-    Arithmetic is left as torch has it, as in the tutorial; only the threads are set.
+    Arithmetic is left as torch has it, as in the tutorial; only the threads are set.  Raises
+    ConfigurationError, DeviceError or OSError before anything runs.
     """
     torch.set_num_threads(asked.threads)
     specs = parse_devices(asked.devices)
@@ -117,10 +119,10 @@ def prepare(asked: Asked) -> Tutorial:
         course.base(len(specs))
     except DataError as error:
         raise ConfigurationError([str(error)]) from None
-    return Tutorial(setting, course, specs, asked.full)
+    return Tutorial(setting, course, specs)
 
 
 def perform(tutorial: Tutorial, done: Callable[[], None] = lambda: None) -> Measured:
-    """All of it: the timing first, then the training."""
+    """Run all of it: the timing first, then the training.  `done` is called after each run."""
     timing = measure(tutorial.setting, open_lanes(tutorial.specs), done)
     return Measured(timing, *compare(tutorial.course, tutorial.specs, done))

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.exports.chrome_slices import END, START, Event, Key, Slices
+from analysis.exports.chrome.slices import END, START, Event, Key, Slices
 from sim.arrays import Ints
 from sim.order.needs import ACTIVATION, GRADIENT, passes_of
 
 
 def flows(drawn: Slices) -> Iterator[tuple[Key, Event]]:
-    """A start inside the slice that sends and an end inside the one that receives.
+    """Events of the arrows: a start inside the slice that sends, an end in the one that receives.
 
-    Both lie strictly inside their slices where those last, so that the arrow binds to them and
-    not to a neighbour that begins at that moment.
+    Both lie strictly inside their slices where those last, so that the arrow binds to them and not
+    to a neighbour that begins at that moment.
     """
     program = drawn.program
     number = 0

@@ -26,15 +26,18 @@ from sim.numerics.stage import Stage
 from sim.numerics.training import TrainingResult, train
 from sim.op import Op
 from sim.order.check import execution_order
+from sim.rows import Rows
 from sim.weights.versions import VersionPlan
 
-Rows = list[dict[str, Any]]
 PROBED = (FRESH, "spectrain")  # trainings along which stale and predicted weights are compared
 
 
 @dataclass(frozen=True)
 class Study:
-    """What to run: every method with every seed, up to an accuracy worth timing."""
+    """A study to run: every method with every seed, and the accuracy whose way is timed.
+
+    `timed` says whether each method is also run for its seconds.
+    """
 
     base: Experiment
     settings: RunSettings
@@ -47,7 +50,7 @@ class Study:
 
 @dataclass
 class Findings:
-    """Long rows, one list a file: weights by stage, prediction by update, curves, targets."""
+    """What a study found, rows of a file each: weights by stage, predictions, curves, targets."""
 
     distances: Rows = field(default_factory=list)
     prediction: Rows = field(default_factory=list)
@@ -57,7 +60,10 @@ class Findings:
 
 def investigate(study: Study, specs: Sequence[DeviceSpec],
                 done: Callable[[], None] = lambda: None) -> Findings:
-    """All methods and seeds, a seed after another so that a slow machine is slow for all."""
+    """Run all methods and seeds, a seed after another so that a slow machine is slow for all.
+
+    `done` is called after each.  Raises StageError where a stage fails.
+    """
     found = Findings()
     for seed in study.seeds:
         for method in study.methods:
@@ -71,14 +77,14 @@ def _one(study: Study, method: Method, seed: int, specs: Sequence[DeviceSpec], f
     experiment = method.experiment(study.base, seed)
     assembly, result, probe = weight_pass(experiment, study.settings, specs[0],
                                           probed=method.label in PROBED)
-    told = {"method": method.label, "seed": seed}
-    found.distances += [told | row for row in by_stage(assembly.stages, assembly.plan)]
-    found.curves += [told | row for row in curve_rows(result)]
+    keys = {"method": method.label, "seed": seed}
+    found.distances += [keys | row for row in by_stage(assembly.stages, assembly.plan)]
+    found.curves += [keys | row for row in curve_rows(result)]
     if probe is not None:
-        found.prediction += [told | row for row in probe.rows()]
+        found.prediction += [keys | row for row in probe.rows()]
     reached = minibatches_to(study.target, result.evaluated, result.evaluations)
     ends = timing_pass(experiment, study.settings, specs) if study.timed else None
-    found.targets.append(told | {
+    found.targets.append(keys | {
         "target_accuracy": study.target, "minibatches_to_target": reached,
         "seconds_to_target": None if reached is None or ends is None else float(ends[reached - 1]),
         "total_s": None if ends is None else float(ends[-1]),
@@ -87,7 +93,10 @@ def _one(study: Study, method: Method, seed: int, specs: Sequence[DeviceSpec], f
 
 def weight_pass(experiment: Experiment, settings: RunSettings, spec: DeviceSpec, *,
                 probed: bool = False) -> tuple[Assembly, TrainingResult, Probe | None]:
-    """Train in program order with all stages on one device; nothing here is timed."""
+    """Train in program order with all stages on one device: stages with distances, curves, probe.
+
+    Nothing here is timed; with `probed` stale and predicted weights are compared on the way.
+    """
     assembly = assemble(experiment, settings,
                         [spec.device] * experiment.shape.devices)
     probe = Probe(assembly.stages, HORIZONS) if probed else None
@@ -98,16 +107,20 @@ def weight_pass(experiment: Experiment, settings: RunSettings, spec: DeviceSpec,
 
 
 def timing_pass(experiment: Experiment, settings: RunSettings, specs: Sequence[DeviceSpec]) -> Any:
-    """Seconds to the end of each mini-batch on the devices; no distance, no evaluation."""
+    """Seconds to the end of each mini-batch on the devices, (mini-batches,).
+
+    Neither distances nor evaluations take time in it.
+    """
     plain = experiment.changed(distances=False)
     assembly = assemble(plain, settings, [spec.device for spec in specs])
     return ends_s(run(assembly, open_lanes(specs), strict=False, evaluate=False))
 
 
 def by_stage(stages: Sequence[Stage[Any]], plan: VersionPlan) -> Iterator[dict[str, Any]]:
-    """Pass, stage, and means: version lag of the steady state, RMSE and relative distance of all.
+    """Rows of pass, stage and means: version lag in updates, RMSE, relative distance.
 
-    Definitions as in the analysis room's report.
+    The lag is that of the steady state, distances are over all passes, as in the analysis room's
+    report.
     """
     reads = {"forward": (Op.F, plan.forward), "backward": (Op.B, plan.backward)}
     for name, (op, read) in reads.items():
@@ -119,7 +132,10 @@ def by_stage(stages: Sequence[Stage[Any]], plan: VersionPlan) -> Iterator[dict[s
 
 
 def steady(plan: VersionPlan) -> Ints:
-    """Micro-batches of all mini-batches but the first and last S (all, where none is left)."""
+    """Micro-batches (from 0) of all mini-batches but the first and last S, shape (micro-batches,).
+
+    All of them where none is left.
+    """
     shape = plan.program.shape
     micro = np.arange(shape.total)
     minibatch = micro // shape.microbatches + 1

@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 
 from figures.bundles import network
-from figures.methods import plural
+from figures.origin import save
 from figures.pictures import prediction
-from figures.style import as_csv, save
+from sim.rows import rows_as_csv
 from sim.trace import atomic_file
+from sim.wording import plural
 
 
 def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
-    """Files written, in their order; `found` has the rows of a `gpu` study's `Findings`."""
+    """Write a staleness study's pictures and rows into the folder; their paths, in order.
+
+    `found` has the rows of a `gpu` study's `Findings`.
+    """
     title = (f"{report['model']}, {report['settings']['stages']} stages, {report['data']} images, "
              f"{plural(len(report['seeds']), 'seed')}")
     pictures = [
@@ -27,5 +31,5 @@ def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
     paths = [path for figure, rows, name in pictures
              for path in save(figure, rows, out, name, report["command"])]
     with atomic_file(out / "targets.csv") as file:
-        file.write(as_csv(found.targets).encode())
+        file.write(rows_as_csv(found.targets).encode())
     return [*paths, out / "targets.csv"]

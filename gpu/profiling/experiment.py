@@ -14,7 +14,7 @@ import numpy as np
 
 from gpu.model.sizes import StageSizes
 from gpu.profiling.footprint import extra_bytes
-from gpu.profiling.link_times import LinkTimes, link_times, spread
+from gpu.profiling.link_times import LinkTimes, link_times, quartiles
 from gpu.profiling.machine import device_name, libraries
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import Times, alone_and_beside, quiet, recompute_s
@@ -32,7 +32,10 @@ WORKSPACE = ("peak of one mini-batch beside what else is held: on a CPU the tens
 
 @dataclass(frozen=True)
 class Effort:
-    """How long to measure: passes through each stream (after one that warms up), round trips."""
+    """How long to measure: passes through each stream, mini-batches of a pass, trips on the link.
+
+    One more pass warms up and is not counted.
+    """
 
     passes: int = 3
     rounds: int = ROUNDS
@@ -42,9 +45,10 @@ class Effort:
 def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[DeviceSpec],
             lanes: Sequence[Lane], effort: Effort = Effort(), link: LinkTimes | None = None
             ) -> Profile:
-    """Measure every stage of the experiment where it will run; `link` is taken as given.
+    """Measure every stage of the experiment where it will run; a `link` already measured is kept.
 
-    Raises ConfigurationError, or StageError where a stage fails.
+    Device d of the program runs on `specs[d]` and `lanes[d]`.  Raises ConfigurationError, or
+    StageError where a stage fails.
     """
     places = [spec.device for spec in specs]
     rounds = min(effort.rounds, experiment.pipeline.minibatches)
@@ -73,17 +77,17 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
 
 
 def shortened(experiment: Experiment, minibatches: int) -> Experiment:
-    """The same experiment over that many mini-batches, without measuring weights."""
+    """An experiment cut to so many mini-batches, its weights not measured; passes cost the same."""
     return experiment.changed(minibatches=minibatches, distances=False)
 
 
 def _stage(k: int, experiment: Experiment, alone: Times, beside: Times, again: Floats,
            sizes: StageSizes, held: tuple[float | None, float | None]) -> StageProfile:
-    forward, backward, update = (spread(np.array(alone[k, op])) for op in (Op.F, Op.B, Op.U))
-    extra = spread(again)
+    forward, backward, update = (quartiles(np.array(alone[k, op])) for op in (Op.F, Op.B, Op.U))
+    extra = quartiles(again)
     recomputes = experiment.pipeline.backward == "recompute"
     slowed: dict[str, Spread] = {
-        f"{name}_beside": spread(np.array(beside[k, op]))
+        f"{name}_beside": quartiles(np.array(beside[k, op]))
         for name, op in (("forward_s", Op.F), ("backward_s", Op.B), ("update_s", Op.U))}
     return StageProfile(
         forward_s=forward.median, recompute_s=extra.median, update_s=update.median,

@@ -27,10 +27,11 @@ REAL = ("staleness", "effective_staleness", "weight_distance", "weight_rmse", "s
 
 @dataclass(frozen=True)
 class Slices:
-    """Where and when each row of a trace is drawn.
+    """Where and when each row of a trace is drawn; arrays have shape (rows,).
 
-    Times are whole nanoseconds, which is what Perfetto keeps.  `pids` is by device, `threads` by
-    thread number with its process and name, `place` each row's place in an executable order.
+    `start` and `end` are whole nanoseconds, which is what Perfetto keeps.  `pids` is by device,
+    `threads` by thread number with its process and name, `place` each row's place in an executable
+    order.
     """
 
     program: Program
@@ -44,6 +45,7 @@ class Slices:
 
     @classmethod
     def of(cls, trace: Trace) -> Slices:
+        """Processes, threads and nanoseconds for the rows of a trace."""
         program = trace.program()
         place = np.empty(len(program), dtype=np.int64)
         place[execution_order(program)] = np.arange(len(program))
@@ -61,12 +63,13 @@ class Slices:
         return cls(program, start, end, trace.device + 1, tid, place, pids, threads)
 
     def event(self, row: int, phase: str, at: int) -> Event:
-        """What every event of a row has."""
+        """What every event of a row has; `phase` is its kind, `at` its nanosecond."""
         return {"ph": phase, "pid": int(self.pid[row]), "tid": int(self.tid[row]),
                 "ts": microseconds(at)}
 
 
 def nanoseconds(seconds: Floats) -> Ints:
+    """Seconds as the nearest whole nanoseconds, of the same shape."""
     return np.rint(np.asarray(seconds) * 1e9).astype(np.int64)
 
 
@@ -77,7 +80,7 @@ def microseconds(nanoseconds: int) -> float:
 
 
 def slices(trace: Trace, drawn: Slices) -> Iterator[tuple[Key, Event]]:
-    """A complete event per instruction; an instant where it takes no time."""
+    """An event per instruction with its duration; an instant where it takes no time."""
     for row, (start, end, place, name, arguments) in enumerate(
             zip(drawn.start.tolist(), drawn.end.tolist(), drawn.place.tolist(), _names(trace),
                 _arguments(trace), strict=True)):

@@ -17,14 +17,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from analysis.exports.chrome_counters import counters
-from analysis.exports.chrome_flows import flows
-from analysis.exports.chrome_slices import Event, Slices, slices
+from analysis.exports.chrome.counters import counters
+from analysis.exports.chrome.flows import flows
+from analysis.exports.chrome.slices import Event, Slices, slices
 from sim.trace import Trace
 
 
 def write(trace: Trace) -> bytes:
-    """JSON, one event a line: names first, then everything in the order of time."""
+    """A trace as Chrome trace JSON, an event a line: names first, then all in order of time."""
     drawn = Slices.of(trace)
     timed = [*slices(trace, drawn), *flows(drawn), *counters(trace, drawn)]
     timed.sort(key=lambda each: each[0])
@@ -35,7 +35,7 @@ def write(trace: Trace) -> bytes:
 
 
 def about(trace: Trace) -> dict[str, Any]:
-    """What ran, for whoever opens the file."""
+    """What ran, for whoever opens the file: schedule, mitigation, sizes, seed."""
     pipeline, shape = trace.header.pipeline, trace.shape
     return {"tool": "pipestale", "schedule": pipeline["schedule"],
             "mitigation": trace.header.mitigation, "stages": shape.stages,
@@ -44,7 +44,7 @@ def about(trace: Trace) -> dict[str, Any]:
 
 
 def names(drawn: Slices) -> Iterator[Event]:
-    """Metadata: every process and thread named, and placed in the order of the pipeline."""
+    """Events that name every process and thread, and place them in the order of the pipeline."""
     digits = len(str(len(drawn.pids) - 1))
     for device, pid in drawn.pids.items():
         yield from _named("process", pid, pid, f"device {device:0{digits}}", device)

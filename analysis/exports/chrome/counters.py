@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analysis.exports.chrome_slices import COUNTER, Event, Key, Slices, microseconds, nanoseconds
+from analysis.exports.chrome.slices import COUNTER, Event, Key, Slices, microseconds, nanoseconds
 from analysis.metrics.memory import Held, activation_changes, memory, steps
 from analysis.metrics.staleness import plan_of
 from sim.arrays import Floats
@@ -14,7 +14,7 @@ from sim.trace import Trace
 
 
 def counters(trace: Trace, drawn: Slices) -> Iterator[tuple[Key, Event]]:
-    """A value at every change, on the process of the stage's device."""
+    """Events of what each stage holds, at every change, on the process of its device."""
     digits = len(str(trace.shape.stages - 1))
     for k, held in enumerate(memory(trace, plan_of(trace))):
         name = f"stage {k:0{digits}}"

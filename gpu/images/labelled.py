@@ -30,6 +30,7 @@ class Images:
 
     @property
     def validation(self) -> int:
+        """How many images are held out to validate."""
         return len(self.labels) - self.training
 
 

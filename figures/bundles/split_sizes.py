@@ -1,0 +1,92 @@
+"""Split sizes as the PyTorch tutorial and the NWPT paper draw them, and NWPT's total times."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures.colours import COLOURS
+from figures.style import PAGE_IN, headline, new_figure
+from sim.rows import Row
+
+Strokes = dict[str, tuple[str, Any]]
+STROKES: Strokes = {
+    "model parallel": ("black", "-"), "model parallel, NWPT": ("blue", "-"),
+    "asynchronous pipeline": ("vermilion", "--"),
+    "asynchronous pipeline, NWPT": ("purple", "--")}
+
+BARS = {method: colour if colour != "black" else "grey"  # dots are black
+        for method, (colour, _) in STROKES.items()}
+
+
+def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
+    """Bars of the three ways to run, and time over split size (mean ± standard deviation).
+
+    `rows` have mode, split (images), repeat and seconds; `shown` is the split size among the bars.
+    """
+    figure = new_figure(PAGE_IN, 3.2)
+    said = [f"{np.mean(values):.3g} ± {_sd(values):.1g} s" for values in (
+        _of(rows, "pipelined", shown), _of(rows, "model parallel"), _of(rows, "single"))]
+    headline(figure, f"Pipelined in splits of {shown} a run takes {said[0]}, model parallel "
+             f"{said[1]}, a single device {said[2]}", title)
+    bars, sweep = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.6])
+    named = [("single\ndevice", "grey", _of(rows, "single")),
+             ("model\nparallel", "orange", _of(rows, "model parallel")),
+             (f"pipelined,\nsplit {shown}", "blue", _of(rows, "pipelined", shown))]
+    _bars(bars, named)
+    bars.set_ylabel("seconds for the mini-batches of a run")
+    splits = sorted({row["split"] for row in rows if row["split"] is not None})
+    columns = [_of(rows, "pipelined", split) for split in splits]
+    sweep.errorbar(splits, [np.mean(c) for c in columns], [_sd(c) for c in columns], marker="o",
+                   color=COLOURS["blue"], capsize=3, linewidth=1.4, markersize=4,
+                   label="pipelined")
+    for label, colour, values in named[:2]:
+        sweep.axhline(float(np.mean(values)), color=COLOURS[colour], linewidth=1.4,
+                      linestyle="--", label=label.replace("\n", " "))
+    bars.set_ylim(0, 1.05 * max(row["seconds"] for row in rows))
+    sweep.set_xscale("log")
+    sweep.set_xticks(splits, [str(split) for split in splits])
+    sweep.minorticks_off()
+    sweep.set_xlabel("split size (images per micro-batch)")
+    sweep.grid()
+    sweep.legend(loc="upper right")
+    return figure
+
+
+def _of(rows: Sequence[Row], mode: str, split: int | None = None) -> list[float]:
+    return [row["seconds"] for row in rows if (row["mode"], row["split"]) == (mode, split)]
+
+
+def _sd(values: Sequence[float]) -> float:
+    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def _bars(axis: Axes, named: Sequence[tuple[str, str, Sequence[float]]]) -> None:
+    """A bar a column: mean, standard deviation, every value as a dot beside."""
+    for place, (_, colour, values) in enumerate(named):
+        axis.bar(place, float(np.mean(values)), 0.6, yerr=_sd(values), capsize=4,
+                 color=COLOURS[colour])
+        axis.plot([place + 0.2] * len(values), values, ".", color="black", markersize=3)
+    axis.set_xticks(range(len(named)), [label for label, *_ in named])
+    axis.tick_params(axis="x", length=0)
+
+
+def draw_totals(rows: Sequence[Row], title: str) -> Figure:
+    """Total seconds of each training: mean and deviation over seeds, every seed as a dot.
+
+    `rows` have method, seed and `total_s`.
+    """
+    figure = new_figure(PAGE_IN, 3.0)
+    headline(figure, "Time of a whole training: mean, standard deviation, and every seed", title)
+    axis = figure.subplots()
+    methods = dict.fromkeys(row["method"] for row in rows)
+    _bars(axis, [(method.replace(", ", ",\n").replace(" pipeline", "\npipeline"),
+                  BARS.get(method, "grey"),
+                  [row["total_s"] for row in rows if row["method"] == method])
+                 for method in methods])
+    axis.set_ylabel("seconds in all")
+    return figure
