@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-FEW = 20_000  # rows: below, what is saved is less than what calling compiled code costs
-MANY = 4_000_000  # rows gone through without it take longer than loading it
+FEWEST_ROWS = 20_000  # below, what is saved is less than what calling compiled code costs
+ROWS_WORTH_LOADING = 4_000_000  # gone through without numba they take longer than loading it
 
 
 @dataclass(frozen=True)
 class Pair:
     """One pass in two makes: `numpy` on whole columns, `loops` for numba; same arguments, same
-    answer."""
+    answer to the bit.  What both take and answer is said below the pair."""
 
     numpy: Callable[..., Any]
     loops: Callable[..., Any]
@@ -53,7 +53,7 @@ def choose(rows: int, in_all: int | None = None) -> Kernels:
     Numba takes about a second to load, so it is taken where it is installed, where so many rows
     would take longer than that without it, and where one run is large enough to call it for.
     """
-    worth = rows >= FEW and max(rows, in_all or 0) >= MANY
+    worth = rows >= FEWEST_ROWS and max(rows, in_all or 0) >= ROWS_WORTH_LOADING
     return NUMBA if worth and installed() else NUMPY
 
 

@@ -171,11 +171,6 @@ class CompleteStreams(Streams):
         """Row of these operations by (stage, micro-batch), see `RowTables.row_of`."""
         return self.tables.row_of(*ops)
 
-    def rows_at(self, rows: Ints) -> tuple[Ints, Ints, Ints]:
-        """Operation, stage and count of some rows."""
-        op, stage, _, count = self.rows
-        return op[rows], stage[rows], count[rows]
-
     def does(self, op: Op) -> NDArray[np.bool_]:
         """Whether each stage has such an instruction, shape (stages,)."""
         if op in (Op.F, Op.U) or not {Op.B, Op.I} <= self.present:  # all that are there, or none

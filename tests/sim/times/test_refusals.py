@@ -75,11 +75,11 @@ def test_the_door_takes_an_engine_and_ends_with_2_where_it_cannot():
 
 
 def test_kernels_are_chosen_by_the_rows_of_a_run_and_named_engines_keep_theirs():
-    many = pairs.MANY
+    few, many = pairs.FEWEST_ROWS, pairs.ROWS_WORTH_LOADING
     with mock.patch.object(pairs, "installed", return_value=True):
         for name in ("auto", "exact"):
-            assert kernels_of(name, many) is kernels_of(name, pairs.FEW, many) is NUMBA
-            assert kernels_of(name, many - 1) is kernels_of(name, pairs.FEW - 1, many) is NUMPY
+            assert kernels_of(name, many) is kernels_of(name, few, many) is NUMBA
+            assert kernels_of(name, many - 1) is kernels_of(name, few - 1, many) is NUMPY
         assert kernels_of("exact-compiled", 1) is NUMBA
         for name in ("simpy", "exact-plain", "exact-periodic"):
             assert kernels_of(name, many) is NUMPY
@@ -98,11 +98,11 @@ def test_a_run_long_enough_is_compiled_and_a_shorter_one_never():
         return compile_loops(loops)
 
     with mock.patch.object(pairs, "compile_loops", compiling):
-        with mock.patch.multiple(pairs, FEW=rows, MANY=rows):
+        with mock.patch.multiple(pairs, FEWEST_ROWS=rows, ROWS_WORTH_LOADING=rows):
             assert_equal(times("auto", **keys), reference)
         assert ADVANCE.loops in asked
         asked.clear()
         for few, many in ((rows + 1, 0), (0, rows + 1)):
-            with mock.patch.multiple(pairs, FEW=few, MANY=many):
+            with mock.patch.multiple(pairs, FEWEST_ROWS=few, ROWS_WORTH_LOADING=many):
                 assert_equal(times("auto", **keys), reference)
         assert not asked
