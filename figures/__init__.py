@@ -1,1 +1,45 @@
-"""Pictures of traces: data first, drawing second."""
+"""Pictures of traces: data first, drawing second.
+
+    >>> import figures, sim
+    >>> axes = figures.timeline(sim.run(minibatches=8), minibatch=4)
+    >>> axes.figure.savefig("timeline.png")
+
+Each function draws one trace on axes of the caller's own, or on new ones: `timeline`,
+`staleness`, `memory`, `learning`.  The gallery's pictures, which make their own runs, are
+`python -m figures NAME`.  Names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import sim
+
+if TYPE_CHECKING:
+    from figures.traces.learning import learning
+    from figures.traces.stages import memory, staleness
+    from figures.traces.timeline import timeline
+
+__all__ = ["learning", "memory", "staleness", "timeline"]
+
+_MODULES = {"learning": "figures.traces.learning", "memory": "figures.traces.stages",
+            "staleness": "figures.traces.stages", "timeline": "figures.traces.timeline"}
+
+_HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+if getattr(sim, "HOME", None) != _HOME:
+    raise ImportError(f"{__file__} needs the sim of pipestale beside it, which another hides: "
+                      f"{sim.__file__}; take that off the path")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'figures' has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

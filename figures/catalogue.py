@@ -95,22 +95,3 @@ FIGURES: dict[str, tuple[Picture, ...]] = {
 
 # of this machine alone, from what another command wrote: no part of `all`, nor of the gallery
 LOCAL: dict[str, tuple[Picture, ...]] = {"bench": _plain("bench", bench)}
-
-
-class progress:  # noqa: N801 - used as a function
-    """A progress bar on standard error; yields what advances it by one."""
-
-    def __init__(self, label: str, total: int) -> None:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        self.bar = Progress(console=Console(stderr=True), transient=True)
-        self.label, self.total = label, total
-
-    def __enter__(self) -> Callable[[], None]:
-        self.bar.__enter__()
-        task = self.bar.add_task(self.label, total=self.total)
-        return lambda: self.bar.advance(task)
-
-    def __exit__(self, *error: object) -> None:
-        self.bar.__exit__(*error)  # type: ignore[arg-type]

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from figures.catalogue import FIGURES, LOCAL, Picture, progress
+from figures.catalogue import FIGURES, LOCAL, Picture
 from figures.rows import read_rows
+from sim.commands.bars import counted
 from sim.errors import ConfigurationError
 
 NOT_ITS_DATA = (KeyError, TypeError, ValueError, IndexError, StopIteration, AttributeError)
@@ -31,7 +32,7 @@ def make(name: str, out: Path, seeds: int, jobs: int) -> Iterator[Path]:
     command = shlex.join(["python", "-m", "figures", name, "--seeds", str(seeds)])
     for picture in pictures(name):
         total = len(picture.pieces(range(seeds)))
-        with progress(picture.file, total) as done:
+        with counted(picture.file, total) as done:
             rows = picture.data(range(seeds), done, jobs)
         yield from picture.write(rows, out, command, picture.origin(range(seeds)))
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from analysis.comparison.compare import Contender
+from sim.experiment.compared.contender import Contender
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 from sim.experiment.run import generate, run

@@ -11,15 +11,12 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
 from analysis.rows import rows_as_csv as as_csv
+from figures.colours import COLOURS
 from figures.origin import FORMATS, save
 
 __all__ = ["COLOURS", "COLUMN_IN", "FORMATS", "PAGE_IN", "SMALLEST_PT", "Row", "Rows", "as_csv",
            "headline", "legend_below", "new_figure", "save"]
 
-# Okabe & Ito 2008: distinguishable under every common colour blindness
-COLOURS = {"black": "#000000", "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73",
-           "yellow": "#F0E442", "blue": "#0072B2", "vermilion": "#D55E00", "purple": "#CC79A7",
-           "grey": "#8C8C8C", "pale": "#DDDDDD"}
 COLUMN_IN, PAGE_IN = 3.5, 7.2  # printed width: one column, or both
 SMALLEST_PT = 7.0  # no text is smaller
 HEADLINE_PT, NOTE_PT, LEADING = 8.5, 7.0, 1.32

@@ -1,5 +1,39 @@
 """The torch backend: the simulator's programs on real stages, with its trace and its versions.
 
-`assembly` makes stages from an experiment, `runtime` executes them on threads, `ranks` on
-processes; `worker` is what both do on one device.  Only this package imports torch.
+    >>> import gpu
+    >>> trace = gpu.run(devices="cpu,cpu", mitigation="stash", minibatches=8)
+
+Rooms: `runtime` assembles stages and executes them on threads, `distributed` on processes,
+`profiling` measures them, `studies` puts questions to a machine.  Only this package imports
+torch, and no name here does before it is used.
 """
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import sim
+
+if TYPE_CHECKING:
+    from gpu.commands.library import run, validate
+
+__all__ = ["run", "validate"]
+
+_HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+if getattr(sim, "HOME", None) != _HOME:
+    raise ImportError(f"{__file__} needs the sim of pipestale beside it, which another hides: "
+                      f"{sim.__file__}; take that off the path")
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module 'gpu' has no attribute {name!r}")
+    from gpu.commands import library
+
+    found = globals()[name] = getattr(library, name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

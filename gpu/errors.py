@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
 
-class DeviceError(ValueError):
+from sim.errors import MistakeError
+
+
+class DeviceError(MistakeError, ValueError):
     """A device specification that cannot be read, or names what this machine does not have."""
 
 
-class StageError(RuntimeError):
+class OutputError(MistakeError, OSError):
+    """A folder or file that cannot be written."""
+
+
+class StageError(MistakeError, RuntimeError):
     """A run ended because a stage failed: the first failure, with its stage and instruction."""
+
+    code: ClassVar[int] = 1
 
     def __init__(self, stage: int, instruction: str, device: str, reason: str) -> None:
         super().__init__(stage, instruction, device, reason)
@@ -36,8 +46,10 @@ class NonFiniteError(StageError):
                 f"{self.device}: {self.reason}")
 
 
-class RankError(RuntimeError):
+class RankError(MistakeError, RuntimeError):
     """A process of a distributed run was lost, killed or stopped answering."""
+
+    code: ClassVar[int] = 1
 
     def __init__(self, rank: int, reason: str) -> None:
         super().__init__(rank, reason)

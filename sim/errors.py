@@ -1,26 +1,46 @@
 """What a user can do wrong, one type for each thing a caller acts on.
 
-Every door prints them as lines and ends with exit code 2; anything else is a bug.
+Every door prints a `MistakeError` as lines and ends with its exit code; anything else is a bug.
 """
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 
-class ConfigurationError(ValueError):
+class MistakeError(Exception):
+    """What a user can act on: a door prints its `lines`, no traceback, and exits with `code`."""
+
+    code: ClassVar[int] = 2
+
+    @property
+    def lines(self) -> list[str]:
+        """What is wrong, a problem each (one with a table in it has line breaks of its own)."""
+        return [str(self)]
+
+
+class ConfigurationError(MistakeError, ValueError):
     """Everything wrong with a configuration, one `path: message` each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
         super().__init__(self.problems)
 
+    @property
+    def lines(self) -> list[str]:
+        return self.problems
+
     def __str__(self) -> str:
         return "\n".join(self.problems)
 
 
-class InvalidProgramError(ValueError):
+class MissingPartError(MistakeError, ImportError):
+    """An optional part that is not installed, and the command that installs it."""
+
+
+class InvalidProgramError(MistakeError, ValueError):
     """A program that cannot be run: the rule it breaks and the device × step table, marked."""
 
     def __init__(self, rule: str, table: str = "") -> None:
@@ -31,7 +51,7 @@ class InvalidProgramError(ValueError):
         return f"{self.rule}\n{self.table}" if self.table else self.rule
 
 
-class DeadlockError(RuntimeError):
+class DeadlockError(MistakeError, RuntimeError):
     """Every stream is blocked; `waits` says which head waits for what."""
 
     def __init__(self, waits: str) -> None:
@@ -42,16 +62,36 @@ class DeadlockError(RuntimeError):
         return f"the pipeline is deadlocked: {self.waits}"
 
 
-class TraceError(ValueError):
+class TraceError(MistakeError, ValueError):
     """A file that is not a trace this version can read."""
 
 
-class ProfileError(ValueError):
+class ProfileError(MistakeError, ValueError):
     """A file that is not a profile; every error listed with its path."""
 
 
-def unknown(kind: str, name: str, choices: Sequence[str]) -> str:
-    """`kind 'name' is unknown`, the closest choice, and all of them."""
-    close = difflib.get_close_matches(name, choices, 1)
+# What only some commands need, by the name it is imported under: the extra that brings it
+PARTS = {"torch": "gpu", "torchvision": "gpu", "numba": "fast", "distributed": "cluster",
+         "pyarrow": "parquet", "pandas": "pandas"}
+
+
+def missing_part(error: ImportError) -> MissingPartError | None:
+    """What to install where `error` is that an optional part is not there; None where it is not.
+
+    A part that is installed and fails to load is not missing: that error keeps its traceback.
+    """
+    part = (error.name or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or part not in PARTS:
+        return None
+    return MissingPartError(f"{part} is not installed; pip install 'pipestale[{PARTS[part]}]'",
+                            name=part)
+
+
+def unknown(kind: str, name: str, choices: Sequence[str], more: Sequence[str] = ()) -> str:
+    """`kind 'name' is unknown`, the closest choice, and all of them.
+
+    `more` are further names the closest is looked for among, of which there are too many to list.
+    """
+    close = difflib.get_close_matches(name, [*choices, *more], 1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     return f"{kind} {name!r} is unknown{hint}; choose from {', '.join(choices)}"

@@ -1,11 +1,23 @@
-"""Finding schedules, mitigations and tasks by name: one file each, no list to edit."""
+"""Finding schedules, mitigations, tasks … by name: one file each, no list to edit.
+
+What another distribution registers is found by its entry points: of the group
+`pipestale.schedules` for the package `sim.schedules`, and so on.  An entry point names a module,
+or something in one, and importing it registers it, through the decorator that the files here use.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+import sys
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from types import ModuleType
+from typing import Any, Generic, TypeVar
+
+from sim.errors import ConfigurationError, unknown
+from sim.plugins import add_plugin, load_entry_points, load_plugins
+
+__all__ = ["Registry", "Shelf", "add_plugin", "readable"]
 
 T = TypeVar("T")
 
@@ -14,25 +26,37 @@ class Registry(Generic[T]):
     """Names to items, filled by whatever the modules of one package register when imported.
 
     Modules are imported on the first look-up, so a new file in the package's folder (or in a
-    folder appended to the package's `__path__`) is found without any edit.
+    folder appended to the package's `__path__`) is found without any edit; then come the entry
+    points of other distributions and the files given to `--plugin`.
+
+    >>> from sim.schedules import SCHEDULES
+    >>> SCHEDULES["gpipe"].name
+    'gpipe'
     """
 
     def __init__(self, kind: str, package: str) -> None:
         self.kind, self.package = kind, package
         self._items: dict[str, T] = {}
 
+    @property
+    def group(self) -> str:
+        """The entry points other distributions register in: `pipestale.schedules`."""
+        return f"pipestale.{self.package.rpartition('.')[2]}"
+
     def register(self, name: str, item: T) -> T:
-        """Add `item`.  Raises ValueError when another item has that name."""
+        """Add `item`.  Raises ConfigurationError when another item has that name."""
         if name in self._items:
-            raise ValueError(f"{self.kind} {name!r} is registered twice")
+            raise ConfigurationError([f"{self.kind} {name!r} is registered twice"])
         self._items[name] = item
         return item
 
     def names(self) -> list[str]:
-        """Every name, sorted."""
+        """Every name, sorted.  Raises ConfigurationError for a plugin that is broken."""
         package = importlib.import_module(self.package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self.package}.{module.name}")
+        load_entry_points(self.group)
+        load_plugins()
         return sorted(self._items)
 
     def __contains__(self, name: object) -> bool:
@@ -41,8 +65,48 @@ class Registry(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return (self._items[name] for name in self.names())
 
+    def __len__(self) -> int:
+        return len(self.names())
+
     def __getitem__(self, name: str) -> T:
         if name not in self._items and name not in self.names():
-            raise ValueError(f"{self.kind} {name!r} is unknown; choose from "
-                             f"{', '.join(self.names())}")
+            raise ConfigurationError([unknown(self.kind, name, self.names())])
         return self._items[name]
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} {self.package.rpartition('.')[2]}: {', '.join(self.names())}>"
+
+
+class Shelf(ModuleType):
+    """A package that can be read like the registry its modules fill.
+
+    So `sim.schedules` is both: the package other code imports from, and what is in it.
+    """
+
+    _registry: Registry[Any]
+
+    def names(self) -> list[str]:
+        """Every name, sorted."""
+        return self._registry.names()
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._registry
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._registry)
+
+    def __len__(self) -> int:
+        return len(self._registry)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._registry[name]
+
+    def __repr__(self) -> str:
+        return repr(self._registry)
+
+
+def readable(registry: Registry[Any]) -> None:
+    """Let the package of `registry` be read like it."""
+    package = sys.modules[registry.package]
+    package.__class__ = Shelf
+    package._registry = registry  # type: ignore[attr-defined]

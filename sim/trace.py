@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
-from sim.errors import TraceError
+from sim.errors import TraceError, missing_part
 from sim.op import Op
 from sim.order.instruction import Instruction
 from sim.order.replicated import own_index
@@ -94,6 +94,27 @@ class Trace:
     def instruction(self, row: int) -> Instruction:
         return Instruction(int(self.stage[row]), Op(int(self.op[row])), int(self.index[row]),
                            int(self.count[row]))
+
+    def __repr__(self) -> str:
+        shape, header = self.shape, self.header
+        schedule = header.get("experiment", {}).get("pipeline", {}).get("schedule", "an order")
+        return (f"Trace of {shape.stages} stages on {shape.devices} devices, "
+                f"{shape.minibatches} mini-batches: {len(self)} spans\n"
+                f"{schedule}, {header.get('mitigation')}, seed {header.get('seed')}\n"
+                f"makespan {self.end_s.max(initial=0.0):.6g} s")
+
+    def to_pandas(self) -> Any:
+        """The spans as a pandas data frame: a row each, `op` by its letters, seconds from 0.
+
+        `minibatch` (from 1) stands beside `index`.  Raises MissingPartError without pandas.
+        """
+        try:
+            from pandas import DataFrame
+        except ImportError as error:
+            raise missing_part(error) or error from None
+        columns = {name: getattr(self, name) for name in COLUMNS}
+        return DataFrame(columns | {"op": [Op(op).name for op in self.op.tolist()],
+                                    "minibatch": self.minibatch})
 
     def save(self, path: str | Path) -> None:
         """Write atomically; equal traces give equal bytes."""

@@ -2,77 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from analysis.metrics.report import plain, report
 from sim.errors import ConfigurationError
 from sim.experiment.batched import run_many
-from sim.experiment.configuration import resolve, toml_value
+from sim.experiment.compared.contender import Contender
+from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 from sim.interval import Mean, mean_of
-from sim.mitigations import MITIGATIONS
-from sim.schedules import SCHEDULES
 from sim.trace import Trace
 
-_ITEM = re.compile(r"(?P<name>[^:@/]+)(?P<parameters>(?::[^:@/=]+=[^:@/]+)*)"
-                   r"(?:@(?P<schedule>[^/]+)(?:/(?P<microbatches>\d+))?)?")
 LEARNT = ("final_loss", "validation_loss", "accuracy")
 TIMED = ("makespan_s", "bubble_fraction", "comm_wait_fraction", "throughput_minibatches_per_s",
          "steady_throughput_minibatches_per_s")
 DISTANCES = ("weight_distance", "weight_rmse", "weight_gap")
-
-
-@dataclass(frozen=True)
-class Contender:
-    """What one row runs: a mitigation table, and a schedule where it is not the experiment's."""
-
-    mitigation: dict[str, Any]
-    schedule: str | None = None
-    microbatches: int | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Contender:
-        """`i-timeprest:decay=0.5@nf1b/7`: parameters after colons, then schedule/micro-batches.
-
-        Raises ConfigurationError.
-        """
-        found = _ITEM.fullmatch(text.strip())
-        if not found:
-            raise ConfigurationError([f"{text!r}: write MITIGATION[:PARAMETER=VALUE…]"
-                                      "[@SCHEDULE[/MICROBATCHES]], e.g. "
-                                      "i-timeprest:decay=2@nf1b/7"])
-        parameters = [p.split("=", 1) for p in found["parameters"].split(":")[1:]]
-        table = {"name": found["name"], **{key: toml_value(value) for key, value in parameters}}
-        count = found["microbatches"]
-        return cls(table, found["schedule"], int(count) if count else None)
-
-    def document(self, experiment: Experiment, seed: int) -> dict[str, Any]:
-        """The experiment's document with this contender and seed in it."""
-        document = experiment.model_dump(mode="python", exclude_unset=True)
-        pipeline = document.setdefault("pipeline", {})
-        pipeline["mitigation"] = self.mitigation
-        if self.schedule:
-            pipeline["schedule"] = self.schedule
-            pipeline["microbatches"] = self.microbatches or pipeline.get("microbatches", 1)
-        document.setdefault("training", {})["seed"] = seed
-        return document
-
-
-def contenders(text: str) -> list[Contender]:
-    """A comma-separated list; `all` is every mitigation.  Raises ConfigurationError."""
-    names = MITIGATIONS.names() if text.strip() == "all" else text.split(",")
-    chosen = [Contender.parse(name) for name in names if name.strip()]
-    known = [(c.mitigation["name"], "mitigation", MITIGATIONS.names()) for c in chosen]
-    known += [(c.schedule, "schedule", SCHEDULES.names()) for c in chosen if c.schedule]
-    unknown = [f"--mitigations: {kind} {name!r} is unknown; choose from {', '.join(choices)}"
-               for name, kind, choices in known if name not in choices]
-    if unknown or not chosen:
-        raise ConfigurationError(unknown or [f"--mitigations: name at least one of "
-                                             f"{', '.join(MITIGATIONS.names())}, or all"])
-    return chosen
 
 
 def row(experiment: Experiment, contender: Contender, seeds: Sequence[int],

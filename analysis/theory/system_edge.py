@@ -7,12 +7,13 @@ section 6 for the method, `analysis.theory.measured_edge` for single delays.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from analysis.theory.growth import first_crossing, fitted_growth, interpolated
 from sim.arrays import Floats
+from sim.experiment.compared.entrant import Entrant
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 from sim.experiment.run import run
@@ -20,13 +21,7 @@ from sim.experiment.run import run
 COARSE, FINE, REFINED = 48, 9, 2  # curvatures of the first run, of those that refine, how many
 
 
-class Contender(Protocol):
-    """A system, with or without parameters of its own."""
-
-    def document(self, experiment: Experiment) -> dict[str, Any]: ...
-
-
-def stable_rate(system: Contender, experiment: Experiment) -> float | None:
+def stable_rate(system: Entrant, experiment: Experiment) -> float | None:
     """Largest stable ηλ (learning rate times curvature); None where the grid does not bracket it.
 
     Raises ConfigurationError where the system refuses the experiment.
@@ -51,9 +46,9 @@ def _grid(experiment: Experiment) -> Floats:
     return np.geomspace(low, 16 * (1 + training.momentum), COARSE) / share
 
 
-def _probe(contender: Contender, experiment: Experiment, updates: int) -> dict[str, Any]:
+def _probe(system: Entrant, experiment: Experiment, updates: int) -> dict[str, Any]:
     """The system's document with so many updates of the quadratic on every worker."""
-    probe = contender.document(experiment)
+    probe = system.document(experiment)
     workers = probe.get("workers", {}).get("count", 1)
     probe["pipeline"]["minibatches"] = updates * workers
     probe["training"] |= {"task": "quadratic", "learning_rate": 1.0, "distances": False,

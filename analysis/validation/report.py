@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from analysis.validation.errors import memory_entries, statistical, summary
-from sim.experiment.options import Experiment
-from sim.times.profile import Profile
-from sim.trace import Trace
+from sim.experiment.compared.validated import Validated
 
 
-class Found(Protocol):
-    """What validating one run gave; `memory` has stages and measured peak bytes by device."""
-
-    exact: dict[str, Any]
-    profile: Profile
-    predicted: Trace
-    measured: Trace
-    makespans_s: list[float]
-    memory: list[dict[str, Any]]
-    experiment: Experiment
-    model: str
-
-
-def build(found: Sequence[Any], head: Mapping[str, Any], refused: Sequence[str]
+def build(found: Sequence[Validated], head: Mapping[str, Any], refused: Sequence[str]
           ) -> dict[str, Any]:
-    """The whole report below what `head` says of the machine.  `found`: a `Found` each."""
+    """The whole report of a validation, below what `head` says of the machine."""
     runs = [entry(each) for each in found]
     return {**head, "model": found[0].model, **summary(runs), "runs": runs,
             "refused": list(refused)}
 
 
-def entry(found: Found) -> dict[str, Any]:
+def entry(found: Validated) -> dict[str, Any]:
     """One run: what it was, its exact and its statistical part, and what they rest on."""
     gpu = found.measured.header["gpu"]
     memory = memory_entries(found.predicted, found.profile, found.memory)
@@ -46,7 +31,7 @@ def entry(found: Found) -> dict[str, Any]:
             "clock_residual_s": gpu["clock_residual_s"]}
 
 
-def _names(found: Found) -> dict[str, Any]:
+def _names(found: Validated) -> dict[str, Any]:
     pipeline, training = found.experiment.pipeline, found.experiment.training
     kind, size = found.predicted.header["mitigation"], found.profile.notes["image_size"]
     sizes = f"batch {training.batch_size}, {size} px"

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from analysis.validation.errors import event_rows
-from analysis.validation.report import Found
 from analysis.validation.text import markdown
 from figures.bundles import validation
 from figures.style import as_csv, save
+from sim.experiment.compared.validated import Validated
 from sim.times.profile import write_profile
 from sim.trace import atomic_file
 
 LABELS = ("schedule", "mitigation", "microbatches", "batch_size", "image_size")
 
 
-def write(report: Mapping[str, Any], found: Sequence[Any], out: Path) -> None:
+def write(report: Mapping[str, Any], found: Sequence[Validated], out: Path) -> None:
     """Every file complete; report.json last, so that where it is, all of them are."""
     rows: list[dict[str, Any]] = []
     for each, run in zip(found, report["runs"], strict=True):
@@ -34,6 +34,6 @@ def write(report: Mapping[str, Any], found: Sequence[Any], out: Path) -> None:
             file.write(text.encode())
 
 
-def _rows(found: Found, run: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _rows(found: Validated, run: Mapping[str, Any]) -> list[dict[str, Any]]:
     labels = {"run": run["label"], **{name: run[name] for name in LABELS}}
     return event_rows(labels, found.predicted, found.measured)

@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.comparison.systems import Entrant, entrants
 from analysis.metrics.convergence import convergence
 from analysis.metrics.report import report
 from analysis.theory.system_edge import stable_rate
 from figures.methods import mean_sd, plural
 from figures.pieces import Piece
 from figures.style import COLOURS, PAGE_IN, Rows, headline, legend_below, new_figure
+from sim.experiment.compared.entrant import Entrant, entrants
 from sim.experiment.configuration import read_experiment, resolve
 from sim.experiment.run import run
 from sim.interval import mean_of

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from gpu.commands.guard import end, guarded, typed
+from gpu.commands.door import end, typed
 from gpu.commands.options import devices_option
 from gpu.commands.prepared import prepared
-
-if TYPE_CHECKING:
-    from gpu.studies.measure import Outcome
 
 
 @click.command()
@@ -21,16 +17,12 @@ if TYPE_CHECKING:
               metavar="DIR", help="A folder named after the machine.")
 def measure(devices: str, out: Path) -> None:
     """Profile and validate in at most nine minutes, every step under a cap of its own."""
+    from gpu.studies.measure import execute, page, steps
+    from sim.trace import atomic_file
 
-    def work() -> list[Outcome]:
-        from gpu.studies.measure import execute, page, steps
-        from sim.trace import atomic_file
-
-        prepared(None, (), devices, out)
-        outcomes = execute(steps(devices, out), lambda line: click.echo(line, err=True))
-        with atomic_file(out / "README.md") as file:
-            file.write(page(outcomes, out.name, typed()).encode())
-        return outcomes
-
-    if any(outcome.code != 0 for outcome in guarded(work)):
+    prepared(None, (), devices, out)
+    outcomes = execute(steps(devices, out), lambda line: click.echo(line, err=True))
+    with atomic_file(out / "README.md") as file:
+        file.write(page(outcomes, out.name, typed()).encode())
+    if any(outcome.code != 0 for outcome in outcomes):
         end(1, f"not every step succeeded; {out}/README.md says which")

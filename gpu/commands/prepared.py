@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from sim.experiment.options import Experiment
 
 
-def prepared(experiment: Path | None, settings: tuple[str, ...], devices: str, out: Path | None,
-             **otherwise: int) -> tuple[list[DeviceSpec], Experiment]:
+def prepared(experiment: Path | Experiment | None, settings: tuple[str, ...], devices: str,
+             out: Path | None, **otherwise: int) -> tuple[list[DeviceSpec], Experiment]:
     """Devices that are there and an experiment that fits them; `otherwise` are its defaults.
 
     Raises ConfigurationError, DeviceError or OSError.

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from gpu.commands.guard import guarded
 from gpu.commands.options import devices_option, folder_option, model_option, size_option
 from gpu.commands.prepared import prepared
 from sim.commands.door import experiment_argument
@@ -24,20 +23,17 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
 
     Seconds of every stage alone and beside busy neighbours, bytes, latency and bandwidth.
     """
+    from gpu.profiling.profile import profile as measured_profile
+    from gpu.profiling.text import table
+    from gpu.runtime.assembly import RunSettings
+    from gpu.runtime.devices import open_lanes
+    from sim.times.profile import write_profile
 
-    def work() -> str:
-        from gpu.profiling.profile import profile as measured_profile
-        from gpu.profiling.text import table
-        from gpu.runtime.assembly import RunSettings
-        from gpu.runtime.devices import open_lanes
-        from sim.times.profile import write_profile
-
-        specs, resolved = prepared(experiment, settings, devices, out, batch_size=16)
-        measured = measured_profile(resolved, RunSettings(model, image_size), specs,
-                                    open_lanes(specs))
-        if out is None:
-            return table(measured)
+    specs, resolved = prepared(experiment, settings, devices, out, batch_size=16)
+    measured = measured_profile(resolved, RunSettings(model, image_size), specs,
+                                open_lanes(specs))
+    if out is not None:
         write_profile(measured, out / "profile.json")
-        return f"{table(measured)}\n{out / 'profile.json'} written"
-
-    click.echo(guarded(work))
+    click.echo(table(measured))
+    if out is not None:
+        click.echo(f"{out / 'profile.json'} written")

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpu.commands.guard import guarded, progress
 from gpu.commands.options import devices_option, model_option, size_option
+from sim.commands.bars import timed
 from sim.commands.door import experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
-    from gpu.commands.other_rooms import OtherRooms
     from sim.trace import Trace
 
 
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="TRACE.npz",
               help="Write the trace here.")
 @json_option
-@click.pass_obj
-def run(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], model: str,
+def run(experiment: Path | None, settings: tuple[str, ...], model: str,
         devices: str, image_size: int | None, classes: int | None, loss: str, optimizer: Any,
         dtype: str, threads: int, keep_going: bool, out: Path | None, as_json: bool) -> None:
     """Execute one experiment on real stages and write its trace.
@@ -40,19 +38,16 @@ def run(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], m
     Without pipeline.stages in the experiment there are as many stages as devices.  Under
     torchrun every rank is a device and rank 0 writes.
     """
+    from analysis.metrics.report import report
+    from gpu.distributed.launch import Request, launch
+    from gpu.runtime.assembly import RunSettings
 
-    def work() -> Trace | None:
-        from gpu.distributed.launch import Request, launch
-        from gpu.runtime.assembly import RunSettings
-
-        wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype)
-        with progress() as watch:
-            return launch(Request(experiment, settings, devices, wanted, threads, not keep_going,
-                                  out), watch)
-
-    trace = guarded(work)
+    wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype)
+    with timed() as watch:
+        trace = launch(Request(experiment, settings, devices, wanted, threads, not keep_going,
+                               out), watch)
     if trace is not None:
-        values = {**rooms.report(trace), **_measured(trace)}
+        values = {**report(trace), **_measured(trace)}
         print_json(values) if as_json else click.echo(_table(values))
 
 

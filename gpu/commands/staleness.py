@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from gpu.commands.guard import counted, guarded, typed
+from gpu.commands.door import typed
 from gpu.commands.options import (
     limit_option,
     model_option,
@@ -16,10 +15,8 @@ from gpu.commands.options import (
     size_option,
     threads_option,
 )
+from sim.commands.bars import counted_later
 from sim.commands.door import experiment_argument
-
-if TYPE_CHECKING:
-    from gpu.commands.other_rooms import OtherRooms
 
 
 @click.command()
@@ -38,27 +35,23 @@ if TYPE_CHECKING:
 @click.option("--timing/--no-timing", default=True, help="Also run every method for its seconds.")
 @threads_option
 @results_option
-@click.pass_obj
-def staleness(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], model: str,
+def staleness(experiment: Path | None, settings: tuple[str, ...], model: str,
               devices: str, data: str | None, limit: int | None, image_size: int | None,
               noise: float, mitigations: str | None, seeds: int, target: float, timing: bool,
               threads: int, out: Path) -> None:
     """Which weights every pass of a real network used, stale beside predicted, and its curves."""
+    from figures.bundles import staleness_files
+    from gpu.runtime.assembly import RunSettings
+    from gpu.studies.staleness.report import markdown, report, write
+    from gpu.studies.staleness.staleness import investigate
+    from gpu.studies.staleness.study import StudyRequest, prepare
 
-    def work() -> None:
-        from gpu.runtime.assembly import RunSettings
-        from gpu.studies.staleness.report import markdown, report, write
-        from gpu.studies.staleness.staleness import investigate
-        from gpu.studies.staleness.study import StudyRequest, prepare
-
-        wanted = RunSettings(model, image_size, data=data, limit=limit, noise=noise)
-        study, specs = prepare(StudyRequest(experiment, settings, devices, wanted, mitigations,
-                                            seeds, target, timing, threads, out))
-        with counted(len(study.methods) * seeds) as done:
-            found = investigate(study, specs, done)
-        told = report(study, found, specs, typed())
-        click.echo(markdown(told))
-        for path in [*write(told, out), *rooms.staleness_files(told, found, out)]:
-            click.echo(f"{path} written")
-
-    guarded(work)
+    wanted = RunSettings(model, image_size, data=data, limit=limit, noise=noise)
+    study, specs = prepare(StudyRequest(experiment, settings, devices, wanted, mitigations,
+                                        seeds, target, timing, threads, out))
+    with counted_later(len(study.methods) * seeds) as done:
+        found = investigate(study, specs, done)
+    told = report(study, found, specs, typed())
+    click.echo(markdown(told))
+    for path in [*write(told, out), *staleness_files.write(told, found, out)]:
+        click.echo(f"{path} written")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from gpu.commands.guard import counted, guarded, typed
+from gpu.commands.door import typed
 from gpu.commands.options import limit_option, results_option, seeds_option, threads_option
-
-if TYPE_CHECKING:
-    from gpu.commands.other_rooms import OtherRooms
+from sim.commands.bars import counted_later
 
 
 @click.command()
@@ -30,21 +28,17 @@ if TYPE_CHECKING:
               help="Of the synthetic images.")
 @threads_option
 @results_option
-@click.pass_obj
-def tutorial(rooms: OtherRooms, /, **options: Any) -> None:
+def tutorial(**options: Any) -> None:
     """Single device, model parallel, pipelined by split size; then with and without NWPT."""
+    from figures.bundles import tutorial_files
+    from gpu.studies.tutorial.report import markdown, report, write
+    from gpu.studies.tutorial.tutorial import Asked, perform, prepare
 
-    def work() -> None:
-        from gpu.studies.tutorial.report import markdown, report, write
-        from gpu.studies.tutorial.tutorial import Asked, perform, prepare
-
-        asked = Asked(**options)
-        plan = prepare(asked)
-        with counted(plan.rounds) as done:
-            found = perform(plan, done)
-        told = report(plan, found, typed())
-        click.echo(markdown(told))
-        for path in [*write(told, asked.out), *rooms.tutorial_files(told, found, asked.out)]:
-            click.echo(f"{path} written")
-
-    guarded(work)
+    asked = Asked(**options)
+    plan = prepare(asked)
+    with counted_later(plan.rounds) as done:
+        found = perform(plan, done)
+    told = report(plan, found, typed())
+    click.echo(markdown(told))
+    for path in [*write(told, asked.out), *tutorial_files.write(told, found, asked.out)]:
+        click.echo(f"{path} written")

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gpu.commands.guard import end, guarded, progress, typed
+from gpu.commands.door import end, typed
 from gpu.commands.options import devices_option, folder_option, model_option, size_option
 from gpu.commands.prepared import prepared
+from sim.commands.bars import counted_later
 from sim.commands.door import experiment_argument
 
 if TYPE_CHECKING:
-    from gpu.commands.other_rooms import OtherRooms
+    from gpu.runtime.assembly import RunSettings
+    from sim.experiment.options import Experiment
 
+Bar = Callable[[int], AbstractContextManager[Callable[[], None]]]
 GRID = ("none@sequential,none,stash,vertical-sync,spectrain,nwpt,i-timeprest,none@gpipe/4,"
         "none@1f1b/4,timeprest@nf1b/4,v-timeprest@nf1b/4,i-timeprest@nf1b/4")
 
@@ -34,8 +39,7 @@ GRID = ("none@sequential,none,stash,vertical-sync,spectrain,nwpt,i-timeprest,non
 @click.option("--within", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
               help="Begin no run that would not be done by then.")
 @folder_option
-@click.pass_obj
-def validate(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], model: str,
+def validate(experiment: Path | None, settings: tuple[str, ...], model: str,
              devices: str, image_size: int | None, grid: str, batch_sizes: str | None,
              image_sizes: str | None, repeats: int, within: float | None, out: Path | None
              ) -> None:
@@ -43,30 +47,57 @@ def validate(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ..
 
     Exits with 1 where order, versions or weights are not exactly the simulator's.
     """
+    from analysis.validation.text import markdown
+    from gpu.runtime.assembly import RunSettings
+    from gpu.studies.validation.cases import sizes
 
-    def work() -> dict[str, Any]:
-        from gpu.profiling.machine import machine
-        from gpu.runtime.assembly import RunSettings
-        from gpu.runtime.devices import open_lanes
-        from gpu.studies.validation import cases
-        from gpu.studies.validation.validate import validate as compare
-
-        specs, resolved = prepared(experiment, settings, devices, out, batch_size=16,
-                                   minibatches=24)
-        head = {**machine(specs), "command": typed(), "repeats": repeats}
-        todo, refused = cases.grid(resolved, RunSettings(model, image_size),
-                                   rooms.contenders(grid),
-                                   cases.sizes("--batch-sizes", batch_sizes),
-                                   cases.sizes("--image-sizes", image_sizes))
-        with progress() as watch:
-            began, done = perf_counter(), iter(range(1, len(todo) + 1))
-            found = compare(todo, cases.Bench(specs, open_lanes(specs), repeats=repeats),
-                            lambda: watch(next(done), len(todo), perf_counter() - began),
-                            within or float("inf"))
-        refused += [f"{case}: no time left" for case in todo[len(found):]]
-        return rooms.validation(found, head, refused, out)
-
-    report = guarded(work)
-    click.echo(rooms.validation_page(report))
+    asked = Asked(devices, grid, sizes("--batch-sizes", batch_sizes) or (),
+                  sizes("--image-sizes", image_sizes) or (), repeats, within, out, typed())
+    report = validated(experiment, settings, RunSettings(model, image_size), asked, counted_later)
+    click.echo(markdown(report))
     if not report["exact"]["passed"]:
         end(1, "the exact part failed: order, versions or weights are not the simulator's")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Where and what to validate, how often, for how long, into which folder, by what command."""
+
+    devices: str
+    grid: str
+    batch_sizes: Sequence[int]
+    image_sizes: Sequence[int]
+    repeats: int
+    within_s: float | None
+    out: Path | None
+    command: str
+
+
+def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
+              wanted: RunSettings, asked: Asked, bar: Bar = lambda total: nullcontext(lambda: None)
+              ) -> dict[str, Any]:
+    """The report of a validation; everything is also in the folder `out` where there is one.
+
+    Raises ConfigurationError, DeviceError or OutputError before anything runs, StageError.
+    """
+    from analysis.validation.report import build
+    from figures.bundles import validation_files
+    from gpu.profiling.machine import machine
+    from gpu.runtime.devices import open_lanes
+    from gpu.studies.validation import cases
+    from gpu.studies.validation.validate import validate as compare
+    from sim.experiment.compared.contender import contenders
+
+    specs, resolved = prepared(experiment, settings, asked.devices, asked.out, batch_size=16,
+                               minibatches=24)
+    head = {**machine(specs), "command": asked.command, "repeats": asked.repeats}
+    todo, refused = cases.grid(resolved, wanted, contenders(asked.grid), asked.batch_sizes,
+                               asked.image_sizes)
+    with bar(len(todo)) as done:
+        found = compare(todo, cases.Bench(specs, open_lanes(specs), repeats=asked.repeats), done,
+                        asked.within_s or float("inf"))
+    refused += [f"{case}: no time left" for case in todo[len(found):]]
+    report = build(found, head, refused)
+    if asked.out is not None:
+        validation_files.write(report, found, asked.out)
+    return report

@@ -11,11 +11,12 @@ import torch
 from gpu.determinism import exact
 from gpu.distributed.ranks import run_rank
 from gpu.distributed.world import World, check_ranks
+from gpu.errors import OutputError
 from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.devices import DeviceSpec, check_devices, open_lanes, parse_devices, rank_spec
 from gpu.runtime.run import Watch, run
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import read_experiment
+from sim.experiment.configuration import full_key, put, read_experiment, resolve
 from sim.experiment.options import Experiment
 from sim.trace import Trace
 
@@ -24,7 +25,7 @@ from sim.trace import Trace
 class Request:
     """A run as the door was asked for it."""
 
-    experiment: Path | None
+    experiment: Path | Experiment | None
     settings: tuple[str, ...]
     devices: str
     run: RunSettings
@@ -36,7 +37,7 @@ class Request:
 def launch(request: Request, watch: Watch | None = None) -> Trace | None:
     """Run and save; the trace, or None on every rank but the first.
 
-    Raises ConfigurationError, DeviceError, InvalidProgramError or OSError before anything runs,
+    Raises ConfigurationError, DeviceError, InvalidProgramError or OutputError before anything runs,
     StageError or RankError where the run fails.
     """
     exact(request.threads)
@@ -55,21 +56,23 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
     return trace
 
 
-def experiment_for(path: Path | None, settings: tuple[str, ...], devices: int,
+def experiment_for(asked: Path | Experiment | None, settings: tuple[str, ...], devices: int,
                    **otherwise: int) -> Experiment:
-    """The experiment, with a stage for every device unless it says how many.
+    """The experiment, of a file or as it is, with a stage for every device unless it says how many.
 
     `otherwise` are defaults of other keys of `pipeline` and `training`, by bare name.
     """
-    experiment = read_experiment(path, settings)
-    given = experiment.pipeline.model_fields_set | experiment.training.model_fields_set
-    missing = {"stages": devices, **otherwise}.items()
-    more = tuple(f"{name}={value}" for name, value in missing if name not in given)
-    asked = read_experiment(path, (*settings, *more))
-    if asked.workers.count > 1:
+    given = asked if isinstance(asked, Experiment) else read_experiment(asked, settings)
+    known = given.pipeline.model_fields_set | given.training.model_fields_set
+    document = given.model_dump(mode="python", exclude_unset=True)
+    for name, value in {"stages": devices, **otherwise}.items():
+        if name not in known:
+            put(document, full_key(name), value)
+    experiment = resolve(document)
+    if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
-                                  f"{asked.workers.count}; sim runs several"])
-    return asked
+                                  f"{experiment.workers.count}; sim runs several"])
+    return experiment
 
 
 def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment, request: Request
@@ -84,15 +87,15 @@ def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment, requ
 
 
 def check_out(out: Path | None) -> None:
-    """Raises OSError where nothing could be written."""
+    """Raises OutputError where nothing could be written."""
     if out is not None:
         folder = next(p for p in out.absolute().parents if p.exists())
         if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise OSError(f"--out {out}: {folder} is no folder that can be written to")
+            raise OutputError(f"--out {out}: {folder} is no folder that can be written to")
 
 
 def _save(trace: Trace, out: Path) -> None:
     try:
         trace.save(out)
     except OSError as error:
-        raise OSError(f"--out {out}: {error.strerror}") from None
+        raise OutputError(f"--out {out}: {error.strerror}") from None

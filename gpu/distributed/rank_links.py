@@ -18,7 +18,6 @@ from torch import Tensor
 
 from gpu.distributed.order import Channel, channels, check_links
 from gpu.distributed.world import PATIENCE
-from gpu.model.sizes import stage_sizes
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.links import Message
 from gpu.runtime.streams import Lane
@@ -32,7 +31,7 @@ class RankLinks:
     def __init__(self, program: Program, assembly: Assembly, device: int, lane: Lane) -> None:
         check_links(program)
         self.program, self.lane = program, lane
-        self.shapes = [each.input_shape for each in stage_sizes(assembly.task)]
+        self.shapes = [each.input_shape for each in assembly.task.stage_sizes()]
         self.dtype = next(iter(assembly.task.models)).live.dtype
         self.groups: dict[Channel, Any] = {}
         self.of: dict[int, Channel] = {}

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gpu.images.images import Images, prepared
 from gpu.images.synthetic import synthetic
+from gpu.model.sizes import StageSizes, stage_sizes
 from gpu.model.stage_model import TorchStage
 from sim.numerics.tasks import Evaluation, stream
 from sim.numerics.tasks.digits import visiting_order
@@ -80,6 +81,10 @@ class TorchTask:
         train, hits = self._judge(weights, slice(0, self.images.training))
         valid, accuracy = self._judge(weights, slice(self.images.training, None))
         return ImageEvaluation(train, valid, accuracy, hits)
+
+    def stage_sizes(self) -> list[StageSizes]:
+        """Bytes of every stage at one micro-batch of these images."""
+        return stage_sizes(self.models, self.inputs(0))
 
     def _judge(self, weights: Sequence[Any], part: slice) -> tuple[float, float]:
         pixels, labels = self._pixels[part], self._labels[part]

@@ -6,12 +6,12 @@ Worked out on meta copies of the stages, so no tensor is computed and no device 
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from gpu.images.task import TorchTask
 from gpu.model.stage_model import TorchStage
 
 
@@ -29,14 +29,14 @@ class StageSizes(NamedTuple):
     graph_bytes: int
 
 
-def stage_sizes(task: TorchTask) -> list[StageSizes]:
-    """Sizes of each stage in order."""
-    here, sizes = task.inputs(0).to("meta"), []
-    for model in task.models:
-        inputs = tuple(here.shape)
+def stage_sizes(models: Sequence[TorchStage], inputs: Tensor) -> list[StageSizes]:
+    """Sizes of each stage in order; `inputs` is one micro-batch of the first, of any values."""
+    here, sizes = inputs.to("meta"), []
+    for model in models:
+        shape = tuple(here.shape)
         kept, after = _kept(model, here)
         weights = model.live.numel() * model.live.element_size()
-        sizes.append(StageSizes(inputs, weights, _size(here),
+        sizes.append(StageSizes(shape, weights, _size(here),
                                 _size(here) if model.recompute else kept, kept))
         here = after
     return sizes

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gpu.model.sizes import StageSizes, stage_sizes
+from gpu.model.sizes import StageSizes
 from gpu.profiling.footprint import extra_bytes
 from gpu.profiling.link_times import LinkTimes, link_times, spread
 from gpu.profiling.machine import device_name, libraries
@@ -54,7 +54,7 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
     with quiet():
         alone, beside = alone_and_beside(solo, effort.passes)
         again = {k: recompute_s(solo, k) for k in range(experiment.pipeline.stages)}
-    sizes = stage_sizes(solo.assembly.task)
+    sizes = solo.assembly.task.stage_sizes()
     stages = [_stage(k, experiment, alone, beside, again[k], each, extra_bytes(single, k, each))
               for k, each in enumerate(sizes)]
     if link is None and len(lanes) > 1:

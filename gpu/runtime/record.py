@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from gpu.model.sizes import stage_sizes
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.piece import Piece
 from sim.arrays import Floats, Ints
@@ -114,7 +113,7 @@ def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
 def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any],
             final: Evaluation | None) -> dict[str, Any]:
     shape, settings = assembly.program.shape, assembly.settings
-    sizes = stage_sizes(assembly.task)
+    sizes = assembly.task.stage_sizes()
     header: dict[str, Any] = {
         "experiment": assembly.experiment.model_dump(),
         "mitigation": describe(assembly.plan.mitigation),

@@ -1,4 +1,5 @@
 """The commands of `python -m sim`, one a file; `sim.__main__` puts them together.
 
-What another room does for a command is `OtherRooms`, which the door hands in as click's `obj`.
+A command may ask another package (`analysis`), which it imports when it runs.  The other doors
+take from here what all doors share: `door` (options, mistakes) and `bars` (progress).
 """

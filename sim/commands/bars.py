@@ -1,39 +1,39 @@
-"""Progress bars of what may take more than a second, on standard error."""
+"""Progress on standard error of what may take more than a second; every door takes it from here.
+
+Bars are seen on a terminal alone and are gone when the work is done.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from sim.experiment.options import Experiment
 
 UPDATES_A_SECOND = 8000
+SOON_S = 1.0  # what takes longer shows how far it is
 
 
 @contextmanager
 def updates(experiment: Experiment) -> Iterator[Any]:
     """A bar over the updates of a training that takes more than about a second."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     total = experiment.pipeline.stages * experiment.pipeline.minibatches
     if experiment.training.task == "none" or total < UPDATES_A_SECOND:
         yield None
         return
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("training", total=total)
-        yield lambda stage, version, weights: progress.advance(bar)
+    with counted("training", total) as done:
+        yield lambda stage, version, weights: done()
 
 
 @contextmanager
-def counted(label: str, total: int) -> Iterator[Callable[[], None]]:
-    """A bar; yields what advances it by one."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
+def counted(label: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """A bar over `total` steps (None: nobody knows how many); yields what advances it by one."""
+    with _progress() as progress:
         task = progress.add_task(label, total=total)
         yield lambda: progress.advance(task)
 
@@ -41,13 +41,11 @@ def counted(label: str, total: int) -> Iterator[Callable[[], None]]:
 @contextmanager
 def points(total: int) -> Iterator[Callable[[int, int], None]]:
     """A bar of a sweep: points done, failures, points a second, time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]} failed"),
-               TextColumn("{task.fields[rate]} points/s"), TimeLeft())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with _progress(BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[failed]} failed"),
+                   TextColumn("{task.fields[rate]} points/s"), TimeLeft()) as bar:
         task = bar.add_task("sweep", total=total, failed=0, rate="–")
 
         def progress(done: int, failed: int) -> None:
@@ -55,3 +53,36 @@ def points(total: int) -> Iterator[Callable[[int, int], None]]:
             bar.update(task, completed=done, failed=failed, rate=f"{speed:.1f}" if speed else "–")
 
         yield progress
+
+
+@contextmanager
+def timed() -> Iterator[Callable[[int, int, float], None]]:
+    """A bar that shows once a run takes more than a second; yields what is told steps done, of
+    how many, after how many seconds."""
+    with _progress() as shown:
+        bar = shown.add_task("running", visible=False)
+        yield lambda done, total, seconds: shown.update(
+            bar, completed=done, total=total, visible=seconds > SOON_S)
+
+
+@contextmanager
+def counted_later(total: int) -> Iterator[Callable[[], None]]:
+    """As `timed`, for steps that are told of one by one."""
+    begun, count = perf_counter(), iter(range(1, total + 1))
+    with timed() as watch:
+        yield lambda: watch(next(count, total), total, perf_counter() - begun)
+
+
+def busy(label: str) -> AbstractContextManager[Any]:
+    """A sign of life where nobody knows how far the work is."""
+    from rich.console import Console
+
+    return Console(stderr=True).status(label)
+
+
+def _progress(*columns: Any) -> Progress:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    screen = Console(stderr=True)  # no thread that draws where nobody would see it
+    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from sim.commands.bars import counted
 from sim.commands.door import console, experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
-    from sim.commands.other_rooms import OtherRooms
+    from sim.experiment.options import Experiment
+
+TARGET = 0.9  # validation accuracy to reach, where none is given
+Rows = list[dict[str, Any]]
+Tables = Callable[[], Iterable[Any]]  # made where a screen is there to print them on
 
 
 @click.command()
@@ -26,10 +32,8 @@ if TYPE_CHECKING:
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True,
               help="Seeds to average over, counted from training.seed.")
 @json_option
-@click.pass_obj
-def compare(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...],
-            mitigations: str, systems: str | None, target: float | None, seeds: int,
-            as_json: bool) -> None:
+def compare(experiment: Path | None, settings: tuple[str, ...], mitigations: str,
+            systems: str | None, target: float | None, seeds: int, as_json: bool) -> None:
     """One table, a row per mitigation or system; one that is refused is a row with its reason."""
     from sim.errors import ConfigurationError
     from sim.experiment.configuration import read_experiment
@@ -40,13 +44,39 @@ def compare(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...
         raise ConfigurationError(["--target: is of --systems"])
     resolved = read_experiment(experiment, (*settings, "pipeline.mitigation=none"))
     averaged = range(resolved.training.seed, resolved.training.seed + seeds)
-    if systems is None:
-        rows, tables = rooms.mitigations(resolved, mitigations, averaged)
-    else:
-        rows, tables = rooms.systems(resolved, systems, averaged, target or 0.9)
+    rows, tables = (of_mitigations(resolved, mitigations, averaged) if systems is None else
+                    of_systems(resolved, systems, averaged, target or TARGET))
     if as_json:
         print_json(rows)
         return
     screen = console()
     for each in tables():
         screen.print(each, markup=False)
+
+
+def of_mitigations(experiment: Experiment, names: str, seeds: range) -> tuple[Rows, Tables]:
+    """A row for each mitigation, and what makes the tables for a screen.
+
+    Raises ConfigurationError.
+    """
+    from analysis.comparison.compare import rows as compared
+    from analysis.terminal.tables import comparison_tables
+    from sim.experiment.compared.contender import contenders
+
+    chosen = contenders(names)
+    with counted("simulating", len(chosen) * len(seeds)) as done:
+        rows = compared(experiment, chosen, seeds, done)
+    return rows, lambda: comparison_tables(rows, experiment, len(seeds))
+
+
+def of_systems(experiment: Experiment, names: str, seeds: range, target: float
+               ) -> tuple[Rows, Tables]:
+    """A row for each system; `target` is a validation accuracy.  Raises ConfigurationError."""
+    from analysis.comparison.systems import system_row
+    from analysis.terminal.system_tables import system_tables
+    from sim.experiment.compared.entrant import entrants
+
+    chosen = entrants(names)
+    with counted("simulating", len(chosen) * len(seeds)) as done:
+        rows = [system_row(experiment, each, seeds, target, done) for each in chosen]
+    return rows, lambda: system_tables(rows, experiment, len(seeds), target)

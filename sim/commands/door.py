@@ -5,49 +5,77 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
-MISTAKE = 2  # exit code
+from sim.errors import MistakeError, missing_part
+
+HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
 class Door(click.Group):
-    """A group whose commands report a user's mistake and exit with code 2."""
+    """A group whose commands tell a user's mistake in lines and exit with its code.
+
+    Every command behind it, and the door itself, takes `--plugin`.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.params.append(plugin_option())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)  # in the order they are written
 
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, with the option that every command has."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and not any(each.name == "plugins" for each in command.params):
+            command.params.append(plugin_option())
+        return command
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (click.exceptions.Exit, click.Abort):
-            raise  # `--help` is done: both are RuntimeErrors, and _told would import everything
-        except (ValueError, RuntimeError, OSError) as error:
-            lines = _told(error)
-            if lines is None:
+        except Exception as error:
+            mistake = mistake_of(error)
+            if mistake is None:
                 raise
-            click.echo("\n".join(f"error: {line}" for line in lines), err=True)
-            sys.exit(MISTAKE)
+            self.end(mistake)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except MistakeError as mistake:  # of a plugin given before the command
+            self.end(mistake)
+
+    def end(self, mistake: MistakeError) -> NoReturn:
+        """Say what is wrong and exit."""
+        click.echo("\n".join(f"error: {line}" for line in mistake.lines), err=True)
+        sys.exit(mistake.code)
 
 
-def _told(error: Exception) -> list[str] | None:
-    """The lines to print for what a user can act on; None for a bug."""
-    from sim.errors import (
-        ConfigurationError,
-        DeadlockError,
-        InvalidProgramError,
-        ProfileError,
-        TraceError,
-    )
-
-    if isinstance(error, ConfigurationError):
-        return error.problems
-    if isinstance(error, InvalidProgramError | DeadlockError | TraceError | ProfileError):
-        return [str(error)]
+def mistake_of(error: Exception) -> MistakeError | None:
+    """What a user can act on in `error`, a missing file or optional part too; None for a bug."""
+    if isinstance(error, MistakeError):
+        return error
     if isinstance(error, OSError) and error.filename:
-        return [f"{error.filename}: {error.strerror}"]
-    return None
+        return MistakeError(f"{error.filename}: {error.strerror}")
+    return missing_part(error) if isinstance(error, ImportError) else None
+
+
+def plugin_option() -> click.Option:
+    """`--plugin FILE.py`, loaded before the command runs."""
+    return click.Option(["--plugin", "plugins"], multiple=True, expose_value=False,
+                        metavar="FILE.py", type=click.Path(path_type=Path), callback=_load,
+                        help="Python that registers schedules, mitigations, … of your own.")
+
+
+def _load(ctx: click.Context, option: click.Parameter, files: tuple[Path, ...]) -> None:
+    from sim.registry import add_plugin
+
+    for file in files:
+        add_plugin(file)
 
 
 Command = Callable[..., Any]

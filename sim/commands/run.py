@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sim.commands.asked import asked, program_option
 from sim.commands.bars import updates
 from sim.commands.door import console, experiment_argument, json_option, print_json
-
-if TYPE_CHECKING:
-    from sim.commands.other_rooms import OtherRooms
 
 
 @click.command()
@@ -24,10 +20,11 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(path_type=Path), metavar="TRACE.npz",
               help="Write the trace here.")
 @json_option
-@click.pass_obj
-def run(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], engine: str,
+def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
         program_file: Path | None, out: Path | None, as_json: bool) -> None:
     """Simulate one experiment (the default one without a file)."""
+    from analysis.metrics.report import report
+    from analysis.terminal.tables import report_tables
     from sim.experiment.run import run as simulate
 
     resolved, program = asked(experiment, settings, program_file)
@@ -35,12 +32,12 @@ def run(rooms: OtherRooms, experiment: Path | None, settings: tuple[str, ...], e
         trace = simulate(resolved, program, watch=watch, engine=engine)
     if out is not None:
         trace.save(out)
-    values, tables = rooms.report(trace)
+    values = report(trace)
     if as_json:
         print_json(values)
         return
     screen = console()
-    for table in tables():
+    for table in report_tables(values):
         screen.print(table)
     if out is not None:
         click.echo(f"trace written to {out}")

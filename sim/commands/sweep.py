@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from sim.commands.bars import points
 from sim.commands.door import json_option, print_json
-
-if TYPE_CHECKING:
-    from sim.commands.other_rooms import OtherRooms
 
 
 @click.command()
@@ -21,16 +18,23 @@ if TYPE_CHECKING:
               help="Processes of this machine.  [default: its cores]")
 @click.option("--dask", metavar="ADDRESS", help="The workers of a running Dask cluster instead.")
 @json_option
-@click.pass_obj
-def sweep(rooms: OtherRooms, sweep: Path, out: Path | None, workers: int | None,
-          dask: str | None, as_json: bool) -> None:
+def sweep(sweep: Path, out: Path | None, workers: int | None, dask: str | None,
+          as_json: bool) -> None:
     """Grid or random search over any keys; killed at any moment, the same command goes on."""
+    from analysis.sweep.pool import cluster, processes
+    from analysis.sweep.reading import read_sweep
+    from analysis.sweep.run import run_sweep
+    from analysis.sweep.tables import failures
     from sim.errors import ConfigurationError
 
     if dask is not None and workers is not None:
         raise ConfigurationError(["--workers: the cluster of --dask has its own; give one of them"])
     out = out or Path("out", sweep.stem)
-    rows, errors = rooms.sweep(sweep, out, workers, dask)
+    asked = read_sweep(sweep)
+    with points(len(asked)) as progress:
+        rows = run_sweep(asked, out, processes(workers) if dask is None else cluster(dask),
+                         progress)
+    errors = failures(rows)
     if as_json:
         print_json(rows)
         return

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from sim.commands.asked import asked, program_option
 from sim.commands.door import console, experiment_argument, json_option, print_json
-
-if TYPE_CHECKING:
-    from sim.commands.other_rooms import OtherRooms
 
 
 @click.command()
@@ -28,16 +25,16 @@ if TYPE_CHECKING:
               help="Seconds of a column.  [default: a short pass]")
 @program_option
 @json_option
-@click.pass_obj
-def timeline(rooms: OtherRooms, /, experiment: Path | None, settings: tuple[str, ...],
-             minibatch: int | None, labels: str | None, program_file: Path | None, as_json: bool,
-             **columns: Any) -> None:
+def timeline(experiment: Path | None, settings: tuple[str, ...], minibatch: int | None,
+             labels: str | None, program_file: Path | None, as_json: bool, **columns: Any
+             ) -> None:
     """The pipeline in the papers' grid; with --minibatch, its round trip."""
+    from analysis.terminal.timeline_view import TimelineView
     from sim.errors import ConfigurationError
     from sim.experiment.run import run as simulate
 
     resolved, program = asked(experiment, settings, program_file)
-    view = rooms.timeline(simulate(resolved, program, training=False), minibatch, labels)
+    view = TimelineView.of(simulate(resolved, program, training=False), minibatch, labels)
     if as_json:
         if set(columns.values()) != {None}:
             raise ConfigurationError(["--from, --to and --column choose what is drawn; --json "

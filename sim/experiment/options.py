@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import shorten
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
@@ -141,3 +142,10 @@ class Experiment(BaseModel):
         p = self.pipeline
         return PipelineShape(p.stages, p.minibatches, p.microbatches, p.chunks,
                              self.workers.count, p.in_flight)
+
+    def __repr__(self) -> str:
+        given = self.model_dump(mode="python", exclude_unset=True)
+        shown = ", ".join(f"{section}={table}" for section, table in given.items())
+        return f"Experiment({shorten(shown, 240, placeholder=' …')})"
+
+    __str__ = __repr__

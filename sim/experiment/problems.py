@@ -22,7 +22,8 @@ def listed(errors: ValidationError, model: type[BaseModel], prefix: Sequence[str
         keys += [key for key in loc[-1:] if strange or key not in TAGS]  # a key named like a tag
         path = ".".join((*prefix, *map(str, keys)))
         if strange:
-            message = unknown("key", str(keys[-1]), keys_of(model, keys[:-1]))
+            bare = [] if prefix or keys[:-1] else keys_inside(model)
+            message = unknown("key", str(keys[-1]), keys_of(model, keys[:-1]), bare)
         else:
             message = error["msg"][0].lower() + error["msg"][1:]
             if error["type"] != "missing":
@@ -38,6 +39,12 @@ def keys_of(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
         if isinstance(key, str) and here is not None and key in here.model_fields:
             here = _model_in(here.model_fields[key].annotation)
     return sorted(here.model_fields) if here else []
+
+
+def keys_inside(model: type[BaseModel]) -> list[str]:
+    """The keys of every table of `model`, which may be given without their table's name."""
+    tables = filter(None, (_model_in(f.annotation) for f in model.model_fields.values()))
+    return sorted({key for table in tables for key in table.model_fields})
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from sim.order.shape import PipelineShape
-from sim.registry import Registry
+from sim.registry import Registry, readable
 
 
 class Reads(NamedTuple):
@@ -109,6 +109,7 @@ class Mitigation:
 
 
 MITIGATIONS: Registry[type[Mitigation]] = Registry("mitigation", "sim.mitigations")
+readable(MITIGATIONS)
 
 
 def mitigation(

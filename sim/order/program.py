@@ -91,6 +91,12 @@ class Program:
 
         return parse(text, shape)
 
+    def __repr__(self) -> str:
+        shape = self.shape
+        return (f"<Program: {len(self)} instructions of {shape.stages} stages on {shape.devices} "
+                f"devices, {shape.minibatches} mini-batches of {shape.microbatches} "
+                "micro-batches>")
+
     def __str__(self) -> str:
         from sim.order.text import render
 

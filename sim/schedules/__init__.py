@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sim.order.program import Generate, Program
 from sim.order.replicated import spread
 from sim.order.shape import PipelineShape
-from sim.registry import Registry
+from sim.registry import Registry, readable
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class Schedule:
 
 
 SCHEDULES: Registry[Schedule] = Registry("schedule", "sim.schedules")
+readable(SCHEDULES)
 
 
 def schedule(name: str, *, rule: str, source: str, chunks: bool = False, in_flight: bool = False,

@@ -42,6 +42,10 @@ class Timeline:
     sent_s: Floats
     arrived_s: Floats
 
+    def __repr__(self) -> str:
+        return (f"<Timeline: {len(self.program)} instructions on {self.program.shape.devices} "
+                f"devices in {self.end_s.max(initial=0.0):.6g} s>")
+
 
 def simulate(
     program: Program,

@@ -56,6 +56,11 @@ class VersionPlan:
         return cls(program, mitigation, forward_latest, backward_latest, applied,
                    forward, backward, schedule)
 
+    def __repr__(self) -> str:
+        shape, schedule = self.program.shape, self.schedule or "an order"
+        return (f"<VersionPlan: {self.mitigation.name} on {schedule}, {shape.stages} stages, "
+                f"{shape.total} micro-batches>")
+
     def unit_horizons(self, stage: int) -> tuple[int, int] | None:
         """SpecTrain's `s` of a stage's forwards and backwards; None where it is undefined."""
         shape = self.program.shape

@@ -2,7 +2,6 @@
 
 import torch
 
-from gpu.model.sizes import stage_sizes
 from tests.gpu.conftest import cpu_assembly
 
 
@@ -27,7 +26,7 @@ def really_kept(model, inputs):
 def test_sizes_are_those_of_a_real_forward():
     task = cpu_assembly(stages=3).task
     here = task.inputs(0)
-    for model, sizes in zip(task.models, stage_sizes(task), strict=True):
+    for model, sizes in zip(task.models, task.stage_sizes(), strict=True):
         assert sizes.input_shape == tuple(here.shape)
         assert sizes.input_bytes == here.numel() * 4
         assert sizes.weight_bytes == len(model.live) * 4
@@ -36,5 +35,5 @@ def test_sizes_are_those_of_a_real_forward():
 
 
 def test_a_recomputing_stage_keeps_its_input_alone():
-    for sizes in stage_sizes(cpu_assembly(stages=3, backward="recompute").task):
+    for sizes in cpu_assembly(stages=3, backward="recompute").task.stage_sizes():
         assert sizes.activation_bytes == sizes.input_bytes

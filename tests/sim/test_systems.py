@@ -7,12 +7,13 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.comparison.compare import merge
-from analysis.comparison.systems import entrants, system_row
+from analysis.comparison.systems import system_row
 from analysis.metrics.convergence import convergence
 from analysis.metrics.report import report
 from analysis.theory.system_edge import stable_rate
 from sim.__main__ import main
 from sim.errors import ConfigurationError
+from sim.experiment.compared.entrant import entrants
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.experiment.systems import SYSTEMS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
 
 import torch
 
@@ -13,6 +12,7 @@ from gpu.runtime.assembly import Assembly, RunSettings, assemble
 from gpu.runtime.devices import DeviceSpec
 from gpu.runtime.streams import Lane
 from sim.errors import ConfigurationError
+from sim.experiment.compared.contender import Contender
 from sim.experiment.configuration import make_mitigation, resolve
 from sim.experiment.options import Experiment
 from sim.experiment.recording import describe
@@ -46,16 +46,6 @@ class Bench:
 
     def assemble(self, experiment: Experiment, settings: RunSettings) -> Assembly:
         return assemble(experiment, settings, self.places)
-
-
-class Contender(Protocol):
-    """A mitigation on a schedule, as `sim compare` takes them."""
-
-    @property
-    def mitigation(self) -> dict[str, Any]: ...
-
-    def document(self, experiment: Experiment, seed: int) -> dict[str, Any]:
-        """The experiment's document with this contender in it."""
 
 
 def grid(experiment: Experiment, settings: RunSettings, contenders: Sequence[Contender],

@@ -7,7 +7,6 @@ weights are the simulator's own; a timing pass measures no weights.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -20,34 +19,13 @@ from gpu.runtime.assembly import RunSettings
 from gpu.runtime.run import run
 from gpu.studies.validation.cases import Bench, Case
 from gpu.studies.validation.exactness import predict, same_order, weight_pass
+from sim.experiment.compared.validated import Validated
 from sim.experiment.options import Experiment
-from sim.times.profile import Profile
 from sim.trace import Trace
 
 
-@dataclass(frozen=True)
-class Found:
-    """What validating one case gave; `memory` has stages and measured peak bytes by device."""
-
-    case: Case
-    exact: dict[str, Any]
-    profile: Profile
-    predicted: Trace
-    measured: Trace
-    makespans_s: list[float]
-    memory: list[dict[str, Any]]
-
-    @property
-    def experiment(self) -> Experiment:
-        return self.case.experiment
-
-    @property
-    def model(self) -> str:
-        return self.case.settings.model
-
-
 def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lambda: None,
-             within_s: float = float("inf")) -> list[Found]:
+             within_s: float = float("inf")) -> list[Validated]:
     """Validate the cases in order, the link between the devices measured once.
 
     The first is always done; another only where the longest so far would still fit into
@@ -57,7 +35,7 @@ def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lam
     began = perf_counter()
     with quiet():
         link = link_times(bench.lanes, bench.effort.trips) if len(bench.lanes) > 1 else None
-    found: list[Found] = []
+    found: list[Validated] = []
     longest = 0.0
     for case in cases:
         start = perf_counter()
@@ -69,7 +47,7 @@ def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lam
     return found
 
 
-def validate_one(case: Case, bench: Bench, link: LinkTimes | None = None) -> Found:
+def validate_one(case: Case, bench: Bench, link: LinkTimes | None = None) -> Validated:
     """The weight pass, the profile, the prediction, the timing pass, the memory."""
     exact = weight_pass(case, bench)
     measured_profile = profile(case.experiment, case.settings, bench.specs, bench.lanes,
@@ -80,9 +58,9 @@ def validate_one(case: Case, bench: Bench, link: LinkTimes | None = None) -> Fou
     measured = sorted(traces, key=lambda trace: float(trace.end_s.max()))[len(traces) // 2]
     exact = exact | {name: exact[name] and value
                      for name, value in same_order(predicted, measured).items()}
-    return Found(case, exact, measured_profile, predicted, measured,
-                 [float(trace.end_s.max()) for trace in traces],
-                 memory_pass(timed, case.settings, bench, measured))
+    return Validated(case.experiment, case.settings.model, exact, measured_profile, predicted,
+                     measured, [float(trace.end_s.max()) for trace in traces],
+                     memory_pass(timed, case.settings, bench, measured))
 
 
 def timing_pass(experiment: Experiment, settings: RunSettings, bench: Bench) -> list[Trace]:

@@ -1,0 +1,1 @@
+"""The commands of `python -m analysis`, one a file; `analysis.__main__` puts them together."""

@@ -1,0 +1,26 @@
+"""`python -m analysis compare`: two traces beside each other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sim.commands.door import console, json_option, print_json
+
+
+@click.command()
+@click.argument("first", type=click.Path(path_type=Path))
+@click.argument("second", type=click.Path(path_type=Path))
+@json_option
+def compare(first: Path, second: Path, as_json: bool) -> None:
+    """Two traces: order and versions equal or not, and metrics side by side."""
+    from analysis.comparison.difference import difference
+    from analysis.terminal.tables import difference_table
+    from sim.trace import Trace
+
+    values = difference(Trace.load(first), Trace.load(second))
+    if as_json:
+        print_json(values)
+    else:
+        console().print(difference_table(values, first.name, second.name))

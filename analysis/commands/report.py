@@ -1,0 +1,27 @@
+"""`python -m analysis report`: every metric of one trace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sim.commands.door import console, json_option, print_json
+
+
+@click.command()
+@click.argument("trace", type=click.Path(path_type=Path))
+@json_option
+def report(trace: Path, as_json: bool) -> None:
+    """Every metric of one trace; staleness that varies is shown as a distribution."""
+    from analysis.metrics.report import report as metrics
+    from analysis.terminal.tables import distribution_table, report_tables
+    from sim.trace import Trace
+
+    values = metrics(Trace.load(trace))
+    if as_json:
+        print_json(values)
+        return
+    screen = console()
+    for table in report_tables(values) + distribution_table(values):
+        screen.print(table)

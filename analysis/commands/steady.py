@@ -1,0 +1,27 @@
+"""`python -m analysis steady`: an endless run without a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sim.commands.door import console, experiment_argument, json_option, print_json
+
+
+@click.command()
+@experiment_argument
+@json_option
+def steady(experiment: Path | None, settings: tuple[str, ...], as_json: bool) -> None:
+    """Throughput of an endless run without a run, and what to speed up."""
+    from analysis.terminal.theory_tables import steady_tables
+    from analysis.theory.endless import endless
+    from sim.experiment.configuration import read_experiment
+
+    found = endless(read_experiment(experiment, settings))
+    if as_json:
+        print_json(found)
+        return
+    screen = console()
+    for each in steady_tables(found):
+        screen.print(each)

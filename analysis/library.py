@@ -1,0 +1,47 @@
+"""What `import analysis` gives to Python: the commands as functions of values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from analysis.advice.advise import BACKWARDS, Question
+from analysis.advice.advise import advise as answer
+from analysis.metrics.report import report as report_of
+from analysis.theory.endless import endless
+from sim.library.asking import Asked, experiment_of
+from sim.trace import Trace
+
+Report = dict[str, Any]
+
+
+def report(trace: Trace | str | PathLike[str]) -> Report:
+    """Every metric of a trace, or of the trace in a file: what `sim run --json` prints.
+
+    Raises TraceError where the file is none.
+    """
+    return report_of(trace if isinstance(trace, Trace) else Trace.load(Path(trace)))
+
+
+def steady(experiment: Asked = None, /, **keys: Any) -> Report:
+    """Throughput, bubble and staleness of an experiment run for ever, without running it.
+
+    `experiment` and `keys` as `sim.run` takes them; the number of mini-batches plays no part.
+    Raises ConfigurationError where the order or the costs do not repeat.
+    """
+    return endless(experiment_of(experiment, keys))
+
+
+def advise(profile: str | PathLike[str], *, memory_limit: float, devices: int,
+           microbatches: Sequence[int] = (), batch_sizes: Sequence[int] = (),
+           backward: str = "both", state_copies: float = 2.0, consistent: bool = False) -> Report:
+    """Schedules, mitigations and micro-batches worth a try for a measured profile (a file).
+
+    `memory_limit` is in bytes of each device; `backward` is graph, recompute or both.  What
+    comes back is what `analysis advise --json` prints.  Raises ConfigurationError or ProfileError.
+    """
+    backwards = [each for each in BACKWARDS if backward in (each, "both")]
+    return answer(Question(Path(profile), memory_limit, devices, microbatches, batch_sizes,
+                           backwards, state_copies, consistent))

@@ -1,0 +1,25 @@
+"""`python -m figures explore`: traces as a page to look through."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sim.commands.door import HELP
+
+
+@click.command(context_settings=HELP)
+@click.argument("traces", nargs=-1, required=True, metavar="TRACE…",
+                type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.html",
+              default=Path("out/explorer.html"), show_default=True)
+def explore(traces: tuple[Path, ...], out: Path) -> None:
+    """Traces as one HTML file to zoom, hover and click through, offline; several are stacked."""
+    from figures.explorer.page import explore as page
+    from sim.trace import atomic_file
+
+    text = page(traces)
+    with atomic_file(out) as file:
+        file.write(text.encode())
+    click.echo(f"{out} written")

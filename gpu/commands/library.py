@@ -1,0 +1,72 @@
+"""What `import gpu` gives to Python: an experiment on real stages, and a validation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gpu.commands.validate import GRID, Asked, validated
+from sim.errors import missing_part
+
+if TYPE_CHECKING:
+    from sim.library import asking
+    from sim.trace import Trace
+
+
+def run(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu", model: str = "narrow",
+        image_size: int | None = None, classes: int | None = None, loss: str = "cross-entropy",
+        dtype: str = "float32", threads: int = 1, keep_going: bool = False, **keys: Any) -> Trace:
+    """Execute one experiment on real stages; its trace, with measured times in seconds.
+
+    `experiment` and `keys` as `sim.run` takes them; without pipeline.stages there are as many
+    stages as `devices` (`cpu,cpu`, `cuda:0,cuda:1`, or `cuda:0/2` for one GPU as two).  A
+    divergence is raised unless `keep_going` records it.  Sets torch's number of threads and its
+    deterministic mode for the whole process.
+
+    Raises ConfigurationError, DeviceError or InvalidProgramError before anything runs,
+    StageError where the run fails, MissingPartError without torch.
+    """
+    with _torch():
+        from gpu.distributed.launch import Request, launch
+        from gpu.runtime.assembly import RunSettings
+    from sim.library.asking import experiment_of
+
+    wanted = RunSettings(model, image_size, classes, loss, dtype=dtype)
+    trace = launch(Request(experiment_of(experiment, keys), (), devices, wanted, threads,
+                           not keep_going))
+    if trace is None:
+        raise RuntimeError("only rank 0 of torchrun has the trace; use python -m gpu run there")
+    return trace
+
+
+def validate(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu",
+             model: str = "narrow", image_size: int | None = None,
+             grid: str | Iterable[str] = GRID, batch_sizes: Sequence[int] = (),
+             image_sizes: Sequence[int] = (), repeats: int = 3, within_s: float | None = None,
+             out: str | PathLike[str] | None = None, **keys: Any) -> dict[str, Any]:
+    """Profile, simulate, run and compare a grid of schedules and mitigations.
+
+    What comes back is what `gpu validate` writes into `report.json`, and the files beside it too
+    where there is a folder `out`.  `experiment` and `keys` as `sim.run` takes them, `grid` as
+    `sim.compare` takes mitigations.  Raises as `run`.
+    """
+    with _torch():
+        from gpu.runtime.assembly import RunSettings
+    from sim.library.asking import experiment_of
+
+    names = grid if isinstance(grid, str) else ",".join(grid)
+    return validated(experiment_of(experiment, keys), (), RunSettings(model, image_size), Asked(
+        devices, names, batch_sizes, image_sizes, repeats, within_s,
+        None if out is None else Path(out), "gpu.validate(…)"))
+
+
+@contextmanager
+def _torch() -> Iterator[None]:
+    """Imports inside that say what to install where torch is missing."""
+    try:
+        yield
+    except ImportError as error:
+        raise missing_part(error) or error from None

@@ -1,0 +1,30 @@
+"""`pipestale sim run …`: the four doors behind one console command."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from sim.commands.door import HELP, Door
+
+DOORS = ("sim", "gpu", "analysis", "figures")
+
+
+class Doors(Door):
+    """A door to the doors; each is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(DOORS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in DOORS:
+            return None
+        door: click.Command = import_module(f"{cmd_name}.__main__").main
+        return door
+
+
+@click.group(cls=Doors, context_settings=HELP)
+@click.version_option(package_name="pipestale", prog_name="pipestale")
+def main() -> None:
+    """Simulate, run and look at pipeline-parallel training: the four doors as one command."""

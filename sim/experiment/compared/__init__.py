@@ -1,0 +1,1 @@
+"""What is set beside each other: mitigations, systems, a prediction and its measurement."""

@@ -1,0 +1,1 @@
+"""What `import sim` gives to Python: the doors' commands as functions of values."""

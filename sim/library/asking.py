@@ -1,0 +1,48 @@
+"""An experiment as Python asks for one: a file, a mapping or an experiment, and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike, fspath
+from typing import Any
+
+from sim.experiment.configuration import full_key, put, read_document, resolve, toml_value
+from sim.experiment.options import Experiment
+
+Asked = str | PathLike[str] | Mapping[str, Any] | Experiment | None
+
+
+def experiment_of(asked: Asked, keys: Mapping[str, Any]) -> Experiment:
+    """The experiment asked for, None the default one, with `keys` set in it.
+
+    A key is dotted, or bare where one section has it, as `--set` takes them; later ones win.  A
+    value is Python's (arrays and tuples count as lists), or text that is read as `--set` reads it.
+    Raises ConfigurationError with every problem.
+    """
+    document = _document(asked)
+    for key, value in keys.items():
+        given = toml_value(value.strip()) if isinstance(value, str) else as_toml(value)
+        put(document, full_key(key), given)
+    return resolve(document)
+
+
+def _document(asked: Asked) -> dict[str, Any]:
+    """A document of one's own to change."""
+    if isinstance(asked, Experiment):
+        return asked.model_dump(mode="python", exclude_unset=True)
+    if isinstance(asked, Mapping):
+        return dict(as_toml(asked))
+    return read_document(None if asked is None else fspath(asked))
+
+
+def as_toml(value: Any) -> Any:
+    """A value in the types a TOML file would give: tables, lists, numbers, text."""
+    if isinstance(value, Mapping):
+        return {str(key): as_toml(inner) for key, inner in value.items()}
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if hasattr(value, "tolist"):  # NumPy's arrays and numbers
+        return value.tolist()
+    if isinstance(value, list | tuple | range):
+        return [as_toml(inner) for inner in value]
+    return value
