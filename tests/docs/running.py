@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import shlex
@@ -21,7 +20,6 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "NO_COLOR
                "MPLBACKEND": "Agg"}
 DOORS = ("sim", "analysis", "figures", "gpu")
 LONGEST_S = 600
-LIBRARY = hasattr(importlib.import_module("sim"), "run")  # until the library's face is there
 
 
 class Reader:
@@ -29,16 +27,22 @@ class Reader:
 
     def __init__(self, folder: Path, size: Size) -> None:
         self.folder, self.size = folder, size
+        self.said = ""  # by the Python block before
         shutil.copytree(ROOT / "figures/experiments", folder / "figures/experiments")
 
     def read(self, block: Block) -> list[tuple[str, list[str], str]]:
-        """Do what a block says; (command, expected lines, printed) where the block shows both."""
+        """Do what a block says; (command, expected lines, printed) where the block shows both.
+
+        An `output` block shows what the Python block before it prints.
+        """
         if block.file:
             path = self.folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(block.text, encoding="utf-8")
-        elif block.language == "python" and LIBRARY:
-            self.run([sys.executable, "-c", block.text], f"python, line {block.line}")
+        elif block.language == "python":
+            self.said = self.run([sys.executable, "-c", block.text], f"python, line {block.line}")
+        elif block.language == "output":
+            return [("the Python above", block.text.splitlines(), self.said)]
         elif block.language in ("bash", "console"):
             found = [(each, self.obey(each.line)) for each in commands(block)]
             return [(each.line, each.output, said) for each, said in found

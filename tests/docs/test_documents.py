@@ -16,7 +16,7 @@ from tests.docs.outputs import differs, lines_of
 from tests.docs.reductions import RULES
 from tests.docs.running import Reader, check_options
 
-LANGUAGES = {"bash", "console", "python", "toml", "text", "json"}
+LANGUAGES = {"bash", "console", "python", "output", "toml", "text", "json"}
 EVERY = pytest.mark.parametrize("name", NAMES)
 WITH_CODE = [name for name in NAMES if blocks(name)]
 
