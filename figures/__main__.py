@@ -17,7 +17,8 @@ class Bare(Door):
         return super().parse_args(ctx, args if named else ["draw", *args])
 
 
-main = Bare(commands={"draw": draw, "explore": explore}, context_settings=HELP)
+main = Bare(commands={"draw": draw, "explore": explore}, context_settings=HELP,
+            help="Pictures by name, and traces as a page to look through.")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from pathlib import Path
 from sim.errors import ConfigurationError
 
 FILES = "PIPESTALE_PLUGINS"  # an environment variable, so that worker processes have them too
+_running: list[str] = []  # what is being loaded, outermost first
 _outcomes: dict[str, ConfigurationError | None] = {}  # of what has been loaded: None, it worked
 
 
@@ -33,6 +34,11 @@ def add_plugin(path: str | Path) -> None:
 def plugins() -> list[str]:
     """The files given so far, in order."""
     return [file for file in os.environ.get(FILES, "").split(os.pathsep) if file]
+
+
+def loading() -> bool:
+    """Whether code of others is running right now, being loaded."""
+    return bool(_running)
 
 
 def load_plugins() -> None:
@@ -66,12 +72,15 @@ def _once(what: str, load: Callable[[str], None], target: str) -> None:
     """Load a target the first time it is asked for; tell the same again of one that is broken."""
     if what not in _outcomes:
         _outcomes[what] = None  # it may look up names itself, which must not load it again
+        _running.append(what)
         try:
             load(target)
         except Exception as error:
             said = error.strerror if isinstance(error, OSError) and error.filename else None
             line = " ".join((said or f"{type(error).__name__}: {error}").split())
             _outcomes[what] = ConfigurationError([f"{what}: {line}"])
+        finally:
+            _running.pop()
     failure = _outcomes[what]
     if failure is not None:
         raise failure

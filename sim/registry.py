@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from sim.errors import ConfigurationError, unknown
-from sim.plugins import add_plugin, load_entry_points, load_plugins
+from sim.plugins import add_plugin, load_entry_points, load_plugins, loading
 
 __all__ = ["Registry", "Shelf", "add_plugin", "readable"]
 
@@ -37,6 +37,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, package: str) -> None:
         self.kind, self.package = kind, package
         self._items: dict[str, T] = {}
+        self._filled = False  # or being filled: its package's modules are imported
 
     @property
     def group(self) -> str:
@@ -45,6 +46,8 @@ class Registry(Generic[T]):
 
     def register(self, name: str, item: T) -> T:
         """Add `item`.  Raises ConfigurationError when another item has that name."""
+        if loading() and not self._filled:
+            self._fill()  # so that it is the plugin which is told that a name is taken
         if name in self._items:
             raise ConfigurationError([f"{self.kind} {name!r} is registered twice"])
         self._items[name] = item
@@ -52,12 +55,16 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """Every name, sorted.  Raises ConfigurationError for a plugin that is broken."""
-        package = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self.package}.{module.name}")
+        self._fill()
         load_entry_points(self.group)
         load_plugins()
         return sorted(self._items)
+
+    def _fill(self) -> None:
+        self._filled = True
+        package = importlib.import_module(self.package)
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{self.package}.{module.name}")
 
     def __contains__(self, name: object) -> bool:
         return name in self._items or name in self.names()

@@ -10,6 +10,7 @@ import pytest
 
 HEAVY = {"numpy", "scipy", "matplotlib", "simpy", "pydantic", "rich", "torch", "joblib", "sklearn"}
 DOORS = ("sim", "analysis", "figures", "gpu")
+CONSOLE = "sim.commands.pipestale"
 LOADED = """
 import runpy, sys
 sys.argv = sys.argv[1:]
@@ -22,12 +23,13 @@ print("loaded", code, *sorted({name.partition(".")[0] for name in sys.modules}))
 
 
 def commands() -> Iterator[list[str]]:
-    """Every door, and every command behind it."""
+    """Every door, every command behind it, and all of them behind the console command."""
     for room in DOORS:
         yield [room]
         door = getattr(import_module(f"{room}.__main__"), "main", None)
         if isinstance(door, click.Group):
             yield from ([room, name] for name in door.commands)
+    yield from ([CONSOLE, *door] for door in ([], ["sim"], ["gpu", "validate"], ["figures"]))
 
 
 def loaded(*arguments: str) -> tuple[str, str, set[str]]:
@@ -41,7 +43,7 @@ def loaded(*arguments: str) -> tuple[str, str, set[str]]:
 
 def test_every_command_is_asked():
     asked = list(commands())
-    assert {room for room, *_ in asked} == set(DOORS)
+    assert {room for room, *_ in asked} == {*DOORS, CONSOLE}
     assert ["sim", "compare"] in asked
     assert ["analysis", "report"] in asked
     assert ["gpu", "validate"] in asked
@@ -60,3 +62,10 @@ def test_a_command_that_works_is_seen_to_import_them():
     _, code, packages = loaded("sim", "list")
     assert code in ("None", "0")
     assert {"numpy", "rich"} <= packages
+
+
+def test_the_console_command_tells_its_version_and_a_mistake():
+    shown, code, packages = loaded(CONSOLE, "--version")
+    assert (shown, code) == ("pipestale, version 0.1.0\n", "0")
+    assert not packages & HEAVY
+    assert loaded(CONSOLE, "sim", "run", "--set", "stages=x")[1] == "2"

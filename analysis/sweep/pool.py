@@ -15,6 +15,7 @@ from analysis.sweep.journal import Record
 from analysis.sweep.points import Point
 from analysis.sweep.work import end_with, failed, work
 from sim.errors import ConfigurationError
+from sim.plugins import add_plugin, plugins
 
 LIVES = 3  # pools in a row that may break without a single point done
 CONNECT_S = 10
@@ -106,7 +107,7 @@ def _sent(client: Any, points: Iterable[Point], most: int
     waiting, running = iter(points), dict[Any, Point]()
 
     def send(count: int) -> list[Any]:
-        futures = {client.submit(work, each, pure=False): each
+        futures = {client.submit(_with_plugins, plugins(), each, pure=False): each
                    for each in itertools.islice(waiting, count)}
         running.update(futures)
         return list(futures)
@@ -122,3 +123,13 @@ def _sent(client: Any, points: Iterable[Point], most: int
                                       "goes on from here"]) from None
         yield running.pop(future), record
         done.update(send(1))
+
+
+def _with_plugins(files: list[str], point: Point) -> Record:
+    """One point on a worker that was started by others, so does not have what `--plugin` gave."""
+    try:
+        for file in files:
+            add_plugin(file)
+    except ConfigurationError as error:
+        return failed(point, error)
+    return work(point)

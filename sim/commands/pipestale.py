@@ -6,6 +6,7 @@ from importlib import import_module
 
 import click
 
+from sim import __version__
 from sim.commands.door import HELP, Door
 
 DOORS = ("sim", "gpu", "analysis", "figures")
@@ -25,6 +26,10 @@ class Doors(Door):
 
 
 @click.group(cls=Doors, context_settings=HELP)
-@click.version_option(package_name="pipestale", prog_name="pipestale")
+@click.version_option(__version__, prog_name="pipestale")
 def main() -> None:
     """Simulate, run and look at pipeline-parallel training: the four doors as one command."""
+
+
+if __name__ == "__main__":
+    main(prog_name="pipestale")
