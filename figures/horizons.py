@@ -10,7 +10,7 @@ import numpy as np
 
 from sim.mitigations import Look
 from sim.mitigations.spectrain import SpecTrain
-from sim.numerics.stage import squared_distance
+from sim.numerics.distances import squared_distance
 
 HORIZONS = (1, 2, 3)
 RULE = SpecTrain(horizon="update")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @size_option
 @click.option("--classes", type=click.IntRange(min=2), help="Classes of the synthetic images.")
 @click.option("--loss", type=click.Choice(["cross-entropy", "mse"]), default="cross-entropy")
-@click.option("--optimizer", type=click.Choice(["momentum", "adam"]), default="momentum")
+@click.option("--optimizer", metavar="NAME", help="In place of training.optimizer.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
               help="Threads of one CPU operation; results differ with their number.")
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
               help="Write the trace here.")
 @json_option
 def run(experiment: Path | None, settings: tuple[str, ...], model: str,
-        devices: str, image_size: int | None, classes: int | None, loss: str, optimizer: Any,
+        devices: str, image_size: int | None, classes: int | None, loss: str, optimizer: str | None,
         dtype: str, threads: int, keep_going: bool, out: Path | None, as_json: bool) -> None:
     """Execute one experiment on real stages and write its trace.
 

@@ -58,7 +58,7 @@ def whole_trace(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]
         piece.clock["residual_s"] += max(first.half_width_s, last.half_width_s) + drift / 2
         for k, (weights, buffers) in own.items():
             stage = assembly.stages[k]
-            stage.weights = weights.to(stage.model.live.device)
+            stage.refresh(weights.to(stage.model.live.device))
             for name, buffer in stage.model.module.named_buffers():
                 buffer.copy_(buffers[name])
     pieces = [piece for piece, _ in found]

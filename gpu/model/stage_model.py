@@ -43,7 +43,7 @@ class Saved(NamedTuple):
 
 
 class TorchStage:
-    """A `sim.numerics.stage.StageModel` around a module.
+    """A `sim.numerics.model.StageModel` around a module.
 
     `weights` everywhere is the flat vector (parameters,), in the order of `module.parameters()`;
     `inputs` is (batch, …), `target` (batch,) labels.  BatchNorm statistics and other buffers are
@@ -110,6 +110,12 @@ class TorchStage:
             yield
         finally:
             self._again = False
+
+    def forward_again(self, weights: Tensor, inputs: Tensor, target: Tensor | None = None
+                      ) -> Saved | None:
+        """The graph of a recompute: the stage's buffers stay as the first forward left them."""
+        with self.again():
+            return self.forward(weights, inputs, target)[1]
 
     def backward(self, weights: Tensor, saved: Saved, gradient: Tensor | float
                  ) -> tuple[Tensor, Tensor | None]:

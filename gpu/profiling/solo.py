@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from gpu.model.stage_model import TorchStage
 from gpu.profiling.canned import Canned, samples
 from gpu.runtime.assembly import Assembly, pipeline_stage
 from gpu.runtime.links import Stopped
-from gpu.runtime.stage import WatchedStage
 from gpu.runtime.streams import Lane
 from gpu.runtime.worker import Worker
+from sim.numerics.stage import Stage
 from sim.op import Op
 
 
@@ -36,10 +37,9 @@ class Solo:
         return Worker(device, self.program, stages, self.assembly.task, lane,
                       Canned(self.program, self.samples), strict=False)
 
-    def stage(self, k: int) -> WatchedStage:
+    def stage(self, k: int) -> Stage[TorchStage]:
         given = self.assembly
-        return pipeline_stage(given.experiment, given.settings, given.plan, k,
-                              given.stages[k].model)
+        return pipeline_stage(given.experiment, given.plan, k, given.stages[k].model)
 
     def alone(self, device: int) -> dict[int, float]:
         """Seconds of each compute row of one device."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
@@ -13,12 +12,15 @@ from gpu.images.task import ImageOptions, TorchTask
 from gpu.model.cutter import Network, boundaries, cut
 from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES, TorchStage
-from gpu.runtime.stage import WatchedStage
+from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import make_mitigation
+from sim.experiment.configuration import make_optimizer as make_kind
 from sim.experiment.options import Experiment
 from sim.experiment.run import generate
-from sim.numerics.optimizers import Adam, LearningRate, MomentumSGD, Optimizer
+from sim.numerics.optimizers import Optimizer
+from sim.numerics.rate import LearningRate
+from sim.numerics.stage import Stage
 from sim.order.program import Program
 from sim.weights.versions import VersionPlan
 
@@ -29,15 +31,16 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 class RunSettings:
     """What a run on real stages needs beyond the experiment: network, images, loss, optimizer.
 
-    `data` is a directory of images (synthetic ones without it), `limit` how many of them to train
-    on, `noise` that of the synthetic ones.
+    `optimizer` names one in place of the experiment's own, `data` is a directory of images
+    (synthetic ones without it), `limit` how many of them to train on, `noise` that of the
+    synthetic ones.
     """
 
     model: str = "narrow"
     image_size: int | None = None
     classes: int | None = None
     loss: str = "cross-entropy"
-    optimizer: Literal["momentum", "adam"] = "momentum"
+    optimizer: str | None = None
     dtype: str = "float32"
     costs: tuple[float, ...] | None = None
     data: str | None = None
@@ -54,7 +57,7 @@ class Assembly:
     program: Program
     plan: VersionPlan
     task: TorchTask
-    stages: list[WatchedStage]
+    stages: list[Stage[TorchStage]]
 
 
 def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[torch.device], *,
@@ -66,6 +69,7 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
                                   f"{experiment.workers.count}; sim runs several"])
+    experiment = with_optimizer(experiment, settings)
     try:
         program = program or generate(experiment)
         plan = VersionPlan.of(program, make_mitigation(experiment.pipeline.mitigation),
@@ -81,8 +85,16 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
     except ValueError as error:
         raise ConfigurationError([str(error)]) from None
     return Assembly(experiment, settings, program, plan, task,
-                    [pipeline_stage(experiment, settings, plan, k, model)
+                    [pipeline_stage(experiment, plan, k, model)
                      for k, model in enumerate(models)])
+
+
+def with_optimizer(experiment: Experiment, settings: RunSettings) -> Experiment:
+    """The experiment as it will be run and recorded: with the optimizer the settings name."""
+    if settings.optimizer is None:
+        return experiment
+    training = experiment.training.model_copy(update={"optimizer": settings.optimizer})
+    return experiment.model_copy(update={"training": training})
 
 
 def homes(program: Program, devices: Sequence[torch.device]) -> list[torch.device]:
@@ -108,19 +120,19 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
             for k, (part, device) in enumerate(zip(parts, home, strict=True))]
 
 
-def pipeline_stage(experiment: Experiment, settings: RunSettings, plan: VersionPlan, k: int,
-                   model: TorchStage) -> WatchedStage:
+def pipeline_stage(experiment: Experiment, plan: VersionPlan, k: int, model: TorchStage
+                   ) -> Stage[TorchStage]:
     """The staleness semantics around the model of stage `k`."""
     training = experiment.training
     schedule, updates = training.rate_schedule, plan.program.shape.minibatches
     rate = LearningRate(training.learning_rate, schedule.name, updates, schedule.every,
                         schedule.factor, schedule.warmup)
-    return WatchedStage(k, model, make_optimizer(experiment, settings, model), plan, rate,
-                        distances=training.distances, unit_horizons=plan.unit_horizons(k))
+    return watched_stage(k, model, make_optimizer(experiment, model), plan, rate,
+                         distances=training.distances, unit_horizons=plan.unit_horizons(k))
 
 
-def make_optimizer(experiment: Experiment, settings: RunSettings, model: TorchStage) -> Optimizer:
-    training, zero = experiment.training, torch.zeros_like(model.live)
-    if settings.optimizer == "adam":
-        return Adam(training.momentum, zero)
-    return MomentumSGD(training.momentum, training.convention, zero)
+def make_optimizer(experiment: Experiment, model: TorchStage) -> Optimizer:
+    """The optimizer of one stage before its first step."""
+    training = experiment.training
+    kind = make_kind(training.optimizer)
+    return kind.start(training.momentum, training.convention, torch.zeros_like(model.live))

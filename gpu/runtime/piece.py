@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from gpu.runtime.stage import Reading
+from gpu.model.stage_model import TorchStage
+from gpu.runtime.stage import Reading, reading_of
 from gpu.runtime.streams import CpuLane
 from gpu.runtime.worker import Worker
 from sim.experiment.recording import distance_columns
@@ -42,7 +43,7 @@ class Piece:
     base_bytes: int | None = None  # allocated on the device before the run
 
 
-def collect(worker: Worker, stages: Sequence[Stage]) -> Piece:
+def collect(worker: Worker, stages: Sequence[Stage[TorchStage]]) -> Piece:
     """Wait for a worker's device and read its marks; `stages` are all of the program's."""
     lane, spans = worker.lane, worker.finished
     alignment = lane.finish()
@@ -50,14 +51,15 @@ def collect(worker: Worker, stages: Sequence[Stage]) -> Piece:
     start, end = ([lane.seconds(getattr(s, side)) for s in spans] for side in ("start", "end"))
     came = [float("nan") if s.arrived is None else lane.seconds(s.arrived) for s in spans]
     own = worker.stages.items()
-    relative, rmse = distance_columns(worker.program, stages)
+    relative, rmse = distance_columns(worker.program, [stage.measures for stage in stages])
     cpu = isinstance(lane, CpuLane)
     return Piece(
         worker.device, lane.name, [s.row for s in spans], start, end, came,
         None if cpu else launch_bound(worker, end), sum(s.left_s - s.asked_s for s in spans),
         {"residual_s": alignment.residual_s, "drift_s": alignment.drift_s},
-        worker.losses.values, {k: s.reading for k, s in own},
-        [(relative[s.row], rmse[s.row]) for s in spans], {k: s.update_rmse_sum for k, s in own},
+        worker.losses.values, {k: reading_of(s) for k, s in own},
+        [(relative[s.row], rmse[s.row]) for s in spans],
+        {k: s.measures.update_rmse_sum for k, s in own},
         None if cpu else torch.cuda.max_memory_allocated(lane.device),
         getattr(lane, "base_bytes", None))
 

@@ -83,7 +83,7 @@ def observed_plan(program: Program, plan: VersionPlan, pieces: Sequence[Piece]) 
         for (op, index), version in reading.read.items():
             (forward if op is Op.F else backward)[k, index] = version
         for minibatch, version in reading.applied.items():
-            first = (minibatch - 1) * shape.microbatches
+            first = minibatch * shape.microbatches
             applied[k, first : first + shape.microbatches] = version
     return replace(plan, program=program, forward=forward, backward=backward, applied=applied)
 

@@ -10,10 +10,11 @@ from torch import Tensor
 
 from gpu.errors import StageError, stage_error
 from gpu.images.task import TorchTask
+from gpu.model.stage_model import TorchStage
 from gpu.runtime.links import Links, Stopped
 from gpu.runtime.losses import Losses
-from gpu.runtime.stage import WatchedStage
 from gpu.runtime.streams import Lane, Mark
+from sim.numerics.stage import Stage
 from sim.op import Op
 from sim.order.program import Program
 
@@ -39,7 +40,7 @@ class Worker:
     instruction that failed, or Stopped where another worker did.
     """
 
-    def __init__(self, device: int, program: Program, stages: Mapping[int, WatchedStage],
+    def __init__(self, device: int, program: Program, stages: Mapping[int, Stage[TorchStage]],
                  task: TorchTask, lane: Lane, links: Links, *, strict: bool = True) -> None:
         self.device, self.program, self.lane, self.links = device, program, lane, links
         self.stages, self.task, self.strict = stages, task, strict
@@ -107,7 +108,7 @@ class Worker:
         return used
 
     def _update(self, k: int, index: int, count: int) -> list[Tensor]:
-        self.stages[k].update(index // self.program.shape.microbatches + 1)
+        self.stages[k].update(index // self.program.shape.microbatches)
         return []
 
     def _pass_on(self, op: Op, k: int, to: int, index: int, tensor: Tensor) -> None:

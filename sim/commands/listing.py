@@ -14,7 +14,7 @@ Entries = list[dict[str, Any]]
 @click.command(name="list")
 @json_option
 def list_(as_json: bool) -> None:
-    """Schedules, mitigations, systems, ways workers combine, tasks: name, rule, source."""
+    """Schedules, mitigations, optimizers, systems, ways workers combine, tasks: rule, source."""
     found = _listed()
     if as_json:
         print_json(found)
@@ -30,6 +30,7 @@ def _listed() -> dict[str, Entries]:
 
     from sim.experiment.systems import SYSTEMS
     from sim.mitigations import MITIGATIONS
+    from sim.numerics.optimizers import OPTIMIZERS
     from sim.numerics.tasks import TASKS
     from sim.schedules import SCHEDULES
     from sim.workers import COMBINES
@@ -38,8 +39,10 @@ def _listed() -> dict[str, Entries]:
         kind: [{"name": each.name, "rule": each.rule, "source": each.source}
                for each in registry]
         for kind, registry in (("schedules", SCHEDULES), ("mitigations", MITIGATIONS),
-                               ("systems", SYSTEMS), ("workers", COMBINES), ("tasks", TASKS))}
-    parametrised: dict[str, list[Any]] = {"mitigations": [*MITIGATIONS], "workers": [*COMBINES]}
+                               ("optimizers", OPTIMIZERS), ("systems", SYSTEMS),
+                               ("workers", COMBINES), ("tasks", TASKS))}
+    parametrised: dict[str, list[Any]] = {"mitigations": [*MITIGATIONS],
+                                          "optimizers": [*OPTIMIZERS], "workers": [*COMBINES]}
     for name, kinds in parametrised.items():
         for entry, kind in zip(listed[name], kinds, strict=True):
             entry["parameters"] = {f.name: f.default for f in fields(kind)}

@@ -13,13 +13,15 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from sim.arrays import Floats
 from sim.errors import ConfigurationError, DeadlockError
-from sim.experiment.configuration import make_combine
+from sim.experiment.configuration import make_combine, make_optimizer
 from sim.experiment.options import Experiment
 from sim.experiment.recording import record
 from sim.experiment.run import Prepared, generate, prepare, run
 from sim.experiment.setup import make_rate, make_stages
-from sim.numerics.joint import JointStage, RateTable
+from sim.numerics.joint import JointStage
+from sim.numerics.rate import RateTable
 from sim.numerics.stage import Stage
 from sim.numerics.tasks import Evaluation, Task
 from sim.numerics.tasks.stacked import StackedTask
@@ -105,11 +107,11 @@ def block_size(ready: Prepared) -> int:
 def train_block(block: Sequence[Prepared]) -> list[Trace]:
     """Train replicas that share a program; every one's trace."""
     stages, result = step_block(block)
-    rates = [make_rate(each.experiment) for each in block]
-    alone = list(zip(*(stage.apart(rates) for stage in stages), strict=True))
-    return [record(each.experiment, each.timeline, each.plan, [own], _of(result, row, own),
+    measures = zip(*(stage.measures_by_replica for stage in stages), strict=True)
+    weights = [stage.learnt for stage in stages]
+    return [record(each.experiment, each.timeline, each.plan, [own], _of(result, row, weights),
                    each.sizes)
-            for row, (each, own) in enumerate(zip(block, alone, strict=True))]
+            for row, (each, own) in enumerate(zip(block, measures, strict=True))]
 
 
 def step_block(block: Sequence[Prepared]) -> tuple[list[JointStage], TrainingResult]:
@@ -131,23 +133,20 @@ def _task(ready: Prepared) -> Task:
     return ready.task
 
 
-def _members(same: Sequence[Prepared]) -> list[Stage]:
+def _members(same: Sequence[Prepared]) -> list[Stage[Any]]:
     """Stages of the replicas under one mitigation, arrays (replicas, parameters)."""
     first = same[0]
-    stages = make_stages(first.experiment, first.plan, StackedTask([_task(r) for r in same]))
     rates = RateTable([make_rate(each.experiment) for each in same],
                       first.plan.program.shape.minibatches)
-    for stage in stages:
-        stage.learning_rate = rates
-    return stages
+    return make_stages(first.experiment, first.plan, StackedTask([_task(r) for r in same]), rates)
 
 
-def _of(result: TrainingResult, row: int, stages: Sequence[Stage]) -> TrainingResult:
-    """One replica's result."""
+def _of(result: TrainingResult, row: int, weights: Sequence[Floats]) -> TrainingResult:
+    """One replica's result; `weights` are all replicas' last ones, by stage."""
     loss = result.loss[:, row]
     return TrainingResult(loss, _evaluation(result.final, row), result.evaluated,
                           [_evaluation(each, row) for each in result.evaluations],
-                          divergence(loss, [stage.weights for stage in stages]),
+                          divergence(loss, [stage[row] for stage in weights]),
                           result.examples)
 
 
@@ -161,7 +160,8 @@ def _alike(ready: Prepared) -> Any:
     """What replicas have in common: the program, and the shapes and rules of their arrays."""
     t = ready.experiment.training
     return (id(ready.plan.program), ready.experiment.pipeline.backward,
-            *_data_alike(ready.experiment)[:-1], t.momentum, t.convention, t.distances,
+            *_data_alike(ready.experiment)[:-1], t.momentum, t.convention,
+            repr(make_optimizer(t.optimizer)), t.distances,
             t.evaluate_every)
 
 

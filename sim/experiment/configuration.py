@@ -14,6 +14,7 @@ from sim.errors import ConfigurationError, unknown
 from sim.experiment.options import STRICT, Experiment
 from sim.experiment.problems import listed
 from sim.mitigations import MITIGATIONS, Mitigation, Setting
+from sim.numerics.optimizers import OPTIMIZERS, OptimizerKind
 from sim.numerics.tasks import TASKS
 from sim.order.shape import PipelineShape
 from sim.registry import Registry
@@ -21,7 +22,8 @@ from sim.schedules import SCHEDULES
 from sim.workers import COMBINES, Combine
 
 __all__ = ["ConfigurationError", "Experiment", "apply_setting", "full_key", "make_combine",
-           "make_mitigation", "put", "read_document", "read_experiment", "resolve", "toml_value"]
+           "make_mitigation", "make_optimizer", "put", "read_document", "read_experiment",
+           "resolve", "toml_value"]
 
 FILE = "file"  # the schedule of a program that was given, not generated
 LARGEST = 20_000_000  # instructions; beyond this a mistyped number would only fill the memory
@@ -45,7 +47,7 @@ def resolve(document: dict[str, Any]) -> Experiment:
     except ValidationError as errors:
         raise ConfigurationError(listed(errors, Experiment)) from None
     problems = [*_names(experiment), *_sizes(experiment), *_stragglers(experiment),
-                *_workers(experiment)]
+                *_workers(experiment), *_optimizer(experiment)]
     problems = [*problems, *(_order(experiment) if not problems else []),
                 *_mitigation(experiment)]
     if problems:
@@ -65,6 +67,12 @@ def make_mitigation(entry: str | dict[str, Any]) -> Mitigation:
 def make_combine(entry: str | dict[str, Any]) -> Combine:
     """How workers combine, from its name or table.  Raises ConfigurationError."""
     made: Combine = _made(entry, COMBINES, "workers.combine")
+    return made
+
+
+def make_optimizer(entry: str | dict[str, Any]) -> OptimizerKind:
+    """A kind of optimizer from its name or table.  Raises ConfigurationError."""
+    made: OptimizerKind = _made(entry, OPTIMIZERS, "training.optimizer")
     return made
 
 
@@ -150,6 +158,13 @@ def _workers(experiment: Experiment) -> Iterable[str]:
         yield "pipeline.dispatch: greedy dispatch takes one worker; choose static"
     try:
         make_combine(workers.combine)
+    except ConfigurationError as error:
+        yield from error.problems
+
+
+def _optimizer(experiment: Experiment) -> Iterable[str]:
+    try:
+        make_optimizer(experiment.training.optimizer)
     except ConfigurationError as error:
         yield from error.problems
 

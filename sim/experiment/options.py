@@ -116,6 +116,7 @@ class Training(BaseModel):
     rate_schedule: RateSchedule = RateSchedule()
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     convention: Convention = "ema"
+    optimizer: NamedTable = "momentum"
     batch_size: Annotated[int, Field(ge=1, le=100_000)] = 32
     width: Annotated[int, Field(ge=1, le=16_384)] = 64
     layers: Annotated[int, Field(ge=1, le=4096)] | None = None

@@ -18,7 +18,7 @@ from sim.experiment.setup import Sizes
 from sim.kernels import as_narrow, compiled
 from sim.kernels.versions import effective, read_by_row
 from sim.mitigations import Mitigation
-from sim.numerics.stage import Stage
+from sim.numerics.distances import Measures
 from sim.numerics.training import TrainingResult
 from sim.op import Op
 from sim.order.program import Program
@@ -30,8 +30,10 @@ from sim.workers import Combine
 
 
 def record(experiment: Experiment, timeline: Timeline, plan: VersionPlan,
-           crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes) -> Trace:
-    """The trace of a run; `crews` are each worker's stages, `plan` is every worker's own."""
+           crews: Sequence[Sequence[Measures]], result: TrainingResult | None, sizes: Sizes
+           ) -> Trace:
+    """The trace of a run; `crews` is what was measured of each worker's stages, `plan` is every
+    worker's own."""
     program, own = timeline.program, plan.program
     workers = program.shape.workers
     read, applied, late, effective = version_columns(plan)
@@ -67,7 +69,7 @@ def staleness_columns(plan: VersionPlan) -> tuple[Ints, Floats, Floats]:
 def version_columns(plan: VersionPlan) -> tuple[Ints, Ints, Floats, Floats]:
     """Version read, version before the own update, staleness and effective staleness by row."""
     program, applied = plan.program, plan.applied
-    share = _share(plan) if _interpolates(plan.mitigation) else None
+    share = _share(plan) if plan.mitigation.interpolates else None
     if program.compiled:
         tables = as_narrow(plan.forward), as_narrow(plan.backward), applied
         read, own, late = compiled(read_by_row)(*program.rows, *tables, program.wide)
@@ -106,11 +108,7 @@ def _put_mean(column: Floats, rows: Ints, values: NDArray[Any], count: Ints) -> 
         column[rows] = values
 
 
-def _interpolates(mitigation: Mitigation) -> bool:
-    return type(mitigation).effective_staleness is not Mitigation.effective_staleness
-
-
-def distance_columns(program: Program, stages: Sequence[Stage]) -> tuple[Floats, Floats]:
+def distance_columns(program: Program, stages: Sequence[Measures]) -> tuple[Floats, Floats]:
     """Relative distance and RMSE by row, the mean over what a pass covers; NaN where unknown."""
     if not stages or not stages[0].measured:
         unknown = np.broadcast_to(np.nan, len(program))  # every row of it the same one
@@ -142,7 +140,7 @@ def _curves(result: TrainingResult | None) -> dict[str, Any]:
 
 
 def _header(experiment: Experiment, shape: PipelineShape, plan: VersionPlan,
-            crews: Sequence[Sequence[Stage]], result: TrainingResult | None, sizes: Sizes
+            crews: Sequence[Sequence[Measures]], result: TrainingResult | None, sizes: Sizes
             ) -> dict[str, Any]:
     header: dict[str, Any] = {
         "experiment": experiment.model_dump(),

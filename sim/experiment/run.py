@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from threadpoolctl import threadpool_limits
 
@@ -50,7 +51,7 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
     Raises ConfigurationError, InvalidProgramError or DeadlockError.
     """
     ready = prepare(experiment, program or generate(experiment), profile, engine=engine)
-    crews: list[list[Stage]] = []
+    crews: list[list[Stage[Any]]] = []
     result = None
     if ready.task and training:
         crews = [make_stages(experiment, ready.plan, ready.task)
@@ -59,7 +60,8 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
         with threadpool_limits(1):  # sums in one order whatever the machine's cores
             result = train(execution_order(whole), together(experiment, crews), ready.task, whole,
                            evaluate_every=experiment.training.evaluate_every, watch=watch)
-    return record(experiment, ready.timeline, ready.plan, crews, result, ready.sizes)
+    measures = [[stage.measures for stage in crew] for crew in crews]
+    return record(experiment, ready.timeline, ready.plan, measures, result, ready.sizes)
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def prepare(experiment: Experiment, program: Program, profile: Profile | None = 
     return Prepared(experiment, task, sizes, timeline, plan)
 
 
-def together(experiment: Experiment, crews: Sequence[Sequence[Stage]]) -> Sequence[Learning]:
+def together(experiment: Experiment, crews: Sequence[Sequence[Stage[Any]]]) -> Sequence[Learning]:
     """The stages training steps: one worker's own, or the copies of each on several workers."""
     rule, shape = make_combine(experiment.workers.combine), experiment.shape
     if len(crews) == 1 and rule == AllReduce():  # the mean of one: nothing to exchange

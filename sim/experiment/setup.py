@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from sim.arrays import Floats
 from sim.errors import ConfigurationError, ProfileError
-from sim.experiment.configuration import make_combine
+from sim.experiment.configuration import make_combine, make_optimizer
 from sim.experiment.options import Experiment
-from sim.numerics.optimizers import LearningRate, MomentumSGD
+from sim.numerics.rate import LearningRate
 from sim.numerics.stage import Stage
 from sim.numerics.tasks import TASKS, Task, TaskOptions
 from sim.times.cluster import Cluster, Link
@@ -148,13 +149,17 @@ def make_rate(experiment: Experiment) -> LearningRate:
                         schedule.every, schedule.factor, schedule.warmup)
 
 
-def make_stages(experiment: Experiment, plan: VersionPlan, task: Task) -> list[Stage]:
-    """One `Stage` per stage, around the task's models and first weights."""
+def make_stages(experiment: Experiment, plan: VersionPlan, task: Task,
+                rate: Callable[[int], Any] | None = None) -> list[Stage[Any]]:
+    """One `Stage` per stage, around the task's models and first weights.
+
+    The learning rate by update index is the experiment's unless given.
+    """
     pipeline, training = experiment.pipeline, experiment.training
-    rate = make_rate(experiment)
+    rate, kind = rate or make_rate(experiment), make_optimizer(training.optimizer)
     return [
         Stage(k, model, weights,
-              MomentumSGD(training.momentum, training.convention, np.zeros_like(weights)),
+              kind.start(training.momentum, training.convention, np.zeros_like(weights)),
               plan, rate, backward=pipeline.backward, distances=training.distances,
               unit_horizons=plan.unit_horizons(k))
         for k, (model, weights) in enumerate(zip(task.models, task.weights, strict=True))

@@ -2,7 +2,8 @@
 
 Which version does a forward read, which a backward, what weights does the pass compute with, and
 how is the gradient applied.  The defaults are the identity: `Mitigation` itself is vanilla
-asynchronous training.  Arrays may be NumPy or torch, so methods use operators only.
+asynchronous training.  A mitigation declares which answers are its own, so that nobody has to
+try them.  Arrays may be NumPy or torch, so methods use operators only.
 """
 
 from __future__ import annotations
@@ -32,12 +33,13 @@ class Reads(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What is known when a pass chooses its weights.
+    """What a mitigation sees of a stage when it chooses the weights of a pass.
 
-    `weights` are those of the version it reads, `latest` the newest, `used` what this
+    `weights` are those of the version the pass reads, `latest` the newest, `used` what this
     micro-batch's forward computed with (in a backward, of a mitigation whose `stash` is the
     prediction: nobody else keeps it), `velocity` the optimizer's velocity that produced `latest`,
-    `horizon` the updates until the gradient's own, read off the program, `unit_horizon`
+    all (parameters,) or, of replicas, (replicas, parameters); `learning_rate` is the next
+    update's, `horizon` the updates until the gradient's own, read off the program, `unit_horizon`
     SpecTrain's closed form (None off round-robin), `gap` the versions between the one read and
     the latest.
     """
@@ -46,7 +48,7 @@ class Look(NamedTuple):
     latest: Any
     used: Any
     velocity: Any
-    learning_rate: float
+    learning_rate: Any
     momentum: float
     horizon: int
     unit_horizon: int | None
@@ -63,48 +65,62 @@ class Setting:
 
 @dataclass(frozen=True)
 class Mitigation:
-    """Vanilla asynchronous training; subclasses override what they change.
+    """Vanilla asynchronous training; subclasses override what they change, and declare it.
 
-    `stash` says what a stage keeps for the backward beside its newest weights: the `version` it
-    will read, or the `prediction` its forward computed with.
+    Who steps the stages goes by the declarations alone, so a method of a mitigation that declares
+    none of them would never be asked: `mitigation` refuses to register such a one.
+
+    `stash`: what a stage keeps for the backward beside its newest weights, the `version` it will
+    read or the `prediction` its forward computed with.  `keeps_forward`: a backward reads the
+    version its own forward read.  `predicts`: passes compute with weights predicted from those
+    they read.  `interpolates`: a backward computes with weights between those it reads and the
+    latest.  `treats_gradient`: the optimizer sees another gradient than the backwards gave.
     """
 
     name: ClassVar[str]
     rule: ClassVar[str]
     source: ClassVar[str]
     stash: ClassVar[Literal["version", "prediction"]] = "version"
+    keeps_forward: ClassVar[bool] = False
+    predicts: ClassVar[bool] = False
+    interpolates: ClassVar[bool] = False
+    treats_gradient: ClassVar[bool] = False
 
     def check(self, setting: Setting) -> None:
         """Raise ValueError with the reason where this mitigation does not apply."""
 
     def forward_version(self, reads: Reads) -> Any:
+        """The version a forward reads, of arrays an array; the latest unless overridden."""
         return reads.latest
 
     def backward_version(self, reads: Reads) -> Any:
+        """The version a backward reads, of arrays an array; the latest unless overridden.
+
+        To override it is to say whether `keeps_forward` holds.
+        """
         return reads.latest
 
-    @property
-    def keeps_forward(self) -> bool:
-        """Whether a backward reads the very version its own forward read."""
-        own = 1
-        return bool(self.backward_version(Reads(4, 3, own, 0, 1)) == own)
-
     def forward_weights(self, look: Look) -> Any:
+        """What a forward computes with, asked of a mitigation that `predicts`."""
         return look.weights
 
     def backward_weights(self, look: Look) -> Any:
+        """What a backward computes with, asked of one that `predicts` or `interpolates`."""
         return look.weights
 
     def gradient(self, gradient: Any, look: Look) -> Any:
-        """The gradient of one mini-batch as the optimizer shall see it."""
+        """The gradient of one mini-batch as the optimizer shall see it, if `treats_gradient`."""
         return gradient
 
     def steps_ahead(self, horizon: Any, unit_horizon: int | None) -> Any:
-        """Updates a forward's weights are predicted ahead; no prediction, none ahead."""
+        """Updates a forward's weights are predicted ahead: none unless it `predicts`."""
         return 0 * horizon
 
     def effective_staleness(self, gap: Any) -> Any:
-        """Updates by which weights computed from `gap` versions are effectively behind."""
+        """Updates by which weights read `gap` versions back are effectively behind.
+
+        Other than the gap only of a mitigation that `interpolates`.
+        """
         return gap
 
 
@@ -112,13 +128,51 @@ MITIGATIONS: Registry[type[Mitigation]] = Registry("mitigation", "sim.mitigation
 readable(MITIGATIONS)
 
 
+# What a method's own answer has to be declared as, and what may give the declaration a meaning
+DECLARED_AS: dict[str, tuple[str, ...]] = {
+    "forward_weights": ("predicts",),
+    "steps_ahead": ("predicts",),
+    "backward_weights": ("predicts", "interpolates"),
+    "effective_staleness": ("interpolates",),
+    "gradient": ("treats_gradient",),
+}
+MEANS_NOTHING_WITHOUT: dict[str, tuple[str, ...]] = {
+    "predicts": ("forward_weights", "backward_weights"),
+    "interpolates": ("backward_weights",),
+    "treats_gradient": ("gradient",),
+    "keeps_forward": ("backward_version",),
+}
+
+
 def mitigation(
     name: str, *, rule: str, source: str
 ) -> Callable[[type[Mitigation]], type[Mitigation]]:
-    """Register the decorated class, a frozen dataclass whose fields are its parameters."""
+    """Register the decorated class, a frozen dataclass whose fields are its parameters.
+
+    Raises ValueError where it overrides what it does not declare, or the other way round.
+    """
 
     def register(cls: type[Mitigation]) -> type[Mitigation]:
+        _check_declarations(name, cls)
         cls.name, cls.rule, cls.source = name, rule, source
         return MITIGATIONS.register(name, cls)
 
     return register
+
+
+def _check_declarations(name: str, cls: type[Mitigation]) -> None:
+    """Raise ValueError where a class's methods and declarations do not go together."""
+    own = {method for each in cls.__mro__[: cls.__mro__.index(Mitigation)] for method in vars(each)}
+    for method, declarations in DECLARED_AS.items():
+        if method in own and not any(getattr(cls, each) for each in declarations):
+            raise ValueError(f"mitigation {name!r} has a {method} of its own, which nobody would "
+                             f"ask for: declare {' = True or '.join(declarations)} = True")
+    if "backward_version" in own and "keeps_forward" not in own:
+        raise ValueError(f"mitigation {name!r} has a backward_version of its own: declare "
+                         "keeps_forward, True where it is the version the forward read")
+    for declaration, methods in MEANS_NOTHING_WITHOUT.items():
+        if getattr(cls, declaration) and not own.intersection(methods):
+            raise ValueError(f"mitigation {name!r} declares {declaration}, but has no "
+                             f"{' or '.join(methods)} of its own")
+    if cls.stash == "prediction" and not cls.predicts:
+        raise ValueError(f"mitigation {name!r} stashes a prediction: declare predicts = True")

@@ -17,6 +17,8 @@ class ITimePrest(Mitigation):
     `weighting="reciprocal"` uses a = 1/(1+d) instead and ignores `decay`.
     """
 
+    keeps_forward = True
+    interpolates = True
     decay: float = 1.0
     weighting: Literal["exponential", "reciprocal"] = "exponential"
 

@@ -13,6 +13,8 @@ from sim.mitigations import Look, Mitigation, mitigation
 class Nwpt(Mitigation):
     """At S=1 with heavy ball this is Nesterov's accelerated gradient."""
 
+    predicts = True
+
     def forward_weights(self, look: Look) -> Any:
         return look.weights - (look.learning_rate * look.momentum) * look.velocity
 

@@ -18,6 +18,7 @@ class Prediction(Mitigation):
     program; unset means the paper's where it is defined.  [choice: the default]
     """
 
+    predicts = True
     horizon: Horizon = None
 
     def check(self, setting: Setting) -> None:

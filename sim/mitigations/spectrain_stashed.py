@@ -14,6 +14,7 @@ class SpecTrainStashed(Prediction):
     """Consistent on a stage; keeps one predicted copy per mini-batch in flight."""
 
     stash: ClassVar[Literal["version", "prediction"]] = "prediction"
+    keeps_forward = True
     horizon: Horizon = "update"
 
     def backward_version(self, reads: Reads) -> Any:

@@ -12,5 +12,7 @@ from sim.mitigations import Mitigation, Reads, mitigation
 class Stash(Mitigation):
     """Consistent on a stage, stale by S-1-k updates; stage k holds S-k versions."""
 
+    keeps_forward = True
+
     def backward_version(self, reads: Reads) -> Any:
         return reads.forward

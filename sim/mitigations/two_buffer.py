@@ -12,6 +12,8 @@ from sim.mitigations import Mitigation, Reads, Setting, mitigation
 class TwoBuffer(Mitigation):
     """Staleness 1 on every stage, two versions held; keeps its delay of one on any order."""
 
+    keeps_forward = True
+
     def check(self, setting: Setting) -> None:
         shape = setting.shape
         if setting.schedule == "nf1b":

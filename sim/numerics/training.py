@@ -35,18 +35,19 @@ class Learning(Protocol):
 
     def backward(self, index: int, gradient: Any) -> Any: ...
 
-    def update(self, minibatch: int) -> None: ...
+    def update(self, minibatch: int) -> None: ...  # from 0
 
 
 @dataclass
 class TrainingResult:
     """What training through a program gave.
 
-    `loss` is each mini-batch's mean loss as its forwards saw it, `evaluated` the mini-batches
-    after whose update (on every stage) an evaluation was made, `diverged_at` the first
-    mini-batch with a loss that is not finite, or the last where the norm of the final weights is
-    not (None: neither), `examples` how many the training set has (None: no such set).  Of replicas
-    side by side `loss` and the numbers of an evaluation have one more axis, the last.
+    `loss` is each mini-batch's mean loss as its forwards saw it, shape (mini-batches,),
+    `evaluated` the mini-batches (from 1) after whose update (on every stage) an evaluation was
+    made, `diverged_at` the first mini-batch (from 1) with a loss that is not finite, or the last
+    where the norm of the final weights is not (None: neither), `examples` how many the training
+    set has (None: no such set).  Of replicas side by side `loss` and the numbers of an evaluation
+    have one more axis, the last.
     """
 
     loss: Floats
@@ -68,8 +69,10 @@ def train(
 ) -> TrainingResult:
     """Step `stages` through the rows of `program` in the given executable order.
 
-    `watch(stage, version, weights)` sees every update.  Non-finite numbers are a result, not an
-    error: the run goes on and `diverged_at` says when they came.
+    `watch(stage, version, weights)` sees every update.  Every so many mini-batches, if
+    `evaluate_every` is not 0, the task judges the weights just after that mini-batch's updates.
+    Non-finite numbers are a result, not an error: the run goes on and `diverged_at` says when
+    they came.
     """
     result = step_through(program_rows, stages, task, program, evaluate_every=evaluate_every,
                           watch=watch)
@@ -79,7 +82,7 @@ def train(
 
 def step_through(rows: Sequence[int], stages: Sequence[Any], task: Task, program: Any, *,
                  evaluate_every: int = 0, watch: Watch | None = None) -> TrainingResult:
-    """The same for one run or replicas side by side, without a judgement on divergence."""
+    """Train as `train` does one run or replicas side by side; `diverged_at` is left open."""
     run = _Run(program, stages, task, evaluate_every, watch)
     with np.errstate(all="ignore"):
         run.go(rows)
@@ -89,7 +92,10 @@ def step_through(rows: Sequence[int], stages: Sequence[Any], task: Task, program
 
 
 def divergence(loss: Floats, weights: Sequence[Any]) -> int | None:
-    """The mini-batch (from 1) at which numbers were no longer finite; None: they stayed so."""
+    """The mini-batch (from 1) at which numbers were no longer finite; None: they stayed so.
+
+    `loss` by mini-batch, `weights` the last ones of every stage, each (parameters,).
+    """
     strange = np.flatnonzero(~np.isfinite(loss))
     if strange.size:
         return int(strange[0]) + 1
@@ -137,15 +143,18 @@ class _Run:
                 self.gradients[k - 1, each] = passed_on
 
     def update(self, k: int, index: int, count: int) -> None:
-        minibatch = index // count + 1
-        stage = self.stages[k]
+        minibatch, stage = index // count, self.stages[k]
         stage.update(minibatch)
         if self.watch is not None:
             self.watch(k, stage.version, stage.weights)
-        if self.every and minibatch % self.every == 0:
-            self.snapshots.setdefault(minibatch, {})[k] = stage.weights
-            if len(self.snapshots[minibatch]) == len(self.stages):
-                weights = self.snapshots.pop(minibatch)
-                self.evaluated.append(minibatch)
-                self.evaluations.append(
-                    self.task.evaluate([weights[k] for k in range(len(self.stages))]))
+        if self.every and (minibatch + 1) % self.every == 0:
+            self.snapshot(minibatch + 1, k, stage.weights)
+
+    def snapshot(self, done: int, k: int, weights: Any) -> None:
+        """Stage `k` after `done` mini-batches; once all stages are there they are judged."""
+        found = self.snapshots.setdefault(done, {})
+        found[k] = weights
+        if len(found) == len(self.stages):
+            del self.snapshots[done]
+            self.evaluated.append(done)
+            self.evaluations.append(self.task.evaluate([found[k] for k in sorted(found)]))

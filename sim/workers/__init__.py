@@ -21,19 +21,22 @@ from sim.times.cluster import Link
 class Learner(Protocol):
     """One stage of one worker, as an exchange sees it (`sim.numerics.stage.Stage` is one)."""
 
-    weights: Any
+    @property
+    def weights(self) -> Any:
+        """The newest weights, shape (parameters,)."""
 
     def take_gradient(self, minibatch: int) -> Any:
-        """The gradient of a mini-batch (from 1, the worker's own number), handed over."""
+        """The gradient of one of the worker's own mini-batches (from 0), handed over."""
 
     def refresh(self, weights: Any) -> None:
         """New weights without an update of its own."""
 
 
 class Exchange:
-    """What the workers' copies of one stage give each other; mini-batches are own ones, from 0.
+    """What the workers' copies of one stage give each other while they learn.
 
-    The default exchanges nothing: every worker learns alone.
+    Every `minibatch` here is the number of a worker's own one, from 0.  The default exchanges
+    nothing: every worker learns alone.
     """
 
     def __init__(self, copies: Sequence[Learner]) -> None:
@@ -43,14 +46,14 @@ class Exchange:
         """Called before the first forward of every mini-batch."""
 
     def gradient(self, worker: int, minibatch: int) -> Any:
-        """The gradient to apply; None: the worker's own."""
+        """The gradient a worker shall apply, shape (parameters,); None: its own."""
         return None
 
     def after_update(self, worker: int, minibatch: int, step: Any) -> None:
-        """Called with the new weights minus the old ones."""
+        """Called after a worker's update with its `step`: the new weights minus the old ones."""
 
     def consensus(self) -> Any:
-        """The weights the workers have learnt together."""
+        """The weights the workers have learnt together, shape (parameters,)."""
         return self.copies[0].weights
 
 
@@ -58,7 +61,8 @@ class Exchange:
 class Combine(ABC):
     """A rule by which workers combine; subclasses are frozen dataclasses of its parameters.
 
-    `holds` is the operation of a mini-batch that waits, `awaits` the one it waits for.
+    `holds` is the operation of a mini-batch that waits, `awaits` the one it waits for.  Every
+    mini-batch here is the number of a worker's own one, from 0.
     """
 
     name: ClassVar[str]
@@ -69,11 +73,14 @@ class Combine(ABC):
 
     @abstractmethod
     def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
-        """Mini-batches that wait, and for which mini-batch of every worker each (own ones)."""
+        """Mini-batches that wait, and for which mini-batch of every worker each: two (n,)."""
 
     @abstractmethod
     def seconds(self, weight_bytes: Floats, link: Link, workers: int) -> Floats:
-        """Seconds from the last awaited instruction to the end of the exchange, by stage."""
+        """Seconds from the last awaited instruction to the end of the exchange.
+
+        `weight_bytes` and the result are (stages,).
+        """
 
     @abstractmethod
     def bytes_per_minibatch(self, weight_bytes: float, shape: PipelineShape) -> float:
@@ -81,7 +88,7 @@ class Combine(ABC):
 
     @abstractmethod
     def behind(self, minibatches: Ints, shape: PipelineShape) -> Ints:
-        """By how many of its own mini-batches a forward is ahead of the others' it has seen."""
+        """By how many mini-batches each forward is ahead of what it has seen of the others."""
 
     @abstractmethod
     def exchange(self, copies: Sequence[Learner], shape: PipelineShape) -> Exchange:
@@ -102,8 +109,9 @@ def combine(name: str, *, rule: str, source: str) -> Callable[[type[Combine]], t
 
 
 def ring_all_reduce_s(size_bytes: Floats, link: Link, workers: int) -> Floats:
-    """2(R−1) steps, each moving 1/R of the array over every link of the ring at once.
+    """Seconds to add arrays up over a ring of workers and give all the sum, (stages,) each.
 
+    2(R−1) steps, each moving 1/R of the array over every link of the ring at once.
     Source: Patarasuk & Yuan 2009, bandwidth-optimal ring all-reduce.
     """
     steps = 2 * (workers - 1)

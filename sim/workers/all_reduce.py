@@ -21,15 +21,15 @@ class MeanGradient(Exchange):
     def __init__(self, copies: Sequence[Learner]) -> None:
         super().__init__(copies)
         self._means: dict[int, Any] = {}
-        self._taken: dict[int, int] = {}
+        self._served: dict[int, int] = {}
 
     def gradient(self, worker: int, minibatch: int) -> Any:
         if minibatch not in self._means:
-            gradients = [each.take_gradient(minibatch + 1) for each in self.copies]
+            gradients = [each.take_gradient(minibatch) for each in self.copies]
             self._means[minibatch] = sum(gradients[1:], gradients[0]) / len(gradients)
-            self._taken[minibatch] = 0
-        self._taken[minibatch] += 1
-        if self._taken[minibatch] == len(self.copies):
+            self._served[minibatch] = 0
+        self._served[minibatch] += 1
+        if self._served[minibatch] == len(self.copies):
             return self._means.pop(minibatch)
         return self._means[minibatch]
 

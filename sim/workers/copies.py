@@ -1,4 +1,4 @@
-"""The copies of one stage on several workers, stepped as if they were one."""
+"""One stage's copies on several workers, stepped through the program of the whole run."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from sim.workers import Exchange
 
 
 class Copies:
-    """Takes micro-batches and mini-batches of the whole run; each goes to the worker that has it.
+    """The copies of one stage: each pass and update goes to the worker whose mini-batch it is.
 
-    `weights` and `version` are those of the worker that updated last, `learnt` what all have
-    learnt together.
+    Micro-batches and mini-batches are counted over the whole run here, from 0; mini-batch i is
+    number i // workers of worker i % workers.  `weights` and `version` are those of the worker
+    that updated last, `learnt` what all have learnt together.
     """
 
-    def __init__(self, copies: Sequence[Stage], exchange: Exchange, shape: PipelineShape) -> None:
+    def __init__(self, copies: Sequence[Stage[Any]], exchange: Exchange, shape: PipelineShape
+                 ) -> None:
         self.copies, self.exchange = copies, exchange
         self._workers, self._per_minibatch = shape.workers, shape.microbatches
         self._latest = copies[0]
@@ -46,11 +48,11 @@ class Copies:
         return self.copies[worker].backward(minibatch * self._per_minibatch + micro, gradient)
 
     def update(self, minibatch: int) -> None:
-        """Of a mini-batch of the whole run, from 1."""
-        own, worker = divmod(minibatch - 1, self._workers)
+        """Of a mini-batch (from 0, of the whole run) on the worker that has it."""
+        own, worker = divmod(minibatch, self._workers)
         self._latest = self.copies[worker]
         before = self._latest.weights
-        self._latest.update(own + 1, self.exchange.gradient(worker, own))
+        self._latest.update(own, self.exchange.gradient(worker, own))
         self.exchange.after_update(worker, own, self._latest.weights - before)
 
     def _place(self, index: int) -> tuple[int, int, int]:

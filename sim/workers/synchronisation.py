@@ -14,7 +14,7 @@ from sim.workers import Combine
 
 
 def synchronised(program: Program, rule: Combine) -> Program:
-    """The program with its rule's edges; the same one where there is one worker."""
+    """The program with the edges by which workers wait under `rule`; of one worker, unchanged."""
     shape = program.shape
     if shape.workers == 1:
         return program

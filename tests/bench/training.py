@@ -33,7 +33,7 @@ def trained(experiment: Experiment, task: Task) -> Callable[[], float]:
         result = train(execution_order(program), stages, task, program)
         if experiment.training.distances:
             for stage in stages:
-                stage.distances(Op.F), stage.distances(Op.B)
+                stage.measures.distances(Op.F), stage.measures.distances(Op.B)
         return result.final.final_loss
 
     return pipeline

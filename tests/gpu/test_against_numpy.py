@@ -7,12 +7,13 @@ import pytest
 import torch
 
 from gpu.model.stage_model import TorchStage
-from gpu.runtime.stage import WatchedStage
+from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import make_mitigation, resolve
 from sim.experiment.setup import make_stages, make_task
 from sim.mitigations import MITIGATIONS
-from sim.numerics.optimizers import LearningRate, MomentumSGD
+from sim.numerics.optimizers.momentum_sgd import MomentumSGD
+from sim.numerics.rate import LearningRate
 from sim.numerics.tasks import Evaluation
 from sim.numerics.training import train
 from sim.order.check import execution_order
@@ -44,8 +45,8 @@ def torch_stage(number, model, experiment, plan):
     twin = TorchStage(mlp(model), first=model.first,
                       recompute=experiment.pipeline.backward == "recompute")
     twin.live.copy_(as_torch(model, make_task(experiment).weights[number]))
-    return WatchedStage(number, twin, MomentumSGD(0.9, "ema", torch.zeros_like(twin.live)), plan,
-                        LearningRate(0.05), unit_horizons=plan.unit_horizons(number))
+    return watched_stage(number, twin, MomentumSGD(0.9, "ema", torch.zeros_like(twin.live)), plan,
+                         LearningRate(0.05), unit_horizons=plan.unit_horizons(number))
 
 
 @pytest.mark.parametrize(("experiment", "plan"), list(cases()))

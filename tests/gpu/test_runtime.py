@@ -8,12 +8,12 @@ import torch
 
 from gpu.runtime.assembly import RunSettings
 from gpu.runtime.run import run
-from gpu.runtime.stage import WatchedStage
+from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run as simulate
 from sim.mitigations import MITIGATIONS
-from sim.numerics.optimizers import LearningRate
+from sim.numerics.rate import LearningRate
 from sim.numerics.training import train
 from sim.op import Op
 from sim.order.check import execution_order
@@ -74,7 +74,7 @@ def assert_same_stages(driven, threaded):
     for one, two in zip(driven.stages, threaded.stages, strict=True):
         assert torch.equal(one.weights, two.weights)
         for op in (Op.F, Op.B):
-            assert np.array_equal(one.distances(op), two.distances(op))
+            assert np.array_equal(one.measures.distances(op), two.measures.distances(op))
         for (name, buffer), (_, other) in zip(one.model.module.named_buffers(),
                                               two.model.module.named_buffers(), strict=True):
             assert torch.equal(buffer, other), name
@@ -110,13 +110,34 @@ def test_adam_predicts_with_its_own_step():
     assert_same_stages(driven, threaded)
 
 
+def test_the_optimizer_is_the_experiments_unless_the_settings_name_one():
+    rate = {"learning_rate": 0.001}
+    asked = [cpu_assembly(stages=2, training=rate, settings=RunSettings(optimizer="adam")),
+             cpu_assembly(stages=2, training=rate | {"optimizer": "adam"}),
+             cpu_assembly(stages=2, training=rate | {"optimizer": "adam"},
+                          settings=RunSettings(optimizer="momentum")),
+             cpu_assembly(stages=2, training=rate)]
+    named = [run(each, cpu_lanes(2)).header["experiment"]["training"]["optimizer"]
+             for each in asked]
+    assert named == ["adam", "adam", "momentum", "momentum"]
+    one, two, three, four = ([stage.weights for stage in each.stages] for each in asked)
+    assert all(map(torch.equal, one, two))
+    assert all(map(torch.equal, three, four))
+    assert not torch.equal(one[0], three[0])
+
+
+def test_an_unknown_optimizer_is_refused_with_the_nearest():
+    with pytest.raises(ConfigurationError, match="did you mean adam"):
+        cpu_assembly(settings=RunSettings(optimizer="adm"))
+
+
 def test_a_stage_that_reads_another_version_is_found_out():
     assembly, honest = cpu_assembly(stages=2), virtual(stages=2)
     stage, plan = assembly.stages[0], assembly.plan
     tampered = plan.backward.copy()
     tampered[0, 3] -= 1
-    assembly.stages[0] = WatchedStage(0, stage.model, stage.optimizer.optimizer,
-                                      replace(plan, backward=tampered), LearningRate(0.05))
+    assembly.stages[0] = watched_stage(0, stage.model, stage.optimizer,
+                                       replace(plan, backward=tampered), LearningRate(0.05))
     trace = run(assembly, cpu_lanes(2))
     wrong = np.flatnonzero(trace.version_read != honest.version_read)
     assert [str(trace.instruction(row)) for row in wrong] == ["0B3"]

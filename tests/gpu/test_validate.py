@@ -8,8 +8,8 @@ import torch
 from click.testing import CliRunner
 
 from gpu.__main__ import main
-from gpu.runtime.stage import WatchedStage
 from gpu.studies.validation import exactness
+from sim.numerics.store import VersionStore
 from sim.times.profile import read_profile
 
 SMALL = ["--set", "minibatches=6", "--set", "batch_size=4", "--repeats", "1"]
@@ -72,12 +72,7 @@ def test_raw_rows_page_profiles_and_figure_lie_beside_it(folder):
 
 def test_a_version_broken_on_purpose_exits_with_1(monkeypatch, tmp_path):
     """A backward that takes the newest weights where the stash holds the ones it needs."""
-    def newest(self, op, index):
-        self._versions = {version: self.weights for version in self._versions}
-        return whole(self, op, index)
-
-    whole = WatchedStage.weights_for
-    monkeypatch.setattr(WatchedStage, "weights_for", newest)
+    monkeypatch.setattr(VersionStore, "read_back", lambda store, *_: store.newest)
     result = validate("--grid", "stash", "--out", str(tmp_path))
     assert result.exit_code == 1
     assert "error: the exact part failed" in result.stderr
@@ -92,7 +87,7 @@ def test_weights_that_differ_exit_with_1(monkeypatch):
 
     def off(assembly, *args, **options):
         trace = whole(assembly, *args, **options)
-        assembly.stages[1].weights = assembly.stages[1].weights * (1 + 1e-6)
+        assembly.stages[1].refresh(assembly.stages[1].weights * (1 + 1e-6))
         return trace
 
     monkeypatch.setattr(exactness, "run", off)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.numerics.optimizers import LearningRate, MomentumSGD
+from sim.numerics.optimizers.momentum_sgd import MomentumSGD
+from sim.numerics.rate import LearningRate
 from tests.sim.experiments import history
 
 gradients = st.lists(st.floats(-2, 2), min_size=1, max_size=20)

@@ -6,6 +6,7 @@ import pytest
 import sim.experiment.run
 import sim.experiment.setup
 from sim.numerics.stage import Stage
+from sim.numerics.store import VersionStore
 from tests.sim.experiments import TINY, simulate
 from tests.sim.pairs import running
 
@@ -68,3 +69,30 @@ def test_weights_once_made_are_never_changed_in_place():
         (weights, weights.copy())))
     assert all(np.array_equal(weights, then) for weights, then in seen)
     assert all(np.array_equal(a, b) for a, b in zip(before, task.weights, strict=True))
+
+
+def test_a_store_keeps_the_newest_and_what_will_be_read():
+    store = VersionStore("w0", [1, 0, 2, 0])
+    store.add("w1")
+    assert (store.version, store.newest, len(store)) == (1, "w1", 2)
+    store.release(0)
+    assert len(store) == 1
+    store.add("w2")
+    store.add("w3")
+    assert len(store) == 2
+    assert [store.read(2), store.read(3)] == ["w2", "w3"]
+    store.release(2)
+    store.release(2)
+    assert len(store) == 1
+    with pytest.raises(KeyError):
+        store.read(2)
+
+
+def test_replaced_weights_are_still_there_for_the_backwards_that_need_them():
+    store = VersionStore("w0", [3])
+    store.replace("theirs", [7])
+    store.replace("theirs again", [7, 8])
+    assert (store.version, store.newest, len(store)) == (0, "theirs again", 1)
+    assert store.read_back(7, 0) == "w0"
+    assert store.read_back(8, 0) == "theirs"
+    assert store.read_back(9, 0) == store.read_back(7, 0) == store.read(0) == "theirs again"

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from sim.numerics.stage import distance
+from sim.numerics.distances import distance
 from sim.op import Op
 from tests.sim.experiments import TINY, by_pass, history, simulate
 

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from sim.mitigations import Look
 from sim.mitigations.spectrain import SpecTrain
-from sim.numerics.stage import Stage, squared_distance
+from sim.numerics.distances import squared_distance
+from sim.numerics.stage import Stage
 
 HORIZONS = (1, 2, 3)
 RULE = SpecTrain(horizon="update")
@@ -34,7 +35,7 @@ class Moment(NamedTuple):
                                  self.learning_rate, self.momentum, steps, None, 0))
 
 
-def moment(stage: Stage) -> Moment:
+def moment(stage: Stage[Any]) -> Moment:
     return Moment(stage.weights, stage.optimizer.velocity, stage.learning_rate(stage.version),
                   stage.optimizer.momentum)
 
@@ -46,7 +47,7 @@ class Probe:
     each stage in order, as scalars of the arrays' own kind: no device is waited for.
     """
 
-    def __init__(self, stages: Sequence[Stage], horizons: Sequence[int] = HORIZONS) -> None:
+    def __init__(self, stages: Sequence[Stage[Any]], horizons: Sequence[int] = HORIZONS) -> None:
         self.stages, self.horizons = stages, tuple(horizons)
         self.past = [deque([moment(stage)], maxlen=max(horizons) + 1) for stage in stages]
         self.measured: dict[tuple[int, int], dict[int, tuple[Any, Any]]] = {}

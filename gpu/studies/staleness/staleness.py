@@ -105,7 +105,7 @@ def timing_pass(experiment: Experiment, settings: RunSettings, specs: Sequence[D
     return ends_s(run(assembly, open_lanes(specs), strict=False, evaluate=False))
 
 
-def by_stage(stages: Sequence[Stage], plan: VersionPlan) -> Iterator[dict[str, Any]]:
+def by_stage(stages: Sequence[Stage[Any]], plan: VersionPlan) -> Iterator[dict[str, Any]]:
     """Pass, stage, and means: version lag of the steady state, RMSE and relative distance of all.
 
     Definitions as in the analysis room's report.
@@ -114,7 +114,7 @@ def by_stage(stages: Sequence[Stage], plan: VersionPlan) -> Iterator[dict[str, A
     for name, (op, read) in reads.items():
         lag = (plan.applied - read)[:, steady(plan)].mean(axis=1)
         for stage in stages:
-            rmse, relative = (float(np.mean(column)) for column in stage.distances(op))
+            rmse, relative = (float(np.mean(column)) for column in stage.measures.distances(op))
             yield {"pass": name, "stage": stage.number, "lag": float(lag[stage.number]),
                    "rmse": rmse, "relative": relative}
 

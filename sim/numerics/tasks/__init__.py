@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sim.arrays import Floats
-from sim.numerics.stage import StageModel
+from sim.numerics.model import StageModel
 from sim.order.shape import PipelineShape
 from sim.registry import Registry
 
@@ -35,16 +35,22 @@ class Evaluation:
 
 
 class Task(Protocol):
-    """A problem cut into stages: models, first weights, data by micro-batch, a judgement."""
+    """A problem cut into stages: models, first weights, data by micro-batch, a judgement.
+
+    `models` and `weights`, each (parameters,), go by stage.
+    """
 
     models: Sequence[StageModel]
     weights: Sequence[Floats]
 
-    def inputs(self, micro_batch: int) -> Any: ...
+    def inputs(self, micro_batch: int) -> Any:
+        """What stage 0 gets of a micro-batch (from 0, counted over the whole run)."""
 
-    def target(self, micro_batch: int) -> Any: ...
+    def target(self, micro_batch: int) -> Any:
+        """What the last stage compares its output with; None where the output is the loss."""
 
-    def evaluate(self, weights: Sequence[Any]) -> Evaluation: ...
+    def evaluate(self, weights: Sequence[Any]) -> Evaluation:
+        """How good these weights are, one vector a stage."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays import Floats
+from sim.numerics.model import StageModel
 
 Labels = NDArray[np.int64]
 
@@ -23,7 +24,7 @@ class Saved(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MlpStage:
+class MlpStage(StageModel):
     """Consecutive linear layers of sizes `sizes[0] → … → sizes[-1]`, ReLU after each but logits.
 
     The weights are one flat vector of shape (parameters,): per layer the matrix (in, out) by
@@ -46,7 +47,7 @@ class MlpStage:
         views, start, alone = [], 0, weights.ndim == 1
         for i, o in zip(self.sizes, self.sizes[1:], strict=False):
             middle = start + i * o
-            if alone:  # the same as below in a third of the time
+            if alone:  # what is below would do too, in three times as long
                 matrix, bias = weights[start:middle].reshape(i, o), weights[middle : middle + o]
             else:
                 matrix = weights[..., start:middle].reshape(*weights.shape[:-1], i, o)
@@ -56,7 +57,7 @@ class MlpStage:
         return views
 
     def latest_layers(self, weights: Floats) -> list[tuple[Floats, Floats]]:
-        """The same, found again where the last pass used these weights too, as most do."""
+        """The views of `layers`, kept from the last pass where that used these weights too."""
         if self._latest[0] is not weights:
             self._latest[:] = weights, self.layers(weights)
         views: list[tuple[Floats, Floats]] = self._latest[1]

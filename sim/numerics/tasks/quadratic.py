@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from sim.arrays import Floats
-from sim.numerics.inner import inner
+from sim.numerics.distances import inner_product
+from sim.numerics.model import StageModel
 from sim.numerics.tasks import Evaluation, TaskOptions, task
 from sim.order.shape import PipelineShape
 
 
-class QuadraticStage:
+class QuadraticStage(StageModel):
     """Adds ½·Σ λ·w² of its own block to the loss it is handed.
 
     Its gradient is λ·(weights the forward used) under `graph`, since the forward's weights are
@@ -25,7 +26,7 @@ class QuadraticStage:
         self.curvatures = curvatures
 
     def forward(self, weights: Floats, inputs: Any, target: Any = None) -> tuple[Any, Floats]:
-        return inputs + 0.5 * inner(weights * weights, self.curvatures), weights
+        return inputs + 0.5 * inner_product(weights * weights, self.curvatures), weights
 
     def backward(self, weights: Floats, saved: Floats, gradient: float) -> tuple[Floats, float]:
         return gradient * self.curvatures * saved, gradient

@@ -14,7 +14,8 @@ from sim.numerics.tasks import Evaluation, Task
 class StackedTask:
     """`tasks` side by side, one a replica; a task may be there several times.
 
-    Arrays are those of a task alone with the replicas as first axis.  The models must not depend
+    Arrays are those of a task alone with the replicas as first axis: weights (replicas,
+    parameters), inputs (replicas, batch, in).  The models must not depend
     on the replica.
     """
 
@@ -29,12 +30,12 @@ class StackedTask:
         self._place = [places[id(task)] for task in tasks]
 
     def inputs(self, micro_batch: int) -> Any:
-        return self._spread([task.inputs(micro_batch) for task in self._distinct])
+        return self._by_replica([task.inputs(micro_batch) for task in self._distinct])
 
     def target(self, micro_batch: int) -> Any:
-        return self._spread([task.target(micro_batch) for task in self._distinct])
+        return self._by_replica([task.target(micro_batch) for task in self._distinct])
 
-    def _spread(self, values: Sequence[Any]) -> Any:
+    def _by_replica(self, values: Sequence[Any]) -> Any:
         """What each distinct task has, to every replica of it; None where they have none."""
         return None if values[0] is None else np.stack([values[place] for place in self._place])
 

@@ -1,0 +1,135 @@
+"""Weight distances: how far the weights a pass used were from those its update stepped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from sim.arrays import Floats
+from sim.op import Op
+
+
+class Distance(NamedTuple):
+    """How far the weights a pass used were from the fresh ones: RMSE, and relative to them."""
+
+    rmse: float
+    relative: float
+
+
+def distance(used: Any, fresh: Any) -> Distance:
+    """RMSE and relative distance of two weight vectors (parameters,).
+
+    Source: REFERENCE section 1.
+    """
+    rmse, relative = _distances(_floats([squared_distance(used, fresh)]),
+                                _floats([fresh.dot(fresh)]), len(fresh))
+    return Distance(float(rmse[0]), float(relative[0]))
+
+
+def squared_distance(used: Any, fresh: Any) -> Any:
+    """‖used − fresh‖², of replicas (…, parameters) one each."""
+    if used is fresh:
+        return 0.0
+    difference = used - fresh
+    return inner_product(difference, difference)
+
+
+def inner_product(one: Any, other: Any) -> Any:
+    """Over the last axis: (…, n) with (…, n) or (n,) to (…), NumPy or torch.
+
+    Every replica's is summed as that of a run alone, so both have the same bits.
+    """
+    if one.ndim == 1:
+        return one.dot(other)  # NumPy's and torch's, and half the price of `@`
+    return (one[..., None, :] @ other[..., None])[..., 0, 0]
+
+
+@dataclass
+class Measures:
+    """What is measured of one stage while it learns: weight distances, and sizes of its updates.
+
+    Numbers are kept as squares, in the arrays' own scalars (of replicas: arrays (replicas,)): a
+    root is taken once, at the end, and a device is never waited for.  `size` is the number of
+    weights.  Without `measured` there are no distances, only updates.
+    """
+
+    size: int
+    microbatches: int
+    measured: bool
+    forward: list[Any]  # ‖used − fresh‖² by micro-batch; NaN before its update
+    backward: list[Any]
+    fresh: list[Any]  # ‖fresh‖² by mini-batch
+    velocity: list[Any] = field(default_factory=list)  # ‖velocity‖² by update
+    rate: list[Any] = field(default_factory=list)  # learning rate by update
+    _used: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def none_yet(cls, minibatches: int, microbatches: int, size: int, measured: bool) -> Measures:
+        """Before the first pass of a run of so many mini-batches."""
+        passes = minibatches * microbatches
+        return cls(size, microbatches, measured, [math.nan] * passes, [math.nan] * passes,
+                   [math.nan] * minibatches)
+
+    def passed(self, index: int, forward: Any, backward: Any) -> None:
+        """The weights the two passes of micro-batch `index` computed with."""
+        if self.measured:
+            self._used[index] = forward, backward
+
+    def updated(self, minibatch: int, fresh: Any, velocity: Any, rate: Any) -> None:
+        """An update has stepped `fresh` by rate · velocity: compare the passes of its mini-batch
+        (from 0) with what it stepped."""
+        self.velocity.append(inner_product(velocity, velocity))
+        self.rate.append(rate)
+        if not self.measured:
+            return
+        self.fresh[minibatch] = inner_product(fresh, fresh)
+        first = minibatch * self.microbatches
+        for index in range(first, first + self.microbatches):
+            forward, backward = self._used.pop(index)
+            squared = squared_distance(forward, fresh)
+            self.forward[index] = squared
+            if backward is not forward:
+                squared = squared_distance(backward, fresh)
+            self.backward[index] = squared
+
+    def distances(self, op: Op) -> tuple[Floats, Floats]:
+        """RMSE and relative distance of the forwards or backwards by micro-batch (NaN: unknown)."""
+        squares = self.forward if op is Op.F else self.backward
+        fresh = np.repeat(_floats(self.fresh), self.microbatches)
+        return _distances(_floats(squares), fresh, self.size)
+
+    @property
+    def update_rmse_sum(self) -> float:
+        """RMSE of every update so far, added up."""
+        return float(sum(float(rate) * math.sqrt(float(squared) / self.size)
+                         for rate, squared in zip(self.rate, self.velocity, strict=True)))
+
+    def split(self, replicas: int) -> list[Measures]:
+        """Those of each of so many replicas that were measured side by side."""
+        columns = [_by_replica(values, replicas) for values in
+                   (self.forward, self.backward, self.fresh, self.velocity, self.rate)]
+        return [Measures(self.size, self.microbatches, self.measured, *own)
+                for own in zip(*columns, strict=True)]
+
+
+def _by_replica(values: Sequence[Any], replicas: int) -> list[list[Any]]:
+    """Step by step to replica by replica; a number is the same for all."""
+    rows = [value if isinstance(value, np.ndarray) else np.full(replicas, value)
+            for value in values]
+    columns: list[list[Any]] = np.array(rows).reshape(len(rows), replicas).T.tolist()
+    return columns
+
+
+def _distances(squared: Floats, fresh: Floats, size: int) -> tuple[Floats, Floats]:
+    """RMSE and relative distance of `size` weights from ‖used − fresh‖² and ‖fresh‖²."""
+    with np.errstate(all="ignore"):
+        relative = np.where(squared == 0, 0.0, np.sqrt(squared / fresh))
+        return np.sqrt(squared / size), relative
+
+
+def _floats(scalars: Sequence[Any]) -> Floats:
+    return np.fromiter(map(float, scalars), np.float64, len(scalars))

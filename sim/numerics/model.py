@@ -1,0 +1,58 @@
+"""The mathematics of one stage, NumPy or torch, and its two passes under changing weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Generic, Protocol, TypeVar
+
+
+class StageModel(Protocol):
+    """What a task (or the torch backend) gives for a stage: functions of a flat weight vector.
+
+    `weights` is (parameters,), or (replicas, parameters) with the replicas as first axis of every
+    other array too.  A model that subclasses this has `forward_again` for nothing.
+    """
+
+    def forward(self, weights: Any, inputs: Any, target: Any = None) -> tuple[Any, Any]:
+        """Output (with a target: the mean loss) and what the backward needs of this forward."""
+
+    def backward(self, weights: Any, saved: Any, gradient: Any) -> tuple[Any, Any]:
+        """Weight gradient, and input gradient formed with `weights` (None: nobody wants it)."""
+
+    def forward_again(self, weights: Any, inputs: Any, target: Any = None) -> Any:
+        """A forward run for its backward's sake alone: what that needs; nothing else may move."""
+        return self.forward(weights, inputs, target)[1]
+
+
+Model = TypeVar("Model", bound=StageModel)
+
+
+class Passes(Generic[Model]):
+    """Forwards of micro-batches through a model, and their backwards under other weights.
+
+    Without `recompute` a backward has the forward's activations and its own weights in the
+    input-gradient products; with it the forward runs again from the saved input under the
+    backward's weights.  Source: REFERENCE section 3.
+    """
+
+    def __init__(self, model: Model, recompute: bool) -> None:
+        self.model, self.recompute = model, recompute
+        self._saved: dict[int, Any] = {}
+
+    @property
+    def under_way(self) -> Iterable[int]:
+        """Micro-batches whose forward is done and whose backward is not."""
+        return self._saved.keys()
+
+    def forward(self, index: int, weights: Any, inputs: Any, target: Any) -> Any:
+        """The output of micro-batch `index`, or its mean loss."""
+        output, saved = self.model.forward(weights, inputs, target)
+        self._saved[index] = (inputs, target) if self.recompute else saved
+        return output
+
+    def backward(self, index: int, weights: Any, gradient: Any) -> tuple[Any, Any]:
+        """Weight and input gradient of micro-batch `index`."""
+        saved = self._saved.pop(index)
+        if self.recompute:
+            saved = self.model.forward_again(weights, *saved)
+        return self.model.backward(weights, saved, gradient)

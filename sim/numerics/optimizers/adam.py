@@ -1,0 +1,57 @@
+"""Adam: steps scaled by running means of the gradient and of its square."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from sim.numerics.optimizers import Convention, Optimizer, OptimizerKind, optimizer
+
+
+@dataclass(slots=True)
+class Adam:
+    """W ← W − η·m̂/(√v̂+ε); `velocity` is that whole step, so predictions use it as it is.
+
+    `momentum` is β₁, `second` β₂; `velocity` starts at zero.
+    Source: Kingma & Ba 2015, Algorithm 1; XPipe's ΔW.
+    """
+
+    momentum: float
+    velocity: Any
+    second: float = 0.999
+    epsilon: float = 1e-8
+    mean: Any = 0.0
+    square: Any = 0.0
+    steps: int = 0
+
+    def step(self, weights: Any, gradient: Any, learning_rate: Any) -> Any:
+        """The weights after one update; afterwards `velocity` is the one that made them."""
+        self.steps += 1
+        self.mean = self.momentum * self.mean + (1 - self.momentum) * gradient
+        self.square = self.second * self.square + (1 - self.second) * (gradient * gradient)
+        mean = self.mean / (1 - self.momentum**self.steps)
+        square = self.square / (1 - self.second**self.steps)
+        self.velocity = mean / (square**0.5 + self.epsilon)
+        return weights - learning_rate * self.velocity
+
+
+@optimizer("adam", rule="W <- W - eta*m/(sqrt(v)+epsilon) of bias-corrected running means, "
+                        "beta1 = momentum, beta2 = second",
+           source="Kingma & Ba 2015, Algorithm 1")
+@dataclass(frozen=True)
+class AdamKind(OptimizerKind):
+    """`second` is β₂, the memory of squared gradients; `epsilon` keeps small steps finite.
+
+    The convention of momentum does not matter: means are always weighted.
+    """
+
+    second: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.second < 1 or not self.epsilon > 0:
+            raise ValueError("0 <= second < 1 and epsilon > 0, got "
+                             f"second={self.second} epsilon={self.epsilon}")
+
+    def start(self, momentum: float, convention: Convention, zero: Any) -> Optimizer:
+        return Adam(momentum, zero, self.second, self.epsilon)
