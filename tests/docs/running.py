@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from tests.docs.documents import ROOT, Block, commands
+from tests.docs.forks import Forks
 from tests.docs.reductions import rule_of
 
 Size = Literal["quick", "full"]
@@ -25,8 +26,8 @@ LONGEST_S = 600
 class Reader:
     """Someone with this repository checked out and its environment activated, in `folder`."""
 
-    def __init__(self, folder: Path, size: Size) -> None:
-        self.folder, self.size = folder, size
+    def __init__(self, folder: Path, size: Size, forks: Forks | None = None) -> None:
+        self.folder, self.size, self.forks = folder, size, forks
         self.said = ""  # by the Python block before
         shutil.copytree(ROOT / "figures/experiments", folder / "figures/experiments")
 
@@ -70,10 +71,14 @@ class Reader:
         return said if not added else None
 
     def run(self, argv: list[str], what: str) -> str:
-        done = subprocess.run(argv, cwd=self.folder, env=ENVIRONMENT, text=True, timeout=LONGEST_S,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        assert done.returncode == 0, f"{what}\n{done.stdout}\n{done.stderr}"
-        return done.stdout
+        if self.forks is not None and argv[0] == sys.executable:
+            code, out, err = self.forks.run(argv, self.folder)
+        else:
+            done = subprocess.run(argv, cwd=self.folder, env=ENVIRONMENT, text=True,
+                                  timeout=LONGEST_S, capture_output=True, check=False)
+            code, out, err = done.returncode, done.stdout, done.stderr
+        assert code == 0, f"{what}\n{out}\n{err}"
+        return out
 
     def bring(self, words: list[str]) -> None:
         """Put files of the repository that a command names where the command will look."""

@@ -4,6 +4,7 @@
 """
 
 import json
+import pkgutil
 import re
 import tomllib
 
@@ -12,19 +13,27 @@ import pytest
 from analysis.sweep.reading import read_sweep
 from sim.experiment.configuration import resolve
 from tests.docs.documents import NAMES, ROOT, Block, blocks, commands, inline_code, text_of
+from tests.docs.forks import Forks
 from tests.docs.outputs import differs, lines_of
 from tests.docs.reductions import RULES
-from tests.docs.running import Reader, check_options
+from tests.docs.running import ENVIRONMENT, Reader, check_options
 
 LANGUAGES = {"bash", "console", "python", "output", "toml", "text", "json"}
 EVERY = pytest.mark.parametrize("name", NAMES)
 WITH_CODE = [name for name in NAMES if blocks(name)]
 
 
+@pytest.fixture(scope="module")
+def forks(tmp_path_factory):
+    made = Forks(tmp_path_factory.mktemp("forks"), ENVIRONMENT)
+    yield made
+    made.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WITH_CODE)
-def test_blocks_run_as_a_reader_would_run_them(name, tmp_path) -> None:
-    follow(name, Reader(tmp_path, "quick"))
+def test_blocks_run_as_a_reader_would_run_them(name, tmp_path, forks) -> None:
+    follow(name, Reader(tmp_path, "quick", forks))
 
 
 @pytest.mark.verify
@@ -68,6 +77,16 @@ def test_commands_in_the_text_exist(name) -> None:
             check_options([word for word in code.split() if "…" not in word])
         elif code.startswith("make "):
             assert re.search(rf"^{code.split()[1]}:", (ROOT / "Makefile").read_text(), re.M), code
+
+
+@EVERY
+def test_files_and_names_in_the_text_exist(name) -> None:
+    """Paths from the document's folder or the repository's, and dotted names of the packages."""
+    for code in inline_code(name):
+        if re.fullmatch(r"[\w./-]+(\.(py|toml|txt|md|ipynb)|/)", code) and "/" in code.rstrip("/"):
+            assert (ROOT / name).parent.joinpath(code).exists() or (ROOT / code).exists(), code
+        elif re.fullmatch(r"(sim|gpu|analysis|figures)(\.\w+)+", code):
+            pkgutil.resolve_name(code)
 
 
 @EVERY
