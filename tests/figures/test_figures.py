@@ -257,16 +257,6 @@ def test_the_page_shows_what_is_in_the_folder(tmp_path) -> None:
     assert text.count(".png)") == 1
 
 
-@pytest.mark.parametrize(("name", "picture"), [("rates", rates), ("systems", systems)])
-def test_results_show_the_gallerys_tables(name, picture) -> None:
-    """The tables of the results are those made from the data beside the pictures."""
-    gallery, results = Path("figures/gallery"), Path("figures/RESULTS.md").read_text()
-    text = gallery.joinpath(f"{name}.md").read_text()
-    assert f"<!-- {name} -->\n{text}<!-- /{name} -->" in results
-    made = picture.markdown(read_rows(gallery / f"{name}.csv"), text.split("`")[1])
-    assert made == text
-
-
 def test_splice_wants_its_markers(tmp_path) -> None:
     path = tmp_path / "d.md"
     path.write_text("a\n<!-- t -->\nold\n<!-- /t -->\nb\n")
