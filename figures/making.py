@@ -9,7 +9,7 @@ from pathlib import Path
 from figures.catalogue import FIGURES, LOCAL, Picture
 from figures.rows import read_rows
 from sim.commands.bars import counted
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, unknown
 
 NOT_ITS_DATA = (KeyError, TypeError, ValueError, IndexError, StopIteration, AttributeError)
 
@@ -17,8 +17,7 @@ NOT_ITS_DATA = (KeyError, TypeError, ValueError, IndexError, StopIteration, Attr
 def check(names: tuple[str, ...], data: Path | None) -> list[str]:
     """Names of figures, `all` resolved.  Raises ConfigurationError."""
     known = (*FIGURES, *LOCAL, "all")
-    problems = [f"figure {name!r} is unknown; choose from {', '.join(known)}"
-                for name in names if name not in known]
+    problems = [unknown("figure", name, known) for name in names if name not in known]
     if data is not None and (len(names) != 1 or "all" in names):
         problems.append(f"--from: draws the rows of one figure, so name one, got "
                         f"{', '.join(names)}")

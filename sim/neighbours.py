@@ -15,9 +15,10 @@ NEIGHBOURS = ("analysis", "figures", "gpu")
 
 
 def refuse_foreign() -> None:
-    """Raise ImportError, naming both files, where the path leads to another `sim`.
+    """See that the path leads to no other `sim`.
 
-    Another copy of this very project is none: the whole of it is hidden by the first.
+    Another copy of this very project is none: the whole of it is hidden by the first.  Raises
+    ImportError, which names both files.
     """
     for folder in dict.fromkeys(os.path.realpath(each or os.getcwd()) for each in sys.path):
         if folder == HOME:

@@ -105,6 +105,9 @@ class Shelf(ModuleType):
     def __len__(self) -> int:
         return len(self._registry)
 
+    def __bool__(self) -> bool:
+        return True  # as of any module, without importing what is in it
+
     def __getitem__(self, name: str) -> Any:
         return self._registry[name]
 

@@ -148,6 +148,10 @@ def test_values_tell_what_they_are_in_three_lines():
 def test_a_steady_state_and_advice_are_those_of_the_commands():
     steady = analysis.steady(schedule="gpipe", microbatches=4)
     assert (steady["schedule"], steady["microbatches"]) == ("gpipe", 4)
+    measured = ROOT / "figures/measured/cpu-2core/profile/profile.json"
+    advice = analysis.advise(measured, memory_limit=1e9, devices=2, microbatches=[1],
+                             backward="graph")
+    assert {row["backward"] for row in advice["rows"]} == {"graph"}
 
 
 def test_a_trace_as_a_data_frame():

@@ -12,7 +12,7 @@ from sim.commands.door import console, json_option, print_json
 
 
 def whole_numbers(_: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...]:
-    """`1,2,4` as whole numbers; none where the option is not given."""
+    """`1,2,4` as whole numbers; none where the option is not given.  Raises ConfigurationError."""
     from sim.errors import ConfigurationError
 
     try:

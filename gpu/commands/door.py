@@ -19,12 +19,14 @@ class TorchDoor(Door):
     """A door whose commands may run on threads, or as one rank of torchrun."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; an interrupted one says so and ends at once."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
             end(130, "interrupted; nothing was written", now=True)
 
     def end(self, mistake: MistakeError) -> NoReturn:
+        """Say what is wrong and exit, at once where another rank is lost."""
         end(mistake.code, *mistake.lines, now=isinstance(mistake, RankError))
 
 

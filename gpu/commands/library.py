@@ -49,9 +49,13 @@ def validate(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu",
              out: str | PathLike[str] | None = None, **keys: Any) -> dict[str, Any]:
     """Profile, simulate, run and compare a grid of schedules and mitigations.
 
-    What comes back is what `gpu validate` writes into `report.json`, and the files beside it too
-    where there is a folder `out`.  `experiment` and `keys` as `sim.run` takes them, `grid` as
-    `sim.compare` takes mitigations.  Raises as `run`.
+    What comes back is what `gpu validate` writes into `report.json`; it and the files beside it
+    are also written where there is a folder `out`.  No run is begun that would not be done within
+    `within_s` seconds.  `experiment` and `keys` as `sim.run` takes them, `grid` as `sim.compare`
+    takes mitigations.
+
+    Raises ConfigurationError, DeviceError or OutputError before anything runs, StageError where a
+    run fails, MissingPartError without torch.
     """
     with _torch():
         from gpu.runtime.assembly import RunSettings

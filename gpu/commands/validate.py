@@ -61,7 +61,8 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str,
 
 @dataclass(frozen=True)
 class Asked:
-    """Where and what to validate, how often, for how long, into which folder, by what command."""
+    """Where and what to validate, how often, for how many seconds, into which folder, and the
+    command that the report tells."""
 
     devices: str
     grid: str
@@ -82,7 +83,7 @@ def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
     """
     from analysis.validation.report import build
     from figures.bundles import validation_files
-    from gpu.profiling.machine import machine
+    from gpu.profiling.machine import Machine
     from gpu.runtime.devices import open_lanes
     from gpu.studies.validation import cases
     from gpu.studies.validation.validate import validate as compare
@@ -90,7 +91,7 @@ def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
 
     specs, resolved = prepared(experiment, settings, asked.devices, asked.out, batch_size=16,
                                minibatches=24)
-    head = {**machine(specs), "command": asked.command, "repeats": asked.repeats}
+    head = {**Machine.of(specs).head(), "command": asked.command, "repeats": asked.repeats}
     todo, refused = cases.grid(resolved, wanted, contenders(asked.grid), asked.batch_sizes,
                                asked.image_sizes)
     with bar(len(todo)) as done:

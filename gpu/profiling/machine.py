@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,31 @@ def libraries() -> dict[str, str]:
             "torch": str(torch.__version__)}
 
 
-def machine(specs: Sequence[DeviceSpec]) -> dict[str, Any]:
-    """For a report's head; the load is how busy the machine was with other things just before."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
-    return {"device": device_name(specs[0]), "devices": ",".join(map(str, specs)),
-            "cores": os.cpu_count(), "load_before": load, "date": date.today().isoformat(),
-            "libraries": libraries()}
+@dataclass(frozen=True)
+class Machine:
+    """What a measurement was taken on: the devices asked for, and how busy the machine was with
+    other things just before (running processes, mean over 1, 5 and 15 minutes; none unknown)."""
+
+    specs: tuple[DeviceSpec, ...]
+    load: tuple[float, ...]
+
+    @classmethod
+    def of(cls, specs: Sequence[DeviceSpec]) -> Machine:
+        """This machine, at this moment."""
+        return cls(tuple(specs), os.getloadavg() if hasattr(os, "getloadavg") else ())
+
+    def head(self) -> dict[str, Any]:
+        """For a validation's report."""
+        return {"device": device_name(self.specs[0]), "devices": ",".join(map(str, self.specs)),
+                "cores": os.cpu_count(), "load_before": self.load[0] if self.load else None,
+                "date": date.today().isoformat(), "libraries": libraries()}
+
+    def facts(self) -> dict[str, Any]:
+        """For a study's report, where several devices may be one and threads are set."""
+        devices, known = [spec.device for spec in self.specs], libraries()
+        gpus = sorted({d.index or 0 for d in devices if d.type == "cuda"})
+        return {"devices": [str(d) for d in devices],
+                "gpus": [torch.cuda.get_device_name(i) for i in gpus],
+                "cpu_cores": os.cpu_count(), "load_average": [round(v, 2) for v in self.load],
+                "threads_per_device": torch.get_num_threads(), "platform": platform.machine(),
+                "python": known["python"], "torch": known["torch"]}

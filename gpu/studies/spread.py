@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
-
-import torch
 
 from sim.interval import mean_of
 from sim.trace import atomic_file
@@ -44,19 +40,8 @@ def told(found: dict[str, Any], digits: int = 3, scale: float = 1.0) -> str:
     return number if not found["missing"] else f"{number} ({found['missing']} missing)"
 
 
-def machine(devices: Sequence[torch.device]) -> dict[str, Any]:
-    """What was measured on: devices, cores, load at the end, threads, libraries."""
-    gpus = sorted({d.index or 0 for d in devices if d.type == "cuda"})
-    return {"devices": [str(d) for d in devices],
-            "gpus": [torch.cuda.get_device_name(i) for i in gpus],
-            "cpu_cores": os.cpu_count(), "load_average": [round(v, 2) for v in os.getloadavg()],
-            "threads_per_device": torch.get_num_threads(),
-            "platform": platform.machine(), "python": platform.python_version(),
-            "torch": str(torch.__version__)}
-
-
 def place(found: dict[str, Any]) -> str:
-    """A sentence of what `machine` found."""
+    """A sentence of what `gpu.profiling.machine.Machine.facts` found."""
     parts = [*found["gpus"], plural(found["cpu_cores"], "CPU core"), f"torch {found['torch']}",
              f"load average over the last minute {found['load_average'][0]}"]
     return (f"Devices {', '.join(found['devices'])} with "

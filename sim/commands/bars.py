@@ -67,7 +67,8 @@ def timed() -> Iterator[Callable[[int, int, float], None]]:
 
 @contextmanager
 def counted_later(total: int) -> Iterator[Callable[[], None]]:
-    """As `timed`, for steps that are told of one by one."""
+    """A bar over `total` steps that shows once they take more than a second; yields what
+    advances it by one."""
     begun, count = perf_counter(), iter(range(1, total + 1))
     with timed() as watch:
         yield lambda: watch(next(count, total), total, perf_counter() - begun)

@@ -25,7 +25,8 @@ class Door(click.Group):
         self.params.append(plugin_option())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)  # in the order they are written
+        """The commands in the order they are written."""
+        return list(self.commands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, with the option that every command has."""
@@ -35,6 +36,7 @@ class Door(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a mistake ends the process with its code."""
         try:
             return super().invoke(ctx)
         except Exception as error:
@@ -44,6 +46,7 @@ class Door(click.Group):
             self.end(mistake)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the door's own options; a mistake in them ends the process too."""
         try:
             return super().parse_args(ctx, args)
         except MistakeError as mistake:  # of a plugin given before the command

@@ -16,9 +16,11 @@ class Doors(Door):
     """A door to the doors; each is imported when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """The four doors."""
         return list(DOORS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """A door, imported now; None for any other name."""
         if cmd_name not in DOORS:
             return None
         door: click.Command = import_module(f"{cmd_name}.__main__").main

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gpu.profiling.machine import Machine
 from gpu.runtime.devices import DeviceSpec
-from gpu.studies.spread import machine, place, plural, spread, table, told, write_json, write_text
+from gpu.studies.spread import place, plural, spread, table, told, write_json, write_text
 from gpu.studies.staleness.prediction import HORIZONS
 from gpu.studies.staleness.staleness import PROBED, Findings, Rows, Study
 
@@ -21,7 +22,7 @@ def report(study: Study, found: Findings, specs: Sequence[DeviceSpec], command: 
     labels = [method.label for method in study.methods]
     training, pipeline = study.base.training, study.base.pipeline
     return {
-        "command": command, "machine": machine([spec.device for spec in specs]),
+        "command": command, "machine": Machine.of(specs).facts(),
         "model": study.settings.model, "data": study.settings.data or "synthetic",
         "settings": {
             "stages": pipeline.stages, "minibatches": pipeline.minibatches,

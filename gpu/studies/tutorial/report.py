@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gpu.studies.spread import machine, place, plural, spread, table, told, write_json, write_text
+from gpu.profiling.machine import Machine
+from gpu.studies.spread import place, plural, spread, table, told, write_json, write_text
 from gpu.studies.tutorial.look_ahead import METHODS
 from gpu.studies.tutorial.published import TUTORIAL
 from gpu.studies.tutorial.split_sizes import Kind, Rows, column
@@ -27,7 +28,7 @@ def report(tutorial: Tutorial, found: Measured, command: str) -> dict[str, Any]:
     """Means with spread; ratios are of medians, so that one disturbed repeat moves none."""
     setting, timing = tutorial.setting, by_mode(found.timing, "seconds", tutorial.setting.splits)
     return {
-        "command": command, "machine": machine([s.device for s in tutorial.specs]),
+        "command": command, "machine": Machine.of(tutorial.specs).facts(),
         "reduced": tutorial.reduced, "setting": asdict(setting), "timing_s": timing,
         "cpu_s": by_mode(found.timing, "cpu_s", setting.splits),
         "ratios_of_medians": ratios(timing), "differences": list(DIFFERENCES),

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, unknown
 from sim.experiment.configuration import toml_value
 from sim.experiment.options import Experiment
 from sim.mitigations import MITIGATIONS
@@ -58,9 +58,9 @@ def contenders(text: str) -> list[Contender]:
     chosen = [Contender.parse(name) for name in names if name.strip()]
     known = [(c.mitigation["name"], "mitigation", MITIGATIONS.names()) for c in chosen]
     known += [(c.schedule, "schedule", SCHEDULES.names()) for c in chosen if c.schedule]
-    unknown = [f"--mitigations: {kind} {name!r} is unknown; choose from {', '.join(choices)}"
+    strange = [f"--mitigations: {unknown(kind, name, choices)}"
                for name, kind, choices in known if name not in choices]
-    if unknown or not chosen:
-        raise ConfigurationError(unknown or [f"--mitigations: name at least one of "
+    if strange or not chosen:
+        raise ConfigurationError(strange or [f"--mitigations: name at least one of "
                                              f"{', '.join(MITIGATIONS.names())}, or all"])
     return chosen

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, unknown
 from sim.experiment.configuration import toml_value
 from sim.experiment.options import Experiment
 from sim.experiment.systems import SYSTEMS, System
@@ -69,8 +69,8 @@ def entrants(text: str) -> list[Entrant]:
             problems.append(f"--systems: {item!r}: write SYSTEM[:PARAMETER=VALUE…], e.g. "
                             "i-timeprest:decay=2")
         elif found["name"] not in SYSTEMS.names():
-            problems.append(f"--systems: system {found['name']!r} is unknown; choose from "
-                            f"{', '.join(SYSTEMS.names())}, all")
+            choices = [*SYSTEMS.names(), "all"]
+            problems.append(f"--systems: {unknown('system', found['name'], choices)}")
         else:
             pairs = [p.split("=", 1) for p in found["parameters"].split(":")[1:]]
             chosen.append(Entrant(SYSTEMS[found["name"]],

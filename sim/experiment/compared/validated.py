@@ -14,9 +14,9 @@ from sim.trace import Trace
 class Validated:
     """What validating one experiment gave, measured on stages of the network `model`.
 
-    `exact` says whether order, versions and weights are equal, `makespans_s` are those of every
-    timed run (the `measured` trace is the median one), `memory` has by device its stages and the
-    peak in bytes.
+    `exact` says whether order, versions and weights are equal, `makespans_s` are the seconds of
+    every timed run (the `measured` trace is the median one), `memory` has by device its stages
+    and the peak in bytes.
     """
 
     experiment: Experiment
