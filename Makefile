@@ -10,7 +10,7 @@ DEVICES ?= cuda:0,cuda:1
 MACHINE ?= $(shell hostname)
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
-.PHONY: demo setup browser test gallery bench gpu clean
+.PHONY: demo setup browser test verify docs gallery bench gpu clean
 
 demo: $(VENV)/installed-core      ## the main job: comparison table and both figures, into out/
 	$(RUN) -m sim compare figures/experiments/demo.toml --seeds 2 --mitigations \
@@ -30,8 +30,14 @@ test: setup browser               ## lint, types, layering, all tests
 	$(RUN) -m mypy
 	$(RUN) -m pytest -n 2 --dist worksteal
 
-gallery: setup                    ## the README's pictures and tables, five seeds (some minutes)
-	$(RUN) -m figures all --seeds 5 --jobs $(JOBS) --out figures/gallery --readme README.md --page
+verify: setup                     ## what is too long for test: every command of the documents at full size
+	$(RUN) -m pytest -n 2 --dist worksteal -m verify
+
+docs: setup                       ## the API reference into build/docs; a warning is an error
+	$(RUN) -m tests.docs.api build/docs
+
+gallery: setup                    ## the pictures and tables of the results, five seeds (some minutes)
+	$(RUN) -m figures all --seeds 5 --jobs $(JOBS) --out figures/gallery --readme figures/RESULTS.md --page
 
 bench: setup                      ## speed as ratios taken in one run; writes bench.json
 	$(RUN) -m tests.bench
@@ -51,6 +57,7 @@ $(VENV)/installed-core: pyproject.toml | $(RUN)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(VENV)/installed-all: pyproject.toml | $(RUN)
-	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[gpu,fast,cluster,dev]'
+$(VENV)/installed-all: pyproject.toml constraints.txt | $(RUN)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	  --editable '.[gpu,fast,cluster,dev]'
 	touch $@ $(VENV)/installed-core

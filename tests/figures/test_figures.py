@@ -257,15 +257,6 @@ def test_the_page_shows_what_is_in_the_folder(tmp_path) -> None:
     assert text.count(".png)") == 1
 
 
-def test_readme_shows_the_gallerys_tables() -> None:
-    """The README's table is the one made from the data beside the pictures."""
-    gallery, readme = Path("figures/gallery"), Path("README.md").read_text()
-    text = gallery.joinpath("rates.md").read_text()
-    assert f"<!-- rates -->\n{text}<!-- /rates -->" in readme
-    made = rates.markdown(read_rows(gallery / "rates.csv"), text.split("`")[1])
-    assert made == text
-
-
 def test_splice_wants_its_markers(tmp_path) -> None:
     path = tmp_path / "d.md"
     path.write_text("a\n<!-- t -->\nold\n<!-- /t -->\nb\n")
