@@ -42,7 +42,7 @@ def test_keys_are_flat_or_dotted_and_values_pythons_or_text():
     for other in (sim.run(**{"pipeline.stages": "4", "pipeline.mitigation": "spectrain"}, **QUICK),
                   sim.run({"pipeline": {"stages": 4}}, mitigation={"name": "spectrain"}, **QUICK),
                   sim.run(sim.Experiment(), stages=np.int64(4), mitigation="spectrain", **QUICK)):
-        assert str(sim.Program.from_trace(other)) == str(sim.Program.from_trace(trace))
+        assert str(other.program()) == str(trace.program())
         assert (other.version_read == trace.version_read).all()
     timed = sim.run(**{"costs.forward_s": (1, 2.0, 3)}, **QUICK)
     assert (timed.end_s == sim.run(forward_s=np.array([1.0, 2.0, 3.0]), **QUICK).end_s).all()
@@ -80,7 +80,7 @@ def test_a_mistake_is_a_configuration_error_with_the_nearest_name(keys, says):
 def test_a_program_runs_as_it_is():
     program = sim.parse_program("0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n")
     trace = sim.run(program=program, task="none", stages=7)
-    assert sim.Program.from_trace(trace) == program
+    assert trace.program() == program
     assert trace.end_s.max() == 6
     with pytest.raises(ValueError, match="1B0"):
         sim.parse_program("0F0,0B0\n1B0,1F0\n")
@@ -131,13 +131,14 @@ def test_a_trace_comes_back_from_its_file(tmp_path):
 
 
 def test_values_tell_what_they_are_in_three_lines():
-    from sim.experiment.run import prepare
+    from sim.experiment.run import settle
+    from sim.experiment.setup import VirtualSetup
 
     trace, program = sim.run(**QUICK), sim.parse_program("0F0,0B0\n")
     experiment = sim.Experiment.model_validate({"pipeline": {"stages": 2, "minibatches": 3}})
     told = [repr(trace), repr(program), repr(experiment), repr(sim.schedules),
             repr(sim.replicas(runs=2, **QUICK))]
-    ready = prepare(experiment, sim.schedules["gpipe"].program(experiment.shape))
+    ready = settle(VirtualSetup.of(experiment))
     told += [repr(ready.timeline), repr(ready.plan)]
     assert max(len(text.splitlines()) for text in told) <= 3
     assert max(len(line) for text in told for line in text.splitlines()) <= 300

@@ -27,6 +27,7 @@ from sim.mitigations import Mitigation, mitigation
 @mitigation("toy-shrink", rule="the gradient times a factor", source="this test")
 @dataclass(frozen=True)
 class Shrink(Mitigation):
+    treats_gradient = True
     factor: float = 0.5
 
     def gradient(self, gradient, look):

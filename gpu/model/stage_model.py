@@ -117,7 +117,10 @@ class TorchStage:
 
     def forward_again(self, weights: Tensor, inputs: Tensor, target: Tensor | None = None
                       ) -> Saved | None:
-        """The graph of a recompute: the stage's buffers stay as the first forward left them."""
+        """The graph of a recompute on weights (parameters,) and inputs (batch, …).
+
+        The stage's buffers stay as the first forward left them.
+        """
         with self.again():
             return self.forward(weights, inputs, target)[1]
 

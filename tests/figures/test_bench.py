@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from figures.__main__ import _Bare, draw
+from figures.__main__ import Bare, draw
 from figures.making import check
 from figures.pictures import bench
 from sim.errors import ConfigurationError
@@ -38,7 +38,7 @@ def test_rows_are_the_ratios_of_speeds_alone(tmp_path):
 
 def test_the_door_draws_it_and_says_where_there_is_nothing_to_draw(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    door = _Bare(commands={"draw": draw})
+    door = Bare(commands={"draw": draw})
     missing = CliRunner().invoke(door, ["bench", "--out", "out"])
     assert missing.exit_code == 2
     assert "make bench writes it" in missing.output

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from figures.__main__ import _Bare, draw, explore
+from figures.__main__ import Bare, draw, explore
 from figures.explorer.about import facts, unit_labels
 from figures.explorer.columns import encode
 from figures.explorer.page import SCRIPTS, WEB, page
@@ -129,7 +129,7 @@ def test_equal_traces_give_equal_pages() -> None:
 
 
 def call(*arguments: object):
-    door = _Bare(commands={"draw": draw, "explore": explore})
+    door = Bare(commands={"draw": draw, "explore": explore})
     return CliRunner().invoke(door, [str(a) for a in arguments])
 
 

@@ -6,7 +6,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from figures import methods
-from figures.__main__ import _Bare, draw
+from figures.__main__ import Bare, draw
 from figures.catalogue import FIGURES
 from figures.origin import read_origin, save
 from figures.pictures import (
@@ -35,7 +35,7 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def call(*arguments: object) -> Result:
-    return CliRunner().invoke(_Bare(commands={"draw": draw}), [str(a) for a in arguments])
+    return CliRunner().invoke(Bare(commands={"draw": draw}), [str(a) for a in arguments])
 
 
 def test_timeline_data_is_the_round_trip_of_minibatch_4() -> None:

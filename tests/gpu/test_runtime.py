@@ -117,7 +117,7 @@ def test_the_optimizer_is_the_experiments_unless_the_settings_name_one():
              cpu_assembly(stages=2, training=rate | {"optimizer": "adam"},
                           settings=RunSettings(optimizer="momentum")),
              cpu_assembly(stages=2, training=rate)]
-    named = [run(each, cpu_lanes(2)).header["experiment"]["training"]["optimizer"]
+    named = [run(each, cpu_lanes(2)).header.experiment["training"]["optimizer"]
              for each in asked]
     assert named == ["adam", "adam", "momentum", "momentum"]
     one, two, three, four = ([stage.weights for stage in each.stages] for each in asked)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sim.errors import InvalidProgramError
 from sim.experiment.making import make_mitigation
-from sim.experiment.setup import cost_model, make_cluster, stage_sizes
+from sim.experiment.setup import VirtualSetup
 from sim.mitigations import MITIGATIONS
 from sim.numerics.tasks import stream
 from sim.op import Op
@@ -46,8 +46,8 @@ def go_through_all(case, form, mitigation, keys, kernels, columns=False) -> None
                         minibatches=shape.minibatches, microbatches=shape.microbatches,
                         task="none", **keys)
     program = made(case, form, kernels)
-    costs = cost_model(given_, None)
-    cluster = make_cluster(given_, None, stage_sizes(given_, None, None))
+    setup = VirtualSetup.of(given_)
+    costs, cluster = setup.costs, setup.cluster
     found = timeline(program, costs, cluster, stream(0, "jitter"), kernels=kernels)
     assert_equal(found, simulate(program, costs, cluster, stream(0, "jitter")))
     replicate(program, [replica(given_, seed) for seed in range(3)], columns=columns,

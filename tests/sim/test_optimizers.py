@@ -120,8 +120,8 @@ def test_replicas_under_adam_have_the_bits_of_runs_alone(backward, microbatches)
         for name in COLUMNS:
             one, two = getattr(alone, name), getattr(together, name)
             assert one.tobytes() == two.tobytes(), name
-        assert alone.header["training"] == together.header["training"]
-        losses.add(together.header["training"]["final_loss"])
+        assert alone.header.training == together.header.training
+        losses.add(together.header.training.final_loss)
     assert len(losses) > len(given) // 2
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from sim.experiment.run import add_times
-from sim.experiment.setup import VirtualSetup
+from sim.experiment.setup import VirtualSetup, rows_of
 from sim.kernels.pairs import installed
 from sim.order.program import Program
+from sim.times.engines import kernels_of
 from sim.times.timeline import Timeline
 from tests.sim.experiments import experiment
 
@@ -22,7 +23,9 @@ NAMES = ["exact", "exact-plain", "exact-periodic", *(["exact-compiled"] if insta
 
 
 def times(engine: str, program: Program | None = None, **keys: Any) -> Timeline:
-    return add_times(VirtualSetup.of(experiment(**{"task": "none", **keys}), program), engine)
+    asked = experiment(**{"task": "none", **keys})
+    kernels = kernels_of(engine, len(program) if program else rows_of(asked))
+    return add_times(VirtualSetup.of(asked, program, kernels=kernels), engine)
 
 
 def assert_equal(one: Timeline, other: Timeline) -> None:
