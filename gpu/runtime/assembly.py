@@ -14,11 +14,9 @@ from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES, TorchStage
 from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import make_mitigation
-from sim.experiment.configuration import make_optimizer as make_kind
+from sim.experiment.configuration import make_mitigation, make_optimizer
 from sim.experiment.options import Experiment
 from sim.experiment.run import generate
-from sim.numerics.optimizers import Optimizer
 from sim.numerics.rate import LearningRate
 from sim.numerics.stage import Stage
 from sim.order.program import Program
@@ -127,12 +125,7 @@ def pipeline_stage(experiment: Experiment, plan: VersionPlan, k: int, model: Tor
     schedule, updates = training.rate_schedule, plan.program.shape.minibatches
     rate = LearningRate(training.learning_rate, schedule.name, updates, schedule.every,
                         schedule.factor, schedule.warmup)
-    return watched_stage(k, model, make_optimizer(experiment, model), plan, rate,
-                         distances=training.distances, unit_horizons=plan.unit_horizons(k))
-
-
-def make_optimizer(experiment: Experiment, model: TorchStage) -> Optimizer:
-    """The optimizer of one stage before its first step."""
-    training = experiment.training
-    kind = make_kind(training.optimizer)
-    return kind.start(training.momentum, training.convention, torch.zeros_like(model.live))
+    optimizer = make_optimizer(training.optimizer).start(
+        training.momentum, training.convention, torch.zeros_like(model.live))
+    return watched_stage(k, model, optimizer, plan, rate, distances=training.distances,
+                         unit_horizons=plan.unit_horizons(k))

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -60,8 +61,10 @@ def test_divergence_can_be_recorded_instead():
 
 def test_weights_that_are_not_finite_at_the_end_are_found():
     assembly = cpu_assembly(minibatches=1)
-    step = assembly.stages[0].optimizer.step
-    assembly.stages[0].optimizer.step = lambda *a: step(*a).mul_(float("nan"))
+    stage, whole = assembly.stages[0], assembly.stages[0].optimizer
+    stage.optimizer = SimpleNamespace(
+        momentum=whole.momentum, velocity=whole.velocity,
+        step=lambda *arguments: whole.step(*arguments).mul_(float("nan")))
     with pytest.raises(NonFiniteError, match=r"stage 0 .* its weights are not finite"):
         run(assembly, cpu_lanes(2))
 
