@@ -100,7 +100,7 @@ def _lines(axis: Axes, rows: Rows, quantity: str, label: str) -> None:
 
 
 def markdown(rows: Rows, command: str) -> str:
-    """The README's table: final loss ± sd, [95 % interval], (accuracy %), a column per rate."""
+    """The results' table: final loss ± sd, [95 % interval], (accuracy %), a column per rate."""
     cells = [[method.label, *(_cell([row for row in rows if (row["method"], row["rate"])
                                      == (method.label, rate)]) for rate in RATES)]
              for method in METHODS]
