@@ -3,13 +3,11 @@
 import numpy as np
 import pytest
 
-from sim.experiment.making import make_mitigation
-from sim.experiment.setup import make_stages, make_task
+from sim.experiment.setup import VirtualSetup, make_stages
 from sim.numerics.stage import Stage
 from sim.numerics.training import train
 from sim.op import Op
 from sim.order.check import execution_order
-from sim.schedules import SCHEDULES
 from sim.weights.versions import VersionPlan
 from tests.sim.experiments import TINY, experiment
 from tests.sim.pairs import running
@@ -31,13 +29,12 @@ class Note:
 
 def watched(**keys) -> tuple[list[Stage], VersionPlan]:
     given = experiment(**TINY, **keys)
-    program, task = SCHEDULES[given.pipeline.schedule].program(given.shape), make_task(given)
-    plan = VersionPlan.of(program, make_mitigation(given.pipeline.mitigation),
-                          given.pipeline.schedule)
-    stages = make_stages(given, plan, task)
+    setup = VirtualSetup.of(given)
+    plan = setup.versions(setup.program)
+    stages = make_stages(setup, plan, setup.task)
     for stage in stages:
         stage.observer = Note(stage.weights)
-    train(execution_order(program), stages, task, program)
+    train(execution_order(setup.program), stages, setup.task, setup.program)
     return stages, plan
 
 

@@ -123,7 +123,8 @@ def test_parameters_go_to_the_mitigation_or_to_the_workers():
 
 
 @pytest.mark.parametrize(("text", "said"), [
-    ("gpip", "system 'gpip' is unknown; choose from"), ("", "name at least one"),
+    ("gpip", r"system 'gpip' is unknown \(did you mean gpipe\?\); choose from"),
+    ("", "name at least one"),
     ("gpipe:x", "write SYSTEM")])
 def test_what_is_wrong_with_the_names_is_said(text, said):
     with pytest.raises(ConfigurationError, match=said):
