@@ -1,4 +1,4 @@
-"""The one seam between NumPy and numba: passes in two makes, and the choice of make handed down.
+"""Where NumPy and numba meet: passes in two makes, and the choice of make that is handed down.
 
 A *kernel* is a pass over the columns of a whole program.  Each is written twice, side by side in
 one file of this room: with NumPy, and as plain loops that numba turns into machine code.  Both give

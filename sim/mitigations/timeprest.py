@@ -1,4 +1,4 @@
-"""TiMePReSt: vertical sync without the horizontal stash."""
+"""TiMePReSt: forwards agree on a version across stages, and no old one is kept for a backward."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,6 +1,7 @@
-"""What schedules are written with: runs of instructions, kept as short as they are said.
+"""What schedules are written with: parts of a stream, such as forwards of all micro-batches.
 
-A part of a stream is written out once, straight to its place among the columns of a program.
+A part is kept as short as it is described, and written out once, straight to its place among the
+columns of a program.
 """
 
 from __future__ import annotations

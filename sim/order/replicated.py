@@ -1,4 +1,4 @@
-"""One worker's program repeated on several workers alike, and one worker's found in it again.
+"""Programs of several workers that all run one order: made from one worker's, and reduced to it.
 
 Workers take mini-batches in turn: mini-batch `i` (from 1) of the run is worker `(i−1) mod W`'s own
 number `(i−1) div W + 1`.  Devices and rows of worker 0 come first, then those of worker 1, …

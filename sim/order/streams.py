@@ -185,7 +185,7 @@ class CompleteStreams(Streams):
         return self.tables.row_of(*ops)
 
     def does(self, op: Op) -> NDArray[np.bool_]:
-        """Whether each stage has such an instruction, shape (stages,)."""
+        """Whether each stage has an instruction of this operation, shape (stages,)."""
         if op in (Op.F, Op.U) or not {Op.B, Op.I} <= self.present:  # all that are there, or none
             return np.full(self.shape.stages, op in self.present)
         found: NDArray[np.bool_] = np.any(self.row_of(op) >= 0, axis=1)

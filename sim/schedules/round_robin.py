@@ -1,4 +1,4 @@
-"""Asynchronous 1F1B: the pipeline of the W4–W6 timeline, never flushed."""
+"""Asynchronous 1F1B, never flushed: stages update while later mini-batches are in flight."""
 
 from collections.abc import Iterator
 

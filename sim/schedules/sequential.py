@@ -1,4 +1,4 @@
-"""One micro-batch at a time: the single GPU at S=1, naive model parallelism above."""
+"""One micro-batch at a time: training on one GPU, or with more stages naive model parallelism."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The tutorial's split-size pipeline: forwards split by split, then one backward of the whole."""
+"""The pipeline of PyTorch's model-parallel tutorial: forwards split by split, one backward."""
 
 from collections.abc import Iterator
 

@@ -93,7 +93,7 @@ class CostModel:
         return program.wide and (self.per_micro_batch or bool(self.recompute_s.any()))
 
     def timed(self, program: Program) -> list[Op]:
-        """Operations of a program that take time on any stage that has them."""
+        """Operations of a program that take any time on some stage that has them."""
         single = self._single
         return [op for op in COMPUTE if single[op][program.does(op)].any()]
 
