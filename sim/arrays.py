@@ -13,10 +13,13 @@ Floats = NDArray[np.float64]
 
 
 def is_narrow(column: Ints) -> bool:
-    """Whether an array is as compiled code takes it; any other would be compiled for anew."""
+    """Whether a column, shape (rows,), is one for compiled code: 32 bit, in one piece, writeable.
+
+    For an array of any other type or layout numba would compile a whole pass once more.
+    """
     return column.dtype == NARROW and column.flags.c_contiguous and column.flags.writeable
 
 
 def narrowed(column: Ints) -> Ints:
-    """The array itself where it `is_narrow`, else a copy that is."""
+    """The column, of shape (rows,), itself where it `is_narrow`, else a copy that is."""
     return column if is_narrow(column) else np.array(column, dtype=NARROW, order="C")

@@ -22,7 +22,7 @@ class MistakeError(Exception):
 
 
 class ConfigurationError(MistakeError, ValueError):
-    """Everything wrong with a configuration, one `path: message` each."""
+    """An experiment that is configured wrongly: every problem at once, one `path: message` each."""
 
     def __init__(self, problems: Iterable[str]) -> None:
         self.problems = list(problems)
@@ -41,7 +41,8 @@ class MissingPartError(MistakeError, ImportError):
 
 
 class InvalidProgramError(MistakeError, ValueError):
-    """A program that cannot be run: the rule it breaks and the device × step table, marked."""
+    """A program that cannot be run: the rule it breaks, and its table of devices and steps with the
+    offending cells marked."""
 
     def __init__(self, rule: str, table: str = "") -> None:
         super().__init__(rule, table)
@@ -52,7 +53,7 @@ class InvalidProgramError(MistakeError, ValueError):
 
 
 class DeadlockError(MistakeError, RuntimeError):
-    """Every stream is blocked; `waits` says which head waits for what."""
+    """A run that cannot go on: `waits` says, device by device, which instruction waits for what."""
 
     def __init__(self, waits: str) -> None:
         super().__init__(waits)
@@ -67,7 +68,7 @@ class TraceError(MistakeError, ValueError):
 
 
 class ProfileError(MistakeError, ValueError):
-    """A file that is not a profile; every error listed with its path."""
+    """A file that is not a profile of stages: every error in it, with its path in the file."""
 
 
 # What only some commands need, by the name it is imported under: the extra that brings it
@@ -76,7 +77,7 @@ PARTS = {"torch": "gpu", "torchvision": "gpu", "numba": "fast", "distributed": "
 
 
 def missing_part(error: ImportError) -> MissingPartError | None:
-    """What to install where `error` is that an optional part is not there; None where it is not.
+    """The mistake to show for a failed import of an optional part; None for any other failure.
 
     A part that is installed and fails to load is not missing: that error keeps its traceback.
     """
@@ -88,9 +89,9 @@ def missing_part(error: ImportError) -> MissingPartError | None:
 
 
 def unknown(kind: str, name: str, choices: Sequence[str], more: Sequence[str] = ()) -> str:
-    """`kind 'name' is unknown`, the closest choice, and all of them.
+    """The message for a misspelt name: `kind 'name' is unknown`, the closest choice, and all.
 
-    `more` are further names the closest is looked for among, of which there are too many to list.
+    The closest is looked for among the names in `more` too, which are too many to be listed.
     """
     close = difflib.get_close_matches(name, [*choices, *more], 1)
     hint = f" (did you mean {close[0]}?)" if close else ""

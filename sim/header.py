@@ -19,13 +19,13 @@ Table = dict[str, Any]
 
 @dataclass(frozen=True)
 class Part:
-    """A table of the header: a field for each key this tool knows, `extra` for any other."""
+    """A table of a trace's header: a field for each key this tool knows, `extra` for any other."""
 
     extra: Table = field(default_factory=dict, kw_only=True)
 
     @classmethod
     def of(cls, table: Mapping[str, Any], above: str = "") -> Self:
-        """Read a table that stands at the dotted path `above`.
+        """The typed value of a table as JSON has it, which stands at the dotted path `above`.
 
         Raises TraceError naming the first key that is missing or holds something else.
         """
@@ -40,7 +40,7 @@ class Part:
         return cls(**values, extra={k: v for k, v in table.items() if k not in known})
 
     def as_dict(self) -> Table:
-        """The table as JSON has it; a part that is None is left out."""
+        """The inverse of `of`: the table as JSON has it, without the parts that are None."""
         values = {each.name: _written(getattr(self, each.name)) for each in fields(self)
                   if each.name != "extra"}
         return {name: value for name, value in values.items()
@@ -49,7 +49,8 @@ class Part:
 
 @dataclass(frozen=True)
 class StageBytes(Part):
-    """Bytes per stage: weights, activations kept of one micro-batch, and what crosses onwards."""
+    """How large each stage is, in bytes: its weights, the activations it keeps of one micro-batch,
+    and what one micro-batch sends on to the next stage (one entry fewer)."""
 
     weight_bytes: list[float]
     activation_bytes: list[float]
@@ -58,8 +59,13 @@ class StageBytes(Part):
 
 @dataclass(frozen=True)
 class BetweenWorkers(Part):
-    """How workers combine, by how many of its own mini-batches a forward is ahead of the others'
-    it has seen, and the bytes between workers for each mini-batch of any of them."""
+    """What data-parallel workers do with each other's training, and what it costs and delays.
+
+    `combine` names the rule by which they combine weights or gradients.  `behind_mean` and
+    `behind_max` say by how many of its own mini-batches a worker is ahead of what it has seen of
+    the others when a forward starts; `bytes_per_minibatch` is what passes between workers for each
+    mini-batch of any of them, in bytes.
+    """
 
     combine: str
     behind_mean: float
@@ -69,9 +75,13 @@ class BetweenWorkers(Part):
 
 @dataclass(frozen=True)
 class Learnt(Part):
-    """What a training gave: losses and accuracy at its end (None: not known), the mini-batch at
-    which numbers were no longer finite (None: they stayed so), the mean RMSE of an update by
-    stage, and how many examples the training set has (None: no such set, or not told)."""
+    """How a training ended: losses and accuracy of the last weights (None: not known).
+
+    `diverged_at` is the mini-batch, from 1, at which numbers were no longer finite (None: they
+    stayed so), `mean_update_rmse` by stage the root mean square change of a weight in an update
+    (the mean of all updates), and `examples` how many the training set has (None: no such set, or
+    not recorded).
+    """
 
     final_loss: float | None
     validation_loss: float | None
@@ -83,8 +93,15 @@ class Learnt(Part):
 
 @dataclass(frozen=True)
 class Measured(Part):
-    """What only a run on real devices has to say: a value per device in most lists, digests of
-    the last weights per stage.  `settings` are those of `python -m gpu run`."""
+    """What only a run on real devices records; lists have an entry per device.
+
+    `settings` are those of `python -m gpu run`, `threads` the CPU threads of an operation in torch.
+    `clock` says how each device's clock was aligned with the host's, `clock_residual_s` by how
+    many seconds any of that may be off.  `launch_bound_fraction` is the share of instructions whose
+    pace was the host's and not the device's, `host_s` the seconds the host took to ask for all.
+    `peak_bytes` and `base_bytes` are the bytes allocated at most and before the run, and
+    `weights_sha256` digests of the last weights, an entry per stage.
+    """
 
     settings: Table
     devices: list[str]
@@ -100,10 +117,11 @@ class Measured(Part):
 
 @dataclass(frozen=True)
 class TraceHeader(Part):
-    """What explains a trace: the resolved configuration as a document, what it means, sizes.
+    """What explains a trace: the configuration it was made from, and what followed from that.
 
-    `mitigation` is its name with the parameters that differ from defaults, `versions_held` the
-    peak number of weight sets by stage, `libraries` the version of each that had a part.
+    `experiment` is the resolved configuration as a document, `mitigation` its mitigation's name
+    with the parameters that differ from defaults, `versions_held` the peak number of weight
+    versions by stage, `libraries` the version of each library that had a part in the run.
     `workers` is there where there are several, `training` where something was learnt, `gpu` of a
     run on real devices.
     """
@@ -121,18 +139,23 @@ class TraceHeader(Part):
 
     @property
     def pipeline(self) -> Table:
-        """The configuration's table of that name."""
+        """The configuration's `pipeline` table: schedule, mitigation, dispatch and so on."""
         table: Table = self.experiment["pipeline"]
         return table
 
     def measured(self) -> Measured:
-        """What only real devices have to say.  Raises TraceError of a simulated run."""
+        """What a run on real devices recorded.  Raises TraceError for a simulated run."""
         if self.gpu is None:
             raise TraceError("the trace is of a simulated run, not of one on real devices")
         return self.gpu
 
     @classmethod
     def of(cls, table: Mapping[str, Any], above: str = "") -> Self:
+        """The header that a file's table holds.
+
+        Raises TraceError naming the first key that is missing, the schedule's and the
+        mitigation's included, or that holds something else.
+        """
         header = super().of(table, above)
         pipeline = _read(Table, header.experiment.get("pipeline", {}), "experiment.pipeline")
         for name in ("schedule", "mitigation"):
@@ -141,9 +164,10 @@ class TraceHeader(Part):
         return header
 
     def as_dict(self) -> Table:
+        """The inverse of `of`: the header as JSON has it."""
         written = super().as_dict()
         if self.gpu is not None and self.training is not None and self.training.examples is None:
-            del written["training"]["examples"]  # a run on devices does not tell
+            del written["training"]["examples"]  # a run on devices does not know
         return written
 
 

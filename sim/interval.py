@@ -23,7 +23,7 @@ class Mean(NamedTuple):
 
 
 def mean_of(values: Sequence[float]) -> Mean:
-    """Mean of finite numbers, Student's t with n−1 degrees of freedom.
+    """The mean of finite numbers and its interval by Student's t with n−1 degrees of freedom.
 
     Equal values are their own mean to the last bit, and their interval is a point.  Raises
     ValueError where there is none.  Source: Student 1908.
@@ -43,7 +43,8 @@ def mean_of(values: Sequence[float]) -> Mean:
 
 
 def quantile(freedom: int) -> float:
-    """Student's t that bounds the central 95 % at so many degrees of freedom."""
+    """The value that bounds the central 95 % of Student's t distribution with `freedom` degrees of
+    freedom."""
     from scipy.special import stdtrit  # scipy.stats takes half a second to import
 
     return float(stdtrit(freedom, 0.5 + LEVEL / 2))

@@ -1,4 +1,4 @@
-"""That `import sim` means this simulator: a short name, which other code may have as well.
+"""Making sure that `import sim` means this simulator: other code may use so short a name as well.
 
 Beside another `sim` one of the two is always hidden, and whose `sim.run` a program calls depends
 on the order of its path.  So that is refused while it is only a possibility.
@@ -15,7 +15,7 @@ NEIGHBOURS = ("analysis", "figures", "gpu")
 
 
 def refuse_foreign() -> None:
-    """See that the path leads to no other `sim`.
+    """Refuse to work where Python's path leads to another package called `sim`.
 
     Another copy of this very project is none: the whole of it is hidden by the first.  Raises
     ImportError, which names both files.

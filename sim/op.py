@@ -26,7 +26,7 @@ class Op(IntEnum):
 
 
 def among(op: Ints, ops: Iterable[Op]) -> NDArray[np.bool_]:
-    """Which of a column of operations are one of `ops`."""
+    """Which of a column of operations, shape (rows,), are one of `ops`: a mask of that shape."""
     found = np.zeros(len(op), dtype=bool)
     for each in ops:
         found |= op == each

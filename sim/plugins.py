@@ -1,6 +1,6 @@
 """Code of others that registers things here: entry points of distributions, and single files.
 
-Whatever goes wrong in it is the user's to mend, so it is told in one line that names the plugin.
+Whatever goes wrong in it is the user's to mend, so it becomes one line that names the plugin.
 """
 
 from __future__ import annotations
@@ -32,26 +32,29 @@ def add_plugin(path: str | Path) -> None:
 
 
 def plugins() -> list[str]:
-    """The files given so far, in order."""
+    """The plugin files given so far, in the order they were given."""
     return [file for file in os.environ.get(FILES, "").split(os.pathsep) if file]
 
 
 def loading() -> bool:
-    """Whether code of others is running right now, being loaded."""
+    """Whether a plugin is being loaded right now, so that its code is what is running."""
     return bool(_running)
 
 
 def load_plugins() -> None:
-    """Run each file that has been given and has not run in this process.
+    """Run each plugin file that has been given and has not run in this process.
 
-    Raises ConfigurationError.
+    Raises ConfigurationError for a file that does not run.
     """
     for file in plugins():
         _once(f"--plugin {file}", _run_file, file)
 
 
 def load_entry_points(group: str) -> None:
-    """Import what the distributions on the path offer to a group.  Raises ConfigurationError."""
+    """Import what installed distributions offer to a group of entry points.
+
+    Raises ConfigurationError for an offer that cannot be imported.
+    """
     for what, target in _entry_points(tuple(sys.path)).get(group, ()):
         _once(what, _import, target)
 
@@ -69,7 +72,7 @@ def _entry_points(path: tuple[str, ...]) -> dict[str, list[tuple[str, str]]]:
 
 
 def _once(what: str, load: Callable[[str], None], target: str) -> None:
-    """Load a target the first time it is asked for; tell the same again of one that is broken."""
+    """Load a target the first time it is asked for; a broken one gives its error every time."""
     if what not in _outcomes:
         _outcomes[what] = None  # it may look up names itself, which must not load it again
         _running.append(what)

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Names to items, filled by whatever the modules of one package register when imported.
+    """A mapping from names to items, which the modules of one package fill when imported.
 
     Modules are imported on the first look-up, so a new file in the package's folder (or in a
     folder appended to the package's `__path__`) is found without any edit; then come the entry
@@ -41,20 +41,23 @@ class Registry(Generic[T]):
 
     @property
     def group(self) -> str:
-        """The entry points other distributions register in: `pipestale.schedules`."""
+        """The group of entry points that others offer items in, such as `pipestale.schedules`."""
         return f"pipestale.{self.package.rpartition('.')[2]}"
 
     def register(self, name: str, item: T) -> T:
-        """Add `item`.  Raises ConfigurationError when another item has that name."""
+        """Add `item` under `name` and return it.
+
+        Raises ConfigurationError when another item has that name.
+        """
         if loading() and not self._filled:
-            self._fill()  # so that it is the plugin which is told that a name is taken
+            self._fill()  # so that the error about a name in use is the plugin's
         if name in self._items:
             raise ConfigurationError([f"{self.kind} {name!r} is registered twice"])
         self._items[name] = item
         return item
 
     def names(self) -> list[str]:
-        """Every name, sorted.  Raises ConfigurationError for a plugin that is broken."""
+        """Every registered name, sorted.  Raises ConfigurationError for a plugin that is broken."""
         self._fill()
         load_entry_points(self.group)
         load_plugins()
@@ -93,7 +96,7 @@ class Shelf(ModuleType):
     _registry: Registry[Any]
 
     def names(self) -> list[str]:
-        """Every name, sorted."""
+        """Every name registered in the package, sorted."""
         return self._registry.names()
 
     def __contains__(self, name: object) -> bool:
@@ -116,7 +119,7 @@ class Shelf(ModuleType):
 
 
 def readable(registry: Registry[Any]) -> None:
-    """Let the package of `registry` be read like it."""
+    """Turn the package that fills `registry` into a `Shelf`, to be read like the registry."""
     package = sys.modules[registry.package]
     package.__class__ = Shelf
     package._registry = registry  # type: ignore[attr-defined]

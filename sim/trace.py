@@ -50,8 +50,12 @@ COLUMNS: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """Columns of spans, curves of the training, and the header (resolved configuration, seed,
-    library versions, sizes).  Rows are in program order: device by device, each in its order."""
+    """A recorded run: a row per executed instruction, curves of the training, and a header.
+
+    Columns have shape (rows,), with rows device by device, each device's in its order; what each
+    means is in `COLUMNS`.  Names in `_s` are seconds from the start of the run.  `curves` holds
+    arrays by name, such as the loss of each mini-batch, shape (mini-batches,).
+    """
 
     header: TraceHeader
     device: Ints
@@ -76,15 +80,19 @@ class Trace:
 
     @property
     def shape(self) -> PipelineShape:
+        """How large the pipeline was: its stages, mini-batches, micro-batches and workers."""
         return self.header.shape
 
     @property
     def minibatch(self) -> Ints:
-        """Mini-batch of each row, from 1."""
+        """Mini-batch of each row, from 1, shape (rows,)."""
         return self.index // self.shape.microbatches + 1
 
     def first_worker(self) -> Trace:
-        """The rows of the first worker in its own numbering; all of them where it is alone."""
+        """The part of the trace that is worker 0's, its micro-batches numbered as its own.
+
+        The trace itself where that is the only worker.
+        """
         shape = self.shape
         if shape.workers == 1:
             return self
@@ -95,7 +103,7 @@ class Trace:
         return Trace(header, **columns, curves=self.curves)
 
     def program(self) -> Program:
-        """The order recorded, to be replayed under other times or on another backend.
+        """The order that was executed, to be replayed under other times or on another backend.
 
         Raises InvalidProgramError where the rows are no complete program.
         """
@@ -106,6 +114,7 @@ class Trace:
         return Program.of(self.shape, rows, tuple(int(end) for end in np.cumsum([0, *counts])))
 
     def instruction(self, row: int) -> Instruction:
+        """The instruction that a row is the execution of."""
         return Instruction(int(self.stage[row]), Op(int(self.op[row])), int(self.index[row]),
                            int(self.count[row]))
 
@@ -131,20 +140,20 @@ class Trace:
                                     "minibatch": self.minibatch})
 
     def save(self, path: str | Path) -> None:
-        """Write atomically; equal traces give equal bytes."""
+        """Write the trace's file, complete or not at all; equal traces give equal bytes."""
         arrays = {name: getattr(self, name).astype(dtype) for name, (dtype, _) in COLUMNS.items()}
         arrays |= {f"curve/{name}": values for name, values in self.curves.items()}
         with atomic_file(path) as handle:
             np.savez_compressed(handle, header=np.array(self.header_json()), **arrays)
 
     def header_json(self) -> str:
-        """The header as it stands in a file, with the file's format and version."""
+        """The header as the JSON text that stands in a file, with the file's format and version."""
         header = {"format": FORMAT, "version": VERSION, **self.header.as_dict()}
         return json.dumps(header, sort_keys=True)
 
     @classmethod
     def load(cls, path: str | Path) -> Trace:
-        """Read and check a file.  Raises TraceError with what is wrong with it."""
+        """Read and check a trace's file.  Raises TraceError with what is wrong with it."""
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in file.files}

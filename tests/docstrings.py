@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -75,9 +76,7 @@ def _raised(node: ast.AST) -> Iterator[ast.expr]:
 
 def public(root: Path, folders: list[str]) -> Iterator[Public]:
     """Everything public below the folders of a tree, a door's `__main__` left out."""
-    files = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(
-        path for package in ("sim", "gpu", "analysis", "figures")
-        for path in (root / package).rglob("*.py") if path.name != "__main__.py")}
+    files = _trees(root)
     classes = {node.name: node for tree in files.values() for node in ast.walk(tree)
                if isinstance(node, ast.ClassDef)}
     for path, tree in files.items():
@@ -89,6 +88,14 @@ def public(root: Path, folders: list[str]) -> Iterator[Public]:
                 for method in _named(node) if isinstance(node, ast.ClassDef) else ():
                     said = _said(node, method.name, classes, set())
                     yield Public(f"{place}: {node.name}.{method.name}", method, said)
+
+
+@cache
+def _trees(root: Path) -> dict[Path, ast.Module]:
+    """Every file below a root, parsed once for all who ask."""
+    return {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(
+        path for package in ("sim", "gpu", "analysis", "figures")
+        for path in (root / package).rglob("*.py") if path.name != "__main__.py")}
 
 
 def _named(node: ast.Module | ast.ClassDef) -> Iterator[ast.ClassDef | Function]:

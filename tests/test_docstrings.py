@@ -11,8 +11,10 @@ ROOT = Path(__file__).parents[1]
 ROOMS = ["gpu/model", "gpu/images", "gpu/distributed", "gpu/profiling", "gpu/studies/staleness",
          "gpu/studies/tutorial", "gpu/studies/curves.py", "gpu/studies/measure.py",
          "gpu/studies/pages.py", "gpu/studies/summary.py", "analysis/metrics", "analysis/exports",
-         "analysis/sweep", "analysis/terminal", "analysis/theory", "figures", "sim/rows.py",
-         "sim/wording.py"]
+         "analysis/sweep", "analysis/terminal", "analysis/theory", "figures", "sim/order",
+         "sim/kernels", "sim/weights", "sim/times", "sim/schedules", "sim/mitigations",
+         "sim/__init__.py",
+         *(f"sim/{path.name}" for path in sorted((ROOT / "sim").glob("[!_]*.py")))]
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -91,4 +91,4 @@ PAIRED = Pair(_paired_at_once, _paired_in_loops)
 one RECV, cut like its pass, and nothing else has any.
 
 Tables of rows by (stage, micro-batch) of the passes and of both ends of their messages, which go
-`step` stages on; `crosses` says of each stage and the next whether they live apart."""
+`step` stages on; `crosses` says of each stage and the next whether they live on two devices."""

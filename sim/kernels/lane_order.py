@@ -8,12 +8,14 @@ from sim.arrays import Ints
 
 
 class LaneOrder(NamedTuple):
-    """`rows` in executable order, and columns of the whole program by row.
+    """An order in which all replicas of a program can be executed, row after row.
 
-    `level` is the number of a row's level, ascending in `rows`: what rows of a level need is in
-    the levels before, and a device has at most one of them.  `source` is the row whose message a
-    row waits for, `link` the number of the link its own takes (−1: none); `place` and `kind` say
-    where it finds its seconds and its transfer in a block of lanes.
+    `rows`, shape (rows executed,), is that order; all other columns are of the whole program, shape
+    (rows,).  `level` is the number of a row's level, ascending in `rows`: what rows of a level need
+    is in the levels before, and a device has at most one of them.  `source` is the row whose
+    message a row waits for, `link` the number of the link its own takes (−1: none); `place` and
+    `kind` say where it finds its seconds and its transfer in a block of lanes.  `devices` and
+    `links` are how many there are.
     """
 
     rows: Ints

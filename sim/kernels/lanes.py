@@ -18,10 +18,11 @@ from sim.kernels.pairs import Pair
 
 
 class Slots(NamedTuple):
-    """Columns by row of the order, and how many devices, links and slots there are.
+    """An order of rows as the compiled lane engine takes it, messages having slots to wait in.
 
-    A message has a slot from its sending to its receiving: `needed` is where a row finds the one
-    it waits for, `slot` where its own is put (−1: none).
+    Columns are by row of the order, shape (rows executed,); `devices`, `links` and `slots` are how
+    many there are.  A message has a slot from its sending to its receiving: `needed` is the slot in
+    which a row finds the one it waits for, `slot` where its own is put (−1: none).
     """
 
     device: Ints
@@ -36,7 +37,7 @@ class Slots(NamedTuple):
 
     @property
     def kept(self) -> int:
-        """Numbers kept for a lane while it is run."""
+        """How many numbers are kept for each lane while it is run."""
         return self.devices + self.links + self.slots
 
 

@@ -18,23 +18,32 @@ NEVER = 0  # the place in a ring of what was before the first row: a clock of 0,
 
 
 class RingPlaces(NamedTuple):
-    """Where in a ring rows find what they ask for: `place` by row, `run` the first place of each
-    level's rows where those are one after another (−1: they are not), so that nothing has to be
-    gathered."""
+    """Where in a ring of kept times each row finds the one it asks for.
+
+    `place` is by row of the order, shape (rows executed,).  `run` is by level the place of its
+    first row where those of its rows follow one another (−1: they do not), so that the ring can be
+    sliced instead of gathered from.
+    """
 
     place: Ints
     run: list[int]
 
     @classmethod
     def of(cls, place: Ints, first: Ints) -> RingPlaces:
-        """From the place of each row and the first row of each level (and their end)."""
+        """The places found from `place`, shape (rows executed,), by which each row asks.
+
+        `first`, shape (levels + 1,), is the first row of each level, and where the last ends.
+        """
         number = place - np.arange(len(place))
         here = number[first[:-1]]
         even = np.logical_and.reduceat(number == np.repeat(here, np.diff(first)), first[:-1])
         return cls(place, np.where(even, place[first[:-1]], -1).tolist())
 
     def read(self, level: int, rows: slice, ring: Floats, room: Floats) -> Floats:
-        """What a level finds, of shape (rows, lanes)."""
+        """What the rows of a level find in `ring`, shape (rows of the level, lanes).
+
+        It may be written to `room`, of that shape.
+        """
         run = self.run[level]
         return ring[run:run + len(room)] if run >= 0 else _gathered(ring, self.place[rows], room)
 
@@ -45,13 +54,15 @@ def _gathered(table: Floats, place: Ints, room: Floats) -> Floats:
 
 
 class Levels(NamedTuple):
-    """Rows by level: those of level `l` are `first[l] … first[l+1] - 1` of the order.
+    """An order of rows as the NumPy lane engine takes it, a level of independent rows at a time.
 
-    A ring holds the ends of rows, another the arrivals of what they send, as far back as anything
-    asks; a level's are put at `at[l]` and the following places.  `before` is the row before on
-    the device, `needed` the one whose message is waited for, `queued` the one whose message is
-    before on the link.  `last` says whether any device ends in a level.  `ring` and `widest` count
-    places and the rows of the largest level.
+    Rows of level `l` are `first[l] … first[l+1] - 1` of the order; `place` and `kind` are columns
+    by row of it, shape (rows executed,), and `first` has shape (levels + 1,).  One ring holds the
+    ends of rows, another the arrivals of what they send, as far back as anything asks; a level's
+    are put at `at[l]` and the following places.  In them `before` finds the row before on the
+    device, `needed` the one whose message is waited for, `queued` the one whose message is before
+    on the link.  `last` says whether any device ends in a level, `ring` counts the places of a ring
+    and `widest` the rows of the largest level.
     """
 
     first: Ints
@@ -67,12 +78,12 @@ class Levels(NamedTuple):
 
     @property
     def kept(self) -> int:
-        """Numbers kept for a lane while it is run."""
+        """How many numbers are kept for each lane while it is run."""
         return 2 * (1 + self.ring) + 2 * self.widest
 
 
 def lay_out_levels(order: LaneOrder) -> Levels:
-    """An order by its levels."""
+    """An order of rows laid out for `execute_levels`, once for all blocks of lanes."""
     rows, number = order.rows, np.arange(len(order.rows))
     size = np.bincount(order.level[rows])
     size = size[size > 0]
@@ -92,7 +103,11 @@ def lay_out_levels(order: LaneOrder) -> Levels:
 
 
 def execute_levels(layout: Levels, seconds: Floats, transfer_s: Floats, start: Floats) -> Floats:
-    """Makespans by lane; `start` is filled where it has any rows."""
+    """Makespans in seconds, shape (lanes,), of replicas executed side by side.
+
+    `seconds` has shape (places, lanes), `transfer_s` (kinds, lanes) in seconds; `start`, shape
+    (rows executed, lanes) or (0, lanes), is filled with the starts of rows where it has any.
+    """
     lanes, (first, place, kind) = seconds.shape[1], (layout.first.tolist(), layout.place,
                                                      layout.kind)
     end, arrival = (np.empty((1 + layout.ring, lanes)) for _ in range(2))

@@ -1,4 +1,4 @@
-"""The one seam between NumPy and numba: passes in two makes, and the choice of make handed down.
+"""Where NumPy and numba meet: passes in two makes, and the choice of make that is handed down.
 
 A *kernel* is a pass over the columns of a whole program.  Each is written twice, side by side in
 one file of this room: with NumPy, and as plain loops that numba turns into machine code.  Both give
@@ -19,8 +19,11 @@ ROWS_WORTH_LOADING = 4_000_000  # gone through without numba they take longer th
 
 @dataclass(frozen=True)
 class Pair:
-    """One pass in two makes: `numpy` on whole columns, `loops` for numba; same arguments, same
-    answer to the bit.  What both take and answer is said below the pair."""
+    """One pass over a program in two makes: `numpy` on whole columns, `loops` for numba.
+
+    Both take the same arguments and give the same answer to the bit; the text below each pair says
+    what those are.
+    """
 
     numpy: Callable[..., Any]
     loops: Callable[..., Any]
@@ -28,13 +31,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class Kernels:
-    """A make of every pass, chosen once per run and handed down: `kernels.of(PAIR)(columns …)`."""
+    """The make of every pass, NumPy or numba: `kernels.of(PAIR)(columns …)`.
+
+    It is chosen once per run and handed down.
+    """
 
     name: str
     compiled: bool
 
     def of(self, pair: Pair) -> Callable[..., Any]:
-        """The pass in this make."""
+        """The function that does a pass in this make, compiled where it has to be."""
         return compile_loops(pair.loops) if self.compiled else pair.numpy
 
 
@@ -43,14 +49,14 @@ NUMBA = Kernels("numba", True)
 
 
 def installed() -> bool:
-    """Whether numba is installed; it is not imported to tell."""
+    """Whether numba is installed, found without importing it."""
     return importlib.util.find_spec("numba") is not None
 
 
 def choose(rows: int, in_all: int | None = None) -> Kernels:
-    """The make for a run of `rows`, one of several that make `in_all` rows together.
+    """The make of kernels for a run of `rows`, one of several that have `in_all` rows together.
 
-    Numba takes about a second to load, so it is taken where it is installed, where so many rows
+    Numba takes about a second to load, so it is chosen where it is installed, where so many rows
     would take longer than that without it, and where one run is large enough to call it for.
     """
     worth = rows >= FEWEST_ROWS and max(rows, in_all or 0) >= ROWS_WORTH_LOADING

@@ -1,8 +1,8 @@
 """The (max,+) recurrence itself: when every row of a static program starts and ends.
 
 One text, `advance`, is run by Python on lists or views and compiled by numba on arrays, with the
-same bits.  It is written with indices and numbers only.  What can only be 0 or more is said to be:
-an index that may count from the end costs compiled code a quarter more.
+same bits.  It is written with indices and numbers only.  That an index is 0 or more is checked even
+where it must be: one that may count from the end costs compiled code a quarter more.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Column(Protocol[T]):
-    """Numbers in a row: a list, a memoryview or an array, whichever is quickest to step through."""
+    """A list, a memoryview or an array of shape (size,), whichever is quickest to step through."""
 
     def __len__(self) -> int: ...
 
@@ -32,8 +32,11 @@ class Column(Protocol[T]):
 
 
 class Position(NamedTuple):
-    """How far a run has come: the next row and the clock of each device, the end of the last
-    transfer of each link; `stack` is room for thrice the devices."""
+    """How far a run has come.
+
+    By device `head` is its next row and `clock` the seconds when it is free for it; by link `free`
+    is the end in seconds of the last transfer; `stack` is room for thrice the devices.
+    """
 
     head: Column[int]
     clock: Column[float]
@@ -42,8 +45,12 @@ class Position(NamedTuple):
 
 
 class Work(NamedTuple):
-    """What rows do: their seconds, the row of another device that waits for their message, the
-    number of its link (−1: none of either) and its seconds there; by link the device at its end."""
+    """What rows take and send.
+
+    By row: `seconds` it takes, `target` the row of another device that waits for its message,
+    `link` the number of the link that takes (−1: none of either) and `transfer_s` its seconds
+    there.  By link: `receiver`, the device at its end.
+    """
 
     target: Column[int]
     seconds: Column[float]
@@ -53,8 +60,11 @@ class Work(NamedTuple):
 
 
 class SlowWindows(NamedTuple):
-    """When instructions are slower: the stage of each row; the stage of each window, and its from,
-    to and factor one window after another."""
+    """Windows of time in which the instructions of a stage are slower.
+
+    `stage` is by row; by window `window_stage` is its stage, and `window_s` has three numbers, from
+    and to in seconds and the factor, one window after another.
+    """
 
     stage: Column[int]
     window_stage: Column[int]
@@ -62,9 +72,12 @@ class SlowWindows(NamedTuple):
 
 
 class OpenGates(NamedTuple):
-    """Rows that wait for several others (see `sim.times.exact.gates`): by row how many are still
-    missing, when it may start, and seconds of its exchange; row `r` opens `opens[first[r]] …
-    opens[first[r+1] - 1]`; the device of each row.  All are empty where no row waits so."""
+    """Rows that wait for several others, as workers do for each other (`sim.times.exact.gates`).
+
+    By row: how many others are still `missing`, when it may start (`opened`, seconds), seconds of
+    its exchange, and its `device`; row `r` opens the rows `opens[first[r]] … opens[first[r+1] -
+    1]`.  All are empty where no row waits in this way.
+    """
 
     missing: Column[int]
     opened: Column[float]
@@ -75,9 +88,10 @@ class OpenGates(NamedTuple):
 
 
 class RowTimes(NamedTuple):
-    """Seconds by row: start and end, and of the message a row waits for when it was sent and here.
+    """When rows run, in seconds: `start` and `end`, and when the message a row waits for was `sent`
+    and had `arrived`.
 
-    Before that `arrived` is −1, and NaN where a row waits for none.
+    Before it is sent `arrived` is −1; where a row waits for none it is NaN.
     """
 
     start: Column[float]

@@ -10,7 +10,11 @@ from sim.kernels.pairs import Pair
 
 def place_of_each_row(op: Ints, stage: Ints, index: Ints, first: Ints, step: Ints, size: int
                       ) -> Ints:
-    """`first[op, stage] + step[op, stage] · index` by row: one of `size` places."""
+    """Where in a table of values each row finds its own, shape (rows,): one of `size` places.
+
+    That is `first[op, stage] + step[op, stage] · index`; the columns `op`, `stage` and `index` have
+    shape (rows,), `first` and `step` (operations, stages).
+    """
     kind = op * first.shape[1] + stage
     narrow = np.int32 if size <= np.iinfo(np.int32).max else np.int64
     place: Ints = first.ravel().astype(narrow)[kind]

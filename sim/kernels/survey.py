@@ -1,8 +1,8 @@
 """Where every instruction of a program is, and whether each that there must be is there once.
 
-Pairs asked one after the other: `WIDEST` proves that every row lies within the shape, so that
-`FILLED` may use what it says as places, and `COMPLETE` and `HOMES` judge by the tables so filled.
-None of them says what is wrong: `sim.order.completeness` finds the words.
+The pairs are called one after the other: `WIDEST` proves that every row lies within the shape, so
+that `FILLED` may use a row's columns as places in tables, and `COMPLETE` and `HOMES` go by the
+tables so filled.  None of them says what is wrong: `sim.order.completeness` does.
 """
 
 from __future__ import annotations
@@ -166,7 +166,8 @@ COMPLETE = Pair(_complete_at_once, _complete_in_loops)
 whether every pass and update is there once on every micro-batch, within its mini-batch, and nothing
 is there twice.
 
-What is not told: where stages live, whether neighbours cut alike, and whether messages meet."""
+It does not answer where stages live, whether neighbours cut alike, and whether messages have both
+their ends."""
 
 
 def _homes_at_once(tables: Ints, offsets: Ints, workers: int, microbatches: int) -> Ints:

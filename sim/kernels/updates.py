@@ -15,8 +15,11 @@ B, W, U = Op.B.value, Op.W.value, Op.U.value
 
 def insert_updates(op: Ints, stage: Ints, index: Ints, count: Ints, after: Ints, microbatches: int,
                    out: Ints) -> None:
-    """Fill `out`, shape (4, rows), with the columns and an update of its mini-batch after each of
-    the rows `after`, ascending."""
+    """Copy one stream's columns, shape (rows,) each, to `out` with updates put between its rows.
+
+    After each of the rows `after`, ascending, shape (updates,), comes an update of the mini-batch
+    that the row belongs to; `out` has shape (4, rows + updates).
+    """
     new = after + np.arange(1, len(after) + 1)
     source = np.zeros(out.shape[1], dtype=np.intp)
     source[new] = 1

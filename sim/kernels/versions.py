@@ -1,5 +1,7 @@
-"""Weight versions of a whole program: the newest when a pass runs, those read, and how many are
-held.  A version counts the updates of its stage, from 0."""
+"""Weight versions of a whole program: the newest when a pass runs, those read, how many are held.
+
+A version counts the updates of its stage, from 0.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ F, B, I, U = Op.F.value, Op.B.value, Op.I.value, Op.U.value  # noqa: E741
 
 
 class Passes(NamedTuple):
-    """Rows of every forward, backward and update, each by (stage, micro-batch)."""
+    """The row of each forward, backward and update: tables of shape (stages, micro-batches)."""
 
     forward: Ints
     backward: Ints
@@ -23,8 +25,11 @@ class Passes(NamedTuple):
 
 
 class Versions(NamedTuple):
-    """Versions by (stage, micro-batch): those of the forward and of the backward, and the one just
-    before the mini-batch's own update."""
+    """Weight versions: tables of shape (stages, micro-batches).
+
+    `forward` and `backward` are those of the two passes, `applied` is the version just before the
+    mini-batch's own update.
+    """
 
     forward: Ints
     backward: Ints

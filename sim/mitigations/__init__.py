@@ -17,7 +17,7 @@ from sim.registry import Registry, readable
 
 
 class Reads(NamedTuple):
-    """What is known when a pass chooses its version: integers or arrays of them alike.
+    """What is known when a pass chooses its weight version, as integers or as arrays of them.
 
     `latest` is the newest version on the stage, `entry` the version stage 0 had when the
     micro-batch entered, `forward` the version this micro-batch's forward read here (equal to
@@ -57,7 +57,7 @@ class Look(NamedTuple):
 
 @dataclass(frozen=True)
 class Setting:
-    """The pipeline a mitigation is asked to serve; `check` refuses with the reason."""
+    """The pipeline that a mitigation is to be used on: the name of its schedule, and its shape."""
 
     schedule: str
     shape: PipelineShape
@@ -65,10 +65,11 @@ class Setting:
 
 @dataclass(frozen=True)
 class Mitigation:
-    """Vanilla asynchronous training; subclasses override what they change, and declare it.
+    """A rule against weight staleness; this one does nothing: vanilla asynchronous training.
 
-    Who steps the stages goes by the declarations alone, so a method of a mitigation that declares
-    none of them would never be asked: `mitigation` refuses to register such a one.
+    Subclasses override what they change, and declare it.  Who steps the stages goes by the
+    declarations alone, so a method of a mitigation that declares none of them would never be asked:
+    `mitigation` refuses to register it.
 
     `stash`: what a stage keeps for the backward beside its newest weights, the `version` it will
     read or the `prediction` its forward computed with.  `keeps_forward`: a backward reads the
@@ -87,37 +88,46 @@ class Mitigation:
     treats_gradient: ClassVar[bool] = False
 
     def check(self, setting: Setting) -> None:
-        """Raise ValueError with the reason where this mitigation does not apply."""
+        """Refuse a pipeline it is not defined on.  Raises ValueError with the reason."""
 
     def forward_version(self, reads: Reads) -> Any:
-        """The version a forward reads, of arrays an array; the latest unless overridden."""
+        """The weight version a forward reads: the latest unless overridden.
+
+        For arrays in `reads` it is an array of their shape, (stages, micro-batches).
+        """
         return reads.latest
 
     def backward_version(self, reads: Reads) -> Any:
-        """The version a backward reads, of arrays an array; the latest unless overridden.
+        """The weight version a backward reads: the latest unless overridden.
 
-        To override it is to say whether `keeps_forward` holds.
+        For arrays in `reads` it is an array of their shape, (stages, micro-batches).  To override
+        it is to say whether `keeps_forward` holds.
         """
         return reads.latest
 
     def forward_weights(self, look: Look) -> Any:
-        """What a forward computes with, asked of a mitigation that `predicts`."""
+        """The weights a forward computes with; only one that `predicts` is asked for them."""
         return look.weights
 
     def backward_weights(self, look: Look) -> Any:
-        """What a backward computes with, asked of one that `predicts` or `interpolates`."""
+        """The weights a backward computes with, of one that `predicts` or `interpolates`."""
         return look.weights
 
     def gradient(self, gradient: Any, look: Look) -> Any:
-        """The gradient of one mini-batch as the optimizer shall see it, if `treats_gradient`."""
+        """The gradient the optimizer gets for one mini-batch, of one that `treats_gradient`."""
         return gradient
 
     def steps_ahead(self, horizon: Any, unit_horizon: int | None) -> Any:
-        """Updates a forward's weights are predicted ahead: none unless it `predicts`."""
+        """How many updates ahead a forward's weights are predicted: none unless it `predicts`.
+
+        `horizon`, a number or an array, is the updates until the mini-batch's own, and
+        `unit_horizon` SpecTrain's closed form of it (None: undefined); the result is like
+        `horizon`.
+        """
         return 0 * horizon
 
     def effective_staleness(self, gap: Any) -> Any:
-        """Updates by which weights read `gap` versions back are effectively behind.
+        """How many updates weights are behind in effect, where `gap` versions back are read.
 
         Other than the gap only of a mitigation that `interpolates`.
         """
@@ -147,9 +157,10 @@ MEANS_NOTHING_WITHOUT: dict[str, tuple[str, ...]] = {
 def mitigation(
     name: str, *, rule: str, source: str
 ) -> Callable[[type[Mitigation]], type[Mitigation]]:
-    """Register the decorated class, a frozen dataclass whose fields are its parameters.
+    """Register the decorated class as the mitigation `name`.
 
-    Raises ValueError where it overrides what it does not declare, or the other way round.
+    It is a frozen dataclass whose fields are the mitigation's parameters.  Raises
+    ValueError where it overrides what it does not declare, or the other way round.
     """
 
     def register(cls: type[Mitigation]) -> type[Mitigation]:

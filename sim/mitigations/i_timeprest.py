@@ -12,7 +12,10 @@ from sim.mitigations import Look, Mitigation, Reads, mitigation
             source="I-TiMePReSt, abstract; [choice] exponential form (secondary source), decay 1")
 @dataclass(frozen=True)
 class ITimePrest(Mitigation):
-    """`d` is the pass's own version gap: `decay=0` is `stash`, `decay=inf` the latest weights.
+    """A backward's weights are a mean of those its forward read and the latest.
+
+    The share of the former falls with `d`, the updates between the two: `decay=0` is `stash`,
+    `decay=inf` the latest weights.
 
     `weighting="reciprocal"` uses a = 1/(1+d) instead and ignores `decay`.
     """
@@ -27,7 +30,7 @@ class ITimePrest(Mitigation):
             raise ValueError(f"decay is 0 or more (inf included), got {self.decay}")
 
     def stale_weight(self, gap: float) -> float:
-        """The share `a` of the stale weights at `gap` versions."""
+        """The share `a` that weights `gap` versions behind the latest have, from 0 to 1."""
         if gap == 0:
             return 1.0
         if self.weighting == "reciprocal":

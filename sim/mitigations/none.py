@@ -9,4 +9,4 @@ from sim.mitigations import Mitigation, mitigation
             source="vanilla asynchronous pipeline; Chen et al. 2018 (SpecTrain), section 2")
 @dataclass(frozen=True)
 class Nothing(Mitigation):
-    """The identity: a backward mixes the forward's activations with newer weights."""
+    """No mitigation: a backward mixes its forward's activations with newer weights."""

@@ -11,7 +11,10 @@ from sim.mitigations import Look, Mitigation, mitigation
                    "not the equation")
 @dataclass(frozen=True)
 class Nwpt(Mitigation):
-    """At S=1 with heavy ball this is Nesterov's accelerated gradient."""
+    """Both passes compute with weights one momentum step beyond those they read.
+
+    On one stage with heavy-ball momentum this is Nesterov's accelerated gradient.
+    """
 
     predicts = True
 

@@ -11,11 +11,12 @@ Horizon = Literal["time-unit", "update"] | None
 
 @dataclass(frozen=True)
 class Prediction(Mitigation):
-    """Ŵ = W − s·η·v with `v` the velocity that produced W; the true weights take the step.
+    """Passes compute with predicted weights, those `s` updates later: Ŵ = W − s·η·v.
 
-    `horizon="time-unit"` is the paper's `s` (forward ⌊k/2⌋+S−k−1, backward ⌊k/2⌋), defined on
-    round-robin alone; `"update"` counts the updates to the mini-batch's own, read off the
-    program; unset means the paper's where it is defined.  [choice: the default]
+    `v` is the velocity that produced W; an update changes the true weights.  `horizon="time-unit"`
+    is the paper's `s` (forward ⌊k/2⌋+S−k−1, backward ⌊k/2⌋), defined on round-robin alone;
+    `"update"` counts the updates to the mini-batch's own, read off the program; unset means the
+    paper's where it is defined.  [choice: the default]
     """
 
     predicts = True
@@ -37,6 +38,7 @@ class Prediction(Mitigation):
         return 0 * horizon + unit_horizon
 
     def predict(self, look: Look) -> Any:
+        """The weights of the pass as they are expected to be after the updates ahead of it."""
         steps = self.steps_ahead(look.horizon, look.unit_horizon)
         if not steps:
             return look.weights
@@ -47,7 +49,7 @@ class Prediction(Mitigation):
             source="Chen et al. 2018 (SpecTrain), equations 4-6")
 @dataclass(frozen=True)
 class SpecTrain(Prediction):
-    """The paper's form: forward and backward each predict from the latest weights."""
+    """SpecTrain as published: forward and backward each predict from the latest weights."""
 
     def forward_weights(self, look: Look) -> Any:
         return self.predict(look)

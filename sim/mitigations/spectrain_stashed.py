@@ -11,7 +11,10 @@ from sim.mitigations.spectrain import Horizon, Prediction
             source="SpecTrain authors' later code, s = S-k-1")
 @dataclass(frozen=True)
 class SpecTrainStashed(Prediction):
-    """Consistent on a stage; keeps one predicted copy per mini-batch in flight."""
+    """A backward uses the weights its forward predicted, so that a stage is consistent.
+
+    It keeps one predicted copy of the weights per mini-batch in flight.
+    """
 
     stash: ClassVar[Literal["version", "prediction"]] = "prediction"
     keeps_forward = True

@@ -10,7 +10,10 @@ from sim.mitigations import Mitigation, Reads, mitigation
             source="Narayanan et al. 2019 (PipeDream), section 3.3")
 @dataclass(frozen=True)
 class Stash(Mitigation):
-    """Consistent on a stage, stale by S-1-k updates; stage k holds S-k versions."""
+    """Both passes of a mini-batch use one version on a stage, but not the same on all stages.
+
+    On stage k of S it is stale by S-1-k updates, and S-k versions are held.
+    """
 
     keeps_forward = True
 

@@ -1,4 +1,4 @@
-"""TiMePReSt: vertical sync without the horizontal stash."""
+"""TiMePReSt: forwards agree on a version across stages, and no old one is kept for a backward."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,7 +7,7 @@ from sim.mitigations import Mitigation, Reads, Setting, mitigation
 
 
 def require_nf1b(name: str, setting: Setting) -> None:
-    """Refuse any order but nF1B.  Raises ValueError."""
+    """Refuse a pipeline under any schedule but nF1B.  Raises ValueError naming the mitigation."""
     if setting.schedule != "nf1b":
         raise ValueError(f"{name} is defined on nf1b, not on {setting.schedule}")
 
@@ -16,7 +16,7 @@ def require_nf1b(name: str, setting: Setting) -> None:
             source="TiMePReSt (secondary source): vertical sync kept, horizontal stash dropped")
 @dataclass(frozen=True)
 class TimePrest(Mitigation):
-    """Forwards agree across stages; a backward uses the newest weights of its stage."""
+    """Forwards of a mini-batch use one version on all stages, a backward its stage's newest."""
 
     def check(self, setting: Setting) -> None:
         require_nf1b("timeprest", setting)

@@ -10,7 +10,10 @@ from sim.mitigations import Mitigation, Reads, Setting, mitigation
             source="Narayanan et al. 2021 (PipeDream-2BW), section 3.1")
 @dataclass(frozen=True)
 class TwoBuffer(Mitigation):
-    """Staleness 1 on every stage, two versions held; keeps its delay of one on any order."""
+    """Every pass reads weights one update older than those its own update steps, on any order.
+
+    So staleness is 1 on every stage, and two versions are held.
+    """
 
     keeps_forward = True
 

@@ -10,7 +10,10 @@ from sim.mitigations.timeprest import require_nf1b
             source="V-TiMePReSt, abstract (latest weights in every pass); [choice] the rule")
 @dataclass(frozen=True)
 class VTimePrest(Mitigation):
-    """Asks for S ≤ n+1, where nF1B has a single chain of updates."""
+    """Every pass reads its stage's newest weights, on an nF1B with a single chain of updates.
+
+    That is so for at most n+1 stages, with n micro-batches in a mini-batch.
+    """
 
     def check(self, setting: Setting) -> None:
         require_nf1b("v-timeprest", setting)

@@ -10,9 +10,10 @@ from sim.mitigations import Mitigation, Reads, mitigation
             source="Narayanan et al. 2019 (PipeDream), section 3.3")
 @dataclass(frozen=True)
 class VerticalSync(Mitigation):
-    """Consistent on and across stages, stale by S-1 everywhere; S versions on every stage.
+    """All passes of a mini-batch use one version, on every stage: the newest when it entered.
 
-    A backward asks for stage 0's version again, not for what its forward found under it.
+    It is stale by S-1 updates on each of S stages, which all hold S versions.  A backward reads
+    stage 0's version anew, and not what its forward found under that number.
     """
 
     keeps_forward = False

@@ -1,6 +1,7 @@
-"""What schedules are written with: runs of instructions, kept as short as they are said.
+"""What schedules are written with: parts of a stream, such as forwards of all micro-batches.
 
-A part of a stream is written out once, straight to its place among the columns of a program.
+A part is kept as short as it is described, and written out once, straight to its place among the
+columns of a program.
 """
 
 from __future__ import annotations
@@ -18,17 +19,23 @@ from sim.order.instruction import Instruction
 
 
 class Part(Protocol):
-    """A piece of a stream; `write` fills `out`, its columns of shape (4, size)."""
+    """A piece of a device's stream of instructions, that can be written out as columns."""
 
     @property
-    def size(self) -> int: ...
+    def size(self) -> int:
+        """How many instructions it has."""
 
-    def write(self, out: Ints) -> None: ...
+    def write(self, out: Ints) -> None:
+        """Fill `out`, shape (4, size), with its columns: operation, stage, index and count."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The same operation on each of `micro_batches` in turn."""
+    """A `Part` that does one operation of a stage on one micro-batch after another.
+
+    `micro_batches` are the first that each instruction covers, a range or an array of shape
+    (size,), and `count` is how many each covers.
+    """
 
     op: Op
     stage: int
@@ -47,8 +54,8 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Deal:
-    """Parts of one length dealt like cards: first of each, second of each, …"""
+class Alternation:
+    """A `Part` made of parts of one length in turn: first of each, second of each, …"""
 
     parts: Sequence[Part]
 
@@ -63,7 +70,7 @@ class Deal:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """`pattern` `times` over, each time `step` micro-batches further on."""
+    """A `Part` that does `pattern` `times` over, each time `step` micro-batches further on."""
 
     pattern: Instructions
     times: int
@@ -81,12 +88,15 @@ class Repetition:
 
 
 def forwards(stage: int, micro_batches: Iterable[int]) -> Part:
-    """Forwards of `micro_batches`, in that order."""
+    """Forwards of a stage on each of `micro_batches`, in that order."""
     return Run(Op.F, stage, _listed(micro_batches), 1)
 
 
 def backwards(stage: int, micro_batches: Iterable[int], count: int = 1) -> Part:
-    """Backwards of `micro_batches`; with `count`, each covers that many from its index on."""
+    """Backwards of a stage on `micro_batches`, in that order.
+
+    With `count` each covers that many micro-batches, of which the one named is the first.
+    """
     return Run(Op.B, stage, _listed(micro_batches), count)
 
 
@@ -95,19 +105,22 @@ def _listed(micro_batches: Iterable[int]) -> range | Ints:
 
 
 def alternate(*parts: Part) -> Part:
-    """First of each, second of each, …  Raises ValueError where they differ in length."""
+    """Parts in turn, an instruction at a time: first of each, second of each, …
+
+    Raises ValueError where they differ in length.
+    """
     if len({part.size for part in parts}) != 1:
         raise ValueError(f"blocks of one length alternate, got {[part.size for part in parts]}")
-    return Deal(parts)
+    return Alternation(parts)
 
 
 def repeat(pattern: Part, times: int, step: int) -> Part:
-    """`pattern` `times` over, each time `step` micro-batches further on."""
+    """A part repeated `times` over, each time `step` micro-batches further on."""
     return Repetition(join([pattern]), times, step)
 
 
 def join(parts: Sequence[Part]) -> Instructions:
-    """One part after another, written out."""
+    """Parts one after another, written out as columns."""
     sizes = [part.size for part in parts]
     out, done = np.empty((4, sum(sizes)), dtype=NARROW), 0
     for part, size in zip(parts, sizes, strict=True):
@@ -117,12 +130,12 @@ def join(parts: Sequence[Part]) -> Instructions:
 
 
 def columns(instructions: Iterable[Instruction | Part]) -> Instructions:
-    """What a schedule yields, single instructions and parts mixed, as one block."""
+    """Columns of what a schedule yields, single instructions and parts mixed."""
     return join(parts_of(instructions))
 
 
 def parts_of(instructions: Iterable[Instruction | Part]) -> list[Part]:
-    """The same as parts one after another."""
+    """What a schedule yields, with single instructions that follow each other made one part."""
     gathered: list[Part] = []
     loose: list[tuple[int, int, int, int]] = []
 

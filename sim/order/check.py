@@ -14,12 +14,15 @@ from sim.order.streams import CompleteStreams
 
 
 def check_order(program: CompleteStreams) -> None:
-    """Execute without times.  Raises InvalidProgramError listing what every stream waits for."""
+    """Prove that a program can be executed, by executing it without times.
+
+    Raises InvalidProgramError that says what every stream waits for where it cannot.
+    """
     execution_order(program)
 
 
 def execution_order(program: CompleteStreams) -> list[int]:
-    """Rows in an order that respects every dependency and every stream.
+    """Every row of a program, in an order that respects every dependency and every stream.
 
     Raises InvalidProgramError where there is none.
     """
@@ -85,7 +88,11 @@ def _by_counting(program: CompleteStreams, before: Ints, after: Ints) -> list[in
 
 
 def waiting_heads(program: CompleteStreams, heads: dict[int, int], done: list[int]) -> str:
-    """Which stream head waits for which instruction, given how far each stream came."""
+    """A line for an error: which stream waits for which instruction.
+
+    `heads` is the row that each waiting device is at; rows of device `d` from `done[d]` on have
+    not been executed.
+    """
     before, after = dependencies(program)
     said = []
     for d, row in heads.items():

@@ -10,7 +10,11 @@ from sim.arrays import Ints, is_narrow, narrowed
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Instructions:
-    """Columns of instructions: four integer arrays of one length, iterated in this order."""
+    """Instructions as columns instead of objects: integer arrays of shape (rows,).
+
+    They are iterated in the order of the fields; `sim.order.instruction.Instruction` says what
+    each field means.
+    """
 
     op: Ints
     stage: Ints
@@ -22,18 +26,19 @@ class Instructions:
 
     @property
     def size(self) -> int:
+        """How many instructions there are."""
         return len(self.op)
 
     def write(self, out: Ints) -> None:
-        """Fill the columns `out`, shape (4, size)."""
+        """Copy the columns into those of `out`, shape (4, size)."""
         for place, column in zip(out, self, strict=True):
             place[:] = column
 
     @property
     def narrow(self) -> bool:
-        """Whether all columns are as compiled code takes them, see `sim.arrays.is_narrow`."""
+        """Whether all columns are ones for compiled code, see `sim.arrays.is_narrow`."""
         return all(map(is_narrow, self))
 
     def narrowed(self) -> Instructions:
-        """Themselves where they are narrow, else the same with every column narrow."""
+        """The instructions with every column narrow: themselves where that is so already."""
         return self if self.narrow else Instructions(*map(narrowed, self))

@@ -1,4 +1,4 @@
-"""What one device does in one step: operations, instructions, and columns of them."""
+"""What one device does in one step: an instruction, and its text form."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ class Instruction:
 
     @classmethod
     def parse(cls, text: str) -> Instruction:
-        """Read the text form.  Raises ValueError naming the text and an example."""
+        """The instruction that a text such as `2F0` or `0B4-7` means.
+
+        Raises ValueError naming the text and an example.
+        """
         found = _TEXT.fullmatch(text.strip())
         if not found:
             raise ValueError(f"{text!r} is not an instruction; write e.g. 2F0, 0B4-7 or 1SEND_F3")

@@ -14,7 +14,7 @@ from sim.order.streams import Messages, RowTables, Streams
 
 
 def messages_of(streams: Streams, tables: RowTables, kernels: Kernels = NUMPY) -> Messages:
-    """What crosses devices by the readiness rule, of streams that are complete."""
+    """The messages between devices that complete streams need, by the readiness rule."""
     target, link = (np.full(len(streams), -1, dtype=NARROW) for _ in range(2))
     ways = [_way(tables.home, need, streams.devices) for need in ELSEWHERE]
     links = np.unique(np.concatenate([way[way >= 0] for way in ways]))
@@ -38,7 +38,10 @@ def _way(home: Ints, need: Need, devices: int) -> Ints:
 
 
 def lowered(streams: Streams, messages: Messages) -> tuple[Instructions, tuple[int, ...]]:
-    """Columns and offsets with RECV before what needs a message and SEND after what sends one."""
+    """Streams with messages as instructions: RECV before what needs one, SEND after what sends one.
+
+    As columns of all devices one after another, and the offsets at which each device's begin.
+    """
     op, stage, index, count = streams.rows
     arrives, leaves = messages.sources() >= 0, messages.link >= 0
     sizes = 1 + arrives.astype(NARROW) + leaves

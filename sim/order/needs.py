@@ -18,11 +18,11 @@ from sim.order.streams import CompleteStreams, Edges, RowTables
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """Each of the operations `after` needs the one of `before` that is done on the same micro-batch
-    `step` stages further on (0: its own stage).
+    """One clause of the readiness rule: which operation has to have ended before which may start.
 
-    Where that stage is on another device it is a message that is needed, and in a program with
-    messages as instructions `ends` are the operations of its two ends.
+    Each of `after` needs the one of `before` that is done on its micro-batch `step` stages further
+    on (0: its own stage).  Where that stage is on another device it is a message that is needed,
+    and in a program with messages as instructions `ends` are the operations of its two ends.
     """
 
     before: tuple[Op, ...]
@@ -42,7 +42,10 @@ mini-batch on its stage."""
 
 
 def dependencies(streams: CompleteStreams) -> Edges:
-    """The rule and `sync` as edges: row `before[e]` ends before row `after[e]` starts."""
+    """Which rows wait for which, by the rule and by `sync` between workers.
+
+    As two arrays of shape (edges,): row `before[e]` ends before row `after[e]` starts.
+    """
     pairs = needed_rows(streams.tables)
     before, after = (np.concatenate([table.ravel() for table in side])
                      for side in zip(*pairs, strict=True))
@@ -54,13 +57,15 @@ def dependencies(streams: CompleteStreams) -> Edges:
 
 
 def needed_rows(tables: RowTables) -> list[tuple[Ints, Ints]]:
-    """The rule as tables of rows, and of rows that need those, by (stage, micro-batch); −1: none.
+    """Pairs of tables: rows, and at the same place the rows that need those (−1: none).
 
-    In a lowered program what crosses devices goes through its SEND and RECV.
+    A pair for each clause of the rule, of shape (stages, micro-batches) or a stage fewer where the
+    clause is about neighbours.  In a program with messages as instructions what crosses devices
+    goes through its SEND and RECV.
     """
     found = [_direct(tables, need) for need in ELSEWHERE]
     if tables.lowered:
-        found += [_apart(tables, ends[:1], ends[1:], need.step)
+        found += [_across(tables, ends[:1], ends[1:], need.step)
                   for need in ELSEWHERE if (ends := need.ends)]
     found += [(tables.row_of(*need.before), tables.row_of(*need.after)) for need in OWN
               if tables.present & {*need.before} and tables.present & {*need.after}]
@@ -71,14 +76,16 @@ def needed_rows(tables: RowTables) -> list[tuple[Ints, Ints]]:
 
 
 def passes_of(tables: RowTables, need: Need) -> tuple[Ints, Ints]:
-    """Rows needed of another stage and rows that need those, of passes whatever lies between; both
-    by (stage, micro-batch), one stage fewer than there are."""
-    return _apart(tables, need.before, need.after, need.step)
+    """Rows of passes that a neighbouring stage needs, and the rows of the passes that need them.
+
+    Both have shape (stages − 1, micro-batches); messages that may lie between are passed over.
+    """
+    return _across(tables, need.before, need.after, need.step)
 
 
-def _apart(tables: RowTables, before: tuple[Op, ...], after: tuple[Op, ...], step: int
-           ) -> tuple[Ints, Ints]:
-    """Rows of `before` and of `after`, where both stages are, `step` apart."""
+def _across(tables: RowTables, before: tuple[Op, ...], after: tuple[Op, ...], step: int
+            ) -> tuple[Ints, Ints]:
+    """Rows of `before`, and of `after` on the stage `step` before it, where there are both."""
     one, other = tables.row_of(*before), tables.row_of(*after)
     return (one[step:], other[:-step]) if step > 0 else (one[:step], other[-step:])
 
@@ -87,6 +94,6 @@ def _direct(tables: RowTables, need: Need) -> tuple[Ints, Ints]:
     """What instructions need of other stages: the pass there, or the message received from it."""
     before, after = passes_of(tables, need)
     if tables.lowered and need.ends:
-        _, received = _apart(tables, need.before, need.ends[1:], need.step)
+        _, received = _across(tables, need.before, need.ends[1:], need.step)
         before = np.where(received >= 0, received, before)
     return before, after

@@ -40,8 +40,11 @@ class Program(CompleteStreams):
     @classmethod
     def of(cls, shape: PipelineShape, rows: Instructions, offsets: tuple[int, ...],
            kernels: Kernels = NUMPY) -> Program:
-        """Columns of streams one after another, of which device `d` owns the rows `offsets[d] …
-        offsets[d+1] - 1`.  Raises InvalidProgramError with the first offending cell marked."""
+        """The program of columns that hold the devices' streams one after another.
+
+        Device `d` owns the rows `offsets[d] … offsets[d+1] - 1`.  Raises InvalidProgramError with
+        the first offending cell marked.
+        """
         streams = Streams(shape, rows, offsets, device_of_rows(offsets))
         tables = complete_tables(streams, kernels)
         return cls(shape, rows.narrowed(), offsets, streams.device, tables,
@@ -50,7 +53,7 @@ class Program(CompleteStreams):
     @classmethod
     def from_streams(cls, shape: PipelineShape, streams: Sequence[Iterable[Instruction | Part]],
                      kernels: Kernels = NUMPY) -> Program:
-        """One stream per device.
+        """The program of one stream of instructions, single ones or parts, per device.
 
         Where a stage's stream has no update, one is put right after the last backward of every
         mini-batch: that is when a stage's gradient is complete.
@@ -60,12 +63,15 @@ class Program(CompleteStreams):
 
     @classmethod
     def build(cls, generate: Generate, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:
-        """What a schedule makes of a shape."""
+        """The program that a schedule's generator makes for every device of a shape."""
         return cls.from_streams(shape, [generate(d, shape) for d in range(shape.devices)], kernels)
 
     @classmethod
     def parse(cls, text: str, shape: PipelineShape | None = None) -> Program:
-        """The inverse of `str`: see `sim.order.text`."""
+        """The program that a text means, the inverse of `str`: see `sim.order.text`.
+
+        A `shape` that is given stands in for the text's own.
+        """
         return cls.from_streams(*read(text, shape))
 
     def __str__(self) -> str:
@@ -87,28 +93,41 @@ class Program(CompleteStreams):
 
     @property
     def dependencies(self) -> Edges:
-        """Readiness: row `before[e]` ends before `after[e]` starts.  Made anew every time."""
+        """What has to have ended before what, as two arrays of shape (edges,).
+
+        Row `before[e]` ends before row `after[e]` starts.  Made anew every time.
+        """
         return dependencies(self)
 
     def validate(self) -> Program:
-        """Prove that the order can be executed.  Raises InvalidProgramError with the bad cell."""
+        """The program itself, once it is proved that its order can be executed.
+
+        Raises InvalidProgramError with the cells marked that wait for ever.
+        """
         check_order(self)
         return self
 
     def synchronised(self, before: Ints, after: Ints) -> Program:
-        """The same program, in which row `before[e]` of one worker ends, and what workers exchange
-        is there, before row `after[e]` of another starts."""
+        """A copy of the program in which workers wait for each other.
+
+        Row `before[e]` of one worker ends, and what workers exchange is there, before row
+        `after[e]` of another starts; both arrays have shape (edges,).
+        """
         return replace(self, sync=(before, after))
 
     def reordered(self, order: Ints, kernels: Kernels = NUMPY) -> Program:
-        """The same instructions, each device's in another order (`order` lists rows)."""
+        """A program of these instructions with each device's in another order.
+
+        `order` lists rows, shape (rows,).  Raises ValueError for workers that wait for each other,
+        and InvalidProgramError where a device would do another's instructions.
+        """
         if len(self.sync[0]):
             raise ValueError("the order of workers that wait for each other is fixed")
         rows = Instructions(*(column[order] for column in self.rows))
         return Program.of(self.shape, rows, self.offsets, kernels)
 
     def lower(self, kernels: Kernels = NUMPY) -> Program:
-        """The same program with SEND and RECV instructions where data crosses devices.
+        """A program that also has SEND and RECV instructions where data crosses devices.
 
         Raises ValueError for workers that wait for each other: their exchange is no message of
         the pipeline.

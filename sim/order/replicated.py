@@ -1,7 +1,7 @@
-"""One worker's program repeated on several workers alike, and taken out again.
+"""Programs of several workers that all run one order: made from one worker's, and reduced to it.
 
-Workers take mini-batches in turn: mini-batch `i` (from 0) of the run is worker `i mod W`'s own
-number `i div W`.  Devices and rows of worker 0 come first, then those of worker 1, …
+Workers take mini-batches in turn: mini-batch `i` (from 1) of the run is worker `(i−1) mod W`'s own
+number `(i−1) div W + 1`.  Devices and rows of worker 0 come first, then those of worker 1, …
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from sim.order.shape import PipelineShape
 
 
 def replicated(own: Program, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:
-    """The same order on every worker of `shape`, whose mini-batches are all workers' together."""
+    """The program in which every worker of `shape` runs the order of `own`, one worker's program.
+
+    The mini-batches of `shape` are all workers' together.
+    """
     if shape.workers == 1:
         return own
     op, stage, index, count = (np.tile(column, shape.workers) for column in own.rows)
@@ -27,7 +30,7 @@ def replicated(own: Program, shape: PipelineShape, kernels: Kernels = NUMPY) -> 
 
 
 def own_program(program: Program, kernels: Kernels = NUMPY) -> Program:
-    """The first worker's program in its own numbering; all workers' are equal."""
+    """One worker's program, the inverse of `replicated`: worker 0's in its own numbering."""
     shape = program.shape
     if shape.workers == 1:
         return program
@@ -38,14 +41,17 @@ def own_program(program: Program, kernels: Kernels = NUMPY) -> Program:
 
 
 def whole_index(index: Ints, worker: Ints, shape: PipelineShape) -> Ints:
-    """Micro-batches of a worker in the numbering of the whole run."""
+    """The numbers in the whole run of micro-batches that workers count for themselves.
+
+    `index`, `worker` and the result have shape (rows,).
+    """
     n = shape.microbatches
     whole: Ints = (index // n * shape.workers + worker) * n + index % n
     return whole
 
 
 def own_index(index: Ints, shape: PipelineShape) -> Ints:
-    """Micro-batches of the whole run in the numbering of the worker that has them."""
+    """The numbers that a worker itself gives to micro-batches of the whole run, shape (rows,)."""
     n = shape.microbatches
     own: Ints = index // (n * shape.workers) * n + index % n
     return own

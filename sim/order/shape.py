@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class PipelineShape:
-    """Stages, mini-batches, micro-batches per mini-batch, stages (chunks) per device, and workers.
+    """How large a pipeline and its run are.
 
-    A worker is a pipeline of its own with a copy of every stage; `minibatches` counts those of
-    all workers together, which take them in turn.  `in_flight` bounds the mini-batches a worker
-    has under way, where a schedule lets it (None: as many as the schedule has).
+    It has `stages`, `chunks` of them on each device, and does `minibatches` of `microbatches`
+    micro-batches each.  A worker is a pipeline of its own with a copy of every stage; `minibatches`
+    counts those of all workers together, which take them in turn.  `in_flight` bounds the
+    mini-batches a worker has under way, where a schedule lets it (None: as many as the schedule
+    has).
     """
 
     stages: int
@@ -35,6 +37,7 @@ class PipelineShape:
 
     @property
     def devices(self) -> int:
+        """Devices of all workers together."""
         return self.worker_devices * self.workers
 
     @property
@@ -48,7 +51,7 @@ class PipelineShape:
         return replace(self, minibatches=self.minibatches // self.workers, workers=1)
 
     def as_dict(self) -> dict[str, int]:
-        """Fields by name, the later ones only where they say something."""
+        """The fields by name, as JSON has them; workers and `in_flight` only where they are set."""
         later = {"workers": self.workers if self.workers > 1 else None,
                  "in_flight": self.in_flight}
         return {"stages": self.stages, "minibatches": self.minibatches,

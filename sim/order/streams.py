@@ -20,11 +20,11 @@ NO_EDGES: Edges = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 @dataclass(frozen=True, eq=False)
 class Streams:
-    """A stream of instructions per device, kept as columns; whether they make sense is not said.
+    """A stream of instructions per device, kept as columns; they need not be complete or right.
 
     `rows` holds the streams one after another (device 0 first); device `d` owns the rows
     `offsets[d] … offsets[d+1] - 1`, so a row number is a position in a stream too.  `device` is
-    that of each row.
+    that of each row, shape (rows,).
     """
 
     shape: PipelineShape
@@ -37,19 +37,21 @@ class Streams:
 
     @property
     def devices(self) -> int:
+        """How many devices there are, each with a stream of its own."""
         return len(self.offsets) - 1
 
     @property
     def worker(self) -> Ints:
-        """Worker of each row, from 0."""
+        """Worker of each row, from 0, shape (rows,)."""
         return self.device // self.shape.worker_devices
 
     @property
     def minibatch(self) -> Ints:
-        """Mini-batch of each row, from 1."""
+        """Mini-batch of each row, from 1, shape (rows,)."""
         return self.rows.index // self.shape.microbatches + 1
 
     def instruction(self, row: int) -> Instruction:
+        """The instruction in a row."""
         op, stage, index, count = (int(column[row]) for column in self.rows)
         return Instruction(stage, Op(op), index, count)
 
@@ -63,7 +65,10 @@ class Streams:
         return device, row - self.offsets[device]
 
     def micro_rows(self, *ops: Op) -> tuple[Ints, Ints]:
-        """Instructions of these operations, repeated for each micro-batch they cover, and those."""
+        """Rows of these operations, one for each micro-batch they cover, and those micro-batches.
+
+        Both have shape (micro-batches covered,).
+        """
         rows = np.flatnonzero(among(self.rows.op, ops))
         index, count = self.rows.index[rows], self.rows.count[rows]
         if not (count > 1).any():
@@ -73,7 +78,7 @@ class Streams:
 
 
 def device_of_rows(offsets: tuple[int, ...]) -> Ints:
-    """Device of each row of streams that end at these offsets."""
+    """Device of each row, shape (rows,); device `d` owns `offsets[d] … offsets[d+1] - 1`."""
     return np.repeat(np.arange(len(offsets) - 1, dtype=NARROW), np.diff(offsets))
 
 
@@ -94,7 +99,7 @@ class RowTables:
 
     @property
     def present(self) -> frozenset[Op]:
-        """Operations there are."""
+        """Operations that any instruction has."""
         return frozenset(op for op in Op if self.number[op] >= 0)
 
     @property
@@ -118,10 +123,11 @@ class RowTables:
 
 @dataclass(frozen=True)
 class Messages:
-    """By row the row of another device that waits for what it sends, and the place among `links` of
-    that message (−1: none of either); a link is from·devices + to, ascending.
+    """Messages between devices, each from one row to one row.
 
-    A message goes from one row to one row.
+    By row, shape (rows,): `target` is the row of another device that waits for what this one sends,
+    `link` the place among `links` of the link it goes by (−1: it sends nothing).  `links`, shape
+    (links,), are numbered from·devices + to, ascending.
     """
 
     target: Ints
@@ -129,7 +135,10 @@ class Messages:
     links: Ints
 
     def sources(self) -> Ints:
-        """For each row the row whose message it waits for; −1 for none.  Made anew every time."""
+        """The row whose message each row waits for, shape (rows,); −1 for none.
+
+        Made anew every time.
+        """
         source = np.full(len(self.target), -1, dtype=NARROW)
         senders = np.flatnonzero(self.link >= 0)
         source[self.target[senders]] = senders
@@ -138,9 +147,10 @@ class Messages:
 
 @dataclass(frozen=True, eq=False)
 class CompleteStreams(Streams):
-    """Streams in which every stage does all it has to, with what was found to tell that.
+    """Streams in which every stage does all it has to, with the tables that prove it.
 
-    `sync` are edges by which workers wait for each other, see `sim.workers`.
+    `sync` are edges by which workers wait for each other, two arrays of shape (edges,): see
+    `sim.workers`.
     """
 
     tables: RowTables
@@ -168,11 +178,14 @@ class CompleteStreams(Streams):
         return self.tables.lowered
 
     def row_of(self, *ops: Op) -> Ints:
-        """Row of these operations by (stage, micro-batch), see `RowTables.row_of`."""
+        """Row that does one of these operations, by (stage, micro-batch); −1: none.
+
+        `RowTables.row_of` says more.
+        """
         return self.tables.row_of(*ops)
 
     def does(self, op: Op) -> NDArray[np.bool_]:
-        """Whether each stage has such an instruction, shape (stages,)."""
+        """Whether each stage has an instruction of this operation, shape (stages,)."""
         if op in (Op.F, Op.U) or not {Op.B, Op.I} <= self.present:  # all that are there, or none
             return np.full(self.shape.stages, op in self.present)
         found: NDArray[np.bool_] = np.any(self.row_of(op) >= 0, axis=1)
@@ -180,10 +193,10 @@ class CompleteStreams(Streams):
 
     @property
     def sends(self) -> NDArray[np.bool_]:
-        """Whether each row sends a message to another device."""
+        """Whether each row sends a message to another device, shape (rows,)."""
         return self.messages.link >= 0
 
     @property
     def arrives_from(self) -> Ints:
-        """For each row the row of another device whose message it waits for; −1 for none."""
+        """The row of another device whose message each row waits for, shape (rows,); −1: none."""
         return self.messages.sources()

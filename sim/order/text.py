@@ -25,7 +25,7 @@ _HEADER = re.compile(r"#\s*pipestale program:(.*)")
 
 
 def render(program: Streams) -> str:
-    """Text that `read` turns back into equal streams of a program."""
+    """A program's text: its shape and a line per device; `read` turns it back into the streams."""
     fields = " ".join(f"{name}={value}" for name, value in program.shape.as_dict().items())
     head = f"# pipestale program: {fields}"
     lines = [",".join(map(str, program.stream(d))) for d in range(program.devices)]
@@ -34,7 +34,7 @@ def render(program: Streams) -> str:
 
 def read(text: str, shape: PipelineShape | None = None
          ) -> tuple[PipelineShape, list[list[Instruction]]]:
-    """The shape (unless given) and a stream per device.
+    """The shape (unless given) and the stream per device that a program's text holds.
 
     Raises InvalidProgramError naming line and cell of what is no program.
     """

@@ -12,14 +12,14 @@ from sim.order.shape import PipelineShape
 
 
 def time_unit(op: Op, minibatch: int, stage: int, stages: int) -> int:
-    """The time unit in which this pass runs; its weights are labelled W of that unit."""
+    """The time unit in which a pass runs; the paper labels the weights of that moment with it."""
     if op is Op.F:
         return minibatch + (stage + 1) // 2
     return minibatch + stages - 1 - stage // 2
 
 
 def unit_horizon(op: Op, stage: int, stages: int) -> int:
-    """SpecTrain's `s`: time units from this pass to unit i+S−1, the mini-batch's target."""
+    """SpecTrain's `s`: time units from a pass to unit i+S−1, for which it predicts weights."""
     if op is Op.F:
         return stage // 2 + stages - stage - 1
     return stage // 2

@@ -18,11 +18,12 @@ from sim.order.shape import PipelineShape
 
 def with_updates(shape: PipelineShape, streams: Sequence[Sequence[Part]],
                  kernels: Kernels = NUMPY) -> tuple[Instructions, tuple[int, ...]]:
-    """Columns of all streams, and the offsets at which each of them ends.
+    """Streams written out with the updates that a schedule left out, as columns and offsets.
 
     Where a stage's stream has no update, one is put right after the last backward of every
-    mini-batch.  One pass over all streams does that where they are plainly complete; what it
-    refuses is done here stream by stream, whatever the streams say.
+    mini-batch.  Offsets are where each stream begins, and where the last ends.  One pass over all
+    streams does that where they are plainly complete; what it refuses is done here stream by
+    stream, whatever the streams hold.
     """
     rows = join([part for stream in streams for part in stream])
     offsets = np.cumsum([0, *(sum(part.size for part in stream) for stream in streams)])

@@ -14,10 +14,12 @@ from sim.registry import Registry, readable
 
 @dataclass(frozen=True)
 class Schedule:
-    """A named order: `generate(device, shape)` yields instructions, single ones or blocks.
+    """A named order of a pipeline's instructions.
 
-    `chunks` says that it can put several stages on a device, `in_flight` that it can bound the
-    mini-batches under way, `refuse` raises ValueError for a shape it has no order for.
+    `generate(device, shape)` yields those of one device, single ones or parts (see
+    `sim.order.authoring`); `rule` says the order in a line, `source` where it is from.  `chunks`
+    says that the schedule can put several stages on a device, `in_flight` that it can bound the
+    mini-batches under way; `refuse` raises ValueError for a shape that it has no order for.
     """
 
     name: str
@@ -29,7 +31,7 @@ class Schedule:
     refuse: Callable[[PipelineShape], object] | None = None
 
     def check(self, shape: PipelineShape) -> None:
-        """Raise ValueError with the reason where this schedule has no order for a shape."""
+        """Refuse a shape this schedule has no order for.  Raises ValueError with the reason."""
         if shape.chunks > 1 and not self.chunks:
             able = [each for each in SCHEDULES if each.chunks]
             raise ValueError(f"{self.name} has one stage per device; chunks are for "
@@ -42,7 +44,10 @@ class Schedule:
             self.refuse(shape)
 
     def program(self, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:
-        """The order of one worker, or of several alike.  Raises ValueError as `check` does."""
+        """The program of this order for a shape, alike on every worker.
+
+        Raises ValueError as `check` does.
+        """
         self.check(shape)
         own = Program.build(self.generate, shape.of_worker, kernels)
         return replicated(own, shape, kernels)
@@ -55,7 +60,7 @@ readable(SCHEDULES)
 def schedule(name: str, *, rule: str, source: str, chunks: bool = False, in_flight: bool = False,
              refuse: Callable[[PipelineShape], object] | None = None
              ) -> Callable[[Generate], Generate]:
-    """Register the decorated generator under `name`; see `Schedule` for the options."""
+    """Register the decorated generator as the schedule `name`; see `Schedule` for the options."""
 
     def register(generate: Generate) -> Generate:
         SCHEDULES.register(

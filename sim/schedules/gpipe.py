@@ -10,7 +10,7 @@ from sim.schedules import schedule
 @schedule("gpipe", rule="all forwards of a mini-batch, then all backwards, then update (flush)",
           source="Huang et al. 2019, Figure 2; backwards in micro-batch order as PyTorch runs them")
 def gpipe(device: int, shape: PipelineShape) -> Iterator[Part]:
-    """Two stages, one mini-batch of micro-batches A B C:
+    """What a device does under GPipe; with two stages and one mini-batch of micro-batches A B C:
 
         stage 0: FA FB FC .  .  BA BB BC
         stage 1: .  FA FB FC BA BB BC .

@@ -13,9 +13,10 @@ from sim.schedules import schedule
 
 
 def round_size(shape: PipelineShape) -> int:
-    """Micro-batches a chunk does before the next chunk's turn: as many as devices, if that fits.
+    """How many micro-batches a chunk does before it is the next chunk's turn.
 
-    Raises ValueError where micro-batches do not divide into equal rounds.
+    As many as there are devices, a few more where these do not divide the micro-batches, or all
+    where those are fewer.  Raises ValueError where micro-batches do not divide into equal rounds.
     """
     n, devices = shape.microbatches, shape.worker_devices
     rounds = max(1, n // devices)
@@ -30,7 +31,8 @@ def round_size(shape: PipelineShape) -> int:
           source="Narayanan et al. 2021 (Megatron-LM), Figure 4; rounds where devices do not "
                  "divide the micro-batches as PyTorch cuts them", chunks=True, refuse=round_size)
 def interleaved(device: int, shape: PipelineShape) -> Iterator[Part]:
-    """Two devices with two chunks each (stages 0 2 | 1 3), one mini-batch of micro-batches A B:
+    """What a device does under interleaved 1F1B; with two devices of two chunks each (stages 0 2 |
+    1 3) and one mini-batch of micro-batches A B:
 
         device 0: 0FA 0FB 2FA 2FB .   2BA .   2BB 0BA 0BB
         device 1: .   1FA 1FB 3FA 3BA 3FB 3BB 1BA 1BB .

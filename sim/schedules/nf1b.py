@@ -15,7 +15,8 @@ from sim.schedules import schedule
 @schedule("nf1b", rule="n forwards, one backward of the whole mini-batch; backward first, no flush",
           source="TiMePReSt (nF1B); the order is that of the unit-slot model whatever the costs")
 def nf1b(device: int, shape: PipelineShape) -> Iterator[Instructions]:
-    """Three stages, two micro-batches A and B (a bare number is a backward):
+    """What a device does under nF1B; with three stages and two micro-batches A and B in each
+    mini-batch (a bare number is a backward):
 
         stage 0: 1A 1B 2A 2B 3A 3B 1  4A 4B 2  5A 5B 3
         stage 1: .  1A 1B 2A 2B 1  3A 3B 2  4A 4B 3
@@ -36,8 +37,8 @@ def _slot_model(shape: PipelineShape) -> list[bytes]:
     What is ready is counted, not looked up: a twin of the readiness rule (`sim.order.needs`), held
     against it by `tests/sim/test_needs.py`.
 
-    What a slot does depends on how far stages are apart, until no forward is left to enter; where
-    that comes again (looked at between mini-batches), everything between repeats.
+    What a slot does depends on how far each stage is behind the first, until no forward is left to
+    enter; where that comes again (looked at between mini-batches), everything between repeats.
     """
     stages, n = shape.stages, shape.microbatches
     streams = [bytearray() for _ in range(stages)]
@@ -45,15 +46,15 @@ def _slot_model(shape: PipelineShape) -> list[bytes]:
     seen: dict[tuple[int, ...], tuple[int, list[int]]] = {}
     while min(backward) < shape.minibatches:
         if forward[0] % n == 0:
-            apart = (*(f - forward[0] for f in forward), *(n * b - forward[0] for b in backward))
-            entered, lengths = seen.get(apart, (forward[0], []))
+            lag = (*(f - forward[0] for f in forward), *(n * b - forward[0] for b in backward))
+            entered, lengths = seen.get(lag, (forward[0], []))
             gain = forward[0] - entered
             times = max(0, (shape.total - forward[0]) // gain - 1) if gain else 0
             for k, length in enumerate(lengths):
                 streams[k] += streams[k][length:] * times
                 forward[k] += times * gain
                 backward[k] += times * gain // n
-            seen[apart] = forward[0], [len(stream) for stream in streams]
+            seen[lag] = forward[0], [len(stream) for stream in streams]
         for k, op in enumerate([_choice(k, forward, backward, shape) for k in range(stages)]):
             if op is not None:
                 streams[k].append(op)

@@ -1,4 +1,4 @@
-"""1F1B with flush: as GPipe, but a backward goes first once it is there."""
+"""1F1B with flush: GPipe with a backward before the next forward as soon as it can run."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from sim.schedules import schedule
 @schedule("1f1b", rule="S-k forwards ahead, then backward and forward in turn, flush, update",
           source="Narayanan et al. 2021 (PipeDream-flush), Figure 4")
 def one_f_one_b(device: int, shape: PipelineShape) -> Iterator[Part]:
-    """Two stages, one mini-batch of micro-batches A B C:
+    """What a device does under 1F1B; with two stages and one mini-batch of micro-batches A B C:
 
         stage 0: FA FB .  BA FC BB .  BC
         stage 1: .  FA BA FB BB FC BC .

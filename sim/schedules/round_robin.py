@@ -1,4 +1,4 @@
-"""Asynchronous 1F1B: the pipeline of the W4–W6 timeline, never flushed."""
+"""Asynchronous 1F1B, never flushed: stages update while later mini-batches are in flight."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,8 @@ from sim.schedules import schedule
           source="Narayanan et al. 2019 (PipeDream 1F1B); Chen et al. 2018 (SpecTrain), Figure 3",
           in_flight=True)
 def round_robin(device: int, shape: PipelineShape) -> Iterator[Part]:
-    """Three stages (a bare number is a backward; each is followed by its update):
+    """What a device does in the asynchronous pipeline; with three stages (a bare number is a
+    backward, and each is followed by its update):
 
         stage 0: 1F 2F 3F .  .  1  4F 2  5F 3
         stage 1: .  1F 2F .  1  3F 2  4F 3  5F

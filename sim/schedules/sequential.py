@@ -1,4 +1,4 @@
-"""One micro-batch at a time: the single GPU at S=1, naive model parallelism above."""
+"""One micro-batch at a time: training on one GPU, or with more stages naive model parallelism."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from sim.schedules import schedule
 @schedule("sequential", rule="one micro-batch at a time; update after the mini-batch's last",
           source="single-GPU training; model parallelism without a pipeline")
 def sequential(device: int, shape: PipelineShape) -> Iterator[Part]:
-    """Two stages, one micro-batch per mini-batch:
+    """What a device does without a pipeline; with two stages and one micro-batch per mini-batch:
 
         stage 0: F1 .  .  B1 F2 .  .  B2
         stage 1: .  F1 B1 .  .  F2 B2 .

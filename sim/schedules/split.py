@@ -1,4 +1,4 @@
-"""The tutorial's split-size pipeline: forwards split by split, then one backward of the whole."""
+"""The pipeline of PyTorch's model-parallel tutorial: forwards split by split, one backward."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,9 @@ from sim.schedules import schedule
           source="PyTorch model-parallel tutorial, PipelineParallelResNet50; autograd visits the "
                  "newest part of the graph first")
 def split(device: int, shape: PipelineShape) -> Iterator[Part]:
-    """Two stages, one mini-batch of splits A B C; the loss is that of all splits together:
+    """What a device does in the split-size pipeline, whose loss is that of all splits together.
+
+    With two stages and one mini-batch of splits A B C:
 
         stage 0: FA FB FC .  .  BC BB BA
         stage 1: .  FA FB FC BC BB BA .

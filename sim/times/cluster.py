@@ -17,24 +17,28 @@ from sim.times.costs import quantize
 
 @dataclass(frozen=True)
 class Link:
-    """A directed connection carrying one transfer at a time, first come first served."""
+    """A one-way connection between two devices: one message at a time, first come first served.
+
+    `latency_s` is in seconds, `bandwidth_bytes_per_s` in bytes per second.
+    """
 
     latency_s: float = 0.0
     bandwidth_bytes_per_s: float = float("inf")
 
     def transfer_s(self, size_bytes: Floats) -> Floats:
-        """Seconds the link is taken by a message of this size."""
+        """Seconds a message of so many bytes occupies the link; result and sizes have one shape."""
         return np.asarray(self.latency_s + size_bytes / self.bandwidth_bytes_per_s)
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Equal links each way between devices, sizes of messages, and memory for activations.
+    """The machine: equal links each way between devices, sizes of messages, memory on devices.
 
-    `boundary_bytes[k]` is what one micro-batch sends from stage k to k+1, and back as its
-    gradient (shape (stages-1,)); `activation_bytes[k]` what stage k keeps of a micro-batch from
-    the start of its forward to the end of its backward (shape (stages,)).  `sync_s[k]` is how
-    long workers take to exchange stage k's weights or gradients once all are ready.
+    `boundary_bytes[k]` are the bytes one micro-batch sends from stage k to k+1, and back as its
+    gradient (shape (stages-1,)); `activation_bytes[k]` those stage k keeps of a micro-batch from
+    the start of its forward to the end of its backward (shape (stages,)), of which a device has
+    room for `activation_limit_bytes`.  `sync_s[k]` is how many seconds workers take to exchange
+    stage k's weights or gradients once all are ready (shape (stages,)).
     """
 
     link: Link
@@ -44,12 +48,14 @@ class Cluster:
     sync_s: Floats | None = None
 
     def sends(self, program: Program) -> NDArray[np.bool_]:
-        """Whether each row sends a message to another device."""
+        """Whether each row of a program sends a message to another device, shape (rows,)."""
         return program.sends
 
     def transfers(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
-        """Seconds each row's message takes its link, shape (rows,); of rows that send none it says
-        nothing."""
+        """Seconds each row's message occupies its link, shape (rows,).
+
+        Of a row that sends nothing the value means nothing.
+        """
         if not self.boundary_bytes.any():
             return np.broadcast_to(self._empty_s, len(program))  # in the room of one
         (op, stage, _, count), link = program.rows, program.messages.link
@@ -62,14 +68,17 @@ class Cluster:
         return seconds
 
     def transfers_of(self, program: Program, rows: Ints) -> Floats:
-        """Seconds the messages of some rows, all of which send, take their links."""
+        """Seconds the messages of some rows, all of which send, occupy their links.
+
+        `rows` and the result have shape (rows asked for,).
+        """
         if not self.boundary_bytes.any():
             return np.full(len(rows), self._empty_s)
         op, stage, _, count = program.rows
         return self._seconds(op[rows], stage[rows], count[rows])
 
     def _seconds(self, op: Ints, stage: Ints, count: Ints) -> Floats:
-        """Seconds a link is taken by what such instructions send."""
+        """Seconds a link is occupied by what such instructions send."""
         boundary = np.concatenate(([0.0], self.boundary_bytes, [0.0]))
         size_bytes: Floats = boundary[stage + among(op, (Op.F, Op.SEND_F))] * count
         return quantize(self.link.transfer_s(size_bytes))
@@ -80,12 +89,18 @@ class Cluster:
         return quantize(self.link.transfer_s(np.zeros(())))
 
     def exchange_s(self, program: Program) -> Floats:
-        """Seconds between the last row a row waits for by `sync` and its start, for each row."""
+        """Seconds the exchange before each row takes, shape (rows,).
+
+        It begins when the last of the rows has ended for which the row waits by `sync`.
+        """
         if self.sync_s is None:
             return np.zeros(len(program))
         return quantize(self.sync_s)[program.rows.stage]
 
     def links(self, program: Program) -> Ints:
-        """Number of the link each row's message takes: one per (from device, to device)."""
+        """Number of the link each row's message takes, shape (rows,); 0 too where none is sent.
+
+        A link's number is from·devices + to.
+        """
         number: Ints = np.append(program.messages.links, 0)[program.messages.link]
         return number

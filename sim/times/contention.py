@@ -21,7 +21,10 @@ from sim.times.timeline import Timeline
 
 
 def contended(costs: CostModel, profile: Profile, timeline: Timeline) -> CostModel:
-    """The costs beside the neighbours `timeline` shows, which was simulated without them."""
+    """The costs of stages that slow each other down where they share hardware.
+
+    `timeline` is that of a run with the plain `costs`; it shows which stages are busy together.
+    """
     factors = np.array([stage.contention_factor or 1.0 for stage in profile.stages])
     by = 1 + (factors - 1) * busy_together(timeline, profile.placement or ())
     return replace(costs, forward_s=costs.forward_s * by, backward_s=costs.backward_s * by,
@@ -36,7 +39,10 @@ def contends(profile: Profile | None) -> bool:
 
 
 def busy_together(timeline: Timeline, placement: Sequence[str]) -> Floats:
-    """Share of each stage's compute time beside a busy device on its hardware, shape (stages,)."""
+    """Share of each stage's compute time in which a device on its hardware is busy too.
+
+    Shape (stages,), from 0 to 1; `placement` names the hardware of each stage.
+    """
     program = timeline.program
     compute = np.flatnonzero(program.rows.op <= Op.U)
     stage, device = program.rows.stage[compute], program.device[compute]

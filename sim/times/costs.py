@@ -18,13 +18,17 @@ TICK = 2.0**-30  # seconds; sums of multiples are exact in float64 up to 97 days
 
 
 def quantize(seconds: Floats | np.float64) -> Floats:
-    """Seconds rounded to whole ticks, so that every sum of them is exact."""
+    """Seconds, of any shape or a scalar, rounded to whole ticks so that sums of them are exact."""
     return np.round(np.asarray(seconds, dtype=np.float64) / TICK) * TICK
 
 
 @dataclass(frozen=True)
 class Straggler:
-    """Instructions of `stage` that start in [from_s, to_s) take `factor` times as long."""
+    """A window of time in which a stage is slow.
+
+    Its instructions that start from `from_s` on and before `to_s`, in seconds, take `factor` times
+    as long.
+    """
 
     stage: int
     from_s: float
@@ -37,7 +41,7 @@ Stretch = Callable[[float, float], float]
 
 @dataclass(frozen=True)
 class CostModel:
-    """Seconds of one instruction, by stage (each array of shape (stages,)).
+    """What instructions cost: seconds of each kind by stage (each array of shape (stages,)).
 
     `backward_s` is one backward instruction, whatever it covers, unless `per_micro_batch`, when
     a backward of several micro-batches takes that many times as long.  `recompute_s` is added to
@@ -57,19 +61,21 @@ class CostModel:
 
     def durations(self, program: Program, rng: np.random.Generator, kernels: Kernels = NUMPY
                   ) -> Floats:
-        """Seconds of each row, shape (rows,), before stragglers; messages take none of a device's
-        time.  Jitter is drawn from `rng`."""
+        """Seconds each row takes its device, shape (rows,), before stragglers; 0 for messages.
+
+        Jitter is drawn from `rng`.
+        """
         places, values = self.seconds(program, rng)
-        seconds = places.deal(program, values, kernels)
+        seconds = places.by_row(program, values, kernels)
         if self.slowdown is None:
             return seconds
         return quantize(seconds * self.slowdown[program.worker])
 
     def seconds(self, program: Program, rng: np.random.Generator) -> tuple[Places, Floats]:
-        """Seconds by place, shape (places,), and where each row's place is, before workers'
-        slowdown.
+        """Where each row's seconds are in a table, and that table, shape (places,).
 
-        A row's jitter belongs to its instruction, not to its place in the order.
+        Workers' slowdown is not in them.  A row's jitter belongs to its instruction, not to its
+        place in the order.
         """
         if not self.jitter_sigma and not self._depends_on_count(program):
             return Places.of_kinds(program.shape), self._single.ravel()
@@ -87,13 +93,15 @@ class CostModel:
         return program.wide and (self.per_micro_batch or bool(self.recompute_s.any()))
 
     def timed(self, program: Program) -> list[Op]:
-        """Operations that take time on any stage that has them."""
+        """Operations of a program that take any time on some stage that has them."""
         single = self._single
         return [op for op in COMPUTE if single[op][program.does(op)].any()]
 
     def by_block(self, program: Program, ops: Sequence[Op]) -> list[Floats]:
-        """Seconds without jitter of each of `ops`, shape (stages, micro-batches); or (stages, 1)
-        where they are those of every micro-batch."""
+        """Seconds of each of `ops` without jitter, an array each, to be drawn around.
+
+        Its shape is (stages, micro-batches), or (stages, 1) where micro-batches do not differ.
+        """
         single = self._single[..., None]
         blocks: list[Floats] = [single[op] for op in ops]
         if not self._depends_on_count(program):
@@ -109,7 +117,7 @@ class CostModel:
         return blocks
 
     def nominal(self, op: Ints, stage: Ints, count: Ints) -> Floats:
-        """Seconds of such instructions without jitter."""
+        """Seconds of instructions without jitter, given as columns; all have shape (rows,)."""
         once, again = self._tables
         covered = np.where(among(op, (Op.B, Op.I, Op.W)), count, 1) if self.per_micro_batch else 1
         return quantize(once[op, stage] * covered + again[op, stage] * count)
@@ -124,8 +132,9 @@ class CostModel:
         return once, again
 
     def jitter(self, blocks: Sequence[Floats], rng: np.random.Generator, out: Floats) -> Floats:
-        """Fill `out` with seconds by place from nominal ones (see `by_block`), the last with 0.
+        """Fill `out`, shape (places,), with seconds drawn around nominal ones; it is the result.
 
+        `blocks` are those of `by_block`; the last place is of what takes no time, and gets 0.
         There is a draw for each place of a block, but none where the block takes no time.
         """
         out[-1] = 0.0
@@ -148,7 +157,11 @@ class CostModel:
         seconds *= TICK
 
     def stretch(self, stage: int) -> Stretch | None:
-        """Seconds of an instruction by its start and nominal seconds; None if never slowed."""
+        """How stragglers slow a stage down; None where they never do.
+
+        The function takes when an instruction starts and how long it would take, in seconds, and
+        gives how long it takes.
+        """
         windows = [s for s in self.stragglers if s.stage == stage]
         if not windows:
             return None

@@ -19,9 +19,9 @@ Ready = tuple[int, int, int, int]  # urgency, micro-batch, stage, row
 
 @dataclass(frozen=True)
 class EntryLimits:
-    """What stage 0 admits: micro-batches in flight and mini-batches not yet updated.
+    """How much stage 0 lets in: micro-batches in flight and mini-batches not yet updated, at most.
 
-    [choice] They are the peaks of the static program the dispatch starts from, so a schedule
+    [choice] The limits are the peaks of the static program the dispatch starts from, so a schedule
     that flushes still flushes and an asynchronous one keeps its depth; every later stage is
     work-conserving.
     """
@@ -31,7 +31,7 @@ class EntryLimits:
 
 
 def entry_limits(program: Program) -> EntryLimits:
-    """The static program's peaks on stage 0."""
+    """The most that is in flight, and not yet updated, on stage 0 in a program's own order."""
     rows = np.flatnonzero(program.rows.stage == 0)
     op, count = program.rows.op[rows], program.rows.count[rows]
     starts = (op == Op.F) & (program.rows.index[rows] % program.shape.microbatches == 0)
@@ -40,7 +40,11 @@ def entry_limits(program: Program) -> EntryLimits:
 
 
 class Readiness:
-    """Dependencies of every row still unmet, shared by the devices' queues."""
+    """What every row still waits for, shared by the devices' queues.
+
+    By row: `missing` counts the dependencies that have not ended, `targets` are the rows that wait
+    for it, `device` is where it runs, and `key` what the ready ones are sorted by.
+    """
 
     def __init__(self, program: Program) -> None:
         before, after = program.dependencies
@@ -54,7 +58,7 @@ class Readiness:
 
 
 class GreedyQueue:
-    """The instructions one device still has to do, and which of them are ready.
+    """The instructions one device still has to do, and which of them are ready to be next.
 
     Backward first, then forwards, each in (micro-batch, stage) order; an update as soon as it is
     due.
@@ -114,23 +118,26 @@ class GreedyQueue:
             self.open -= op == Op.U
 
     def finished(self, row: int) -> None:
-        """Satisfy what waited for `row` on this device."""
+        """Satisfy the rows of this device that waited for `row`, which has ended."""
         for target in self.shared.targets[row]:
             if self.shared.device[target] == self.shared.device[row]:
                 self.satisfy(target)
 
     def satisfy(self, row: int) -> None:
-        """One dependency of `row` is met."""
+        """Count one dependency of `row` as ended; after the last the row is ready."""
         self.shared.missing[row] -= 1
         if not self.shared.missing[row]:
             heappush(self.ready[self.shared.key[row][0]], self.shared.key[row])
 
     def waiting(self, fits: Callable[[int], bool], describe: Callable[[int], str]) -> str:
-        """Said of a queue that cannot go on; `describe` tells of a forward that does not fit."""
+        """A line for an error: what a queue that cannot go on waits for.
+
+        `fits` says whether a row's activations fit into memory, `describe` puts it into words.
+        """
         forwards = [each[3] for each in self.ready[FORWARD]]
         full = next((row for row in forwards if not fits(row)), None)
         if full is not None:
             return describe(full)
-        told = (f"{self.program.instruction(forwards[0])} not admitted, {self.in_flight} "
-                "micro-batches in flight" if forwards else "none ready")
-        return f"device {self.number}: {self.remaining} instructions left, {told}"
+        reason = (f"{self.program.instruction(forwards[0])} not admitted, {self.in_flight} "
+                  "micro-batches in flight" if forwards else "none ready")
+        return f"device {self.number}: {self.remaining} instructions left, {reason}"

@@ -203,7 +203,7 @@ class _GreedyRun(_Run):
         return event
 
     def finish(self, row: int, queue: GreedyQueue) -> None:
-        """Tell those that waited for `row`: here at once, elsewhere when the message is there."""
+        """Satisfy what waited for `row`: here at once, elsewhere when the message is there."""
         queue.finished(row)
         if not self.sends[row]:
             return
@@ -213,7 +213,7 @@ class _GreedyRun(_Run):
         arrived.callbacks.append(lambda _: self.deliver(row))
 
     def deliver(self, row: int) -> None:
-        """Tell the other devices that what `row` sent is here."""
+        """Satisfy what waited on other devices for the message of `row`, now that it is there."""
         for target in self.readiness.targets[row]:
             device = self.readiness.device[target]
             if device != self.readiness.device[row]:

@@ -1,4 +1,4 @@
-"""Which engine adds the times: all give the same numbers, one of them serves every dispatch."""
+"""The engines by name: all give the same times, but only one can do every dispatch."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ AddTimes = Callable[[Program, CostModel, Cluster, np.random.Generator], Timeline
 
 @dataclass(frozen=True)
 class Engine:
-    """A way to a timeline: how the exact engine goes about it (None: event by event instead), and
-    the make of the kernels (None: by the size of the run)."""
+    """A way to compute a timeline.
+
+    `method` is how the exact engine goes about it (None: the event-driven engine does it instead),
+    `make` that of the kernels (None: chosen by the size of the run).
+    """
 
     method: Method | None
     make: Kernels | None = None
 
     def kernels(self, rows: int, in_all: int | None = None) -> Kernels:
-        """The make for a run of `rows`, one of several that make `in_all` rows together."""
+        """The make of kernels for a run of `rows`, one of several that have `in_all` together."""
         return self.make or choose(rows, in_all)
 
 
@@ -44,15 +47,16 @@ ENGINES = {
 
 
 def kernels_of(name: str, rows: int, in_all: int | None = None) -> Kernels:
-    """The make of the kernels for a run of `rows` under this engine: chosen once, handed down.
+    """The make of kernels for a run of `rows` under the engine called `name`.
 
-    Raises ValueError for an engine unknown.
+    The run is one of several that have `in_all` rows together.  Raises ValueError for an unknown
+    name.
     """
     return _named(name).kernels(rows, in_all)
 
 
 def engine_of(name: str, dispatch: str, kernels: Kernels | None = None) -> AddTimes:
-    """What takes program, costs, cluster and generator, and gives the timeline.
+    """The function that computes a timeline from a program, costs, cluster and random generator.
 
     `auto` is `exact` wherever the order is fixed beforehand, and `simpy` elsewhere.  Without
     `kernels` they are those of the engine for the program's rows.

@@ -7,10 +7,11 @@ from sim.times.cluster import Cluster
 
 
 class Exchange:
-    """Rows that wait for several others by `sync`, and for the exchange after the last of them.
+    """Which workers' exchanges wait for what, while a run goes from event to event.
 
-    `missing` counts by row what is still to end before it, `opens` lists by row those that wait
-    for it; `open_s` is when an exchange that has begun is over.
+    A row that waits for several others by `sync` also waits for the exchange that begins with the
+    last of them.  `missing` counts by row what is still to end before it, `opens` lists by row
+    those that wait for it, `open_s` is when, in seconds, an exchange that has begun is over.
     """
 
     def __init__(self, program: Program, cluster: Cluster) -> None:

@@ -1,4 +1,4 @@
-"""Activation memory of devices: taken when a forward starts, given back by its backward."""
+"""Activation memory of devices: claimed when a forward starts, given back by its backward."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class ActivationMemory:
         self.held = [0.0] * program.devices
 
     def fits(self, row: int) -> bool:
-        """Whether its device has room for what `row` takes."""
+        """Whether a row's device has room for the activations it has to keep."""
         return not self.takes[row] or self.held[self.device[row]] + self.size[row] <= self.limit
 
     def take(self, row: int) -> bool:
-        """Take what `row` needs; False where it does not fit."""
+        """Claim the memory a row needs when it starts; False where there is no room."""
         if not self.fits(row):
             return False
         if self.takes[row]:
@@ -39,12 +39,12 @@ class ActivationMemory:
         return True
 
     def give(self, row: int) -> None:
-        """Give back what `row`, now ended, was the last to need."""
+        """Give back the memory that a row, now ended, was the last to need."""
         if self.gives[row]:
             self.held[self.device[row]] -= self.size[row]
 
     def describe(self, row: int) -> str:
-        """What a forward that does not fit waits for."""
+        """A line for an error: what a forward that does not fit waits for, in bytes."""
         device = self.device[row]
         return (f"device {device} at {self.program.instruction(row)} waits for activation memory "
                 f"({self.size[row]:g} bytes beside {self.held[device]:g} held, limit "
@@ -52,7 +52,7 @@ class ActivationMemory:
 
 
 def stays_within_limit(program: Program, cluster: Cluster) -> bool:
-    """Whether what each device keeps stays below the limit all along its stream, at any times."""
+    """Whether no device ever keeps more activations than the limit, whatever times rows run at."""
     if np.isinf(cluster.activation_limit_bytes):
         return True
     op, stage, _, count = program.rows

@@ -31,7 +31,7 @@ STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 class Spread(BaseModel):
-    """How far repeated measurements lie apart."""
+    """How far repeated measurements of one value scatter: median and interquartile range."""
 
     model_config = STRICT
     median: Amount
@@ -40,7 +40,8 @@ class Spread(BaseModel):
 
 
 class LinkSample(BaseModel):
-    """Seconds of one message of some size, from one stage's end to the next one's start."""
+    """One measured message: its size in bytes, and seconds from one stage's end to the next's
+    start."""
 
     model_config = STRICT
     size_bytes: Amount
@@ -48,7 +49,7 @@ class LinkSample(BaseModel):
 
 
 class StageProfile(BaseModel):
-    """One stage: seconds per micro-batch (update: per update) and bytes.
+    """What was measured of one stage: seconds per micro-batch (update: per update), and bytes.
 
     Beside weight versions and activations a stage holds `resident_bytes` all the time (optimizer,
     buffers) and `workspace_bytes` more at the peak of a backward or update.
@@ -69,9 +70,12 @@ class StageProfile(BaseModel):
 
 
 class Profile(BaseModel):
-    """A whole profile file; `notes` is free for whoever measured it.
+    """A profile file: what was measured of every stage and of the links between them.
 
-    The overall `contention_factor` is for the reader; the simulator uses the stages' own.
+    `boundary_bytes` are the bytes a micro-batch sends from each stage to the next, `latency_s`
+    seconds and `bandwidth_bytes_per_s` bytes per second of a link.  `notes` is free for whoever
+    measured it.  The overall `contention_factor` is for the reader; the simulator uses the stages'
+    own.
     """
 
     model_config = STRICT
@@ -90,7 +94,7 @@ class Profile(BaseModel):
 
 
 def read_profile(path: str | Path) -> Profile:
-    """Raises ProfileError."""
+    """The profile in a file.  Raises ProfileError with everything that is wrong with it."""
     try:
         return Profile.model_validate(json.loads(Path(path).read_text()))
     except OSError as error:
@@ -105,7 +109,7 @@ def read_profile(path: str | Path) -> Profile:
 
 
 def write_profile(profile: Profile, path: str | Path) -> None:
-    """Write the file complete or not at all; what was not measured is left out."""
+    """Write a profile's file, complete or not at all, without what was not measured."""
     text = profile.model_dump_json(indent=1, exclude_none=True)
     with atomic_file(path) as file:
         file.write(f"{text}\n".encode())

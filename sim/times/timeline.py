@@ -12,7 +12,7 @@ Times = tuple[Floats, Floats, Floats, Floats]  # columns of a timeline: start, e
 
 @dataclass(frozen=True, repr=False)
 class Timeline:
-    """Times of each row of `program`, all in seconds, each of shape (rows,).
+    """When each row of `program` ran: columns of shape (rows,), in seconds from the run's start.
 
     `sent_s` is when the message a row waits for left its producer, `arrived_s` when it was here;
     both NaN where nothing crosses devices.

@@ -11,17 +11,21 @@ from sim.weights.versions import VersionPlan
 
 
 def staleness_columns(plan: VersionPlan, kernels: Kernels = NUMPY) -> tuple[Ints, Floats, Floats]:
-    """Version read, staleness and effective staleness by row, each of shape (rows,)."""
+    """What each row of a plan's program reads: its version, staleness and effective staleness.
+
+    Three columns of shape (rows,); staleness is in updates.
+    """
     read, _, late, effective = version_columns(plan, kernels)
     return read, late, effective
 
 
 def version_columns(plan: VersionPlan, kernels: Kernels = NUMPY
                     ) -> tuple[Ints, Ints, Floats, Floats]:
-    """Version read, version before the own update, staleness and effective staleness by row, each
-    of shape (rows,), in updates.
+    """The columns of a trace that are about versions, each of shape (rows,).
 
-    Where a pass covers several micro-batches it says the oldest version and the mean staleness.
+    They are the version read, the version just before the mini-batch's own update, staleness and
+    effective staleness, all in updates.  Of a pass that covers several micro-batches they give the
+    oldest version and the mean staleness.
     """
     program, passes, versions = plan.program, plan.passes, plan.versions
     read, applied, late = kernels.of(READ)(*program.rows, passes, versions, program.wide)

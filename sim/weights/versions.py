@@ -17,7 +17,7 @@ from sim.order.time_units import has_time_units, unit_horizon
 
 @dataclass(frozen=True)
 class VersionPlan:
-    """Versions by (stage, micro-batch) for one program under one mitigation.
+    """Which weight version every pass of one program reads under one mitigation.
 
     `forward`/`backward` are the versions read, `forward_latest`/`backward_latest` the newest ones
     there at that moment, `applied` the version just before the mini-batch's own update.  A
@@ -37,7 +37,9 @@ class VersionPlan:
     @classmethod
     def of(cls, program: Program, mitigation: Mitigation, schedule: str = "",
            kernels: Kernels = NUMPY) -> VersionPlan:
-        """The versions; `schedule` names the program's, since time units are round-robin's.
+        """The versions that `mitigation` makes the passes of `program` read.
+
+        `schedule` is the name of the program's, since SpecTrain's time units are round-robin's.
 
         Raises ValueError when a pass would read a version that does not exist yet.
         """
@@ -70,18 +72,19 @@ class VersionPlan:
 
     @property
     def forward_horizon(self) -> Ints:
-        """Updates between a forward's newest weights and its mini-batch's own update."""
+        """Updates from the newest weights when a forward runs to its mini-batch's own update.
+
+        Shape (stages, micro-batches).
+        """
         return self.applied - self.forward_latest
 
     @property
     def backward_horizon(self) -> Ints:
-        """Updates between a backward's newest weights and its mini-batch's own update."""
-        return self.applied - self.backward_latest
+        """Updates from the newest weights when a backward runs to its mini-batch's own update.
 
-    @property
-    def readers(self) -> Ints:
-        """How many passes read each version, shape (stages, versions)."""
-        return np.array([self.readers_of(k) for k in range(self.program.shape.stages)])
+        Shape (stages, micro-batches).
+        """
+        return self.applied - self.backward_latest
 
     def readers_of(self, stage: int) -> Ints:
         """How many passes of a stage read each version, shape (versions,)."""
@@ -92,12 +95,13 @@ class VersionPlan:
         return counts
 
     def holdings(self, stage: int) -> tuple[Ints, Ints, Ints]:
-        """Weight sets a stage holds: rows that make them, rows that drop them, predictions.
+        """Every weight set that a stage ever holds: when it is made, when dropped, and its kind.
 
-        A version is made at the end of an update (row −1: before the run) and dropped at the end
-        of the row after which it is neither newest nor to be read again (row `len(program)`:
-        never).  The last array is True for a stashed prediction that differs from the weights:
-        held from the start of its forward to the end of its backward.
+        Three arrays of shape (weight sets,).  The first two are rows: a version is made at the end
+        of an update (−1: before the run) and dropped at the end of the row after which it is
+        neither newest nor to be read again (`len(program)`: never).  The third is 1 for a stashed
+        prediction that differs from the weights, which is held from the start of its forward to
+        the end of its backward, and 0 for a version.
         """
         program = self.program
         updates = np.sort(program.row_of(Op.U)[stage, :: program.shape.microbatches]
@@ -121,12 +125,12 @@ class VersionPlan:
 
     @property
     def passes(self) -> Passes:
-        """Rows of the program's forwards, backwards and updates, by (stage, micro-batch)."""
+        """Where the program's forwards, backwards and updates are, see `passes_of`."""
         return passes_of(self.program)
 
     @property
     def versions(self) -> Versions:
-        """Versions read and applied as narrow tables, by (stage, micro-batch)."""
+        """Versions read and applied as kernels take them: narrow, (stages, micro-batches)."""
         return Versions(narrowed(self.forward), narrowed(self.backward), narrowed(self.applied))
 
     @property
@@ -171,7 +175,10 @@ def _table(versions: Ints, shape: tuple[int, ...]) -> Ints:
 
 
 def passes_of(program: Program) -> Passes:
-    """Rows of the forwards, backwards and updates of a program, by (stage, micro-batch)."""
+    """In which rows of a program its forwards, backwards and updates are.
+
+    Tables of shape (stages, micro-batches); a split backward stands for its input half.
+    """
     return Passes(program.row_of(Op.F), program.row_of(Op.B, Op.I), program.row_of(Op.U))
 
 

@@ -57,7 +57,7 @@ nested = st.recursive(runs, lambda parts: st.one_of(
 def said(part) -> list[str]:
     """The instructions of a part by what its words mean, one by one."""
     name = type(part).__name__
-    if name == "Deal":
+    if name == "Alternation":
         return [text for turn in zip(*map(said, part.parts), strict=True) for text in turn]
     if name == "Repetition":
         rows = [*zip(*part.pattern, strict=True)]
@@ -72,7 +72,7 @@ def said(part) -> list[str]:
 def test_parts_of_parts_are_written_where_they_belong_and_nowhere_else(part, step):
     assert texts(part) == said(part)
     room = np.full((4, step * part.size + 1), -1, dtype=NARROW)
-    part.write(room[:, : step * part.size : step])  # as within a deal: not side by side
+    part.write(room[:, : step * part.size : step])  # as within an alternation: not side by side
     written = room[:, : step * part.size : step]
     assert [f"{s}{Op(o).name}{i}+{c}" for o, s, i, c in written.T] == said(part)
     room[:, : step * part.size : step] = -1

@@ -11,7 +11,10 @@ SHOWN_STEPS = 4  # on either side of a marked cell
 
 
 def marked_table(program: Streams, marked: dict[int, int]) -> str:
-    """Device × step table around the marked cells (device to step), each in `>…<`."""
+    """A program as text, a line per device, cut out around the marked cells.
+
+    `marked` is the step that is marked on a device, in the text as `>…<`.
+    """
     first, last = _shown(marked)
     streams = [range(a, b) for a, b in pairwise(program.offsets)]
     return _table([[str(program.instruction(row)) for row in rows[first:last]]
@@ -19,7 +22,10 @@ def marked_table(program: Streams, marked: dict[int, int]) -> str:
 
 
 def marked_cells(streams: Sequence[Sequence[str]], marked: dict[int, int]) -> str:
-    """Device × step table of any cells, a stream per device, with the marked ones in `>…<`."""
+    """Streams of any cells as text, a line per device, cut out around the marked cells.
+
+    `marked` is the step that is marked on a device, in the text as `>…<`.
+    """
     first, last = _shown(marked)
     return _table([list(cells[first:last]) for cells in streams], marked, first)
 

@@ -15,10 +15,11 @@ from sim.order.streams import RowTables, Streams
 
 
 def check_messages(streams: Streams, tables: RowTables, kernels: Kernels | None) -> None:
-    """What crosses devices has one SEND and one RECV, cut like its pass.
+    """Refuse a program whose messages are not one SEND and one RECV for all that crosses devices.
 
-    Where there are kernels a pass in one go tells what is plainly well, and what it refuses is
-    judged here.  Raises InvalidProgramError with the first offending cell marked.
+    Each has to cover the micro-batches of the pass whose result it carries.  With `kernels` one
+    quick pass accepts what is plainly right; what it refuses is looked at here.  Raises
+    InvalidProgramError with the first offending cell marked.
     """
     if kernels is not None and streams.shape.workers == 1 and _all_paired(streams, tables, kernels):
         return

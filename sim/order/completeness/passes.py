@@ -18,11 +18,11 @@ ONCE = ((Op.F,), (Op.B, Op.I), (Op.B, Op.W), (Op.U,))  # what is done on every m
 
 
 def complete_tables(streams: Streams, kernels: Kernels = NUMPY) -> RowTables:
-    """Where each instruction is, of streams in which every stage does every micro-batch once, on
-    one device, and updates every mini-batch.
+    """Tables of where each instruction is, once it is proved that streams are complete.
 
-    Raises InvalidProgramError with the first offending cell marked.  Passes in one go tell what is
-    plainly complete; what they refuse is judged here by NumPy, with words for what is wrong.
+    Complete means: every stage does every micro-batch once, on one device, and updates every
+    mini-batch.  Quick passes accept what is plainly so; what they refuse is looked at here with
+    NumPy, to name what is wrong.  Raises InvalidProgramError with the first offending cell marked.
     """
     tables = _surveyed(streams, kernels if streams.rows.narrow else NUMPY)
     plain = tables is not None

@@ -19,7 +19,10 @@ from sim.order.program import Program
 
 
 def with_messages(program: Program) -> list[list[Instruction]]:
-    """A stream per device.  Raises InvalidProgramError where the order cannot be executed."""
+    """The stream of each device with SEND and RECV in it, in the order PyTorch's runtime has.
+
+    Raises InvalidProgramError where the order cannot be executed.
+    """
     check_order(program)
     home = program.home[0].tolist()
     left = [deque(program.stream(device)) for device in range(program.devices)]

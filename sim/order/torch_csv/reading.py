@@ -41,7 +41,10 @@ EXAMPLES = "2F0, 3SEND_F1, 2REDUCE_GRAD or (0F1;1B0)OVERLAP_F_B"
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One action of a rank; `micro_batch` is None for those that concern a whole stage."""
+    """One cell of PyTorch's CSV: what a rank does with a stage.
+
+    `micro_batch` is None for what concerns a whole stage, such as reducing its gradient.
+    """
 
     stage: int
     kind: str
@@ -60,7 +63,7 @@ def is_torch_csv(text: str) -> bool:
 
 
 def parse(text: str) -> Program:
-    """The program of one mini-batch.
+    """The program of one mini-batch that PyTorch's CSV describes.
 
     Raises InvalidProgramError naming line and cell of what is no action, or with the table marked.
     """
@@ -78,7 +81,8 @@ def parse(text: str) -> Program:
 
 
 def repeated(program: Program, minibatches: int) -> Program:
-    """A program of one mini-batch over and over, each after the flush of the one before."""
+    """A program of one mini-batch done `minibatches` times, each after the flush of the one
+    before."""
     shape = program.shape
     longer = PipelineShape(shape.stages, minibatches, shape.microbatches, shape.chunks)
     streams = [[repeat(columns(program.stream(d)), minibatches, shape.microbatches)]
@@ -87,7 +91,7 @@ def repeated(program: Program, minibatches: int) -> Program:
 
 
 def without_messages(program: Program) -> Program:
-    """The same order of passes and updates, without SEND and RECV."""
+    """A program's passes and updates in their order, without its SEND and RECV instructions."""
     keep = program.rows.op <= Op.U
     ends = [0, *(int(keep[:end].sum()) for end in program.offsets[1:])]
     rows = Instructions(*(column[keep] for column in program.rows))

@@ -41,7 +41,7 @@ def render(program: Program, *, messages: bool = False) -> str:
 
 
 def action(instruction: Instruction) -> str:
-    """The text of PyTorch's `_Action`."""
+    """A cell of PyTorch's CSV: an instruction as PyTorch's `_Action` is written."""
     if instruction.op is Op.U:
         return f"{instruction.stage}REDUCE_GRAD"
     return f"{instruction.stage}{instruction.op.name}{instruction.index}"

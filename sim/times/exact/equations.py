@@ -24,12 +24,13 @@ from sim.times.exact.gates import GateTable
 
 @dataclass(frozen=True)
 class MaxPlusSystem:
-    """What sets the times of a program: columns by row, and by link.
+    """A program with its costs: all that sets its times.
 
-    `target` is the row of another device that waits for a row's message, `link` the number of the
-    link that takes (−1: none), `transfer_s` how long it takes; `receiver` is the device at the end
-    of each link.  Slowed instructions: `window_stage`, `window_s` of shape
-    (windows, 3) as from, to and factor.  `gates`: how workers wait for each other.
+    Columns by row, shape (rows,): `seconds` it takes, `target` the row of another device that waits
+    for its message, `link` the number of the link that takes (−1: none), `transfer_s` the seconds
+    it takes there.  By link, shape (links,): `receiver`, the device at its end.  Windows in which a
+    stage is slowed: `window_stage`, shape (windows,), and `window_s`, shape (windows, 3), as from
+    and to in seconds and factor.  `gates`: how workers wait for each other.
     """
 
     program: Program
@@ -44,13 +45,16 @@ class MaxPlusSystem:
 
     @cached_property
     def source(self) -> Ints:
-        """The row of another device whose message a row waits for; −1 for none."""
+        """The row of another device whose message each row waits for, shape (rows,); −1: none."""
         return self.program.messages.sources()
 
     @classmethod
     def of(cls, program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator,
            kernels: Kernels = NUMPY) -> MaxPlusSystem:
-        """The system, with durations drawn from `rng` where they are jittered."""
+        """The system of a program under given costs on a given machine.
+
+        Seconds are drawn from `rng` where they are jittered.
+        """
         messages = program.messages
         windows = [(w.from_s, w.to_s, w.factor) for w in costs.stragglers]
         return cls(program, costs.durations(program, rng, kernels), messages.target,

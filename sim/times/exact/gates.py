@@ -18,8 +18,12 @@ from sim.times.cluster import Cluster
 
 @dataclass(frozen=True)
 class GateTable:
-    """By row how many rows open it, and seconds of its exchange; row `r` opens `opens[first[r]] …
-    opens[first[r+1] - 1]`.  All are empty where no row waits in this way."""
+    """Which rows wait for several others and then for an exchange, as columns.
+
+    By row, shape (rows,): `missing`, how many rows open it, `exchange_s`, seconds of its exchange,
+    and `device`.  Row `r` opens the rows `opens[first[r]] … opens[first[r+1] - 1]`; `first` has
+    shape (rows + 1,), `opens` (edges,).  All are empty where no row waits in this way.
+    """
 
     missing: Ints
     exchange_s: Floats
@@ -29,7 +33,7 @@ class GateTable:
 
     @classmethod
     def of(cls, program: Program, cluster: Cluster) -> GateTable:
-        """What a program's `sync` and a cluster's exchange say."""
+        """The gates of a program whose workers wait for each other by `sync`, on a cluster."""
         before, after = program.sync
         if not len(before):
             none = np.zeros(0, dtype=NARROW)

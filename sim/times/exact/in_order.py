@@ -20,8 +20,11 @@ FEWEST_SEGMENTS = 3_000  # below, finding an order first takes longer than it sa
 
 
 def executed(system: MaxPlusSystem) -> Times | None:
-    """Times by row; None where this is not the way: few segments, links that queue, no order with
-    a steady period, or rows slowed in windows or waiting for other workers."""
+    """Times of every row, found segment by segment; None where that is not possible or no faster.
+
+    So it is with few segments, links that queue, an order without a steady period, and rows that
+    are slowed in windows or wait for other workers.
+    """
     if system.window_stage.size or system.gates.opens.size:
         return None
     segments = Segments.of(system)
@@ -34,7 +37,7 @@ def executed(system: MaxPlusSystem) -> Times | None:
 def _links_never_queue(segments: Segments) -> bool:
     """Whether every message has arrived before the next on its link can be sent.
 
-    Sends of one device are apart by at least the instruction that the later one ends.
+    Between two sends of a device lies at least the instruction that the later one ends.
     """
     sends = segments.link >= 0
     return bool(sends.any() and

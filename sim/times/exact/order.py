@@ -17,15 +17,19 @@ from sim.times.exact.state import State, as_list
 
 
 def topological(system: MaxPlusSystem, *, quick: bool = False) -> Ints | None:
-    """Rows in an executable order; None where there is none, or with `quick`, no steady period."""
+    """Every row of a system in an executable order, shape (rows,).
+
+    None where there is none or, with `quick`, where there is no steady period to find it by.
+    """
     moment = moments(system, np.ones(len(system.program)), quick=quick)
     return None if moment is None else np.argsort(moment, kind="stable")
 
 
 def moments(system: MaxPlusSystem, seconds: Floats, *, quick: bool = False) -> Ints | None:
-    """When each row starts if rows take 1 or 0 s and messages none; None as `topological`.
+    """When each row starts, shape (rows,), if it takes the `seconds`, 0 or 1, and messages none.
 
-    Rows that wait for a message or send one must take 1 s.
+    Rows that wait for a message or send one must take 1 s.  None where not every row can run or,
+    with `quick`, where there is no steady period.
     """
     unit = replace(system, seconds=seconds, transfer_s=np.zeros(len(seconds)))
     state = extrapolated(unit)

@@ -25,7 +25,10 @@ MOST_IN_VAIN = 1 / 4  # of a program's rows, executed without a period: give up
 
 
 def extrapolated(system: MaxPlusSystem) -> State | None:
-    """The times of a whole run; None where no period was found, or not everything can run."""
+    """A system executed to its end, most of it by repeating its period.
+
+    None where no period was found, or not every row can run.
+    """
     _ = system.source  # found before the times take their room: the run's peak is lower
     state, program = State(system, memoryview), system.program
     ends, patience = list(program.offsets[1:]), MOST_IN_VAIN * len(program)
@@ -81,7 +84,7 @@ def _situation(state: State, zone: Zone, links: Sequence[int],
                flying: Sequence[tuple[int, int]]) -> tuple[float, ...]:
     """Everything the coming rounds depend on, as seconds after the first clock.
 
-    When messages were sent is no more than told later, but has to repeat as well.
+    When messages were sent is only reported, but has to repeat as well.
     """
     moment, (_, _, sent, arrived) = _moment(state, zone), state.times
     waits = [state.system.target[state.position.head[d] - back] for d, back in flying]
@@ -97,7 +100,7 @@ def _links(system: MaxPlusSystem, zone: Zone, head: Sequence[int]) -> list[int]:
 
 
 def _on_their_way(system: MaxPlusSystem, zone: Zone, head: Sequence[int]) -> list[tuple[int, int]]:
-    """Messages sent and not yet taken: the sending device, and how many rows before its head."""
+    """Messages sent and not yet used: the sending device, and how many rows before its head."""
     first, device = np.array(head), system.program.device
     flying = []
     for d in zone.active:
@@ -126,7 +129,7 @@ def _fill(state: State, zone: Zone, links: Sequence[int], rounds: int, shift: fl
 
 
 def _deliver(state: State, before: Ints, length: Ints, shift: float) -> None:
-    """Tell the rows beyond the new heads what rows filled in have sent them.
+    """Give the rows beyond the new heads the messages that rows filled in have sent them.
 
     Such a row need be like none before it, but its message is its sender's, and that one is.
     """

@@ -1,4 +1,4 @@
-"""Rows between two messages taken together: what plain Python has to look at one by one.
+"""Segments, the rows between two messages: what plain Python has to look at one by one.
 
 A segment begins where a row waits for a message or sends one; what follows on the device until the
 next such row follows without a gap.  So a segment's start gives the start of each of its rows.
@@ -17,10 +17,12 @@ from sim.times.exact.equations import MaxPlusSystem
 
 @dataclass(frozen=True)
 class Segments:
-    """Columns by segment, in the order of the rows.
+    """A system's rows cut into segments, each of which begins with a row that has a message.
 
-    `row` is the first row, `seconds` the whole, `until_sent_s` the first row's; `source` is a
-    segment.  `lag_s` is by row: seconds after its segment's start.
+    Columns by segment, shape (segments,), in the order of the rows: `row` is the first one,
+    `seconds` the time of the whole, `source` the segment whose message it waits for and `link` the
+    number of the link that its own takes (−1: none of either).  `lag_s`, shape (rows,), is by row
+    the seconds from its segment's start to its own.
     """
 
     system: MaxPlusSystem
@@ -59,5 +61,5 @@ class Segments:
         return self.system.transfer_s[self.row]
 
     def starts_of_rows(self, start: Floats) -> Floats:
-        """Start of each row from the start of each segment."""
+        """Start in seconds of each row, shape (rows,), from that of each segment, (segments,)."""
         return np.repeat(start, np.diff(self.row, append=len(self.lag_s))) + self.lag_s

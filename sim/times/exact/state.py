@@ -25,7 +25,7 @@ View = Callable[[Any], Any]
 
 
 class State:
-    """A system in execution; `step` advances it.
+    """A system in the middle of its execution; `step` goes on with it.
 
     Times are columns by row in one block of memory, seen through `view` (a copy as a list for plain
     loops over everything, a memoryview where few rows are touched, the array itself where the
@@ -49,13 +49,13 @@ class State:
         self._advance(self.position, limit, self._work, self._windows, self._gates, self.times)
 
     def finish(self) -> bool:
-        """Execute everything; False where not all of it can be."""
+        """Execute everything that is left; False where not all of it can be executed."""
         ends = np.array(self.system.program.offsets[1:])
         self.step(ends.tolist() if isinstance(self.position.head, list) else ends)
         return bool((np.asarray(self.position.head) == ends).all())
 
     def settle(self) -> Times:
-        """Times of every row as arrays, each of shape (rows,)."""
+        """The times of every row as arrays: start, end, sent and arrived, each of shape (rows,)."""
         for column, seen in zip(self.found, self.times, strict=True):
             if isinstance(seen, list):
                 column[:] = np.fromiter(seen, np.float64, len(column))
@@ -64,7 +64,7 @@ class State:
 
     @property
     def heads(self) -> list[int]:
-        """Rows the devices are at."""
+        """The row that each device is at."""
         head = self.position.head
         return [int(head[device]) for device in range(len(head))]
 
@@ -86,11 +86,11 @@ def _closed(system: MaxPlusSystem, view: View) -> OpenGates:
 
 
 def as_list(column: Any) -> list[Any]:
-    """For loops over every row in plain Python."""
+    """The view of a column for loops over every row in plain Python: a list."""
     found: list[Any] = column.tolist()
     return found
 
 
 def as_array(column: Any) -> Any:
-    """For compiled loops: the array itself."""
+    """The view of a column for compiled loops: the array itself."""
     return column

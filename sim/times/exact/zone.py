@@ -19,28 +19,35 @@ MOST_MINIBATCHES = 16  # of one stride
 
 @dataclass(frozen=True)
 class Zone:
-    """By device: rows of one stride (0: the device is done) and the row where repetition ends."""
+    """A part of a program in which every device does the same again and again.
+
+    By device: `stride`, how many rows are repeated (0: the device is done), and `stop`, the row
+    where repetition ends.
+    """
 
     stride: list[int]
     stop: list[int]
 
     @property
     def active(self) -> list[int]:
-        """Devices that are not done."""
+        """The devices that are not done."""
         return [d for d, stride in enumerate(self.stride) if stride]
 
     def rounds(self, head: Sequence[int]) -> int:
-        """Whole strides from these heads on, of the device that has the fewest."""
+        """How many whole strides are left, from the rows devices are at, where fewest are."""
         return min((self.stop[d] - head[d]) // self.stride[d] for d in self.active)
 
     def after_round(self, head: Sequence[int]) -> list[int]:
-        """Rows the devices may come to within one more round."""
+        """The rows that devices may come to within one more stride from those they are at."""
         return [min(stop, row + step)
                 for row, stop, step in zip(head, self.stop, self.stride, strict=True)]
 
 
 def find_zone(system: MaxPlusSystem, head: Sequence[int], worth: int) -> Zone | None:
-    """The zone with the shortest stride that has `worth` rounds from `head` on; None for none."""
+    """The zone of shortest stride that lasts `worth` strides from the rows `head` devices are at.
+
+    None where there is none.
+    """
     for micro_batches in _candidates(system):
         stride = _stride(system, head, micro_batches)
         if stride is not None:

@@ -19,8 +19,7 @@ from sim.times.replicas.drawn import Drawn
 
 @dataclass(frozen=True)
 class Replica:
-    """What one of many runs of a program has of its own: its costs, its machine, and the generator
-    that its jitter is drawn from."""
+    """One of many runs of a program: its costs, its machine, and the generator of its jitter."""
 
     costs: CostModel
     cluster: Cluster
@@ -29,9 +28,11 @@ class Replica:
 
 @dataclass(frozen=True)
 class LaneBlock:
-    """Replicas run together: seconds of shape (places, lanes), transfers of (kinds, lanes).
+    """Replicas that are run together, side by side in lanes.
 
-    The next block may lie in the same memory.
+    `seconds` of their instructions have shape (places, lanes), `transfer_s` of their messages, in
+    seconds, (kinds, lanes); `replicas` says which of all they are.  The next block may lie in the
+    same memory.
     """
 
     replicas: slice
@@ -41,10 +42,11 @@ class LaneBlock:
 
 @dataclass(frozen=True)
 class LaneBlocks:
-    """The replicas of one program, to be cut into blocks.
+    """The replicas of one program, to be cut into blocks that are run together.
 
-    A kind is an operation, a stage and a count: what a row takes and sends depends on no more, but
-    for jitter.  So a row's place is its kind, or one of its own where any replica is jittered.
+    A row's kind is its operation, stage and count: how long it takes, and its message, depends on
+    no more, but for jitter.  So a row's place is its kind, or one of its own where any replica is
+    jittered.
     """
 
     program: Program
@@ -52,7 +54,7 @@ class LaneBlocks:
 
     @cached_property
     def kind(self) -> Ints:
-        """Number of each row's kind."""
+        """Number of each row's kind, shape (rows,)."""
         op, stage, _, count = self.program.rows
         most = int(count.max()) + 1
         key = (op.astype(np.int64) * self.program.shape.stages + stage) * most + count
@@ -69,7 +71,7 @@ class LaneBlocks:
 
     @property
     def jittered(self) -> bool:
-        """Whether any replica draws its seconds."""
+        """Whether the seconds of any replica are drawn at random."""
         return any(each.costs.jitter_sigma for each in self.replicas)
 
     @cached_property
@@ -84,12 +86,12 @@ class LaneBlocks:
 
     @property
     def places(self) -> int:
-        """Seconds of one lane."""
+        """How many seconds are kept for each lane."""
         return self._places.size if self.jittered else len(self._example)
 
     @cached_property
     def place(self) -> Ints:
-        """Where each row finds its seconds in a block."""
+        """Where each row finds its seconds in a block, shape (rows,)."""
         return self._places.of_rows(self.program) if self.jittered else self.kind
 
     @cached_property
@@ -105,7 +107,7 @@ class LaneBlocks:
 
     @cached_property
     def takes_time(self) -> Ints:
-        """Whether each row takes any time in any replica."""
+        """Whether each row takes any time in any replica, shape (rows,)."""
         rows: Ints = self._busy[self.kind]
         return rows
 
@@ -116,7 +118,7 @@ class LaneBlocks:
         return found
 
     def of(self, lanes: int) -> Iterator[LaneBlock]:
-        """Blocks of so many lanes, the last of what is left."""
+        """All replicas in blocks of so many lanes each, the last of those that are left."""
         room = np.empty(self.places * min(lanes, len(self.replicas)))
         for first in range(0, len(self.replicas), lanes):
             some = self.replicas[first:first + lanes]

@@ -19,13 +19,20 @@ Stream = tuple[CostModel, np.random.Generator]
 
 @dataclass(frozen=True)
 class Drawn:
-    """Draws seconds at so many places; `nominal` gives them without jitter, by block."""
+    """Jittered seconds of a program's instructions, drawn for several replicas at once.
+
+    They are at so many `places`; `nominal` gives them without jitter under some costs, in arrays
+    of shape (stages, micro-batches) or (stages, 1), see `CostModel.by_block`.
+    """
 
     places: int
     nominal: Callable[[CostModel], Sequence[Floats]]
 
     def fill(self, seconds: Floats, streams: Sequence[Stream]) -> None:
-        """Put every stream's seconds into `seconds` of shape (places, lanes)."""
+        """Draw the seconds of each replica into its lane of `seconds`, shape (places, lanes).
+
+        `streams` has the costs and the random generator of each.
+        """
         for first in range(0, len(streams), TOGETHER):
             few = slice(first, first + TOGETHER)
             seconds[:, few] = self._lanes(streams[few]).T
@@ -42,7 +49,7 @@ class Drawn:
 
     @cached_property
     def _room(self) -> Floats:
-        """Lanes lie whole pages and a cache line apart: else a place's all fall into one set of
-        the cache and push each other out where they are turned."""
+        """Lanes begin whole pages and a cache line after each other: else a place's all fall into
+        one set of the cache and push each other out where they are turned."""
         pages = -(-self.places // PAGE)
         return np.empty((TOGETHER, pages * PAGE + CACHE_LINE))

@@ -14,10 +14,11 @@ from sim.times.replicas.blocks import LaneBlocks
 
 
 def order_of(program: Program, blocks: LaneBlocks, *, every_row: bool) -> LaneOrder | None:
-    """Rows by the level each is in: all of them, or those alone that can change a makespan.
+    """The order in which a program's rows are executed for all replicas at once, level by level.
 
-    A row that neither takes time nor has to do with a message changes nothing but its own times.
-    None where the program cannot be executed.
+    Without `every_row` it has only those that can change a makespan.  A row that neither takes time
+    nor has to do with a message changes nothing but its own times.  None where the program cannot
+    be executed.
     """
     zero, first = np.zeros(program.shape.stages), blocks.replicas[0]
     system = MaxPlusSystem.of(program, CostModel(zero, zero, zero, zero), first.cluster, first.rng)

@@ -26,8 +26,11 @@ COMPILED_BYTES, NUMPY_BYTES = 2**24, 2**27  # of one block: what a cache holds; 
 
 @dataclass(frozen=True)
 class ReplicaTimes:
-    """Seconds by replica: `makespan_s` of shape (replicas,); `start_s` and `end_s` of shape
-    (replicas, rows) where asked for."""
+    """Times of many runs of one program, in seconds.
+
+    `makespan_s` has shape (replicas,); `start_s` and `end_s`, of each row, have shape
+    (replicas, rows), and are None where they were not asked for.
+    """
 
     program: Program
     makespan_s: Floats
@@ -36,13 +39,13 @@ class ReplicaTimes:
 
     @property
     def throughput_minibatches_per_s(self) -> Floats:
-        """Mini-batches over makespan, shape (replicas,)."""
+        """Mini-batches of the run by seconds of its makespan, shape (replicas,)."""
         return self.program.shape.minibatches / self.makespan_s
 
 
 def replicate(program: Program, replicas: Sequence[Replica], *, columns: bool = False,
               kernels: Kernels | None = None) -> ReplicaTimes:
-    """Run `program` once for every replica; with `columns` every row's times are kept.
+    """The times of a program run once for every replica, with `columns` those of every row too.
 
     Without `kernels` they are chosen by the rows of all replicas.  Where an instruction is slowed
     in windows of time, or workers wait for each other, replicas are run one by one.
