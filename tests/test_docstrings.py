@@ -12,7 +12,10 @@ ROOMS = ["gpu/model", "gpu/images", "gpu/distributed", "gpu/profiling", "gpu/stu
          "gpu/studies/tutorial", "gpu/studies/curves.py", "gpu/studies/measure.py",
          "gpu/studies/pages.py", "gpu/studies/summary.py", "analysis/metrics", "analysis/exports",
          "analysis/sweep", "analysis/terminal", "analysis/theory", "figures", "sim/rows.py",
-         "sim/wording.py"]
+         "sim/wording.py",
+         "sim/numerics", "sim/workers", "sim/experiment", "sim/library", "sim/commands",
+         "gpu/runtime", "gpu/commands", "gpu/studies/validation", "analysis/comparison",
+         "analysis/validation", "analysis/advice", "analysis/commands"]
 
 
 @pytest.mark.parametrize("room", ROOMS)

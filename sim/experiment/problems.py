@@ -14,7 +14,7 @@ TAGS = ("#number", "#list", "#name", "#table")  # of unions; no part of a key's 
 
 def listed(errors: ValidationError, model: type[BaseModel], prefix: Sequence[str] = ()
            ) -> list[str]:
-    """The errors of validating `model`, each with its path below `prefix`."""
+    """The errors of validating `model` as lines `path: message`, paths below `prefix`."""
     said: dict[str, str] = {}
     for error in errors.errors():
         loc, strange = error["loc"], error["type"] == "extra_forbidden"
