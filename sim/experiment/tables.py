@@ -151,7 +151,12 @@ class RateSchedule(BaseModel):
 
 
 class Training(BaseModel):
-    """The table `training`: what is learnt, and how."""
+    """The table `training`: what is learnt, and how.
+
+    `batch_size` counts the examples of a mini-batch; `width`, `layers` and `curvatures` are of the
+    task's model.  `distances` has weight distances measured, `evaluate_every` is the number of
+    mini-batches between evaluations (0: one at the end).
+    """
 
     model_config = STRICT
     task: Annotated[str, SIZED] = "digits-mlp"

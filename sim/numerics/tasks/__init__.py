@@ -55,7 +55,7 @@ class Task(Protocol):
         """What the last stage compares its output with; None where the output is the loss."""
 
     def evaluate(self, weights: Sequence[Any]) -> Evaluation:
-        """How good these weights are, one vector a stage."""
+        """How good these weights are: one vector (parameters,) a stage."""
 
 
 @dataclass(frozen=True)
