@@ -8,13 +8,9 @@ import pytest
 from tests.docstrings import Public, public
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ["gpu/model", "gpu/images", "gpu/distributed", "gpu/profiling", "gpu/studies/staleness",
-         "gpu/studies/tutorial", "gpu/studies/curves.py", "gpu/studies/measure.py",
-         "gpu/studies/pages.py", "gpu/studies/summary.py", "analysis/metrics", "analysis/exports",
-         "analysis/sweep", "analysis/terminal", "analysis/theory", "figures", "sim/order",
-         "sim/kernels", "sim/weights", "sim/times", "sim/schedules", "sim/mitigations",
-         "sim/__init__.py",
-         *(f"sim/{path.name}" for path in sorted((ROOT / "sim").glob("[!_]*.py")))]
+ROOMS = [f"{package}/{path.name}" for package in ("sim", "gpu", "analysis", "figures")
+         for path in sorted((ROOT / package).iterdir())
+         if path.suffix == ".py" or (path / "__init__.py").exists()]
 
 
 @pytest.mark.parametrize("room", ROOMS)

@@ -33,7 +33,13 @@ LONGEST_S = 1e6  # of one instruction, as in the configuration
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked, checked.  Raises ConfigurationError with every problem."""
+    """What an advisor is asked: pipelines for the profile in `path`, on so many devices.
+
+    `memory_limit_bytes` are the bytes each device has; `microbatches` or `batch_sizes` (samples),
+    and `backwards`, are what to consider; `state_copies` arrays as large as the weights are held
+    beside them; `consistent` asks for passes that read one version.  Raises ConfigurationError
+    with every problem.
+    """
 
     path: Path
     memory_limit_bytes: float
@@ -62,9 +68,9 @@ class Question:
 
 
 def advise(question: Question, done: Callable[[], None] = lambda: None) -> dict[str, Any]:
-    """Rows of every candidate, those on the front first, and what was counted.
+    """The answer: a row for every candidate, those on the Pareto front first, and what counts.
 
-    Raises ConfigurationError or ProfileError.
+    `done` is called after each candidate.  Raises ConfigurationError or ProfileError.
     """
     profile = read_profile(question.path)
     _refuse_unfit(question, profile)
@@ -85,7 +91,10 @@ def advise(question: Question, done: Callable[[], None] = lambda: None) -> dict[
 
 
 def choices(question: Question, profile: Profile) -> list[Candidate]:
-    """The candidates asked for.  Raises ConfigurationError."""
+    """The candidates a question asks for.
+
+    Raises ConfigurationError where batch sizes do not fit the profile's micro-batch.
+    """
     size, problems = profile.microbatch_size, []
     counts = question.microbatches or MICROBATCHES
     if question.batch_sizes and size is None:
@@ -100,8 +109,11 @@ def choices(question: Question, profile: Profile) -> list[Candidate]:
 
 
 def mark(rows: Sequence[Row], rate: str) -> None:
-    """Give every feasible row `front` or `dominated` as its status, and `same_as`: the first
-    row (the most consistent, then `none`, then by name) that costs the same, None for itself."""
+    """Give every feasible row `front` or `dominated` as its status, and `same_as`.
+
+    That is the first row (the most consistent, then `none`, then by name) of equal costs, None
+    for itself; `rate` is the key of the throughput.
+    """
     feasible = [row for row in rows if row["status"] == "feasible"]
     if not feasible:
         return
@@ -116,7 +128,7 @@ def mark(rows: Sequence[Row], rate: str) -> None:
 
 
 def name(row: Row) -> str:
-    """`round-robin-4-stash-graph`: unique, fit for a file."""
+    """The name of a candidate's row, `round-robin-4-stash-graph`: unique, fit for a file."""
     return f"{row['schedule']}-{row['microbatches']}-{row['mitigation']}-{row['backward']}"
 
 

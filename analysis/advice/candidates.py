@@ -29,7 +29,10 @@ Solved = tuple[VirtualSetup, SteadyState]
 
 @dataclass(frozen=True)
 class Candidate:
-    """One pipeline; a mini-batch is `microbatches` micro-batches of the profile's size."""
+    """One pipeline to consider: how it orders passes, runs backwards and treats staleness.
+
+    A mini-batch is `microbatches` micro-batches of the profile's size.
+    """
 
     schedule: str
     microbatches: int
@@ -37,7 +40,7 @@ class Candidate:
     mitigation: str
 
     def document(self, profile: Path, stages: int, minibatches: int = 60) -> Row:
-        """The configuration that runs it: times and versions alone."""
+        """The configuration that runs this candidate, for times and versions alone."""
         return {"pipeline": {"schedule": self.schedule, "stages": stages,
                              "minibatches": minibatches, "microbatches": self.microbatches,
                              "mitigation": self.mitigation, "backward": self.backward},
@@ -46,7 +49,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Measured:
-    """A profile and where it lies; `state_copies` as in `analysis.advice.footprint`."""
+    """A measured profile, the file it is in, and how many arrays as large as the weights are held
+    beside them (`state_copies`: gradient and velocity)."""
 
     path: Path
     profile: Profile
@@ -54,7 +58,10 @@ class Measured:
 
 
 def candidates(microbatches: Sequence[int], backwards: Sequence[Backward]) -> list[Candidate]:
-    """Every combination, those that differ in their mitigation alone side by side."""
+    """Every combination of schedule, micro-batches, backward and mitigation.
+
+    Those that differ in their mitigation alone stand side by side.
+    """
     mitigations = sorted(MITIGATIONS.names(), key=lambda name: (name != "none", name))
     return [Candidate(*each) for each in product(SCHEDULES.names(), microbatches, backwards,
                                                  mitigations)]
@@ -62,7 +69,10 @@ def candidates(microbatches: Sequence[int], backwards: Sequence[Backward]) -> li
 
 def evaluate(chosen: Sequence[Candidate], measured: Measured, done: Callable[[], None]
              ) -> Iterator[Row]:
-    """A row each, in order; `refused` is the reason of one that cannot run, else None."""
+    """What each candidate costs and buys, a row each, in order.
+
+    `refused` is the reason of one that cannot run, else None; `done` is called after each.
+    """
     for _, group in groupby(chosen, key=lambda c: (c.schedule, c.microbatches, c.backward)):
         alike = list(group)
         found = _solved(alike[0], measured)

@@ -23,7 +23,10 @@ MOST = 60_000  # micro-batches times stages to simulate in search of the settled
 
 
 def experiment_files(advice: dict[str, Any]) -> dict[str, str]:
-    """Content by file name, one for every row of the front, whose `experiment_file` it becomes."""
+    """An experiment file for every row of the front: its content by its name.
+
+    The name is also written into the row, as its `experiment_file`.
+    """
     written, lengths = {}, {}
     for row in advice["rows"]:
         if row["status"] != "front":
@@ -40,7 +43,7 @@ def experiment_files(advice: dict[str, Any]) -> dict[str, str]:
 
 
 def as_toml(document: dict[str, dict[str, Any]]) -> str:
-    """Tables of strings and numbers, one level deep, as TOML."""
+    """A document as TOML: tables of strings and numbers, one level deep."""
     return "\n".join(f"[{table}]\n" + "".join(f"{key} = {_value(value)}\n"
                                               for key, value in keys.items())
                      for table, keys in document.items())

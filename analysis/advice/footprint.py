@@ -40,7 +40,11 @@ class Footprint:
 
 def footprint(plan: VersionPlan, profile: Profile, backward: Backward, state_copies: float
               ) -> Footprint:
-    """What the program of `plan` needs under a profile that knows weights and activations."""
+    """The bytes that the program of `plan` needs on each device.
+
+    The profile has to know weights and activations; `state_copies` arrays as large as the weights
+    are held beside them.
+    """
     weights, full, entry, workspace = (_bytes(profile, name) for name in (
         "weight_bytes", "activation_bytes", "input_bytes", "workspace_bytes"))
     again = backward == "recompute"

@@ -18,5 +18,5 @@ def pareto_front(costs: Floats) -> NDArray[np.bool_]:
 
 
 def dominates(costs: Floats, point: Floats) -> NDArray[np.bool_]:
-    """Which points of `costs` dominate `point` of shape (criteria,)."""
+    """Which points of `costs` (points, criteria) dominate `point` (criteria,): (points,)."""
     return np.logical_and((costs <= point).all(axis=1), (costs < point).any(axis=1))

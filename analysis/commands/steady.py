@@ -1,4 +1,4 @@
-"""`python -m analysis steady`: an endless run without a run."""
+"""`python -m analysis steady`: the throughput of an endless run, without simulating one."""
 
 from __future__ import annotations
 

@@ -20,29 +20,30 @@ TIMED = ("makespan_s", "bubble_fraction", "comm_wait_fraction", "throughput_mini
 DISTANCES = ("weight_distance", "weight_rmse", "weight_gap")
 
 
-def row(experiment: Experiment, contender: Contender, seeds: Sequence[int],
-        done: Callable[[], None] = lambda: None) -> dict[str, Any]:
-    """The report of one contender over seeds: means with their spread, or why it is refused."""
-    return rows(experiment, [contender], seeds, done)[0]
-
-
 def rows(experiment: Experiment, contenders: Sequence[Contender], seeds: Sequence[int],
          done: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
-    """The same for several, those that share a program trained together."""
+    """The report of each contender over seeds: means with their deviation and interval, or the
+    reason why it is refused.
+
+    Runs that share a program train together; `done` is called after each run.
+    """
     found = reports(experiment, [each.changes(experiment, seed)
                                  for each in contenders for seed in seeds], done)
     rows = []
     for place, each in enumerate(contenders):
         mine = found[place * len(seeds) : (place + 1) * len(seeds)]
-        refused = [told for told in mine if isinstance(told, str)]
+        refused = [outcome for outcome in mine if isinstance(outcome, str)]
         rows.append(_refusal(experiment, each, refused[0]) if refused else
-                    merge([told for told in mine if not isinstance(told, str)], seeds))
+                    merge([outcome for outcome in mine if not isinstance(outcome, str)], seeds))
     return rows
 
 
 def reports(experiment: Experiment, changes: Sequence[dict[str, Any]],
             done: Callable[[], None] = lambda: None) -> list[dict[str, Any] | str]:
-    """The report of the experiment under each of the changes, or why it is refused."""
+    """The report of the experiment under each of the changes, or the reason why it is refused.
+
+    `done` is called after each run.
+    """
     found: list[dict[str, Any] | str] = [""] * len(changes)
     accepted: dict[int, Experiment] = {}
     for place, change in enumerate(changes):
@@ -65,7 +66,7 @@ def _refusal(experiment: Experiment, contender: Contender, reason: str) -> dict[
 
 
 def merge(reports: Sequence[dict[str, Any]], seeds: Sequence[int]) -> dict[str, Any]:
-    """One report for several seeds: means, and `…_sd` and `…_ci95` [low, high] beside them.
+    """One report from those of several seeds: means, with `…_sd` and `…_ci95` [low, high] beside.
 
     What training gave and times (which jitter moves) are averaged; a mean is empty as soon as one
     seed has no value (diverged), an interval where there is one seed.
@@ -82,7 +83,10 @@ def merge(reports: Sequence[dict[str, Any]], seeds: Sequence[int]) -> dict[str, 
 
 
 def averaged(name: str, values: Sequence[float | None]) -> dict[str, Any]:
-    """Mean, deviation and interval of one number, under its name."""
+    """Mean, deviation and 95 % interval of one number, under its `name`, `…_sd` and `…_ci95`.
+
+    All are None where a value is missing.
+    """
     found = _mean(values)
     return {name: found and found.mean, f"{name}_sd": found and found.sd,
             f"{name}_ci95": found and found.ci95}

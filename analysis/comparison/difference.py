@@ -15,9 +15,9 @@ COMPARED = ("makespan_s", "bubble_fraction", "comm_wait_fraction",
 
 
 def difference(a: Trace, b: Trace) -> dict[str, Any]:
-    """Exact part (order and versions equal) and metrics side by side.
+    """How two traces differ: whether order and versions are equal, and metrics side by side.
 
-    `start_max_difference_s` is given where the orders are equal, row by row.
+    `start_max_difference_s` (seconds) is given where the orders are equal.
     """
     ours, theirs = a.program(), b.program()
     same_order = ours == theirs

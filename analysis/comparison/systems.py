@@ -22,7 +22,10 @@ AVERAGED = ("minibatches_to_target", "epochs_to_target", "seconds_to_target",
 
 def system_row(experiment: Experiment, entrant: Entrant, seeds: Sequence[int], target: float,
                done: Callable[[], None] = lambda: None) -> dict[str, Any]:
-    """The report of one system over seeds with its convergence and stable rate, or its refusal."""
+    """The report of one system over seeds with its convergence and stable rate, or its refusal.
+
+    `target` is the validation accuracy to reach; `done` is called after each run.
+    """
     try:
         runs = []
         for seed in seeds:

@@ -28,7 +28,10 @@ Run = dict[str, Any]
 
 
 def statistical(predicted: Trace, measured: Trace) -> dict[str, Any]:
-    """Errors of the times; both traces have the same rows.  Kendall's tau is of several runs."""
+    """How far predicted times are from measured ones, in two traces with the same rows.
+
+    Kendall's tau, which takes several runs, is added by `summary`.
+    """
     guess, truth = timing(predicted), timing(measured)
     step, true_step = step_s(guess), step_s(truth)
     compute = (measured.op <= Op.U) & (measured.end_s > measured.start_s)
@@ -57,12 +60,16 @@ def _relative(predicted: Floats, measured: Floats) -> Floats:
 
 
 def p95(values: Floats) -> float:
+    """The 95th percentile of values, shape (n,)."""
     return float(np.percentile(values, 95))
 
 
 def memory_entries(predicted: Trace, profile: Profile, measured: Sequence[Mapping[str, Any]]
                    ) -> list[dict[str, Any]]:
-    """`measured` (stages and bytes by device) with the prediction, added up over its stages."""
+    """Measured and predicted peak bytes of every device, with the relative error.
+
+    `measured` has stages and bytes by device; the prediction is added up over the stages.
+    """
     held = memory(predicted, plan_of(predicted))
     whole = [_peak(predicted, k, held[k], stage) for k, stage in enumerate(profile.stages)]
     found = []
@@ -90,7 +97,10 @@ def _peak(trace: Trace, k: int, held: StageMemory, profile: StageProfile) -> flo
 
 def event_rows(labels: Mapping[str, Any], predicted: Trace, measured: Trace
                ) -> list[dict[str, Any]]:
-    """Every compute instruction with both its times, under the labels of its run."""
+    """Every compute instruction with its predicted and its measured times (seconds).
+
+    `labels` of the run stand in every row.
+    """
     n = predicted.shape.microbatches
     return [{**labels, "device": int(measured.device[row]), "stage": int(measured.stage[row]),
              "op": Op(int(measured.op[row])).name, "minibatch": int(measured.minibatch[row]),
@@ -104,7 +114,7 @@ def event_rows(labels: Mapping[str, Any], predicted: Trace, measured: Trace
 
 
 def summary(runs: Sequence[Run]) -> dict[str, Any]:
-    """The exact part of all runs together, the worst and the median errors, targets met or not.
+    """All runs together: the exact part, the worst and the median errors, which targets they meet.
 
     Every run gets the Kendall tau of the schedules that share its mitigation and sizes.
     """
@@ -126,7 +136,7 @@ def summary(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def exact_part(runs: Sequence[Run]) -> dict[str, Any]:
-    """Whether every run was exact; the largest of their differences."""
+    """Whether every run was exact, with the largest of their differences and limits."""
     each = [run["exact"] for run in runs]
     within = all(e["weights_max_rel"] <= e["weights_limit_rel"] for e in each)
     found = {name: all(e[name] for e in each) for name in EXACT}
@@ -136,7 +146,10 @@ def exact_part(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def order_of_schedules(runs: Sequence[Run]) -> float | None:
-    """Kendall's tau of predicted against measured mini-batch rates; None for fewer than two."""
+    """Kendall's tau of the predicted against the measured order of the runs by step time.
+
+    None for fewer than two runs.
+    """
     if len(runs) < 2:
         return None
     steps = [[run["statistical"][f"step_time_{side}_s"] for run in runs]

@@ -18,7 +18,8 @@ def build(found: Sequence[Validated], head: Mapping[str, Any], refused: Sequence
 
 
 def entry(found: Validated) -> dict[str, Any]:
-    """One run: what it was, its exact and its statistical part, and what they rest on."""
+    """The report's entry of one run: what it was, its exact and its statistical part, and what
+    they rest on."""
     gpu = found.measured.header.measured()
     memory = memory_entries(found.predicted, found.profile, found.memory)
     errors = [each["rel_error"] for each in memory]

@@ -14,7 +14,7 @@ NAMES = {"step_time_rel_error": "step time", "event_duration_p95_rel": "event du
 
 
 def markdown(report: Mapping[str, Any]) -> str:
-    """The whole page."""
+    """A validation report as a page of Markdown."""
     return "\n".join([
         "# The simulator against the machine", "",
         f"{report['device']} as `{report['devices']}`, {report['model']}, {report['date']}, by "
@@ -76,6 +76,7 @@ def _footnotes(report: Mapping[str, Any]) -> list[str]:
 
 
 def percent(value: float | None) -> str:
+    """A share as text in percent, `–` for None."""
     return "–" if value is None else f"{100 * value:.3g} %"
 
 

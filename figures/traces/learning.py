@@ -1,4 +1,4 @@
-"""How one trace's training went."""
+"""The loss of one trace's training, mini-batch by mini-batch."""
 
 from __future__ import annotations
 

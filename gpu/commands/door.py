@@ -31,7 +31,7 @@ class TorchDoor(Door):
 
 
 def typed() -> str:
-    """The command as it was typed."""
+    """The command line as it was typed, for reports to quote."""
     if Path(sys.argv[0]).name.startswith("pipestale"):
         return shlex.join(["pipestale", *sys.argv[1:]])
     return shlex.join(["python", "-m", "gpu", *sys.argv[1:]])

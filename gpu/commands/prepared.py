@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 def prepared(experiment: Path | Experiment | None, settings: tuple[str, ...], devices: str,
              out: Path | None, **otherwise: int) -> tuple[list[DeviceSpec], Experiment]:
-    """Devices that are there and an experiment that fits them; `otherwise` are its defaults.
+    """Devices that are there and an experiment that fits them, before anything is measured.
 
-    Raises ConfigurationError, DeviceError or OSError.
+    `otherwise` are defaults of its keys, and `out` a folder that can be written to.
+    Raises ConfigurationError, DeviceError or OutputError.
     """
     from gpu.determinism import exact
     from gpu.distributed.launch import check_out, experiment_for

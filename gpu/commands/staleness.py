@@ -51,7 +51,7 @@ def staleness(experiment: Path | None, settings: tuple[str, ...], model: str,
                                         seeds, target, timing, threads, out))
     with counted_later(len(study.methods) * seeds) as done:
         found = investigate(study, specs, done)
-    told = report(study, found, specs, typed())
-    click.echo(markdown(told))
-    for path in [*write(told, out), *write_pictures(told, found, out)]:
+    results = report(study, found, specs, typed())
+    click.echo(markdown(results))
+    for path in [*write(results, out), *write_pictures(results, found, out)]:
         click.echo(f"{path} written")

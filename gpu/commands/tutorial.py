@@ -38,7 +38,7 @@ def tutorial(**options: Any) -> None:
     plan = prepare(asked)
     with counted_later(plan.rounds) as done:
         found = perform(plan, done)
-    told = report(plan, found, typed())
-    click.echo(markdown(told))
-    for path in [*write(told, asked.out), *write_pictures(told, found, asked.out)]:
+    results = report(plan, found, typed())
+    click.echo(markdown(results))
+    for path in [*write(results, asked.out), *write_pictures(results, found, asked.out)]:
         click.echo(f"{path} written")

@@ -61,8 +61,11 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str,
 
 @dataclass(frozen=True)
 class Asked:
-    """Where and what to validate, how often, for how many seconds, into which folder, and the
-    command that the report tells."""
+    """A validation as it was asked for: where, what, how often, and into which folder.
+
+    No run is begun that would not be done within `within_s` seconds (None: no limit); `command`
+    is what the report says made it.
+    """
 
     devices: str
     grid: str
@@ -77,8 +80,9 @@ class Asked:
 def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
               wanted: RunSettings, asked: Asked, bar: Bar = lambda total: nullcontext(lambda: None)
               ) -> dict[str, Any]:
-    """The report of a validation; everything is also in the folder `out` where there is one.
+    """Validate the simulator against this machine: the report of it, as `report.json` has it.
 
+    Everything is also written into `asked.out` where that is a folder; `bar` shows progress.
     Raises ConfigurationError, DeviceError or OutputError before anything runs, StageError.
     """
     from analysis.validation.report import build

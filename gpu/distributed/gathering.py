@@ -32,7 +32,10 @@ def gather(world: World, control: Any, piece: Piece, worker: Worker) -> list[Any
 
 
 def clock_offsets(world: World, control: Any) -> list[Bracket]:
-    """On rank 0 each rank's clock minus ours, in seconds; the others answer, for an empty list."""
+    """On rank 0 how far each rank's clock is ahead of ours, in seconds.
+
+    The other ranks answer, and get an empty list.
+    """
     offsets = [Bracket(0.0, 0.0)]
     answer = torch.zeros(1, dtype=torch.float64)
     if world.rank:

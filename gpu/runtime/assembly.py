@@ -27,10 +27,10 @@ DTYPES = {"float32": torch.float32, "float64": torch.float64}
 class RunSettings:
     """What a run on real stages needs beyond the experiment: network, images, loss, optimizer.
 
-    `optimizer` names one in place of the experiment's own.  None: as many classes, and images of
-    the size, the network is meant for.  `costs` balance the cut, one per unit of the network;
-    `data` is a directory of images (synthetic ones without it), `limit` how many of them to train
-    on, `noise` that of the synthetic ones.
+    `optimizer` names one in place of the experiment's own.  Without `classes` and `image_size`
+    (pixels of a side) they are those the network is meant for.  `costs` balance the cut, one per
+    unit of the network; `data` is a directory of images (synthetic ones without it), `limit` how
+    many of them to train on, `noise` that of the synthetic ones.
     """
 
     model: str = "narrow"
@@ -57,10 +57,12 @@ class Assembly:
 
     @property
     def experiment(self) -> Experiment:
+        """The experiment that is run."""
         return self.setup.experiment
 
     @property
     def program(self) -> Program:
+        """The program that is executed, before it is lowered to messages."""
         return self.setup.program
 
 
@@ -111,7 +113,7 @@ def stages_on(program: Program, device: int) -> list[int]:
 
 def image_options(experiment: Experiment, settings: RunSettings, network: Network
                   ) -> ImageOptions:
-    """What the task has to know of its images, from the experiment, settings and network."""
+    """What the task has to know of its images, put together from experiment, settings, network."""
     training = experiment.training
     return ImageOptions(settings.image_size or network.image_size, network.classes,
                         training.batch_size, training.seed, DTYPES[settings.dtype], settings.noise)
@@ -119,7 +121,8 @@ def image_options(experiment: Experiment, settings: RunSettings, network: Networ
 
 def torch_stages(experiment: Experiment, settings: RunSettings, network: Network,
                  home: Sequence[torch.device]) -> list[TorchStage]:
-    """The network's parts as models, each on its device in `home`, cut to balance their costs."""
+    """The models of all stages: the network cut in parts of balanced costs, each on its device in
+    `home`."""
     parts = cut(network, boundaries(network, len(home), settings.costs))
     again = experiment.pipeline.backward == "recompute"
     return [TorchStage(part.to(device, DTYPES[settings.dtype]), first=k == 0,
@@ -129,7 +132,7 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
 
 def pipeline_stage(setup: Setup, plan: VersionPlan, k: int, model: TorchStage
                    ) -> Stage[TorchStage]:
-    """Stage `k` at version 0: the staleness semantics around its model, its optimizer and rate."""
+    """Stage `k` before its first update: a `Stage` around the model, with its own optimizer."""
     training = setup.experiment.training
     optimizer = setup.optimizer.start(training.momentum, training.convention,
                                       torch.zeros_like(model.live))

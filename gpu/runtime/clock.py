@@ -26,9 +26,10 @@ class Bracket:
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a device's clock relates to the host's, in seconds: 0 in `first`, `elapsed_s` in `last`.
+    """How a device's clock relates to the host's over a run, all in seconds.
 
-    `host_s` turns the first into the second by the straight line between the two ends.
+    The device's clock read 0 in the bracket `first` and `elapsed_s` in `last`; `host_s` turns its
+    times into the host's by the straight line between the two.
     """
 
     first: Bracket

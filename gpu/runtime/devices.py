@@ -76,7 +76,7 @@ def check_devices(specs: Sequence[DeviceSpec], needed: int) -> None:
 
 
 def open_lanes(specs: Sequence[DeviceSpec]) -> list[Lane]:
-    """A lane for every device, its streams open."""
+    """A `Lane` for every device, with its streams open."""
     lanes: list[Lane] = []
     for spec in specs:
         if spec.kind == "cpu":
@@ -92,7 +92,8 @@ def open_lanes(specs: Sequence[DeviceSpec]) -> list[Lane]:
 
 
 def rank_spec(specs: Sequence[DeviceSpec], local_rank: int) -> DeviceSpec:
-    """The device of a rank: one name for all of them (`cpu`), or one for each on this host.
+    """The device of a rank: `specs` has one name for all of them (`cpu`), or one for each on this
+    host.
 
     Raises DeviceError where there is none, or two ranks would share a GPU.
     """

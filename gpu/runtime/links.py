@@ -14,7 +14,7 @@ from sim.order.program import Program
 
 
 class Stopped(Exception):  # noqa: N818 - no error of its own: another worker's failure ends this one
-    """The run is over before its end."""
+    """The run is over before its end, since another worker failed."""
 
 
 class Message(NamedTuple):
@@ -40,7 +40,7 @@ class Links(Protocol):
         """What `row` waits for, once its sender has asked for it.  Raises Stopped."""
 
     def stop(self) -> None:
-        """Wake everybody who waits."""
+        """Wake everybody who waits: they raise Stopped."""
 
 
 class Mailboxes:

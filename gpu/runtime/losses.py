@@ -13,9 +13,9 @@ from gpu.runtime.streams import Lane
 
 @dataclass
 class Losses:
-    """Mean losses of micro-batches, fetched without waiting for the device.
+    """Mean losses of micro-batches, fetched from a lane without waiting for its device.
 
-    `values` has those that have come, by micro-batch.
+    `values` has those that have come, by micro-batch (from 0); `waiting` the others.
     """
 
     lane: Lane
@@ -24,7 +24,7 @@ class Losses:
     values: dict[int, float] = field(default_factory=dict)
 
     def add(self, stage: int, index: int, loss: Tensor) -> None:
-        """Start fetching a loss (0-d) that a stage computed for micro-batch `index`."""
+        """Start fetching a mean loss (0-d) that a stage computed for micro-batch `index`."""
         self.waiting.append((f"{stage}F{index}", stage, index, self.lane.fetch(loss)))
 
     def poll(self) -> None:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class DriverError(RuntimeError):
-    """The driver cannot split this GPU."""
+    """The CUDA driver cannot split this GPU, for the reason given."""
 
 
 def part_stream(index: int, part: int, parts: int) -> Any:

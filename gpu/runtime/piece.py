@@ -21,10 +21,10 @@ LAUNCH_MARGIN_S = 20e-6  # a device that ends this soon after its host was waiti
 
 @dataclass
 class Piece:
-    """What one device brings home; plain numbers and CPU tensors, so it can travel.
+    """What one device brings home from a run: plain numbers, so that it can travel.
 
-    Times are seconds of this process's host clock, in the order of execution; peak and base are
-    bytes on the device, None on a CPU.
+    `rows` are the instructions it executed, in that order; times are seconds of this process's
+    host clock.  Peak and base are bytes on the device, None on a CPU.
     """
 
     device: int
@@ -45,7 +45,10 @@ class Piece:
 
 
 def collect(worker: Worker, stages: Sequence[Stage[TorchStage]]) -> Piece:
-    """Wait for a worker's device and read its marks; `stages` are all of the program's."""
+    """What a worker's device brings home: wait for it, and read its marks as times.
+
+    `stages` are all of the program's.
+    """
     lane, spans = worker.lane, worker.finished
     alignment = lane.finish()
     worker.losses.poll()
@@ -66,8 +69,11 @@ def collect(worker: Worker, stages: Sequence[Stage[TorchStage]]) -> Piece:
 
 
 def launch_bound(worker: Worker, end_s: Sequence[float]) -> float:
-    """Share of compute instructions whose pace was the host's: the device had caught up with it
-    when the host had asked for the last of the instruction's work."""
+    """Share of compute instructions whose pace was the host's, not the device's.
+
+    There the device had caught up when the host had asked for the last of the instruction's work;
+    `end_s` are the ends of the worker's instructions in seconds.
+    """
     pairs = [(span.left_s, end) for span, end in zip(worker.finished, end_s, strict=True)
              if worker.program.rows.op[span.row] <= Op.U]
     return float(np.mean([end - left < LAUNCH_MARGIN_S for left, end in pairs])) if pairs else 0.0

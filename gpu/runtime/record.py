@@ -26,9 +26,9 @@ from sim.weights.versions import VersionPlan
 
 def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
              extra: Mapping[str, Any], final: Evaluation | None) -> Trace:
-    """One trace of all pieces, with the rows of the assembly's program in the order executed.
+    """The trace of a run from what its devices brought home, with rows in the order executed.
 
-    `lowered` is that program with messages, which the devices executed; `extra` goes into the
+    `lowered` is the program with messages, which the devices executed; `extra` goes into the
     header's `gpu` table, `final` is the evaluation of the last weights, if there was one.
     """
     order = np.array([row for piece in pieces for row in piece.rows])
@@ -81,7 +81,7 @@ def _executed(program: Program, lowered: Program, order: Ints) -> Program:
 
 
 def observed_plan(program: Program, plan: VersionPlan, pieces: Sequence[Piece]) -> VersionPlan:
-    """A plan that holds what the stages counted themselves in place of what was planned."""
+    """The versions every pass really read, as the stages counted them, in the form of a plan."""
     shape = program.shape
     forward, backward, applied = (np.full((shape.stages, shape.total), -1) for _ in range(3))
     for k, reading in ((k, r) for piece in pieces for k, r in piece.readings.items()):
@@ -103,14 +103,14 @@ def _losses(program: Program, pieces: Sequence[Piece]) -> Floats:
 
 
 def digest(weights: torch.Tensor) -> str:
-    """SHA-256 of the bits of a flat vector: equal digests are bit-equal weights."""
+    """SHA-256 of the bits of weights (parameters,): equal digests are bit-equal weights."""
     return hashlib.sha256(weights.detach().cpu().numpy().tobytes()).hexdigest()
 
 
 def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
-    """First mini-batch whose loss in `loss` (mini-batches,) is not finite; None where none is.
+    """The first mini-batch (from 1) whose loss in `loss` (mini-batches,) is not finite.
 
-    The last one where only weights are not finite.
+    The last one where only weights are not finite; None where everything is.
     """
     if not np.isfinite(loss).all():
         return int(np.argmin(np.isfinite(loss))) + 1

@@ -20,12 +20,12 @@ STAMP = "made_by_update"
 
 
 def version_of(weights: Any) -> int:
-    """Updates that made these weights, or those they were predicted from."""
+    """How many updates made these weights (parameters,), or those they were predicted from."""
     return int(getattr(weights, STAMP))
 
 
 def stamp(weights: Any, version: int) -> Any:
-    """The very weights, marked as made by so many updates."""
+    """Mark weights (parameters,) as made by so many updates, and give them back."""
     setattr(weights, STAMP, version)
     return weights
 
@@ -56,7 +56,7 @@ class Reading:
 
 def watched_stage(number: int, model: TorchStage, optimizer: Optimizer, plan: VersionPlan,
                   rate: LearningRate, **options: Any) -> Stage[TorchStage]:
-    """The stage around a torch model, from its first weights, with a `Reading` as observer."""
+    """A `Stage` around a torch model, from its first weights, that a `Reading` observes."""
     return Stage(number, model, stamp(model.first_weights(), 0), optimizer, plan, rate,
                  backward="recompute" if model.recompute else "graph", observer=Reading(),
                  **options)

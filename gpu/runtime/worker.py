@@ -37,9 +37,10 @@ class Span:
 
 
 class Worker:
-    """One device of a lowered program, stepping its stream through its stages.
+    """One device of a lowered program at work: it executes its stream of instructions in order.
 
-    `finished` lists what was executed, in that order.
+    `lane` is where it computes, `links` how messages reach it; `finished` lists what it executed,
+    in that order.
     """
 
     def __init__(self, device: int, program: Program, stages: Mapping[int, Stage[TorchStage]],
@@ -58,7 +59,7 @@ class Worker:
                     Op.U: self._update}
 
     def run(self) -> None:
-        """Execute the whole stream.
+        """Execute all instructions of this device.
 
         Raises StageError with the stage and the instruction that failed, or Stopped where another
         worker did.

@@ -19,8 +19,9 @@ program_option = click.option(
 
 def asked(experiment: Path | None, settings: tuple[str, ...], program_file: Path | None
           ) -> tuple[Experiment, Program | None]:
-    """The experiment, reshaped to the program where a file has one.
+    """What a command is to simulate: an experiment, and the program of a file where one is given.
 
+    The experiment then takes the program's shape; without a file its schedule makes the program.
     Raises ConfigurationError or InvalidProgramError.
     """
     from sim.experiment.configuration import read_experiment

@@ -21,7 +21,10 @@ SOON_S = 1.0  # what takes longer shows how far it is
 
 @contextmanager
 def updates(experiment: Experiment) -> Iterator[Any]:
-    """A bar over the updates of a training that takes more than about a second."""
+    """A bar over the updates of a training that takes more than about a second.
+
+    Yields what `train` calls as its `watch`; None where the training is short.
+    """
     total = experiment.pipeline.stages * experiment.pipeline.minibatches
     if experiment.training.task == "none" or total < UPDATES_A_SECOND:
         yield None
@@ -40,7 +43,10 @@ def counted(label: str, total: int | None) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def points(total: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar of a sweep: points done, failures, points a second, time left."""
+    """A bar over the `total` points of a sweep, with failures, points a second and time left.
+
+    Yields what takes the points done and those that failed.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import TimeRemainingColumn as TimeLeft
 
@@ -57,8 +63,10 @@ def points(total: int) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def timed() -> Iterator[Callable[[int, int, float], None]]:
-    """A bar that shows once a run takes more than a second; yields what is told steps done, of
-    how many, after how many seconds."""
+    """A bar that shows once a run takes more than a second.
+
+    Yields what takes the steps done, of how many, after how many seconds.
+    """
     with _progress() as shown:
         bar = shown.add_task("running", visible=False)
         yield lambda done, total, seconds: shown.update(
@@ -75,7 +83,7 @@ def counted_later(total: int) -> Iterator[Callable[[], None]]:
 
 
 def busy(label: str) -> AbstractContextManager[Any]:
-    """A sign of life where nobody knows how far the work is."""
+    """A context that shows a sign of life where nobody knows how far the work is."""
     from rich.console import Console
 
     return Console(stderr=True).status(label)

@@ -35,13 +35,9 @@ Tables = Callable[[], Iterable[Any]]  # made where a screen is there to print th
 def compare(experiment: Path | None, settings: tuple[str, ...], mitigations: str,
             systems: str | None, target: float | None, seeds: int, as_json: bool) -> None:
     """One table, a row per mitigation or system; one that is refused is a row with its reason."""
-    from sim.errors import ConfigurationError
     from sim.experiment.configuration import read_experiment
 
-    if systems is not None and mitigations != "all":
-        raise ConfigurationError(["--systems, --mitigations: rows are one or the other"])
-    if systems is None and target is not None:
-        raise ConfigurationError(["--target: is of --systems"])
+    _refuse_mixed(mitigations, systems, target)
     resolved = read_experiment(experiment, (*settings, "pipeline.mitigation=none"))
     averaged = range(resolved.training.seed, resolved.training.seed + seeds)
     rows, tables = (of_mitigations(resolved, mitigations, averaged) if systems is None else
@@ -54,10 +50,20 @@ def compare(experiment: Path | None, settings: tuple[str, ...], mitigations: str
         screen.print(each, markup=False)
 
 
-def of_mitigations(experiment: Experiment, names: str, seeds: range) -> tuple[Rows, Tables]:
-    """A row for each mitigation, and what makes the tables for a screen.
+def _refuse_mixed(mitigations: str, systems: str | None, target: float | None) -> None:
+    """Rows are mitigations or systems, and a target is of systems.  Raises ConfigurationError."""
+    from sim.errors import ConfigurationError
 
-    Raises ConfigurationError.
+    if systems is not None and mitigations != "all":
+        raise ConfigurationError(["--systems, --mitigations: rows are one or the other"])
+    if systems is None and target is not None:
+        raise ConfigurationError(["--target: is of --systems"])
+
+
+def of_mitigations(experiment: Experiment, names: str, seeds: range) -> tuple[Rows, Tables]:
+    """A row for each mitigation asked for, and what makes the tables for a screen.
+
+    Numbers are means over `seeds`.  Raises ConfigurationError.
     """
     from analysis.comparison.compare import rows as compared
     from analysis.terminal.tables import comparison_tables
@@ -71,7 +77,11 @@ def of_mitigations(experiment: Experiment, names: str, seeds: range) -> tuple[Ro
 
 def of_systems(experiment: Experiment, names: str, seeds: range, target: float
                ) -> tuple[Rows, Tables]:
-    """A row for each system; `target` is a validation accuracy.  Raises ConfigurationError."""
+    """A row for each system asked for, and what makes the tables for a screen.
+
+    Numbers are means over `seeds`; `target` is the validation accuracy to reach.  Raises
+    ConfigurationError.
+    """
     from analysis.comparison.systems import system_row
     from analysis.terminal.system_tables import system_tables
     from sim.experiment.compared.entrant import entrants

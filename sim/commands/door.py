@@ -1,4 +1,4 @@
-"""What the four doors share: options, and mistakes told in one line instead of a traceback."""
+"""What the four doors share: options, and mistakes said in one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
 class Door(click.Group):
-    """A group whose commands tell a user's mistake in lines and exit with its code.
+    """A group of commands that say a user's mistake in lines and exit with its code.
 
     Every command behind it, and the door itself, takes `--plugin`.
     """
@@ -85,7 +85,7 @@ Command = Callable[..., Any]
 
 
 def experiment_argument(command: Command) -> Command:
-    """The optional experiment file and its `--set KEY=VALUE` settings."""
+    """Decorate a command to take an optional experiment file and `--set KEY=VALUE` settings."""
     command = click.option("--set", "settings", multiple=True, metavar="KEY=VALUE",
                            help="Override one key, e.g. pipeline.stages=8.")(command)
     return click.argument("experiment", required=False, metavar="[EXPERIMENT.toml]",
@@ -96,7 +96,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 
 
 def print_json(value: Any) -> None:
-    """JSON on standard output."""
+    """Write a value as JSON to standard output."""
     import json
 
     click.echo(json.dumps(value, indent=2, allow_nan=False))

@@ -25,10 +25,8 @@ def sweep(sweep: Path, out: Path | None, workers: int | None, dask: str | None,
     from analysis.sweep.reading import read_sweep
     from analysis.sweep.run import run_sweep
     from analysis.sweep.tables import failures
-    from sim.errors import ConfigurationError
 
-    if dask is not None and workers is not None:
-        raise ConfigurationError(["--workers: the cluster of --dask has its own; give one of them"])
+    _refuse_both(dask, workers)
     out = out or Path("out", sweep.stem)
     asked = read_sweep(sweep)
     with points(len(asked)) as progress:
@@ -42,3 +40,11 @@ def sweep(sweep: Path, out: Path | None, workers: int | None, dask: str | None,
                f"table.json in {out}")
     for error, count in errors[:10]:
         click.echo(f"failed {count} times: {error}")
+
+
+def _refuse_both(dask: str | None, workers: int | None) -> None:
+    """A Dask cluster has workers of its own.  Raises ConfigurationError."""
+    from sim.errors import ConfigurationError
+
+    if dask is not None and workers is not None:
+        raise ConfigurationError(["--workers: the cluster of --dask has its own; give one of them"])

@@ -30,15 +30,12 @@ def timeline(experiment: Path | None, settings: tuple[str, ...], minibatch: int 
              ) -> None:
     """The pipeline in the papers' grid; with --minibatch, its round trip."""
     from analysis.terminal.timeline_view import TimelineView
-    from sim.errors import ConfigurationError
     from sim.experiment.run import run as simulate
 
     resolved, program = asked(experiment, settings, program_file)
     view = TimelineView.of(simulate(resolved, program, training=False), minibatch, labels)
     if as_json:
-        if set(columns.values()) != {None}:
-            raise ConfigurationError(["--from, --to and --column choose what is drawn; --json "
-                                      "has every pass"])
+        _refuse_columns(columns)
         print_json(view.as_json())
         return
     screen = console()
@@ -49,3 +46,12 @@ def timeline(experiment: Path | None, settings: tuple[str, ...], minibatch: int 
         screen.print(note, highlight=False, markup=False)
     for table in view.tables():
         screen.print(table)
+
+
+def _refuse_columns(columns: dict[str, Any]) -> None:
+    """Options of the drawing do not go with `--json`.  Raises ConfigurationError."""
+    from sim.errors import ConfigurationError
+
+    if set(columns.values()) != {None}:
+        raise ConfigurationError(["--from, --to and --column choose what is drawn; --json "
+                                  "has every pass"])

@@ -40,7 +40,7 @@ Outcome = Trace | ConfigurationError | DeadlockError
 
 def run_many(experiments: Sequence[Experiment], in_all: int | None = None
              ) -> Iterator[tuple[int, Outcome]]:
-    """The trace of every experiment, or why it is refused, by its place in the list.
+    """Run many experiments: the place of each in the list, and its trace or why it is refused.
 
     They come as they are done, in an order of their own.  `in_all` is how many instructions they
     and what is run beside them have together (None: they alone).
@@ -66,7 +66,7 @@ def run_many(experiments: Sequence[Experiment], in_all: int | None = None
 
 
 def trains_alone(setup: Setup) -> bool:
-    """Whether one worker trains, without an exchange: what can be a replica on an array axis."""
+    """Whether one worker trains without an exchange, so that it can be a replica on an axis."""
     return setup.shape.workers == 1 and setup.combine == AllReduce()
 
 
@@ -78,10 +78,10 @@ def _train_group(group: list[tuple[int, Timed]]) -> Iterator[tuple[int, Trace]]:
 
 
 def blocks(mitigations: Sequence[str], size: int) -> Iterator[list[int]]:
-    """Places of replicas in blocks of at most `size`, given the mitigation of each.
+    """Which replicas train together: their places, in blocks of at most `size`.
 
-    A block of one mitigation is quickest, so only leftovers too few for a block of their own
-    share one; those under one mitigation stand next to each other.
+    `mitigations` has that of each.  A block of one mitigation is quickest, so only leftovers too
+    few for a block of their own share one; those under one mitigation stand next to each other.
     """
     leftovers: list[int] = []
     order = sorted(range(len(mitigations)), key=mitigations.__getitem__)
@@ -102,15 +102,15 @@ def blocks(mitigations: Sequence[str], size: int) -> Iterator[list[int]]:
 
 
 def block_size(timed: Timed) -> int:
-    """Replicas whose largest stage stays in the cache: weights, velocity, gradient, step, and
-    what a pass reads and writes."""
+    """How many replicas train in one block, so that the largest stage of all stays in the cache:
+    weights, velocity, gradient, step, and what a pass reads and writes."""
     sizes = timed.setup.sizes
     touched = max(5 * sizes.weight_bytes + 3 * sizes.activation_bytes)
     return max(1, int(CACHE_BYTES // max(touched, 1)))
 
 
 def train_block(block: Sequence[Timed]) -> list[Trace]:
-    """Train replicas that share a program; every one's trace."""
+    """Train replicas that share a program, and give the trace of each."""
     stages, result = step_block(block)
     measures = zip(*(stage.measures_by_replica for stage in stages), strict=True)
     weights = [stage.learnt for stage in stages]
@@ -119,7 +119,10 @@ def train_block(block: Sequence[Timed]) -> list[Trace]:
 
 
 def step_block(block: Sequence[Timed]) -> tuple[list[JointStage], TrainingResult]:
-    """Joint stages after the training, and its result with the replicas as last axis."""
+    """Train replicas that share a program: their joint stages afterwards, and the result.
+
+    Arrays of the result have the replicas as last axis.
+    """
     program = block[0].plan.program
     members = [_members(list(same)) for _, same in
                itertools.groupby(block, key=lambda each: repr(each.plan.mitigation))]

@@ -17,7 +17,10 @@ LARGEST = 20_000_000  # instructions; beyond this a mistyped number would only f
 
 
 def problems_of(tables: Tables) -> list[str]:
-    """Everything wrong with tables that are well typed each by itself, in a fixed order."""
+    """Everything wrong with tables that are well typed each by itself, as lines `key: message`.
+
+    Their order is fixed.
+    """
     problems = [*_names(tables), *_sizes(tables), *_stragglers(tables), *_workers(tables),
                 *_optimizer(tables)]
     return [*problems, *(_order(tables) if not problems else []), *_mitigation(tables)]

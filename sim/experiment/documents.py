@@ -11,7 +11,10 @@ from sim.experiment.tables import Tables
 
 
 def read_document(path: str | Path | None) -> dict[str, Any]:
-    """A TOML file as a plain document, unchecked.  Raises ConfigurationError."""
+    """A TOML file as a plain document, unchecked; no path gives an empty one.
+
+    Raises ConfigurationError where it cannot be read.
+    """
     if path is None:
         return {}
     try:
@@ -27,7 +30,7 @@ def read_document(path: str | Path | None) -> dict[str, Any]:
 def apply_setting(document: dict[str, Any], setting: str) -> None:
     """Put `KEY=VALUE` into a document; the key is dotted, or bare where one section has it.
 
-    The value is TOML (`3`, `[1, 2]`, `{ name = "stash" }`), anything else is taken as a string.
+    The value is TOML (`3`, `[1, 2]`, `{ name = "stash" }`), anything else is a string.
     Raises ConfigurationError.
     """
     key, equals, text = setting.partition("=")
@@ -58,7 +61,10 @@ def toml_value(text: str) -> Any:
 
 
 def full_key(key: str) -> str:
-    """The dotted path of a key; a bare key's where one section alone has it."""
+    """The dotted path of a key, `pipeline.stages` of `stages`.
+
+    A bare key that no section has, or several, stays as it is.
+    """
     if "." in key:
         return key
     homes = [name for name, section in Tables.model_fields.items()

@@ -19,7 +19,8 @@ from sim.workers import Combine
 
 @dataclass(frozen=True)
 class Sizes:
-    """Bytes per stage: weights, activations kept of one micro-batch, and what crosses onwards."""
+    """Bytes of each stage: its weights, the activations it keeps of one micro-batch, (stages,)
+    each, and what of a micro-batch crosses each boundary to the next stage, (stages − 1,)."""
 
     weight_bytes: Floats
     activation_bytes: Floats
@@ -27,7 +28,10 @@ class Sizes:
 
 
 def load_profile(experiment: Experiment) -> Profile | None:
-    """The profile the costs name.  Raises ConfigurationError."""
+    """The measured profile that `costs.profile` names, checked to fit; None where none is named.
+
+    Raises ConfigurationError.
+    """
     if experiment.costs.profile is None:
         return None
     try:
@@ -46,7 +50,8 @@ def load_profile(experiment: Experiment) -> Profile | None:
 
 
 def stage_sizes(experiment: Experiment, profile: Profile | None, task: Task | None) -> Sizes:
-    """Sizes as configured, else as profiled, else those of the task's NumPy arrays, else 0.
+    """What the stages hold and send: as configured, else as profiled, else as large as the task's
+    NumPy arrays, else 0.
 
     Under `recompute` a stage keeps only its input.
     """
@@ -74,14 +79,14 @@ def _measured(profile: Profile, name: str, otherwise: Floats) -> Floats:
 
 
 def per_stage(value: float | Sequence[float] | None, size: int, otherwise: Floats) -> Floats:
-    """A number or one per stage as an array of shape (size,)."""
+    """A configured number, or one per stage, as an array of shape (size,); `otherwise` for None."""
     if value is None:
         return otherwise
     return np.array(np.broadcast_to(np.asarray(value, dtype=np.float64), (size,)))
 
 
 def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
-    """Seconds per instruction; a profile's where one is named."""
+    """Seconds of every instruction: the profile's where there is one, else as configured."""
     costs, stages = experiment.costs, experiment.pipeline.stages
     zero = np.zeros(stages)
     forward = per_stage(costs.forward_s, stages, zero)
@@ -105,7 +110,10 @@ def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
 
 def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine
                  ) -> Cluster:
-    """Links and memory; a profile's link where the configuration leaves the default."""
+    """The links between devices and workers, and the memory of a device.
+
+    A profile's latency (seconds) and bandwidth (bytes per second) stand in for defaults.
+    """
     options = experiment.cluster
     given = options.model_fields_set
     latency, bandwidth = options.latency_s, options.bandwidth_bytes_per_s

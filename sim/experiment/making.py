@@ -26,13 +26,19 @@ def make_mitigation(entry: str | dict[str, Any]) -> Mitigation:
 
 
 def make_combine(entry: str | dict[str, Any]) -> Combine:
-    """How workers combine, from its name or table.  Raises ConfigurationError."""
+    """A rule by which workers combine, from its name, or a table with its name and parameters.
+
+    Raises ConfigurationError.
+    """
     made: Combine = make_named(entry, COMBINES, "workers.combine")
     return made
 
 
 def make_optimizer(entry: str | dict[str, Any]) -> OptimizerKind:
-    """A kind of optimizer from its name or table.  Raises ConfigurationError."""
+    """A kind of optimizer, from its name, or a table with its name and parameters.
+
+    Raises ConfigurationError.
+    """
     made: OptimizerKind = make_named(entry, OPTIMIZERS, "training.optimizer")
     return made
 
@@ -40,7 +46,7 @@ def make_optimizer(entry: str | dict[str, Any]) -> OptimizerKind:
 def make_named(entry: str | dict[str, Any], registry: Registry[Any], where: str) -> Any:
     """An item of a registry of parametrised dataclasses, from its name or table.
 
-    `where` is the key it stands at.  Raises ConfigurationError.
+    `where` is the configuration's key it stands at.  Raises ConfigurationError.
     """
     table = {"name": entry} if isinstance(entry, str) else dict(entry)
     if not isinstance(table.get("name"), str):

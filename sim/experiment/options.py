@@ -17,7 +17,7 @@ from sim.experiment.tables import Tables
 
 
 class Experiment(Tables):
-    """One run as it was asked for, defaults filled in; `resolve` makes checked ones."""
+    """One experiment as it was asked for, defaults filled in; `resolve` makes checked ones."""
 
     def document(self) -> dict[str, Any]:
         """What was set, as a plain document of its own; defaults are left out."""
@@ -47,7 +47,10 @@ class Experiment(Tables):
 
 
 def resolve(document: dict[str, Any]) -> Experiment:
-    """Check a plain document against the configuration.  Raises ConfigurationError."""
+    """The experiment of a plain document, checked as a whole.
+
+    Raises ConfigurationError with every problem.
+    """
     try:
         experiment = Experiment.model_validate(document)
     except ValidationError as errors:

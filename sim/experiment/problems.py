@@ -14,7 +14,7 @@ TAGS = ("#number", "#list", "#name", "#table")  # of unions; no part of a key's 
 
 def listed(errors: ValidationError, model: type[BaseModel], prefix: Sequence[str] = ()
            ) -> list[str]:
-    """The errors of validating `model`, each with its path below `prefix`."""
+    """The errors of validating `model` as lines `path: message`, paths below `prefix`."""
     said: dict[str, str] = {}
     for error in errors.errors():
         loc, strange = error["loc"], error["type"] == "extra_forbidden"
@@ -33,7 +33,7 @@ def listed(errors: ValidationError, model: type[BaseModel], prefix: Sequence[str
 
 
 def keys_of(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
-    """The keys a table at `path` inside `model` takes."""
+    """The keys that the table at `path` inside a configuration's `model` takes, sorted."""
     here: type[BaseModel] | None = model
     for key in path:
         if isinstance(key, str) and here is not None and key in here.model_fields:
@@ -42,7 +42,7 @@ def keys_of(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
 
 
 def keys_inside(model: type[BaseModel]) -> list[str]:
-    """The keys of every table of `model`, which may be given without their table's name."""
+    """The keys of every table of a configuration's `model`, sorted: they may be given bare."""
     tables = filter(None, (_model_in(f.annotation) for f in model.model_fields.values()))
     return sorted({key for table in tables for key in table.model_fields})
 

@@ -1,4 +1,4 @@
-"""A program from a file: our text form or PyTorch's pipelining CSV, told apart by content."""
+"""A program from a file: our text form or PyTorch's pipelining CSV, whichever it is."""
 
 from __future__ import annotations
 

@@ -27,8 +27,11 @@ from sim.workers import Combine
 
 def record(timed: Timed, crews: Sequence[Sequence[Measures]] = (),
            result: TrainingResult | None = None) -> Trace:
-    """The trace of a run; `crews` is what was measured of each worker's stages and `result` what
-    they gave, where something was learnt."""
+    """The trace of a run whose times are known.
+
+    `crews` is what was measured of each worker's stages, and `result` what training gave, where
+    something was learnt.
+    """
     timeline, plan = timed.timeline, timed.plan
     program, own = timeline.program, plan.program
     workers = program.shape.workers
@@ -51,7 +54,10 @@ def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:
 
 
 def distance_columns(program: Program, stages: Sequence[Measures]) -> tuple[Floats, Floats]:
-    """Relative distance and RMSE by row, the mean over what a pass covers; NaN where unknown."""
+    """Relative weight distance and RMSE of every instruction, shape (rows,) each.
+
+    Of a pass over several micro-batches it is their mean; NaN where nothing was measured.
+    """
     if not stages or not stages[0].measured:
         unknown = np.broadcast_to(np.nan, len(program))  # every row of it the same one
         return unknown, unknown
@@ -114,7 +120,8 @@ def _between_workers(rule: Combine, shape: PipelineShape, sizes: Sizes) -> Betwe
 
 
 def describe(mitigation: Mitigation | Combine) -> str:
-    """A mitigation's (or combine rule's) name with the parameters that differ from defaults."""
+    """The name of a mitigation or combine rule, with the parameters that differ from defaults:
+    `i-timeprest(decay=2)`."""
     plain = type(mitigation)()
     changed = {name: value for name, value in vars(mitigation).items()
                if value != getattr(plain, name)}

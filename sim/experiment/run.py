@@ -45,7 +45,7 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
 
 def run_setup(setup: VirtualSetup, *, training: bool = True, watch: Watch | None = None,
               engine: str = "auto") -> Trace:
-    """The trace of an experiment that has been set up; as `run` otherwise."""
+    """The trace of an experiment that has been set up; what is given, and raised, is `run`'s."""
     timed = settle(setup, engine=engine)
     if setup.task is None or not training:
         return record(timed)
@@ -59,7 +59,10 @@ def run_setup(setup: VirtualSetup, *, training: bool = True, watch: Watch | None
 
 def settle(setup: VirtualSetup, *, timeline: Timeline | None = None, engine: str = "auto"
            ) -> Timed:
-    """Times (unless given), and the versions of the order they leave.  Raises as `run` does."""
+    """Add times to a setup (unless given), and the versions of the order they leave.
+
+    Raises ConfigurationError, InvalidProgramError or DeadlockError.
+    """
     try:
         timeline = timeline or add_times(setup, engine)
     except DeadlockError:
@@ -71,7 +74,11 @@ def settle(setup: VirtualSetup, *, timeline: Timeline | None = None, engine: str
 
 
 def add_times(setup: VirtualSetup, engine: str = "auto") -> Timeline:
-    """Simulate; where profiled stages share hardware a second time, slowed by each other."""
+    """The times of a setup's program, by the engine named; training is not part of it.
+
+    Profiled stages that share hardware are simulated twice, the second time slowed by each other.
+    Raises ConfigurationError or DeadlockError.
+    """
     program, costs, profile = setup.program, setup.costs, setup.profile
     seed, dispatch = setup.experiment.training.seed, setup.experiment.pipeline.dispatch
     simulate = engine_of(engine, dispatch, setup.kernels)
@@ -87,7 +94,10 @@ def add_times(setup: VirtualSetup, engine: str = "auto") -> Timeline:
 
 def together(setup: VirtualSetup, crews: Sequence[Sequence[Stage[Any]]]
              ) -> Sequence[Learning]:
-    """The stages training steps: one worker's own, or the copies of each on several workers."""
+    """The stages training steps: one worker's own, or each stage's copies on several workers.
+
+    `crews` are the stages of each worker.
+    """
     if len(crews) == 1 and setup.combine == AllReduce():  # the mean of one: nothing to exchange
         return crews[0]
     shape = setup.experiment.shape

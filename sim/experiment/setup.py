@@ -33,7 +33,7 @@ from sim.workers.synchronisation import synchronised
 
 @dataclass(frozen=True)
 class Setup:
-    """What both backends take from an experiment: its order, and the rules by which it learns.
+    """An experiment resolved: what both backends take from it, its order and how it learns.
 
     `program` is that of all workers, with the edges by which they wait for each other; `rate` is
     the learning rate by update of a stage, from 0; `kernels` is the make of the passes over the
@@ -64,7 +64,7 @@ class Setup:
 
     @property
     def shape(self) -> PipelineShape:
-        """The program's: of all workers together."""
+        """The shape of the program, of all workers together."""
         return self.program.shape
 
     def versions(self, program: Program) -> VersionPlan:
@@ -115,15 +115,18 @@ class VirtualSetup(Setup):
                             cluster=make_cluster(experiment, profile, sizes, rules.combine))
 
     def over(self, experiment: Experiment) -> VirtualSetup:
-        """The setup of an experiment that differs in its number of mini-batches alone."""
+        """The setup of an experiment that differs in its number of mini-batches alone.
+
+        Raises ConfigurationError.
+        """
         return replace(self, **vars(Setup.of(experiment, kernels=self.kernels)))
 
 
 @dataclass(frozen=True)
 class Timed:
-    """A setup with its times, and the versions of the order they left: greedy dispatch changes
-    it, so versions come last.
+    """A setup with its times, and the versions every pass reads.
 
+    Greedy dispatch lets times change the order, so versions come last.
     `plan` is that of each worker's own program, which is the timeline's where there is one worker.
     """
 
@@ -133,7 +136,10 @@ class Timed:
 
 
 def generate(experiment: Experiment, kernels: Kernels = NUMPY) -> Program:
-    """The program of the experiment's schedule.  Raises ConfigurationError."""
+    """The program that the experiment's schedule makes for its shape.
+
+    Raises ConfigurationError where the schedule stands for a program from a file.
+    """
     pipeline = experiment.pipeline
     if pipeline.schedule == FILE:
         raise ConfigurationError([f"pipeline.schedule: {FILE!r} stands for a program that is "
@@ -142,8 +148,8 @@ def generate(experiment: Experiment, kernels: Kernels = NUMPY) -> Program:
 
 
 def rows_of(experiment: Experiment) -> int:
-    """Instructions of the experiment's program: a forward and a backward of every micro-batch, and
-    an update of every mini-batch, on each stage."""
+    """How many instructions the experiment's program has: on each stage a forward and a backward
+    of every micro-batch, and an update of every mini-batch."""
     shape = experiment.shape
     return shape.stages * (2 * shape.total + shape.minibatches)
 
@@ -164,12 +170,15 @@ def check_shape(experiment: Experiment, program: Program) -> None:
 
 def version_plan(program: Program, mitigation: Mitigation, schedule: str,
                  kernels: Kernels = NUMPY) -> VersionPlan:
-    """The one place where versions are planned.  Raises ValueError as `VersionPlan.of` does."""
+    """The versions every pass of a program reads; the one place where they are planned.
+
+    Raises ValueError where a pass would read a version that does not exist yet.
+    """
     return VersionPlan.of(program, mitigation, schedule, kernels)
 
 
 def make_task(experiment: Experiment) -> Task | None:
-    """The problem to train on; None for timing and versions alone."""
+    """The problem an experiment trains on; None where only times and versions are asked for."""
     t = experiment.training
     if t.task == "none":
         return None
@@ -178,7 +187,7 @@ def make_task(experiment: Experiment) -> Task | None:
 
 
 def make_rate(experiment: Experiment) -> LearningRate:
-    """The learning rate by update index."""
+    """The experiment's learning rate, called with the number of an update of a stage, from 0."""
     training, schedule = experiment.training, experiment.training.rate_schedule
     return LearningRate(training.learning_rate, schedule.name, experiment.pipeline.minibatches,
                         schedule.every, schedule.factor, schedule.warmup)
@@ -186,7 +195,7 @@ def make_rate(experiment: Experiment) -> LearningRate:
 
 def make_stages(setup: Setup, plan: VersionPlan, task: Task,
                 rate: Callable[[int], Any] | None = None) -> list[Stage[Any]]:
-    """One `Stage` per stage, around the task's models and first weights.
+    """The stages to train, one `Stage` each, around the task's models and first weights.
 
     The learning rate by update index is the experiment's unless given.
     """

@@ -34,7 +34,7 @@ NamedTable = Annotated[
 
 
 class Bears(Flag):
-    """What of a run a key bears on; it stands in the key's annotation.
+    """What of a run a configuration key bears on; it stands in the key's annotation.
 
     Runs may share whatever none of the keys that differ between them bears on.
     """
@@ -51,7 +51,11 @@ SIZED = Bears.TIMES | Bears.DATA | Bears.ARRAYS  # of the task, so of its messag
 
 
 class Pipeline(BaseModel):
-    """Order: what runs after what, and which weights it uses."""
+    """The table `pipeline`: what runs after what, and which weights it uses.
+
+    `in_flight` is the most mini-batches a worker has between forward and update (None: as many as
+    the schedule wants), `chunks` the stages on a device.
+    """
 
     model_config = STRICT
     schedule: Annotated[str, Bears.ORDER] = "round-robin"
@@ -66,7 +70,12 @@ class Pipeline(BaseModel):
 
 
 class Workers(BaseModel):
-    """Copies of the whole pipeline that learn together: how many, and how they combine."""
+    """The table `workers`: copies of the whole pipeline that learn together, and how.
+
+    `slowdown` multiplies every duration, a number or one per worker.  `sync_latency_s` in seconds
+    and `sync_bandwidth_bytes_per_s` in bytes per second are those of the link workers combine
+    over; None: the pipeline's link.
+    """
 
     model_config = STRICT
     count: Annotated[int, Field(ge=1, le=1024), Bears.ORDER] = 1
@@ -77,14 +86,15 @@ class Workers(BaseModel):
 
 
 class Jitter(BaseModel):
-    """Lognormal noise of mean 1 on every duration."""
+    """Noise on every duration: a lognormal factor of mean 1, `sigma` its logarithm's deviation."""
 
     model_config = STRICT
     sigma: Annotated[float, Field(ge=0, le=3)]
 
 
 class StragglerWindow(BaseModel):
-    """Instructions of `stage` starting in [from_s, to_s) take `factor` times as long."""
+    """A time, in seconds, in which a stage is slow: what starts on it in [from_s, to_s) takes
+    `factor` times as long."""
 
     model_config = STRICT
     stage: Annotated[int, Field(ge=0)]
@@ -94,7 +104,11 @@ class StragglerWindow(BaseModel):
 
 
 class Costs(BaseModel):
-    """Time: seconds of one instruction, a number or one per stage."""
+    """The table `costs`: seconds of one instruction, a number or one per stage.
+
+    `recompute_s` is that of running a forward again (None: the forward's).  `profile` names a file
+    whose measured seconds stand in for all of these.
+    """
 
     model_config = STRICT
     forward_s: Annotated[SecondsPerStage, Bears.TIMES] = 1.0
@@ -107,7 +121,13 @@ class Costs(BaseModel):
 
 
 class ClusterOptions(BaseModel):
-    """Links between neighbours, message sizes, activation memory of each device."""
+    """The table `cluster`: links between neighbours, message sizes, memory of each device.
+
+    `latency_s` is in seconds, `bandwidth_bytes_per_s` in bytes per second (None: no limit);
+    `boundary_bytes` are those a micro-batch sends from a stage to the next, `activation_bytes`
+    those a stage keeps of it (None: those of the profile or task), `activation_limit_bytes` the
+    most a device has room for (None: no limit).
+    """
 
     model_config = STRICT
     latency_s: Annotated[Seconds, Bears.TIMES] = 0.0
@@ -118,7 +138,10 @@ class ClusterOptions(BaseModel):
 
 
 class RateSchedule(BaseModel):
-    """How the learning rate moves with the updates of a stage."""
+    """The table `training.rate_schedule`: how the learning rate moves with a stage's updates.
+
+    `every` (updates) and `factor` are of `step`, `warmup` the updates it first grows over.
+    """
 
     model_config = STRICT
     name: Literal["constant", "step", "cosine"] = "constant"
@@ -128,7 +151,12 @@ class RateSchedule(BaseModel):
 
 
 class Training(BaseModel):
-    """Numerics: what is learnt, and how."""
+    """The table `training`: what is learnt, and how.
+
+    `batch_size` counts the examples of a mini-batch; `width`, `layers` and `curvatures` are of the
+    task's model.  `distances` has weight distances measured, `evaluate_every` is the number of
+    mini-batches between evaluations (0: one at the end).
+    """
 
     model_config = STRICT
     task: Annotated[str, SIZED] = "digits-mlp"
@@ -158,7 +186,7 @@ class Tables(BaseModel):
 
     @property
     def shape(self) -> PipelineShape:
-        """Raises ValueError with the rule broken."""
+        """The shape of the program asked for.  Raises ValueError with the rule it breaks."""
         p = self.pipeline
         return PipelineShape(p.stages, p.minibatches, p.microbatches, p.chunks,
                              self.workers.count, p.in_flight)
@@ -173,7 +201,7 @@ def bearing(table: type[BaseModel], key: str) -> Bears:
 
 
 def alike(tables: Tables, on: Bears, *, given: bool = False) -> Hashable:
-    """Equal for configurations whose keys that bear on any of `on` have equal values.
+    """A key to group configurations by: equal where all keys that bear on any of `on` are equal.
 
     `given` also tells a key that was set from one that was left alone with the same value.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -13,25 +13,8 @@ from sim.arrays import Floats
 from sim.op import Op
 
 
-class Distance(NamedTuple):
-    """How far the weights a pass used were from the fresh ones: RMSE, and relative to them."""
-
-    rmse: float
-    relative: float
-
-
-def distance(used: Any, fresh: Any) -> Distance:
-    """RMSE and relative distance of two weight vectors (parameters,).
-
-    Source: REFERENCE section 1.
-    """
-    rmse, relative = _distances(_floats([squared_distance(used, fresh)]),
-                                _floats([fresh.dot(fresh)]), len(fresh))
-    return Distance(float(rmse[0]), float(relative[0]))
-
-
 def squared_distance(used: Any, fresh: Any) -> Any:
-    """‖used − fresh‖², of replicas (…, parameters) one each."""
+    """‖used − fresh‖² of two weight vectors (parameters,), or of replicas, (…, parameters)."""
     if used is fresh:
         return 0.0
     difference = used - fresh
@@ -39,7 +22,7 @@ def squared_distance(used: Any, fresh: Any) -> Any:
 
 
 def inner_product(one: Any, other: Any) -> Any:
-    """Over the last axis: (…, n) with (…, n) or (n,) to (…), NumPy or torch.
+    """The inner product over the last axis: (…, n) with (…, n) or (n,) to (…), NumPy or torch.
 
     Every replica's is summed as that of a run alone, so both have the same bits.
     """
@@ -52,9 +35,11 @@ def inner_product(one: Any, other: Any) -> Any:
 class Measures:
     """What is measured of one stage while it learns: weight distances, and sizes of its updates.
 
-    Numbers are kept as squares, in the arrays' own scalars (of replicas: arrays (replicas,)): a
-    root is taken once, at the end, and a device is never waited for.  `size` is the number of
-    weights.  Without `measured` there are no distances, only updates.
+    A distance is between the weights a pass computed with and the fresh ones, those its
+    mini-batch's own update stepped.  Numbers are kept as squares, in the arrays' own scalars (of
+    replicas: arrays (replicas,)), and roots come once, at the end, so that nobody waits for a
+    device.  `size` is the number of weights.  Without `measured` there are no distances, only
+    updates.
     """
 
     size: int
@@ -69,19 +54,19 @@ class Measures:
 
     @classmethod
     def none_yet(cls, minibatches: int, microbatches: int, size: int, measured: bool) -> Measures:
-        """Before the first pass of a run of so many mini-batches."""
+        """The measures before the first pass of a run of so many mini-batches; `size` weights."""
         passes = minibatches * microbatches
         return cls(size, microbatches, measured, [math.nan] * passes, [math.nan] * passes,
                    [math.nan] * minibatches)
 
     def passed(self, index: int, forward: Any, backward: Any) -> None:
-        """The weights the two passes of micro-batch `index` computed with."""
+        """Note the weights (parameters,) both passes of micro-batch `index` computed with."""
         if self.measured:
             self._used[index] = forward, backward
 
     def updated(self, minibatch: int, fresh: Any, velocity: Any, rate: Any) -> None:
-        """An update has stepped `fresh` by rate · velocity: compare the passes of its mini-batch
-        (from 0) with what it stepped."""
+        """Note that an update has stepped `fresh` (parameters,) by rate · velocity, and compare
+        what the passes of its mini-batch (from 0) computed with."""
         self.velocity.append(inner_product(velocity, velocity))
         self.rate.append(rate)
         if not self.measured:
@@ -97,19 +82,22 @@ class Measures:
             self.backward[index] = squared
 
     def distances(self, op: Op) -> tuple[Floats, Floats]:
-        """RMSE and relative distance of the forwards or backwards by micro-batch (NaN: unknown)."""
+        """RMSE and relative distance of the forwards or backwards, (micro-batches,) each.
+
+        NaN stands where no update has come yet.  Source: REFERENCE section 1.
+        """
         squares = self.forward if op is Op.F else self.backward
         fresh = np.repeat(_floats(self.fresh), self.microbatches)
         return _distances(_floats(squares), fresh, self.size)
 
     @property
     def update_rmse_sum(self) -> float:
-        """RMSE of every update so far, added up."""
+        """How far the updates so far moved the weights: the RMSE of each, added up."""
         return float(sum(float(rate) * math.sqrt(float(squared) / self.size)
                          for rate, squared in zip(self.rate, self.velocity, strict=True)))
 
     def split(self, replicas: int) -> list[Measures]:
-        """Those of each of so many replicas that were measured side by side."""
+        """The measures of each replica, where so many were measured side by side."""
         columns = [_by_replica(values, replicas) for values in
                    (self.forward, self.backward, self.fresh, self.velocity, self.rate)]
         return [Measures(self.size, self.microbatches, self.measured, *own)

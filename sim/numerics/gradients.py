@@ -23,10 +23,10 @@ class _Sum:
 
 
 class GradientSums:
-    """The sums under way on one stage, a mini-batch being `microbatches` micro-batches.
+    """The weight gradients of one stage, added up over the micro-batches of each mini-batch.
 
-    Added in micro-batch order, so that the sum has the same bits whatever order a schedule runs
-    its backwards in.
+    A mini-batch is `microbatches` micro-batches.  They are added in micro-batch order, so that the
+    sum has the same bits whatever order a schedule runs its backwards in.
     """
 
     def __init__(self, microbatches: int) -> None:
@@ -35,7 +35,7 @@ class GradientSums:
         self._sums: dict[int, _Sum] = {}
 
     def add(self, index: int, gradient: Any) -> None:
-        """The gradient of micro-batch `index` (from 0, counted over the whole run)."""
+        """Add the gradient (parameters,) of micro-batch `index` (from 0, over the whole run)."""
         if self._microbatches == 1:
             self._whole[index] = gradient
             return
@@ -45,7 +45,7 @@ class GradientSums:
         self._sums[minibatch].add(index, gradient)
 
     def take(self, minibatch: int) -> Any:
-        """The sum of a mini-batch (from 0), handed over: it is not kept."""
+        """The sum (parameters,) of a mini-batch (from 0), handed over: it is not kept."""
         if self._microbatches == 1:
             return self._whole.pop(minibatch)
         return self._sums.pop(minibatch).partial

@@ -15,11 +15,11 @@ from sim.op import Op
 
 
 class JointStage:
-    """Stages of replicas that share a program: each member those under one mitigation.
+    """One stage of several replicas that share a program, stepped as if it were one `Stage`.
 
-    Members keep versions, stash, gradients and updates of their own replicas, in arrays
-    (replicas, parameters); the mathematics runs once over the replicas of all members, in their
-    order.  Steps like a `Stage`.
+    A member is the stage of all replicas under one mitigation: it keeps their versions, stash,
+    gradients and updates, in arrays (replicas, parameters).  The mathematics runs once over the
+    replicas of all members, in their order.
     """
 
     def __init__(self, members: Sequence[Stage[Any]]) -> None:
@@ -39,17 +39,17 @@ class JointStage:
 
     @property
     def version(self) -> int:
-        """Updates done, by every replica."""
+        """Updates every replica has done."""
         return self.members[0].version
 
     @property
     def measures_by_replica(self) -> list[Measures]:
-        """What was measured of each replica."""
+        """What was measured of this stage in each replica."""
         return [own for member in self.members
                 for own in member.measures.split(len(member.weights))]
 
     def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
-        """The forward of one micro-batch of every replica; outputs, or losses (replicas,)."""
+        """The forward of one micro-batch of every replica: outputs, or mean losses (replicas,)."""
         used = [member.weights_for(Op.F, index) for member in self.members]
         output = self.passes.forward(index, _joined(used), inputs, target)
         for member, weights in zip(self.members, used, strict=True):

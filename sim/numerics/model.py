@@ -20,7 +20,10 @@ class StageModel(Protocol):
         """Weight gradient, and input gradient formed with `weights` (None: nobody wants it)."""
 
     def forward_again(self, weights: Any, inputs: Any, target: Any = None) -> Any:
-        """A forward run for its backward's sake alone: what that needs; nothing else may move."""
+        """Run a forward again for its backward (recompute), and return what that needs.
+
+        No state may change by it, such as running statistics.
+        """
         return self.forward(weights, inputs, target)[1]
 
 
@@ -45,13 +48,15 @@ class Passes(Generic[Model]):
         return self._saved.keys()
 
     def forward(self, index: int, weights: Any, inputs: Any, target: Any) -> Any:
-        """The output of micro-batch `index`, or its mean loss."""
+        """The forward of micro-batch `index` (from 0, over the whole run): its output, or with a
+        target its mean loss."""
         output, saved = self.model.forward(weights, inputs, target)
         self._saved[index] = (inputs, target) if self.recompute else saved
         return output
 
     def backward(self, index: int, weights: Any, gradient: Any) -> tuple[Any, Any]:
-        """Weight and input gradient of micro-batch `index`."""
+        """The backward of micro-batch `index` (from 0): the gradients of the weights and of the
+        input; `gradient` is that of the output."""
         saved = self._saved.pop(index)
         if self.recompute:
             saved = self.model.forward_again(weights, *saved)

@@ -14,7 +14,7 @@ from sim.arrays import Floats
 
 @dataclass(frozen=True, slots=True)
 class LearningRate:
-    """Learning rate by update index (from 0): constant, in steps, or a cosine to zero.
+    """The learning rate of each update of a stage (from 0): constant, in steps, or a cosine.
 
     `step` multiplies by `factor` every `every` updates; `cosine` falls over `updates`; both
     after a linear `warmup` (updates).
@@ -39,7 +39,8 @@ class LearningRate:
 
 
 class RateTable:
-    """Learning rates of replicas side by side: a column (replicas, 1) by update index (from 0)."""
+    """Learning rates of replicas side by side: called with an update (from 0), it gives a column
+    (replicas, 1) that multiplies weights (replicas, parameters)."""
 
     def __init__(self, rates: Sequence[LearningRate], updates: int) -> None:
         self._rates = np.array([[rate(update) for rate in rates]

@@ -23,7 +23,7 @@ Backward = Literal["graph", "recompute"]
 
 
 class Observer(Protocol):
-    """Who is told of a stage's weights as they are used, the very arrays."""
+    """Who is shown a stage's weights as they are used: the very arrays, (parameters,) each."""
 
     def on_read(self, op: Op, index: int, read: Any, used: Any) -> None:
         """A pass of micro-batch `index` computes with `used`, made from `read` (or `read` itself).
@@ -36,11 +36,12 @@ class Observer(Protocol):
 
 
 class Stage(Generic[Model]):
-    """Stage `number` of a program: give it forwards, backwards and updates in program order.
+    """One stage at work: forwards, backwards and updates in program order, on planned versions.
 
     Versions come from the plan and are checked against the stage's own count.  `backward` is
     `graph` or `recompute`, see `sim.numerics.model.Passes`; `learning_rate` goes by update index
-    (from 0).  Raises RuntimeError where an update comes at another version than the plan's.
+    (from 0).  Weights and gradients are (parameters,), of replicas (replicas, parameters);
+    micro-batches and mini-batches count from 0.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Stage(Generic[Model]):
 
     @property
     def weights(self) -> Any:
-        """The newest weights, shape (parameters,), of replicas (replicas, parameters)."""
+        """The newest weights, those the last update made."""
         return self.store.newest
 
     @property
@@ -91,13 +92,8 @@ class Stage(Generic[Model]):
 
     @property
     def version(self) -> int:
-        """Updates done."""
+        """How many updates the stage has done."""
         return self.store.version
-
-    @property
-    def versions_held(self) -> int:
-        """Weight sets in the store now."""
-        return len(self.store)
 
     def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
         """The forward of one micro-batch; returns what the next stage gets, or the mean loss."""
@@ -114,7 +110,10 @@ class Stage(Generic[Model]):
         return passed_on
 
     def update(self, minibatch: int, gradient: Any = None) -> None:
-        """Apply the gradient of a mini-batch (from 0), or one given; the version grows by one."""
+        """Apply the gradient of a mini-batch, or the one given; the version grows by one.
+
+        Raises RuntimeError where the update comes at another version than the plan's.
+        """
         if gradient is None:
             gradient = self.take_gradient(minibatch)
         first, store = minibatch * self._per_minibatch, self.store
@@ -132,11 +131,11 @@ class Stage(Generic[Model]):
         store.add(new)
 
     def take_gradient(self, minibatch: int) -> Any:
-        """The gradient of a mini-batch (from 0) handed over, to be applied by `update`."""
+        """The gradient of a mini-batch handed over, for `update` to be given what becomes of it."""
         return self.gradients.take(minibatch)
 
     def refresh(self, weights: Any) -> None:
-        """New weights under the same version, without an update: what other workers have learnt.
+        """Take weights that other workers have learnt too: the version stays, no update is done.
 
         A backward that reads its forward's version still finds the weights that forward used.
         """
@@ -145,7 +144,7 @@ class Stage(Generic[Model]):
                                      if self.mitigation.keeps_forward and reads[index] == newest])
 
     def weights_for(self, op: Op, index: int) -> Any:
-        """What a pass of one micro-batch computes with."""
+        """The weights a pass of one micro-batch computes with: read, and mitigated."""
         read = self._read(op, index)
         used = read if self._plain[op] else self._mitigated(op, index, read)
         if self.observer is not None:
@@ -154,13 +153,13 @@ class Stage(Generic[Model]):
         return used
 
     def keep(self, index: int, weights: Any) -> None:
-        """A forward has computed with `weights`: remember them where its backward will ask."""
+        """Note that a forward has computed with `weights`, which its backward may ask for."""
         if self._keeps_used:
             self._used[index] = weights
         self.store.release(self._reads[Op.F][index])
 
     def collect(self, index: int, weights: Any, own: Any) -> None:
-        """A backward has computed with `weights`: add `own`, its weight gradient."""
+        """Note that a backward has computed with `weights`, and add `own`, its weight gradient."""
         self.gradients.add(index, own)
         if not self._reuses_prediction:
             self.store.release(self._reads[Op.B][index])

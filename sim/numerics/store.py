@@ -21,34 +21,37 @@ class VersionStore:
         self._outlived: dict[int, Any] = {}  # by micro-batch: what its backward shall still find
 
     def __len__(self) -> int:
-        """Weight sets held now."""
+        """How many versions are held now."""
         return len(self._held)
 
     def read(self, version: int) -> Any:
-        """The weights of a version.  Raises KeyError where the store no longer holds it."""
+        """The weights (parameters,) of a version.  Raises KeyError where it is not held."""
         return self._held[version]
 
     def read_back(self, index: int, version: int) -> Any:
-        """What the backward of micro-batch `index` finds under a version, see `replace`."""
+        """The weights (parameters,) the backward of micro-batch `index` finds under a version.
+
+        They are older than the version's own where `replace` has kept some for it.
+        """
         if index in self._outlived:
             return self._outlived.pop(index)
         return self._held[version]
 
     def release(self, version: int) -> None:
-        """One reader less."""
+        """Note that a pass has read a version: it is dropped after its last reader."""
         self._readers[version] -= 1
         if not self._readers[version] and version != self.version:
             del self._held[version]
 
     def add(self, weights: Any) -> None:
-        """New weights, made by an update: the version grows by one."""
+        """Make weights (parameters,) the newest version, by an update: it grows by one."""
         old, self.version = self.version, self.version + 1
         self.newest = self._held[self.version] = weights
         if not self._readers[old]:
             del self._held[old]
 
     def replace(self, weights: Any, keep_for: Iterable[int] = ()) -> None:
-        """New weights under the newest version's number, without an update.
+        """Put weights (parameters,) in the newest version's place, without an update.
 
         The backwards of the micro-batches `keep_for` still find the weights there were before.
         """

@@ -20,22 +20,31 @@ Watch = Callable[[int, int, Any], None]
 
 
 class Learning(Protocol):
-    """A stage as training steps it: a `Stage`, or the copies of one on several workers."""
+    """A stage as training steps it: a `Stage`, or the copies of one on several workers.
+
+    Weights are (parameters,); micro-batches and mini-batches count from 0 over the whole run.
+    """
 
     @property
-    def weights(self) -> Any: ...
+    def weights(self) -> Any:
+        """The weights the last update made."""
 
     @property
-    def version(self) -> int: ...
+    def version(self) -> int:
+        """How many updates made those weights."""
 
     @property
-    def learnt(self) -> Any: ...
+    def learnt(self) -> Any:
+        """The weights to judge the stage by."""
 
-    def forward(self, index: int, inputs: Any, target: Any = None) -> Any: ...
+    def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
+        """The forward of micro-batch `index`: what the next stage gets, or the mean loss."""
 
-    def backward(self, index: int, gradient: Any) -> Any: ...
+    def backward(self, index: int, gradient: Any) -> Any:
+        """The backward of micro-batch `index`: the gradient of its input."""
 
-    def update(self, minibatch: int) -> None: ...  # from 0
+    def update(self, minibatch: int) -> None:
+        """Apply the gradient of a mini-batch."""
 
 
 @dataclass
@@ -67,7 +76,7 @@ def train(
     evaluate_every: int = 0,
     watch: Watch | None = None,
 ) -> TrainingResult:
-    """Step `stages` through the rows of `program` in the given executable order.
+    """Train by stepping `stages` through the rows of `program`, in the given executable order.
 
     `watch(stage, version, weights)` sees every update.  Every so many mini-batches, if
     `evaluate_every` is not 0, the task judges the weights just after that mini-batch's updates.
@@ -82,7 +91,10 @@ def train(
 
 def step_through(rows: Sequence[int], stages: Sequence[Any], task: Task, program: Any, *,
                  evaluate_every: int = 0, watch: Watch | None = None) -> TrainingResult:
-    """Train as `train` does one run or replicas side by side; `diverged_at` is left open."""
+    """Train as `train` does, one run or replicas side by side, and leave `diverged_at` open.
+
+    `stages` are `Learning` ones, `program` is a `Program` whose `rows` are executed in that order.
+    """
     run = _Run(program, stages, task, evaluate_every, watch)
     with np.errstate(all="ignore"):
         run.go(rows)

@@ -23,34 +23,34 @@ class Learner(Protocol):
 
     @property
     def weights(self) -> Any:
-        """The newest weights, shape (parameters,)."""
+        """The newest weights of this copy, shape (parameters,)."""
 
     def take_gradient(self, minibatch: int) -> Any:
-        """The gradient of one of the worker's own mini-batches (from 0), handed over."""
+        """The gradient (parameters,) of one of the worker's mini-batches (from 0), handed over."""
 
     def refresh(self, weights: Any) -> None:
-        """New weights without an update of its own."""
+        """Take new weights (parameters,), without an update of its own."""
 
 
 class Exchange:
     """What the workers' copies of one stage give each other while they learn.
 
-    Every `minibatch` here is the number of a worker's own one, from 0.  The default exchanges
-    nothing: every worker learns alone.
+    Training calls it at the moments its methods name; every `minibatch` is the number of a
+    worker's own one, from 0.  The default exchanges nothing: every worker learns alone.
     """
 
     def __init__(self, copies: Sequence[Learner]) -> None:
         self.copies = copies
 
     def before_forward(self, worker: int, minibatch: int) -> None:
-        """Called before the first forward of every mini-batch."""
+        """What a worker takes over before the first forward of a mini-batch."""
 
     def gradient(self, worker: int, minibatch: int) -> Any:
-        """The gradient a worker shall apply, shape (parameters,); None: its own."""
+        """The gradient a worker shall apply for a mini-batch, (parameters,); None: its own."""
         return None
 
     def after_update(self, worker: int, minibatch: int, step: Any) -> None:
-        """Called after a worker's update with its `step`: the new weights minus the old ones."""
+        """What a worker gives once it has updated: `step` is its new weights minus the old."""
 
     def consensus(self) -> Any:
         """The weights the workers have learnt together, shape (parameters,)."""
@@ -59,7 +59,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Combine(ABC):
-    """A rule by which workers combine; subclasses are frozen dataclasses of its parameters.
+    """A rule by which workers learn together; subclasses are frozen dataclasses of its parameters.
 
     `holds` is the operation of a mini-batch that waits, `awaits` the one it waits for.  Every
     mini-batch here is the number of a worker's own one, from 0.
@@ -73,22 +73,28 @@ class Combine(ABC):
 
     @abstractmethod
     def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
-        """Mini-batches that wait, and for which mini-batch of every worker each: two (n,)."""
+        """Mini-batches that wait, and the mini-batch of every worker each waits for: two (n,)."""
 
     @abstractmethod
     def seconds(self, weight_bytes: Floats, link: Link, workers: int) -> Floats:
         """Seconds from the last awaited instruction to the end of the exchange.
 
-        `weight_bytes` and the result are (stages,).
+        `weight_bytes`, the bytes of each stage's weights, and the result are (stages,).
         """
 
     @abstractmethod
     def bytes_per_minibatch(self, weight_bytes: float, shape: PipelineShape) -> float:
-        """Bytes on the links between workers for each mini-batch of any worker."""
+        """Bytes on the links between workers for each mini-batch of any worker, on average.
+
+        `weight_bytes` are those of the whole network.
+        """
 
     @abstractmethod
     def behind(self, minibatches: Ints, shape: PipelineShape) -> Ints:
-        """By how many mini-batches each forward is ahead of what it has seen of the others."""
+        """By how many mini-batches each forward is ahead of what it has seen of the others.
+
+        `minibatches` and the result have shape (mini-batches,).
+        """
 
     @abstractmethod
     def exchange(self, copies: Sequence[Learner], shape: PipelineShape) -> Exchange:
@@ -99,7 +105,7 @@ COMBINES: Registry[type[Combine]] = Registry("combine", "sim.workers")
 
 
 def combine(name: str, *, rule: str, source: str) -> Callable[[type[Combine]], type[Combine]]:
-    """Register the decorated class, a frozen dataclass whose fields are its parameters."""
+    """Register the decorated `Combine` under `name`; its fields are its parameters."""
 
     def register(cls: type[Combine]) -> type[Combine]:
         cls.name, cls.rule, cls.source = name, rule, source
@@ -109,9 +115,10 @@ def combine(name: str, *, rule: str, source: str) -> Callable[[type[Combine]], t
 
 
 def ring_all_reduce_s(size_bytes: Floats, link: Link, workers: int) -> Floats:
-    """Seconds to add arrays up over a ring of workers and give all the sum, (stages,) each.
+    """Seconds to add arrays up over a ring of workers and give all the sum, (stages,).
 
-    2(R−1) steps, each moving 1/R of the array over every link of the ring at once.
+    `size_bytes` has the bytes of the array on each stage, (stages,).  R workers take 2(R−1) steps,
+    each moving 1/R of the array over every link of the ring at once.
     Source: Patarasuk & Yuan 2009, bandwidth-optimal ring all-reduce.
     """
     steps = 2 * (workers - 1)

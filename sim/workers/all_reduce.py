@@ -16,7 +16,7 @@ from sim.workers import Combine, Exchange, Learner, combine, ring_all_reduce_s
 
 
 class MeanGradient(Exchange):
-    """The gradients of the workers' mean losses, averaged once all are there."""
+    """The `Exchange` of an all-reduce: every worker applies the mean of all workers' gradients."""
 
     def __init__(self, copies: Sequence[Learner]) -> None:
         super().__init__(copies)
@@ -38,7 +38,11 @@ class MeanGradient(Exchange):
          source="synchronous data parallelism; ring all-reduce cost (Patarasuk & Yuan 2009)")
 @dataclass(frozen=True)
 class AllReduce(Combine):
-    """Equal to one worker on the joined batch, but for rounding (and batch statistics)."""
+    """Synchronous data parallelism as a `Combine`: updates apply the workers' mean gradient.
+
+    What is learnt is that of one worker on the joined batch, but for rounding (and batch
+    statistics).
+    """
 
     holds = Op.U
     awaits = Op.B
@@ -51,7 +55,7 @@ class AllReduce(Combine):
         return ring_all_reduce_s(weight_bytes, link, workers)
 
     def bytes_per_minibatch(self, weight_bytes: float, shape: PipelineShape) -> float:
-        """One exchange serves a mini-batch of every worker."""
+        """Bytes between workers for each mini-batch: one exchange serves one of every worker."""
         return 2 * (shape.workers - 1) * weight_bytes / shape.workers
 
     def behind(self, minibatches: Ints, shape: PipelineShape) -> Ints:

@@ -16,7 +16,10 @@ from sim.workers import Combine, Exchange, Learner, combine, ring_all_reduce_s
 
 
 class BlockFilter(Exchange):
-    """`W ← W_prev + Δ` with `Δ ← μΔ + ζ(mean of the workers − W_prev)` after every block."""
+    """The `Exchange` of BMUF: after every block all workers go on from filtered mean weights.
+
+    W ← W_prev + Δ with Δ ← μΔ + ζ(mean of the workers − W_prev).
+    """
 
     def __init__(self, copies: Sequence[Learner], rule: BlockMomentum) -> None:
         super().__init__(copies)
@@ -41,7 +44,7 @@ class BlockFilter(Exchange):
         return self._previous + filtered, filtered
 
     def consensus(self) -> Any:
-        """The weights after one more combination: that of the block the run ended in."""
+        """The weights (parameters,) after one more filtering: the block the run ended in."""
         return self._combined()[0]
 
 
@@ -51,7 +54,10 @@ class BlockFilter(Exchange):
                 "velocity lives on across blocks [choice]")
 @dataclass(frozen=True)
 class BlockMomentum(Combine):
-    """`block` own mini-batches, block momentum μ and block learning rate ζ."""
+    """BMUF as a `Combine`: each worker trains `block` mini-batches alone, then all are filtered.
+
+    `momentum` is the block momentum μ, `rate` the block learning rate ζ.  Raises ValueError.
+    """
 
     holds = Op.F
     awaits = Op.U

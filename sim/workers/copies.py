@@ -13,9 +13,8 @@ from sim.workers import Exchange
 class Copies:
     """The copies of one stage: each pass and update goes to the worker whose mini-batch it is.
 
-    Micro-batches and mini-batches are counted over the whole run here, from 0; mini-batch i is
-    number i // workers of worker i % workers.  `weights` and `version` are those of the worker
-    that updated last, `learnt` what all have learnt together.
+    Training steps them as one stage, a `Learning`.  Micro-batches and mini-batches are counted
+    over the whole run here, from 0; mini-batch i is number i // workers of worker i % workers.
     """
 
     def __init__(self, copies: Sequence[Stage[Any]], exchange: Exchange, shape: PipelineShape
@@ -26,14 +25,17 @@ class Copies:
 
     @property
     def weights(self) -> Any:
+        """The weights (parameters,) of the worker that updated last."""
         return self._latest.weights
 
     @property
     def version(self) -> int:
+        """How many updates the worker that updated last has done."""
         return self._latest.version
 
     @property
     def learnt(self) -> Any:
+        """The weights (parameters,) all workers have learnt together."""
         return self.exchange.consensus()
 
     def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
@@ -48,7 +50,7 @@ class Copies:
         return self.copies[worker].backward(minibatch * self._per_minibatch + micro, gradient)
 
     def update(self, minibatch: int) -> None:
-        """Of a mini-batch (from 0, of the whole run) on the worker that has it."""
+        """Apply the gradient of a mini-batch on the worker that has it."""
         own, worker = divmod(minibatch, self._workers)
         self._latest = self.copies[worker]
         before = self._latest.weights

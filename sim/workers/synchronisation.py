@@ -12,7 +12,10 @@ from sim.workers import Combine
 
 
 def synchronised(program: Program, rule: Combine) -> Program:
-    """The program with the edges by which workers wait under `rule`; of one worker, unchanged."""
+    """A program of several workers with the edges by which they wait for each other under `rule`.
+
+    That of one worker comes back as it is.
+    """
     shape = program.shape
     if shape.workers == 1:
         return program

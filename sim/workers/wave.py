@@ -16,15 +16,16 @@ from sim.workers import Combine, Exchange, Learner, combine
 
 
 def wave_size(shape: PipelineShape) -> int:
-    """Nm: mini-batches a worker has in flight, which make one wave."""
+    """How many mini-batches make a wave: those a worker has in flight (HetPipe's Nm)."""
     return min(shape.in_flight or shape.stages, shape.of_worker.minibatches)
 
 
 class ParameterServer(Exchange):
-    """Waves pushed by each worker; a pull adds the others' share and keeps what is in flight.
+    """The `Exchange` of HetPipe: workers push waves of updates to a server, and pull the others'.
 
-    The server's weights are the first ones plus every pushed update divided by the number of
-    workers.  A worker's own waves count in full until it pulls them back as its share.
+    A pull adds the others' share and keeps what is in flight.  The server's weights are the first
+    ones plus every pushed update divided by the number of workers.  A worker's own waves count in
+    full until it pulls them back as its share.
     """
 
     def __init__(self, copies: Sequence[Learner], distance: int, size: int) -> None:
@@ -54,7 +55,7 @@ class ParameterServer(Exchange):
         self.copies[worker].refresh(weights)
 
     def consensus(self) -> Any:
-        """The server's weights once every worker has pushed all it did."""
+        """The server's weights (parameters,) once every worker has pushed all it did."""
         if len(self.copies) == 1:
             return self.copies[0].weights
         steps = [step for waves in self._waves for step in waves]
@@ -67,9 +68,11 @@ class ParameterServer(Exchange):
                 "exactly the waves it has to wait for [choice]")
 @dataclass(frozen=True)
 class Wave(Combine):
-    """`distance` is D; Nm is `pipeline.in_flight`, or the pipeline's depth.
+    """HetPipe's wave-synchronous parallel as a `Combine`: how many waves workers may be ahead.
 
-    Local staleness is at most Nm − 1, global staleness at most (D+1)·Nm + Nm − 2.
+    `distance` is that clock distance D; a wave is Nm mini-batches: `pipeline.in_flight`, or the
+    pipeline's depth.  Local staleness is at most Nm − 1, global staleness at most
+    (D+1)·Nm + Nm − 2.  Raises ValueError.
     """
 
     holds = Op.F
@@ -88,7 +91,7 @@ class Wave(Combine):
         return holds[inside], awaits[inside]
 
     def seconds(self, weight_bytes: Floats, link: Link, workers: int) -> Floats:
-        """A push and a pull of the stage's weights."""
+        """Seconds of a push and a pull of each stage's weights, (stages,), from their bytes."""
         return 2 * link.transfer_s(weight_bytes) if workers > 1 else 0.0 * weight_bytes
 
     def bytes_per_minibatch(self, weight_bytes: float, shape: PipelineShape) -> float:

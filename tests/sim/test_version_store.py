@@ -23,7 +23,7 @@ def recorded(monkeypatch, **keys) -> tuple[list[int], list[int], list[int]]:
             most[self.number] = 1
 
         def count(self):
-            most[self.number] = max(most[self.number], self.versions_held)
+            most[self.number] = max(most[self.number], len(self.store))
 
         def forward(self, *arguments):
             output = super().forward(*arguments)
@@ -36,7 +36,7 @@ def recorded(monkeypatch, **keys) -> tuple[list[int], list[int], list[int]]:
 
     monkeypatch.setattr(sim.experiment.setup, "Stage", Recording)
     trace = simulate(**keys)
-    return ([most[k] for k in range(len(stages))], [stage.versions_held for stage in stages],
+    return ([most[k] for k in range(len(stages))], [len(stage.store) for stage in stages],
             trace.header.versions_held)
 
 

@@ -20,7 +20,7 @@ from sim.experiment.recording import describe
 
 @dataclass(frozen=True)
 class Case:
-    """One run to validate."""
+    """One run to validate: its experiment, and the network it runs on."""
 
     experiment: Experiment
     settings: RunSettings
@@ -33,7 +33,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Bench:
-    """The devices to validate on, and how long to measure."""
+    """The devices to validate on, and how long to measure: `repeats` timed runs of each case."""
 
     specs: Sequence[DeviceSpec]
     lanes: Sequence[Lane]
@@ -42,16 +42,21 @@ class Bench:
 
     @property
     def places(self) -> list[torch.device]:
+        """Where torch puts the tensors of each device."""
         return [spec.device for spec in self.specs]
 
     def assemble(self, experiment: Experiment, settings: RunSettings) -> Assembly:
+        """An experiment ready to run on these devices.  Raises ConfigurationError."""
         return assemble(experiment, settings, self.places)
 
 
 def grid(experiment: Experiment, settings: RunSettings, contenders: Sequence[Contender],
          batches: Sequence[int] | None, images: Sequence[int] | None
          ) -> tuple[list[Case], list[str]]:
-    """The cases, and why some are left out.  Raises ConfigurationError where none is left."""
+    """The cases of every contender at every batch size and image size (pixels of a side).
+
+    Also says why some are left out.  Raises ConfigurationError where none is left.
+    """
     cases, refused = [], []
     for image in images or (settings.image_size,):
         for batch in batches or (experiment.training.batch_size,):
@@ -68,7 +73,10 @@ def grid(experiment: Experiment, settings: RunSettings, contenders: Sequence[Con
 
 
 def sizes(option: str, text: str | None) -> list[int] | None:
-    """Whole numbers by commas; None where the option is not given.  Raises ConfigurationError."""
+    """The whole numbers of an option's text, `16,32`; None where it is not given.
+
+    Raises ConfigurationError.
+    """
     if text is None:
         return None
     parts = [part.strip() for part in text.split(",")]

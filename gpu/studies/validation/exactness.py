@@ -26,9 +26,10 @@ def predict(experiment: Experiment, measured: Profile | None) -> Trace:
 
 
 def weight_pass(case: Case, bench: Bench) -> dict[str, Any]:
-    """Order, versions and weights of the runtime against the simulator's trainer.
+    """Whether the runtime's order and versions are the simulator's, and how far its weights differ.
 
-    The noise floor is the difference of two identical runs of that trainer.  Raises StageError
+    Weights are those of the simulator's trainer on the same stages; the noise floor is the
+    difference of two identical runs of that trainer.  Raises StageError
     where a stage fails or its numbers stop being finite.
     """
     experiment = shortened(case.experiment, UPDATES)
@@ -38,8 +39,8 @@ def weight_pass(case: Case, bench: Bench) -> dict[str, Any]:
         task: Any = driven.task
         train(execution_order(driven.program), driven.stages, task, driven.program)
     return {**same_order(predict(experiment, None), trace),
-            "weights_max_rel": apart(first, threaded),
-            "weights_noise_floor_rel": apart(first, second),
+            "weights_max_rel": largest_difference(first, threaded),
+            "weights_noise_floor_rel": largest_difference(first, second),
             "weights_limit_rel": LIMIT_REL[bench.places[0].type]}
 
 
@@ -51,7 +52,7 @@ def same_order(predicted: Trace, measured: Trace) -> dict[str, bool]:
     return {"order_equal": order, "versions_equal": bool(versions)}
 
 
-def apart(one: Assembly, two: Assembly) -> float:
-    """Largest relative difference of any stage's weights."""
+def largest_difference(one: Assembly, two: Assembly) -> float:
+    """The largest relative difference that any stage's weights have between two assemblies."""
     return max(float((a.weights - b.weights).norm() / a.weights.norm())
                for a, b in zip(one.stages, two.stages, strict=True))

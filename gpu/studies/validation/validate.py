@@ -26,11 +26,11 @@ from sim.trace import Trace
 
 def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lambda: None,
              within_s: float = float("inf")) -> list[Validated]:
-    """Validate the cases in order, the link between the devices measured once.
+    """Validate the cases in order; the link between the devices is measured once, for all.
 
     The first is always done; another only where the longest so far would still fit into
-    `within_s`.  Raises StageError where a run fails, ConfigurationError where a case cannot be
-    assembled.
+    `within_s` seconds.  `done` is called after each.  Raises StageError where a run fails,
+    ConfigurationError where a case cannot be assembled.
     """
     began = perf_counter()
     with quiet():
@@ -48,7 +48,11 @@ def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lam
 
 
 def validate_one(case: Case, bench: Bench, link: LinkTimes | None = None) -> Validated:
-    """The weight pass, the profile, the prediction, the timing pass, the memory."""
+    """Validate one case: weight pass, profile, prediction, timing pass and memory, in this order.
+
+    `link` is the link between the devices where it has been measured.  Raises StageError or
+    ConfigurationError.
+    """
     exact = weight_pass(case, bench)
     measured_profile = profile(case.experiment, case.settings, bench.specs, bench.lanes,
                                bench.effort, link)
@@ -64,7 +68,7 @@ def validate_one(case: Case, bench: Bench, link: LinkTimes | None = None) -> Val
 
 
 def timing_pass(experiment: Experiment, settings: RunSettings, bench: Bench) -> list[Trace]:
-    """Traces of the same run repeated, after one that warms up."""
+    """The traces of a run that is repeated as often as the bench says, after one that warms up."""
     traces = []
     for _ in range(bench.repeats + 1):
         assembly = bench.assemble(experiment, settings)
@@ -75,11 +79,11 @@ def timing_pass(experiment: Experiment, settings: RunSettings, bench: Bench) -> 
 
 def memory_pass(experiment: Experiment, settings: RunSettings, bench: Bench, timed: Trace
                 ) -> list[dict[str, Any]]:
-    """Peak bytes of what the stages of each device hold.
+    """Peak bytes of what the stages of each device hold, an entry a device.
 
-    On CUDA the allocator's of the timed run, joint where devices are parts of one; on a CPU, that
-    has no such count, of each stream stepped alone once more, which holds the same versions and
-    activations since its order is the same.
+    On CUDA they are the allocator's of the timed run, joint where devices are parts of one.  A CPU
+    has no such count: there each stream is stepped alone once more, which holds the same versions
+    and activations since its order is the same.
     """
     solo = Solo(bench.assemble(experiment, settings), bench.lanes)
     workers = [solo.worker(d) for d in range(len(bench.lanes))]

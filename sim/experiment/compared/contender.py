@@ -18,7 +18,8 @@ _ITEM = re.compile(r"(?P<name>[^:@/]+)(?P<parameters>(?::[^:@/=]+=[^:@/]+)*)"
 
 @dataclass(frozen=True)
 class Contender:
-    """What one row runs: a mitigation table, and a schedule where it is not the experiment's."""
+    """What one row of a comparison runs: a mitigation with its parameters, and a schedule where
+    it is not the experiment's."""
 
     mitigation: dict[str, Any]
     schedule: str | None = None
@@ -26,8 +27,9 @@ class Contender:
 
     @classmethod
     def parse(cls, text: str) -> Contender:
-        """`i-timeprest:decay=0.5@nf1b/7`: parameters after colons, then schedule/micro-batches.
+        """The contender of a text such as `i-timeprest:decay=0.5@nf1b/7`.
 
+        Parameters stand after colons, then come schedule and micro-batches.
         Raises ConfigurationError.
         """
         found = _ITEM.fullmatch(text.strip())
@@ -50,7 +52,10 @@ class Contender:
 
 
 def contenders(text: str) -> list[Contender]:
-    """A comma-separated list; `all` is every mitigation.  Raises ConfigurationError."""
+    """The contenders of a text, with commas between them; `all` is every mitigation.
+
+    Raises ConfigurationError.
+    """
     names = MITIGATIONS.names() if text.strip() == "all" else text.split(",")
     chosen = [Contender.parse(name) for name in names if name.strip()]
     known = [(c.mitigation["name"], "mitigation", MITIGATIONS.names()) for c in chosen]

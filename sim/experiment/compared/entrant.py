@@ -18,14 +18,15 @@ _ITEM = re.compile(r"(?P<name>[^:]+)(?P<parameters>(?::[^:=]+=[^:]+)*)")
 
 @dataclass(frozen=True)
 class Entrant:
-    """A system, and parameters given to its mitigation or to how its workers combine."""
+    """A system that enters a comparison, with parameters given to its mitigation or its rule by
+    which workers combine."""
 
     system: System
     parameters: tuple[tuple[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
-        """As it was asked for: `i-timeprest:decay=2`."""
+        """The text that asks for it: `i-timeprest:decay=2`."""
         return ":".join([self.system.name, *(f"{k}={v}" for k, v in self.parameters)])
 
     def changes(self, experiment: Experiment) -> dict[str, Any]:
@@ -59,7 +60,7 @@ class Entrant:
 
 
 def entrants(text: str) -> list[Entrant]:
-    """A comma-separated list of `SYSTEM[:PARAMETER=VALUE…]`; `all` is every system.
+    """The systems of a text `SYSTEM[:PARAMETER=VALUE…],…`; `all` is every system.
 
     Raises ConfigurationError.
     """

@@ -28,6 +28,7 @@ class Common:
 
     @property
     def stages(self) -> int:
+        """Devices to cut the network for, a stage each."""
         return self.experiment.pipeline.stages
 
     @property
@@ -52,12 +53,12 @@ class Common:
         return self.experiment.training.layers or max(3, CHUNKS * self.stages)
 
     def minibatches(self, workers: int) -> int:
-        """The experiment's, rounded up to equally many for each worker."""
+        """The experiment's mini-batches, rounded up to equally many for each worker."""
         return -(-self.experiment.pipeline.minibatches // workers) * workers
 
     def pipeline(self, schedule: str, mitigation: Any = "none", *, cut: bool = False,
                  whole_backward: bool = False, **more: Any) -> Document:
-        """A pipeline over all stages; with `cut`, mini-batches are cut into micro-batches.
+        """The changes for a pipeline over all stages; with `cut`, of micro-batches.
 
         A pass of a micro-batch takes its share of the mini-batch's seconds; with
         `whole_backward` one backward still covers the mini-batch.
@@ -71,7 +72,7 @@ class Common:
                 "costs": costs, "cluster": self._bytes(1 / n)}
 
     def one_device(self, workers: int = 1, combine: Any = "all-reduce") -> Document:
-        """The whole network on one device, on each of so many workers."""
+        """The changes for the whole network on one device, on each of so many workers."""
         costs = {key: [sum(seconds)] for key, seconds in self._per_stage(1.0).items()}
         size = self.experiment.cluster.activation_bytes
         cluster = {} if size is None else {"activation_bytes": sum(_each(size, self.stages))}
@@ -81,7 +82,10 @@ class Common:
                 "workers": {"count": workers, "combine": combine}}
 
     def interleaved(self) -> Document:
-        """Every stage cut in two, so that each device has two chunks of the network."""
+        """The changes for stages cut in two, so that each device has two chunks of the network.
+
+        Raises ConfigurationError where boundaries differ in size.
+        """
         document = self.pipeline("interleaved", cut=True, stages=CHUNKS * self.stages,
                                  chunks=CHUNKS)
         document["costs"] = {key: [s / CHUNKS for s in seconds for _ in range(CHUNKS)]
@@ -127,7 +131,11 @@ Preset = Callable[[Common], Document]
 
 @dataclass(frozen=True)
 class System:
-    """A named system; `reading` says what is this project's reading of an unclear source."""
+    """A named system of the literature: its rule, source, and what it changes of an experiment.
+
+    `reading` says what is this project's reading of an unclear source; `preset` makes the changes
+    from what a comparison has in common.
+    """
 
     name: str
     rule: str
@@ -152,7 +160,10 @@ SYSTEMS: Registry[System] = Registry("system", "sim.experiment.systems")
 
 def system(name: str, *, rule: str, source: str, reading: str = ""
            ) -> Callable[[Preset], Preset]:
-    """Register the decorated preset under `name`."""
+    """Register the decorated preset as the system `name`.
+
+    It is called with a `Common` and gives the tables to change, as a plain document.
+    """
 
     def register(preset: Preset) -> Preset:
         SYSTEMS.register(name, System(name, rule, source, reading, preset))

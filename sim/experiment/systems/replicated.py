@@ -10,6 +10,7 @@ HETPIPE_WORKERS = 2
         source="synchronous data parallelism; a device for each stage of the pipelines",
         reading="every worker takes a whole mini-batch, so an update sees as many as workers")
 def data_parallel(common: Common) -> Document:
+    """The whole network on each device, gradients averaged by an all-reduce."""
     return common.one_device(common.stages)
 
 
@@ -18,6 +19,7 @@ def data_parallel(common: Common) -> Document:
                         "wave-synchronous parallel [recalled]",
         reading="stage-local latest weights; a pull brings exactly the waves it waits for")
 def hetpipe(common: Common) -> Document:
+    """Two pipelines with weight stashing that exchange waves through a server."""
     pipeline = common.pipeline("round-robin", "stash",
                                minibatches=common.minibatches(HETPIPE_WORKERS))
     return pipeline | {"workers": {"count": HETPIPE_WORKERS, "combine": "wave"}}
@@ -27,5 +29,6 @@ def hetpipe(common: Common) -> Document:
         source="Chen & Huo 2016 (BMUF) [recalled], μ = 1 − 1/R, ζ = 1",
         reading="blocks of five mini-batches, a worker's velocity lives on")
 def bmuf(common: Common) -> Document:
+    """The whole network on each device, weights filtered after blocks of mini-batches."""
     workers = common.stages
     return common.one_device(workers, {"name": "block-momentum", "momentum": 1 - 1 / workers})

@@ -30,13 +30,17 @@ class Optimizer(Protocol):
     velocity: Any
 
     def step(self, weights: Any, gradient: Any, learning_rate: Any) -> Any:
-        """The weights after one update; afterwards `velocity` is the one that made them."""
+        """The weights (parameters,) after one update with this gradient, as a new array.
+
+        Afterwards `velocity` is the one that made them.
+        """
 
 
 @dataclass(frozen=True)
 class OptimizerKind(ABC):
-    """A kind of optimizer; subclasses are frozen dataclasses of its own parameters.
+    """A kind of optimizer, as a configuration names it; each stage starts one of its own.
 
+    Subclasses are frozen dataclasses of their own parameters.
     γ (or β₁) and the convention of momentum are the configuration's, common to all kinds.
     """
 
@@ -55,7 +59,7 @@ OPTIMIZERS: Registry[type[OptimizerKind]] = Registry("optimizer", "sim.numerics.
 def optimizer(
     name: str, *, rule: str, source: str
 ) -> Callable[[type[OptimizerKind]], type[OptimizerKind]]:
-    """Register the decorated class, a frozen dataclass whose fields are its parameters."""
+    """Register the decorated `OptimizerKind` under `name`; its fields are its parameters."""
 
     def register(cls: type[OptimizerKind]) -> type[OptimizerKind]:
         cls.name, cls.rule, cls.source = name, rule, source

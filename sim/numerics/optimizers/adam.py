@@ -10,9 +10,10 @@ from sim.numerics.optimizers import Convention, Optimizer, OptimizerKind, optimi
 
 @dataclass(slots=True)
 class Adam:
-    """W ← W − η·m̂/(√v̂+ε); `velocity` is that whole step, so predictions use it as it is.
+    """Adam at work on one stage, an `Optimizer`: W ← W − η·m̂/(√v̂+ε).
 
-    `momentum` is β₁, `second` β₂; `velocity` starts at zero.
+    `velocity` is that whole step, so predictions use it as it is; it starts at zero.  `momentum`
+    is β₁, `second` β₂; `mean` and `square` are the running means, shaped as the weights.
     Source: Kingma & Ba 2015, Algorithm 1; XPipe's ΔW.
     """
 
@@ -25,7 +26,7 @@ class Adam:
     steps: int = 0
 
     def step(self, weights: Any, gradient: Any, learning_rate: Any) -> Any:
-        """The weights after one update; afterwards `velocity` is the one that made them."""
+        """The weights (parameters,) after one update; `velocity` is the one that made them."""
         self.steps += 1
         self.mean = self.momentum * self.mean + (1 - self.momentum) * gradient
         self.square = self.second * self.square + (1 - self.second) * (gradient * gradient)
@@ -40,9 +41,10 @@ class Adam:
            source="Kingma & Ba 2015, Algorithm 1")
 @dataclass(frozen=True)
 class AdamKind(OptimizerKind):
-    """`second` is β₂, the memory of squared gradients; `epsilon` keeps small steps finite.
+    """The optimizer `adam`; β₁ is the configuration's momentum.
 
-    The convention of momentum does not matter: means are always weighted.
+    `second` is β₂, the memory of squared gradients; `epsilon` keeps small steps finite.  The
+    convention of momentum does not matter: means are always weighted.  Raises ValueError.
     """
 
     second: float = 0.999

@@ -10,9 +10,10 @@ from sim.numerics.optimizers import Convention, Optimizer, OptimizerKind, optimi
 
 @dataclass(slots=True)
 class MomentumSGD:
-    """W ← W − η·v with v ← γ·v + (1−γ)·g (`ema`, SpecTrain) or v ← γ·v + g (`heavy-ball`, torch).
+    """Gradient descent with momentum at work on one stage, an `Optimizer`: W ← W − η·v.
 
-    `velocity` starts at zero in both conventions (torch's dampening skips its first step).
+    v ← γ·v + (1−γ)·g under `ema` (SpecTrain), v ← γ·v + g under `heavy-ball` (torch); `velocity`
+    starts at zero in both (torch's dampening skips its first step).
     """
 
     momentum: float
@@ -20,7 +21,7 @@ class MomentumSGD:
     velocity: Any
 
     def step(self, weights: Any, gradient: Any, learning_rate: Any) -> Any:
-        """The weights after one update; afterwards `velocity` is the one that made them."""
+        """The weights (parameters,) after one update; `velocity` is the one that made them."""
         if not self.momentum:
             self.velocity = gradient
         else:
@@ -37,7 +38,7 @@ class MomentumSGD:
            source="Polyak 1964 (heavy-ball); Chen et al. 2018 (SpecTrain) for the running mean")
 @dataclass(frozen=True)
 class Momentum(OptimizerKind):
-    """No parameter of its own: γ is `training.momentum`, 0 for plain gradient descent."""
+    """The optimizer `momentum`: γ is the configuration's, 0 for plain gradient descent."""
 
     def start(self, momentum: float, convention: Convention, zero: Any) -> Optimizer:
         return MomentumSGD(momentum, convention, zero)

@@ -16,7 +16,11 @@ from sim.registry import Registry
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """What the configuration says of the problem to learn."""
+    """What the configuration says of the problem to learn; each task takes what it knows.
+
+    `batch_size` counts the examples of a mini-batch, `width` the units of a hidden layer, `layers`
+    the weight layers (None: as many as suit the stages); `curvatures` are the quadratic's λ.
+    """
 
     batch_size: int = 32
     width: int = 64
@@ -27,7 +31,8 @@ class TaskOptions:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Loss over the training set, loss and accuracy over the validation split (None: has none)."""
+    """How good weights are: loss over the training set, loss and accuracy (0 to 1) over the
+    validation split (None: the task has none)."""
 
     final_loss: float
     validation_loss: float | None = None
@@ -50,12 +55,12 @@ class Task(Protocol):
         """What the last stage compares its output with; None where the output is the loss."""
 
     def evaluate(self, weights: Sequence[Any]) -> Evaluation:
-        """How good these weights are, one vector a stage."""
+        """How good these weights are: one vector (parameters,) a stage."""
 
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """A named task and how to make it for a pipeline shape."""
+    """A registered task: its rule and source for `sim list`, and how to make it for a shape."""
 
     name: str
     rule: str
@@ -67,7 +72,10 @@ TASKS: Registry[TaskEntry] = Registry("task", "sim.numerics.tasks")
 
 
 def task(name: str, *, rule: str, source: str) -> Callable[[Any], Any]:
-    """Register the decorated class or function, called with a shape and options."""
+    """Register the decorated class or function as the task `name`.
+
+    It is called with a `PipelineShape` and `TaskOptions`, and gives a `Task`.
+    """
 
     def register(make: Any) -> Any:
         TASKS.register(name, TaskEntry(name, rule, source, make))
@@ -77,7 +85,10 @@ def task(name: str, *, rule: str, source: str) -> Callable[[Any], Any]:
 
 
 def stream(seed: int, concern: str) -> np.random.Generator:
-    """A generator of its own for each concern, spawned from the one seed of the configuration."""
+    """The random numbers of one concern (`weights`, `order`, `jitter`, `search`) under a seed.
+
+    Each concern has a generator of its own, so that drawing more of one moves no other.
+    """
     concerns = ("weights", "order", "jitter", "search")
     return np.random.default_rng(np.random.SeedSequence(seed).spawn(len(concerns))[
         concerns.index(concern)])

@@ -34,7 +34,7 @@ def images() -> tuple[Floats, Labels, Floats, Labels]:
 
 
 def visiting_order(examples: int, visits: int, rng: np.random.Generator) -> Labels:
-    """Indices of `visits` examples: one random permutation of all after another."""
+    """Which example each visit takes, (visits,): one random permutation of all after another."""
     epochs = -(-visits // examples)
     return np.concatenate([rng.permutation(examples) for _ in range(epochs)])[:visits]
 
@@ -42,7 +42,11 @@ def visiting_order(examples: int, visits: int, rng: np.random.Generator) -> Labe
 @task("digits-mlp", rule="a ReLU perceptron on 8x8 handwritten digits, cross-entropy",
       source="Alpaydin & Kaynak 1998, shipped with scikit-learn; fixed 20 % validation split")
 class DigitsMlp:
-    """64 → width → … → 10 with one weight layer a stage unless `layers` says more."""
+    """The digits as a `Task`: layers 64 → width → … → 10, cut into stages.
+
+    There are as many weight layers as stages, but at least three, unless `layers` says how many.
+    Raises ValueError where the batch cannot be cut into the shape's micro-batches.
+    """
 
     def __init__(self, shape: PipelineShape, options: TaskOptions) -> None:
         if options.batch_size % shape.microbatches:
@@ -59,14 +63,17 @@ class DigitsMlp:
         self.examples = len(self._labels)
 
     def inputs(self, micro_batch: int) -> Floats:
+        """Pixels of a micro-batch (from 0), shape (examples, 64)."""
         inputs: Floats = self._inputs[self._visits[micro_batch]]
         return inputs
 
     def target(self, micro_batch: int) -> Labels:
+        """The digits shown in a micro-batch (from 0), shape (examples,)."""
         labels: Labels = self._labels[self._visits[micro_batch]]
         return labels
 
     def evaluate(self, weights: Sequence[Floats]) -> Evaluation:
+        """Mean losses and accuracy of these weights, (parameters,) each, over all the images."""
         train, _ = cross_entropy(self._logits(weights, self._inputs), self._labels)
         logits = self._logits(weights, self._valid)
         valid, _ = cross_entropy(logits, self._valid_labels)

@@ -16,7 +16,11 @@ Labels = NDArray[np.int64]
 
 
 class Saved(NamedTuple):
-    """What a forward leaves for its backward: each layer's input, and ∂loss/∂logits if last."""
+    """What a forward leaves for its backward, all of shape (…, batch, units).
+
+    `inputs` has each layer's input, `output` is the last layer's, and `loss_gradient` is
+    ∂loss/∂logits on the last stage, else None.
+    """
 
     inputs: list[Floats]
     output: Floats
@@ -29,8 +33,8 @@ class MlpStage(StageModel):
 
     The weights are one flat vector of shape (parameters,): per layer the matrix (in, out) by
     rows, then the bias (out,).  With a target the stage is the last one and its output is the
-    mean cross-entropy of its logits.  Every array may have leading axes, the same for all: that
-    many replicas side by side, none of which touches another.
+    mean cross-entropy of its logits.  Every array may have the same leading axes: that many
+    replicas side by side, none of which touches another.
     """
 
     sizes: tuple[int, ...]
@@ -40,10 +44,11 @@ class MlpStage(StageModel):
 
     @property
     def parameters(self) -> int:
+        """Numbers in the flat weight vector."""
         return sum((i + 1) * o for i, o in zip(self.sizes, self.sizes[1:], strict=False))
 
     def layers(self, weights: Floats) -> list[tuple[Floats, Floats]]:
-        """Views (matrix, bias) into the flat vector."""
+        """The matrix (…, in, out) and bias (…, out) of each layer, as views into `weights`."""
         views, start, alone = [], 0, weights.ndim == 1
         for i, o in zip(self.sizes, self.sizes[1:], strict=False):
             middle = start + i * o
@@ -57,7 +62,10 @@ class MlpStage(StageModel):
         return views
 
     def latest_layers(self, weights: Floats) -> list[tuple[Floats, Floats]]:
-        """The views of `layers`, kept from the last pass where that used these weights too."""
+        """Matrix (…, in, out) and bias (…, out) of each layer as `layers` gives them.
+
+        They are kept from the last pass where that used this very array.
+        """
         if self._latest[0] is not weights:
             self._latest[:] = weights, self.layers(weights)
         views: list[tuple[Floats, Floats]] = self._latest[1]
@@ -66,7 +74,8 @@ class MlpStage(StageModel):
     def forward(
         self, weights: Floats, inputs: Floats, target: Labels | None = None
     ) -> tuple[Floats | float, Saved]:
-        """`inputs` (…, batch, in) to (…, batch, out); with a target (…, batch) to the mean loss."""
+        """The layers applied to `inputs` (…, batch, in): the output (…, batch, out), or with a
+        target (…, batch) of labels the mean loss (…,); and what the backward needs."""
         kept, here = [], inputs
         views = self.latest_layers(weights)
         for number, (matrix, bias) in enumerate(views, 1):
@@ -83,9 +92,10 @@ class MlpStage(StageModel):
     def backward(
         self, weights: Floats, saved: Saved, gradient: Floats | float
     ) -> tuple[Floats, Floats | None]:
-        """Flat weight gradient, and the input gradient formed with `weights`.
+        """The gradients of the weights, (…, parameters), and of the input, (…, batch, in).
 
-        The first stage's input is data: nobody asks for its gradient, so it is None.
+        `gradient` is that of the output (…, batch, out), or of the loss.  The input's gradient is
+        formed with `weights`, and None on the first stage: its input is data.
         """
         own = np.empty_like(weights)
         views, grads = self.latest_layers(weights), self.layers(own)
@@ -105,7 +115,10 @@ class MlpStage(StageModel):
 
 
 def cross_entropy(logits: Floats, target: Labels) -> tuple[Floats | float, Floats]:
-    """Mean cross-entropy of softmax(logits) (…, batch, classes), and its gradient."""
+    """Mean cross-entropy (…,) of softmax(logits), and its gradient, shaped as the logits.
+
+    `logits` are (…, batch, classes), `target` the right class of each example, (…, batch).
+    """
     hit = np.arange(target.size), target.ravel()
     shifted = logits - logits.max(axis=-1, keepdims=True)
     gradient = np.exp(shifted)
@@ -119,7 +132,10 @@ def cross_entropy(logits: Floats, target: Labels) -> tuple[Floats | float, Float
 
 
 def first_weights(stage: MlpStage, rng: np.random.Generator) -> Floats:
-    """He-normal matrices and zero biases."""
+    """The weights a stage starts with, (parameters,): He-normal matrices and zero biases.
+
+    Source: He et al. 2015.
+    """
     weights = np.zeros(stage.parameters)
     for matrix, _ in stage.layers(weights):
         matrix[:] = rng.normal(0.0, np.sqrt(2.0 / len(matrix)), matrix.shape)
@@ -127,9 +143,10 @@ def first_weights(stage: MlpStage, rng: np.random.Generator) -> Floats:
 
 
 def cut(sizes: tuple[int, ...], stages: int) -> list[MlpStage]:
-    """Layers `sizes[0] → …` in contiguous groups, as even as possible; at least one a stage.
+    """Cut a perceptron with layers `sizes[0] → …` into stages of consecutive layers, as even as
+    possible.
 
-    Raises ValueError when there are fewer layers than stages.
+    Raises ValueError where there are fewer layers than stages: each needs one at least.
     """
     layers = len(sizes) - 1
     if layers < stages:

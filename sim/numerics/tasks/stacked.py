@@ -12,11 +12,10 @@ from sim.numerics.tasks import Evaluation, Task
 
 
 class StackedTask:
-    """`tasks` side by side, one a replica; a task may be there several times.
+    """`tasks` side by side as one `Task`, each the task of a replica; one may serve several.
 
     Arrays are those of a task alone with the replicas as first axis: weights (replicas,
-    parameters), inputs (replicas, batch, in).  The models must not depend
-    on the replica.
+    parameters), inputs (replicas, batch, in).  The models must not depend on the replica.
     """
 
     def __init__(self, tasks: Sequence[Task]) -> None:
@@ -30,9 +29,11 @@ class StackedTask:
         self._place = [places[id(task)] for task in tasks]
 
     def inputs(self, micro_batch: int) -> Any:
+        """What stage 0 gets of a micro-batch (from 0) in each replica, (replicas, batch, …)."""
         return self._by_replica([task.inputs(micro_batch) for task in self._distinct])
 
     def target(self, micro_batch: int) -> Any:
+        """What the last stage compares with, (replicas, batch); None where tasks have none."""
         return self._by_replica([task.target(micro_batch) for task in self._distinct])
 
     def _by_replica(self, values: Sequence[Any]) -> Any:
@@ -40,7 +41,10 @@ class StackedTask:
         return None if values[0] is None else np.stack([values[place] for place in self._place])
 
     def evaluate(self, weights: Sequence[Floats]) -> Evaluation:
-        """Every field an array of shape (replicas,), or None."""
+        """How good each replica's weights are: every field an array (replicas,), or None.
+
+        `weights` has (replicas, parameters) for each stage.
+        """
         found = [task.evaluate([stage[row] for stage in weights])
                  for row, task in enumerate(self.tasks)]
         columns: list[Any] = [None if column[0] is None else np.array(column) for column in
