@@ -10,7 +10,7 @@ from tests.docstrings import Public, public
 ROOT = Path(__file__).parents[1]
 ROOMS = [f"{package}/{path.name}" for package in ("sim", "gpu", "analysis", "figures")
          for path in sorted((ROOT / package).iterdir())
-         if path.suffix == ".py" or (path / "__init__.py").exists()]
+         if (path.suffix == ".py" and path.stem != "__main__") or (path / "__init__.py").exists()]
 
 
 @pytest.mark.parametrize("room", ROOMS)

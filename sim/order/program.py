@@ -17,11 +17,18 @@ from sim.order.instruction import Instruction
 from sim.order.messages import lowered, messages_of
 from sim.order.needs import dependencies
 from sim.order.shape import PipelineShape
-from sim.order.streams import NO_EDGES, CompleteStreams, Edges, Streams, device_of_rows
+from sim.order.streams import (
+    CompleteStreams,
+    Edges,
+    Messages,
+    RowTables,
+    Streams,
+    device_of_rows,
+)
 from sim.order.text import read, render
 from sim.order.updates import with_updates
 
-__all__ = ["NO_EDGES", "Generate", "PipelineShape", "Program"]
+__all__ = ["Generate", "Messages", "Program", "RowTables"]  # the middle two: of its constructor
 
 Generate = Callable[[int, PipelineShape], Iterable[Instruction | Part]]
 
