@@ -9,30 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.toys import MITIGATION, SCHEDULE
+
 ROOT = Path(__file__).parents[1]
-SCHEDULE = '''
-from sim.order.authoring import backwards, forwards, join, repeat
-from sim.schedules import schedule
-
-@schedule("toy-stack", rule="all forwards, then backwards last first", source="this test")
-def toy(device, shape):
-    n = shape.microbatches
-    once = join([forwards(device, range(n)), backwards(device, range(n - 1, -1, -1))])
-    yield repeat(once, shape.minibatches, n)
-'''
-MITIGATION = '''
-from dataclasses import dataclass
-from sim.mitigations import Mitigation, mitigation
-
-@mitigation("toy-shrink", rule="the gradient times a factor", source="this test")
-@dataclass(frozen=True)
-class Shrink(Mitigation):
-    treats_gradient = True
-    factor: float = 0.5
-
-    def gradient(self, gradient, look):
-        return self.factor * gradient
-'''
 TASK = '''
 from sim.numerics.tasks import TASKS, task
 

@@ -93,9 +93,10 @@ def _filled_in_loops(op: Any, stage: Any, index: Any, count: Any, stages: Any, t
                 flat[place] = row
     if widest > 1:
         for row in range(len(op)):
-            place = first[op[row]] + stage[row] * total + index[row]
-            for each in range(1, count[row]):
-                flat[place + each] = row
+            if count[row] > 1:
+                place = first[op[row]] + stage[row] * total + index[row]
+                for each in range(count[row]):
+                    flat[place + each] = row
     return tables, number
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.op import Op
+from sim.order.columns import Instructions
 from sim.order.instruction import Instruction
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
@@ -82,3 +83,14 @@ def made(case: tuple[Schedule, PipelineShape], form: str, kernels: Kernels = NUM
     if form == "halved":
         return halved(program, kernels)
     return program.lower(kernels) if form == "lowered" else program
+
+
+def spoilt(program: Program, data: Any) -> Instructions:
+    """A program's columns with a slip or two in them, anywhere."""
+    columns = [column.copy() for column in program.rows]
+    for _ in range(data.draw(st.integers(1, 2))):
+        column = columns[data.draw(st.integers(0, 3))]
+        low = 1 if column is columns[3] else 0
+        column[data.draw(st.integers(0, len(program) - 1))] = data.draw(
+            st.integers(low, 8 if column is columns[0] else program.shape.total + 2))
+    return Instructions(*columns)

@@ -16,7 +16,6 @@ from sim.experiment.setup import VirtualSetup
 from sim.mitigations import MITIGATIONS
 from sim.numerics.tasks import stream
 from sim.op import Op
-from sim.order.columns import Instructions
 from sim.order.instruction import Instruction
 from sim.order.program import Program
 from sim.order.replicated import own_program
@@ -30,7 +29,7 @@ from sim.weights.versions import VersionPlan
 from tests.sim.every_make import PAIRS, EveryMake
 from tests.sim.experiments import experiment
 from tests.sim.pairs import accepted
-from tests.sim.strategies import made, placed, timings
+from tests.sim.strategies import made, placed, spoilt, timings
 from tests.sim.times.engines import assert_equal
 from tests.sim.times.test_agreement import windows
 from tests.sim.times.test_replicas import replica
@@ -103,13 +102,7 @@ def outcome(make) -> str | Program:
 def test_what_is_wrong_is_refused_by_every_make(case, form, data):
     assume(form == "as it is" or case[1].workers == 1)
     program = made(case, form)
-    columns = [column.copy() for column in program.rows]
-    for _ in range(data.draw(st.integers(1, 2))):
-        column = columns[data.draw(st.integers(0, 3))]
-        low = 1 if column is columns[3] else 0
-        column[data.draw(st.integers(0, len(program) - 1))] = data.draw(
-            st.integers(low, 8 if column is columns[0] else program.shape.total + 2))
-    outcome(lambda: Program.of(program.shape, Instructions(*columns), program.offsets,
+    outcome(lambda: Program.of(program.shape, spoilt(program, data), program.offsets,
                                EveryMake()))
 
 

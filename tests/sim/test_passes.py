@@ -22,7 +22,7 @@ from sim.trace import COLUMNS
 from tests.sim.every_make import MAKES, PAIRS, EveryMake
 from tests.sim.experiments import experiment
 from tests.sim.pairs import accepted
-from tests.sim.strategies import made, placed, timings
+from tests.sim.strategies import made, placed, spoilt, timings
 from tests.sim.test_kernels import FORMS, QUIET, outcome
 
 
@@ -106,17 +106,12 @@ def test_traces_are_equal(case, mitigation, data):
 def test_what_is_wrong_is_refused_in_the_same_words(case, form, data):
     assume(form == "as it is" or case[1].workers == 1)
     program = made(case, form)
-    columns = [column.copy() for column in program.rows]
-    for _ in range(data.draw(st.integers(1, 2))):
-        column = columns[data.draw(st.integers(0, 3))]
-        low = 1 if column is columns[3] else 0
-        column[data.draw(st.integers(0, len(program) - 1))] = data.draw(
-            st.integers(low, 8 if column is columns[0] else program.shape.total + 2))
+    rows = spoilt(program, data)
     offsets = [*program.offsets]
     if data.draw(st.booleans()) and len(offsets) > 2:
         offsets[1] += data.draw(st.integers(-1, 1))
     reference, *others = each_way(lambda kernels: outcome(lambda: Program.of(
-        program.shape, Instructions(*(c.copy() for c in columns)), tuple(offsets), kernels)))
+        program.shape, Instructions(*(c.copy() for c in rows)), tuple(offsets), kernels)))
     assert all(other == reference for other in others)
 
 
