@@ -5,7 +5,6 @@ Every door prints a `MistakeError` as lines and ends with its exit code; anythin
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -93,6 +92,8 @@ def unknown(kind: str, name: str, choices: Sequence[str], more: Sequence[str] = 
 
     The closest is looked for among the names in `more` too, which are too many to be listed.
     """
+    import difflib  # not at every start of a command
+
     close = difflib.get_close_matches(name, [*choices, *more], 1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     return f"{kind} {name!r} is unknown{hint}; choose from {', '.join(choices)}"
