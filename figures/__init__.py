@@ -12,7 +12,7 @@ Each function draws one trace on axes of the caller's own, or on new ones: `time
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sim
 
@@ -31,15 +31,6 @@ if getattr(sim, "HOME", None) != _HOME:
     raise ImportError(f"{__file__} needs the sim of pipestale beside it, which another hides: "
                       f"{sim.__file__}; take that off the path")
 
+from sim.neighbours import found_when_used  # noqa: E402 - of the right sim, as is known now
 
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module 'figures' has no attribute {name!r}")
-    from importlib import import_module
-
-    found = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = found_when_used(__name__, _MODULES)

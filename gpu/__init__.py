@@ -11,7 +11,7 @@ torch, and no name here does before it is used.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sim
 
@@ -25,15 +25,6 @@ if getattr(sim, "HOME", None) != _HOME:
     raise ImportError(f"{__file__} needs the sim of pipestale beside it, which another hides: "
                       f"{sim.__file__}; take that off the path")
 
+from sim.neighbours import found_when_used  # noqa: E402 - of the right sim, as is known now
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'gpu' has no attribute {name!r}")
-    from gpu.commands import library
-
-    found = globals()[name] = getattr(library, name)
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = found_when_used(__name__, dict.fromkeys(__all__, "gpu.commands.library"))

@@ -16,10 +16,10 @@ registered in them: `sim.schedules["gpipe"]`, `list(sim.mitigations)`, `sim.sche
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sim.neighbours import HOME as HOME
-from sim.neighbours import refuse_foreign
+from sim.neighbours import found_when_used, refuse_foreign
 
 if TYPE_CHECKING:
     from sim.commands.library import compare
@@ -43,21 +43,9 @@ __all__ = ["ConfigurationError", "Experiment", "Program", "Trace", "__version__"
 _MODULES = {"compare": "sim.commands.library", "ConfigurationError": "sim.errors",
             "Experiment": "sim.experiment.options", "replicas": "sim.library.replicas",
             "load": "sim.library.running", "parse_program": "sim.library.running",
-            "run": "sim.library.running", "Program": "sim.order.program", "Trace": "sim.trace"}
+            "run": "sim.library.running", "Program": "sim.order.program", "Trace": "sim.trace",
+            "schedules": "sim.schedules", "mitigations": "sim.mitigations"}
 
 refuse_foreign()
 
-
-def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
-    if name in ("schedules", "mitigations"):
-        return import_module(f"sim.{name}")
-    if name not in _MODULES:
-        raise AttributeError(f"module 'sim' has no attribute {name!r}")
-    found = globals()[name] = getattr(import_module(_MODULES[name]), name)
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = found_when_used(__name__, _MODULES)

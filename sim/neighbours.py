@@ -1,4 +1,6 @@
-"""Making sure that `import sim` means this simulator: other code may use so short a name as well.
+"""What the four packages share when they are imported: whose `sim` it is, and names found late.
+
+Other code may use so short a name as `sim` as well.
 
 Beside another `sim` one of the two is always hidden, and whose `sim.run` a program calls depends
 on the order of its path.  So that is refused while it is only a possibility.
@@ -8,6 +10,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
 # The folder that holds this package and its neighbours, which look for theirs here
 HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
@@ -32,3 +36,26 @@ def refuse_foreign() -> None:
 
 def _is_a_copy(folder: str) -> bool:
     return all(os.path.isfile(os.path.join(folder, each, "__init__.py")) for each in NEIGHBOURS)
+
+
+def found_when_used(package: str, homes: Mapping[str, str]
+                    ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """A package's `__getattr__` and `__dir__` that import what they offer when it is first used.
+
+    `homes` says in which module each public name is; a name whose home is the package's own module
+    of that name is that module.  Source: PEP 562.
+    """
+    def getattr_(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        module = import_module(homes[name])
+        found = module if homes[name] == f"{package}.{name}" else getattr(module, name)
+        setattr(sys.modules[package], name, found)
+        return found
+
+    def dir_() -> list[str]:
+        return sorted({*vars(sys.modules[package]), *homes})
+
+    return getattr_, dir_

@@ -30,7 +30,7 @@ def event_graph(pattern: Pattern, seconds: Floats, cluster: Cluster) -> tuple[Ev
     ticks, transfer = (np.rint(s / TICK).astype(np.int64)
                        for s in (seconds, cluster.transfers(program)))
     here = np.arange(len(rows))
-    senders = np.flatnonzero(cluster.sends(program)[rows])
+    senders = np.flatnonzero(program.sends[rows])
     message = np.full(len(rows), -1)
     message[senders] = len(rows) + np.arange(len(senders))
     source = program.arrives_from[rows]
@@ -51,7 +51,7 @@ def event_graph(pattern: Pattern, seconds: Floats, cluster: Cluster) -> tuple[Ev
 
 def _previous_on_link(program: Program, cluster: Cluster) -> Ints:
     """For each sending row the row whose message its link carries before; −1 for none."""
-    rows = np.flatnonzero(cluster.sends(program))
+    rows = np.flatnonzero(program.sends)
     link = cluster.links(program)[rows]
     order = np.argsort(link, kind="stable")
     before = np.full(len(program), -1)

@@ -18,6 +18,7 @@ from sim.order.check import execution_order
 from sim.order.program import Program
 from sim.order.replicated import own_program
 from sim.times.contention import contended, contends
+from sim.times.costs import CostModel
 from sim.times.engines import engine_of, kernels_of
 from sim.times.profile import Profile
 from sim.times.timeline import Timeline
@@ -79,17 +80,27 @@ def add_times(setup: VirtualSetup, engine: str = "auto") -> Timeline:
     Profiled stages that share hardware are simulated twice, the second time slowed by each other.
     Raises ConfigurationError or DeadlockError.
     """
-    program, costs, profile = setup.program, setup.costs, setup.profile
     seed, dispatch = setup.experiment.training.seed, setup.experiment.pipeline.dispatch
     simulate = engine_of(engine, dispatch, setup.kernels)
-    alone = simulate(program, costs, setup.cluster, stream(seed, "jitter"))
-    if profile is None or not contends(profile):
+    alone = simulate(setup.program, setup.costs, setup.cluster, stream(seed, "jitter"))
+    costs = beside_neighbours(setup, alone)
+    if costs is setup.costs:
         return alone
-    if program.shape.workers > 1:
+    return simulate(setup.program, costs, setup.cluster, stream(seed, "jitter"))
+
+
+def beside_neighbours(setup: VirtualSetup, alone: Timeline) -> CostModel:
+    """The setup's costs, slowed where profiled stages share hardware, as seen in a run `alone`.
+
+    Raises ConfigurationError where there are several workers besides: how those slow each other
+    is not known.
+    """
+    if setup.profile is None or not contends(setup.profile):
+        return setup.costs
+    if setup.shape.workers > 1:
         raise ConfigurationError(["costs.profile: its stages share hardware, which is known for "
-                                  f"one worker, got {program.shape.workers} workers"])
-    return simulate(program, contended(costs, profile, alone), setup.cluster,
-                    stream(seed, "jitter"))
+                                  f"one worker, got {setup.shape.workers} workers"])
+    return contended(setup.costs, setup.profile, alone)
 
 
 def together(setup: VirtualSetup, crews: Sequence[Sequence[Stage[Any]]]

@@ -10,14 +10,13 @@ import numpy as np
 from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError
 from sim.experiment.options import Experiment
+from sim.experiment.run import beside_neighbours
 from sim.experiment.setup import VirtualSetup, rows_of
 from sim.kernels.pairs import choose
 from sim.library.asking import Asked, experiment_of
 from sim.numerics.tasks import stream
-from sim.times.contention import contended, contends
-from sim.times.costs import CostModel
+from sim.times.contention import contends
 from sim.times.exact.timeline import timeline
-from sim.times.profile import Profile
 from sim.times.replicas.blocks import Replica
 from sim.times.replicas.replicate import replicate
 
@@ -75,17 +74,9 @@ def _makespans(experiment: Experiment, seeds: list[int]) -> Floats:
     setup = VirtualSetup.of(experiment, kernels=kernels)
     costs = [setup.costs] * len(seeds)
     if setup.profile is not None and contends(setup.profile):
-        costs = [_beside_neighbours(setup, setup.profile, seed) for seed in seeds]
+        costs = [beside_neighbours(setup, timeline(setup.program, setup.costs, setup.cluster,
+                                                   stream(seed, "jitter"), kernels=kernels))
+                 for seed in seeds]
     runs = [Replica(own, setup.cluster, stream(seed, "jitter"))
             for own, seed in zip(costs, seeds, strict=True)]
     return replicate(setup.program, runs, kernels=kernels).makespan_s
-
-
-def _beside_neighbours(setup: VirtualSetup, profile: Profile, seed: int) -> CostModel:
-    """Costs under a seed where stages share hardware."""
-    if setup.shape.workers > 1:
-        raise ConfigurationError(["costs.profile: its stages share hardware, which is known for "
-                                  f"one worker, got {setup.shape.workers} workers"])
-    alone = timeline(setup.program, setup.costs, setup.cluster, stream(seed, "jitter"),
-                     kernels=setup.kernels)
-    return contended(setup.costs, profile, alone)

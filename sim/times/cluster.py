@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
 from sim.kernels.pairs import NUMPY, Kernels
@@ -46,10 +45,6 @@ class Cluster:
     activation_bytes: Floats
     activation_limit_bytes: float = float("inf")
     sync_s: Floats | None = None
-
-    def sends(self, program: Program) -> NDArray[np.bool_]:
-        """Whether each row of a program sends a message to another device, shape (rows,)."""
-        return program.sends
 
     def transfers(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
         """Seconds each row's message occupies its link, shape (rows,).

@@ -64,7 +64,7 @@ class _Run:
         self.seconds: list[float] = self.costs.durations(program, self.rng).tolist()
         self.transfer: list[float] = self.cluster.transfers(program).tolist()
         self.link: list[int] = self.cluster.links(program).tolist()
-        self.sends: list[bool] = self.cluster.sends(program).tolist()
+        self.sends: list[bool] = program.sends.tolist()
         self.source: list[int] = program.arrives_from.tolist()
         self.free = [0.0] * program.devices**2
         self.start: list[float] = [-1.0] * size

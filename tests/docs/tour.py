@@ -36,6 +36,7 @@ def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
 
 def run(notebook: dict[str, Any], folder: Path) -> Iterator[list[dict[str, Any]]]:
     """Outputs of each code cell, run one after another in `folder`."""
+    list(open_pictures())  # what somebody else in this process left open is no cell's
     space: dict[str, Any] = {"__name__": "__main__"}
     here = Path.cwd()
     os.chdir(folder)
