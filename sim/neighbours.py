@@ -1,9 +1,8 @@
 """What the four packages share when they are imported: whose `sim` it is, and names found late.
 
-Other code may use so short a name as `sim` as well.
-
-Beside another `sim` one of the two is always hidden, and whose `sim.run` a program calls depends
-on the order of its path.  So that is refused while it is only a possibility.
+Other code may use so short a name as `sim` as well.  Beside another `sim` one of the two is always
+hidden, and whose `sim.run` a program calls depends on the order of its path.  So that is refused
+while it is only a possibility.
 """
 
 from __future__ import annotations
