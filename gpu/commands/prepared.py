@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gpu.runtime.devices import DeviceSpec
+    from gpu.lanes.devices import DeviceSpec
     from sim.experiment.options import Experiment
 
 
@@ -19,7 +19,7 @@ def prepared(experiment: Path | Experiment | None, settings: tuple[str, ...], de
     """
     from gpu.determinism import exact
     from gpu.distributed.launch import check_out, experiment_for
-    from gpu.runtime.devices import check_devices, parse_devices
+    from gpu.lanes.devices import check_devices, parse_devices
 
     exact()
     specs = parse_devices(devices)

@@ -23,10 +23,10 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
 
     Seconds of every stage alone and beside busy neighbours, bytes, latency and bandwidth.
     """
+    from gpu.lanes.devices import open_lanes
     from gpu.profiling.experiment import profile as measured_profile
     from gpu.profiling.text import profile_table
     from gpu.runtime.assembly import RunSettings
-    from gpu.runtime.devices import open_lanes
     from sim.times.profile import write_profile
 
     specs, resolved = prepared(experiment, settings, devices, out, batch_size=16)

@@ -87,8 +87,8 @@ def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
     """
     from analysis.validation.report import build
     from figures.bundles.validation import write as write_files
+    from gpu.lanes.devices import open_lanes
     from gpu.profiling.machine import Machine
-    from gpu.runtime.devices import open_lanes
     from gpu.studies.validation import cases
     from gpu.studies.validation.validate import validate as compare
     from sim.experiment.compared.contender import contenders

@@ -10,8 +10,8 @@ import torch
 import torch.distributed as dist
 
 from gpu.distributed.world import World
+from gpu.lanes.clock import Bracket, offset
 from gpu.runtime.assembly import Assembly
-from gpu.runtime.clock import Bracket, offset
 from gpu.runtime.piece import Piece
 from gpu.runtime.record import to_trace
 from gpu.runtime.worker import Worker

@@ -12,8 +12,8 @@ from gpu.determinism import exact
 from gpu.distributed.ranks import run_rank
 from gpu.distributed.world import World, check_ranks
 from gpu.errors import OutputError
+from gpu.lanes.devices import DeviceSpec, check_devices, open_lanes, parse_devices, rank_spec
 from gpu.runtime.assembly import RunSettings, assemble
-from gpu.runtime.devices import DeviceSpec, check_devices, open_lanes, parse_devices, rank_spec
 from gpu.runtime.run import Watch, run
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import read_experiment

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from gpu.distributed.order import Channel, channels, check_links
 from gpu.distributed.world import PATIENCE
+from gpu.lanes.streams import Lane
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.links import Message
-from gpu.runtime.streams import Lane
 from sim.op import Op
 from sim.order.program import Program
 

@@ -12,10 +12,10 @@ from gpu.distributed.gathering import clock_offsets, gather, whole_trace
 from gpu.distributed.heartbeat import Heartbeat
 from gpu.distributed.rank_links import RankLinks
 from gpu.distributed.world import World, join, open_store
+from gpu.lanes.streams import Lane
 from gpu.runtime.assembly import Assembly, stages_on
 from gpu.runtime.piece import collect
 from gpu.runtime.run import POLL_S, check_finite
-from gpu.runtime.streams import Lane
 from gpu.runtime.worker import Worker
 from sim.trace import Trace
 

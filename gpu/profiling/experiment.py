@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from gpu.lanes.devices import DeviceSpec
+from gpu.lanes.streams import Lane
 from gpu.model.sizes import StageSizes
 from gpu.profiling.footprint import extra_bytes
 from gpu.profiling.link_times import LinkTimes, link_times, quartiles
@@ -19,8 +21,6 @@ from gpu.profiling.machine import device_name, libraries
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import Times, alone_and_beside, quiet, recompute_s
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
-from gpu.runtime.devices import DeviceSpec
-from gpu.runtime.streams import Lane
 from sim.arrays import Floats
 from sim.experiment.options import Experiment
 from sim.op import Op

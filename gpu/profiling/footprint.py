@@ -13,8 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from gpu.model.sizes import StageSizes
-from gpu.profiling.canned import Canned
 from gpu.profiling.solo import Solo
+from gpu.runtime.canned import Canned
 from gpu.runtime.worker import Worker
 from sim.op import Op
 

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gpu.lanes.streams import Lane, Mark
 from gpu.runtime.links import Mailboxes
-from gpu.runtime.streams import Lane, Mark
 from sim.arrays import Floats
 from sim.op import Op
 from sim.order.program import Program

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from gpu.runtime.devices import DeviceSpec
+from gpu.lanes.devices import DeviceSpec
 
 
 def device_name(spec: DeviceSpec) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 
+from gpu.lanes.streams import Lane
 from gpu.model.stage_model import TorchStage
-from gpu.profiling.canned import Canned, samples
 from gpu.runtime.assembly import Assembly, pipeline_stage, stages_on
+from gpu.runtime.canned import Canned, samples
 from gpu.runtime.links import Stopped
-from gpu.runtime.streams import Lane
 from gpu.runtime.worker import Worker
 from sim.numerics.stage import Stage
 from sim.op import Op

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor
 
-from gpu.runtime.streams import Lane, Mark
+from gpu.lanes.streams import Lane, Mark
 from sim.op import Op
 from sim.order.program import Program
 

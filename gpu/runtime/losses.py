@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from gpu.errors import NonFiniteError
-from gpu.runtime.streams import Lane
+from gpu.lanes.streams import Lane
 
 
 @dataclass

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from gpu.lanes.streams import CpuLane
 from gpu.model.stage_model import TorchStage
 from gpu.runtime.stage import Reading, reading_of
-from gpu.runtime.streams import CpuLane
 from gpu.runtime.worker import Worker
 from sim.experiment.recording import distance_columns
 from sim.numerics.stage import Stage

@@ -9,11 +9,11 @@ from time import perf_counter
 import torch
 
 from gpu.errors import NonFiniteError
+from gpu.lanes.streams import Lane
 from gpu.runtime.assembly import Assembly, stages_on
 from gpu.runtime.links import Mailboxes, Stopped
 from gpu.runtime.piece import collect
 from gpu.runtime.record import to_trace
-from gpu.runtime.streams import Lane
 from gpu.runtime.worker import Worker
 from sim.trace import Trace
 

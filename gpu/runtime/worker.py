@@ -10,10 +10,10 @@ from torch import Tensor
 
 from gpu.errors import StageError, stage_error
 from gpu.images.task import TorchTask
+from gpu.lanes.streams import Lane, Mark
 from gpu.model.stage_model import TorchStage
 from gpu.runtime.links import Links, Stopped
 from gpu.runtime.losses import Losses
-from gpu.runtime.streams import Lane, Mark
 from sim.numerics.stage import Stage
 from sim.op import Op
 from sim.order.program import Program

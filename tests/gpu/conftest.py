@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from gpu.lanes.streams import CpuLane
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
-from gpu.runtime.streams import CpuLane
 from sim.experiment.configuration import resolve
 
 torch.set_num_threads(1)

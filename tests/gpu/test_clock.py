@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpu.runtime.clock import Alignment, Bracket, offset, unaligned
+from gpu.lanes.clock import Alignment, Bracket, offset, unaligned
 
 
 def test_host_times_come_back_from_a_drifting_clock():

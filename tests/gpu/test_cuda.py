@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from gpu.runtime import cuda
-from gpu.runtime.devices import open_lanes, parse_devices
+from gpu.lanes import cuda
+from gpu.lanes.devices import open_lanes, parse_devices
 from gpu.runtime.run import run
 from sim.numerics.training import train
 from sim.order.check import execution_order

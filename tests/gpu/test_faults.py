@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gpu.errors import DeviceError, NonFiniteError, StageError, StageMemoryError
-from gpu.runtime.devices import check_devices, parse_devices
+from gpu.lanes.devices import check_devices, parse_devices
 from gpu.runtime.run import run
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 

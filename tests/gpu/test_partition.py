@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from gpu.runtime import partition
-from gpu.runtime.partition import DriverError, part_stream, split
+from gpu.lanes import partition
+from gpu.lanes.partition import DriverError, part_stream, split
 
 
 class Result(IntEnum):

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from gpu.lanes.devices import DeviceSpec, open_lanes
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
-from gpu.runtime.devices import DeviceSpec, open_lanes
 from gpu.runtime.run import run
 from gpu.studies.curves import curve_rows, ends_s, judged, minibatches_to
 from gpu.studies.staleness.methods import FRESH, Method, Refused

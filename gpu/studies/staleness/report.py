@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gpu.lanes.devices import DeviceSpec
 from gpu.profiling.machine import Machine
-from gpu.runtime.devices import DeviceSpec
 from gpu.studies.pages import report_table, write_report
 from gpu.studies.staleness.investigation import PROBED, Findings, Study
 from gpu.studies.staleness.prediction import HORIZONS

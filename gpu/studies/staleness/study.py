@@ -8,8 +8,8 @@ from pathlib import Path
 
 from gpu.determinism import exact
 from gpu.distributed.launch import check_out
+from gpu.lanes.devices import DeviceSpec, check_devices, parse_devices
 from gpu.runtime.assembly import RunSettings
-from gpu.runtime.devices import DeviceSpec, check_devices, parse_devices
 from gpu.studies.staleness.investigation import Study
 from gpu.studies.staleness.methods import methods, with_defaults
 

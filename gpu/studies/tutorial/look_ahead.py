@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from gpu.images.datasets import images_at
 from gpu.images.synthetic import TRAINING
+from gpu.lanes.devices import DeviceSpec
 from gpu.runtime.assembly import RunSettings
-from gpu.runtime.devices import DeviceSpec
 from gpu.studies.curves import curve_rows, judged
 from gpu.studies.staleness.investigation import timing_pass, weight_pass
 from gpu.studies.staleness.methods import Method

@@ -11,8 +11,8 @@ import torch
 from gpu.distributed.launch import check_out
 from gpu.errors import DeviceError
 from gpu.images.labelled import DataError
+from gpu.lanes.devices import DeviceSpec, check_devices, open_lanes, parse_devices
 from gpu.runtime.assembly import RunSettings
-from gpu.runtime.devices import DeviceSpec, check_devices, open_lanes, parse_devices
 from gpu.studies.tutorial.look_ahead import METHODS, Course, compare
 from gpu.studies.tutorial.split_sizes import FULL, REDUCED, SplitStudy, measure, rounds
 from sim.errors import ConfigurationError

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from gpu.images.datasets import class_count
+from gpu.lanes.streams import Lane
 from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES
 from gpu.runtime.assembly import DTYPES, RunSettings, assemble
-from gpu.runtime.streams import Lane
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from time import process_time
 from typing import Literal
 
+from gpu.lanes.streams import Lane
 from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.run import run
-from gpu.runtime.streams import Lane
 from gpu.studies.tutorial.single import Single
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve

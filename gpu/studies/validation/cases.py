@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 import torch
 
+from gpu.lanes.devices import DeviceSpec
+from gpu.lanes.streams import Lane
 from gpu.profiling.experiment import Effort
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
-from gpu.runtime.devices import DeviceSpec
-from gpu.runtime.streams import Lane
 from sim.errors import ConfigurationError
 from sim.experiment.compared.contender import Contender
 from sim.experiment.making import make_mitigation

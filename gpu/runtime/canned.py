@@ -11,9 +11,9 @@ from torch import Tensor
 
 from gpu.errors import stage_error
 from gpu.images.task import TorchTask
+from gpu.lanes.streams import Lane
 from gpu.model.stage_model import TorchStage
 from gpu.runtime.links import Message
-from gpu.runtime.streams import Lane
 from sim.op import Op
 from sim.order.program import Program
 

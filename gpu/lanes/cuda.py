@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gpu.runtime.clock import Alignment, Bracket
-from gpu.runtime.streams import Mark
+from gpu.lanes.clock import Alignment, Bracket
+from gpu.lanes.streams import Mark
 
 
 class CudaLane:

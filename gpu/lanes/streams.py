@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from gpu.runtime.clock import Alignment, unaligned
+from gpu.lanes.clock import Alignment, unaligned
 
 Mark = Any
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 
 from gpu.errors import DeviceError
-from gpu.runtime.cuda import CudaLane
-from gpu.runtime.streams import CpuLane, Lane
+from gpu.lanes.cuda import CudaLane
+from gpu.lanes.streams import CpuLane, Lane
 
 _NAME = re.compile(r"(cpu)|cuda:(\d+)(?:/(\d+))?")
 FORMS = "write e.g. cpu,cpu or cuda:0,cuda:1 or cuda:0/2 (one GPU as two)"
@@ -84,7 +84,7 @@ def open_lanes(specs: Sequence[DeviceSpec]) -> list[Lane]:
             continue
         stream = None
         if spec.parts > 1:
-            from gpu.runtime.partition import part_stream
+            from gpu.lanes.partition import part_stream
 
             stream = part_stream(spec.index, spec.part, spec.parts)
         lanes.append(CudaLane(str(spec), spec.device, stream))

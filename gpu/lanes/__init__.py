@@ -1,0 +1,1 @@
+"""Devices as lanes: streams, clocks, and one GPU as two."""
