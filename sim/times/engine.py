@@ -32,11 +32,7 @@ AFTER_ARRIVALS = EventPriority(2)  # below SimPy's own two: decide when all due 
 
 
 class Pace(Protocol):
-    """What can make a row start later than its device is ready for it, and last longer than it
-    would alone: see `sim.times.shared`."""
-
-    def before(self, row: int) -> Process:
-        """Events to wait for until a row, whose device is free, may start."""
+    """What can make a row last longer than it would alone: see `sim.times.shared`."""
 
     def during(self, row: int, seconds: float) -> Process:
         """Events from a row's start to its end; alone it would take so many seconds."""
@@ -58,7 +54,7 @@ def simulate(program: Program, costs: CostModel, cluster: Cluster, rng: np.rando
 class Run:
     """State of one simulation; lists rather than arrays, since rows are touched one by one.
 
-    Without a `pace` a row starts as soon as its device can, and takes its own seconds.
+    Without a `pace` every row takes its own seconds.
     """
 
     program: Program
@@ -117,8 +113,6 @@ class Run:
                     yield Timeout(env, came - env._now)
             if exchange is not None and row in exchange.missing:
                 yield from self.until_exchanged(row)
-            if pace is not None:
-                yield from pace.before(row)
             if memory is not None and not memory.take(row):
                 return
             start[row] = now = env._now

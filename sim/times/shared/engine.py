@@ -4,7 +4,9 @@ A device's host asks for its rows in the program's order, well ahead of the devi
 for a row that receives not before the sender's host has asked for what is sent.  A row starts once
 its stream is free, its message is here and the host has begun to ask for it, and ends once its work
 is done and all of it has been asked for.  [choice] That is what launches one by one do: the first
-kernel runs while the last is still being launched.
+kernel runs while the last is still being launched.  So when a stream is free and a message here,
+what came before them has been asked for, and the row itself is being asked for: hosts show in how
+long rows last, not in when they start.
 
 Work goes on at a rate of 1 over its slowdown, which changes whenever work beside it begins or ends.
 So does asking, where threads of one interpreter wait for its lock.
@@ -158,7 +160,7 @@ class Threads:
 
 
 class SharedPace:
-    """How a shared machine makes rows start later and last longer; a `Pace` of the engine."""
+    """How a shared machine makes rows last longer; a `Pace` of the engine."""
 
     def __init__(self, env: simpy.Environment, program: Program, machine: SharedMachine) -> None:
         self.env = env
@@ -167,11 +169,6 @@ class SharedPace:
         self.working = Crowd(env, lambda row, others: machine.slowdown(
             kind[row], [kind[other] for other in others]))
         self.threads = Threads(env, program, machine.hosts) if machine.hosts else None
-
-    def before(self, row: int) -> Process:
-        """Events until the host has begun to ask for a row."""
-        if self.threads is not None:
-            yield from self.threads.asked.until(row)
 
     def during(self, row: int, seconds: float) -> Process:
         """Events until a row is over that alone would take so many seconds.

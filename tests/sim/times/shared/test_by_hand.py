@@ -13,6 +13,7 @@ from sim.times.cluster import Cluster, Link
 from sim.times.costs import CostModel
 from sim.times.shared.engine import simulate_shared
 from sim.times.shared.machine import Hosts, SharedMachine
+from tests.sim.strategies import halved
 
 TWO = Program.parse("0F0,0F1,0B0,0U0,0B1,0U1\n1F0,1B0,1U0,1F1,1B1,1U1\n")
 PASSES = (Op.F, Op.B)
@@ -143,6 +144,13 @@ def test_a_backward_of_several_micro_batches_is_asked_for_as_many_times():
     found = times(program, machine_of(1, "p", B=0.5), 0.25, 0.25)
     assert spans(found, Op.B, 0, ("asked_s", "issued_s")) == [(0, 2)]
     assert spans(found, Op.B, 0) == [(1, 2)]
+
+
+def test_each_half_of_a_wide_backward_is_asked_for_as_many_times():
+    program = halved(SCHEDULES["nf1b"].program(PipelineShape(1, 1, 4)))
+    found = times(program, machine_of(1, "p", F=0.25, I=0.5, W=1.0), 0.25, 0.25)
+    assert spans(found, Op.I, 0, ("asked_s", "issued_s")) == [(1, 3)]
+    assert spans(found, Op.W, 0, ("asked_s", "issued_s")) == [(3, 7)]
 
 
 def test_a_row_that_only_waits_for_its_host_slows_nobody():
