@@ -35,7 +35,10 @@ def capture(assembly: Assembly, lanes: Mapping[int, Lane]) -> Graphs:
     """Capture the stages that live on `lanes` (by device of the program), if that is asked for.
 
     All of them or none: where one cannot be captured, all run eagerly and the answer says why.
+    Lanes may be used from then on: what made the stages, on other streams, is done.
     """
+    for lane in lanes.values():
+        lane.settle()
     wish, homes = assembly.settings.graphs, assembly.program.home[0].tolist()
     mine = {k: lanes[d] for k, d in enumerate(homes) if d in lanes}
     recorders = {k: lane.recorder() for k, lane in mine.items()}
