@@ -57,11 +57,7 @@ def test_halves_of_a_backward_too(backward):
 def test_a_backward_sees_weights_written_between_it_and_its_forward(layer):
     (lane,) = open_lanes(parse_devices("cuda:0"))
     with lane.current():
-        eager, model = (small() for _ in range(2))
-        for each in (eager, model):
-            each.module.cuda()
-            each.live = each.live.cuda()
-            each._point_into(each.live)
+        eager, model = (small(device="cuda") for _ in range(2))
         given = sample(1)
         given = type(given)(given.inputs.cuda(), None, given.gradient.cuda())
         with model.as_it_was():
