@@ -23,7 +23,9 @@ from gpu.profiling.stage_times import Times, alone_and_beside, quiet, recompute_
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
 from sim.arrays import Floats
 from sim.experiment.options import Experiment
+from sim.experiment.program_file import first_minibatches
 from sim.op import Op
+from sim.order.program import Program
 from sim.times.profile import Profile, Spread, StageProfile
 
 ROUNDS = 12  # mini-batches of one pass through a stage's stream
@@ -43,17 +45,19 @@ class Effort:
 
 
 def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[DeviceSpec],
-            lanes: Sequence[Lane], effort: Effort = Effort(), link: LinkTimes | None = None
-            ) -> Profile:
+            lanes: Sequence[Lane], effort: Effort = Effort(), link: LinkTimes | None = None,
+            program: Program | None = None) -> Profile:
     """Measure every stage of the experiment where it will run; a `link` already measured is kept.
 
-    Device d of the program runs on `specs[d]` and `lanes[d]`.  Raises ConfigurationError, or
+    Device d of the program, which is by default the experiment's own, runs on `specs[d]` and
+    `lanes[d]`.  Raises ConfigurationError, or
     StageError where a stage fails.
     """
     places = [spec.device for spec in specs]
     rounds = min(effort.rounds, experiment.pipeline.minibatches)
-    solo = Solo(assemble(shortened(experiment, rounds), settings, places), lanes)
-    single = Solo(assemble(shortened(experiment, 1), settings, places), lanes)
+    solo, single = (Solo(assemble(shortened(experiment, number), settings, places,
+                                  program=program and first_minibatches(program, number)), lanes)
+                    for number in (rounds, 1))
     with quiet():
         alone, beside = alone_and_beside(solo, effort.passes)
         again = {k: recompute_s(solo, k) for k in range(experiment.pipeline.stages)}

@@ -1,4 +1,4 @@
-"""What a validation goes through: every row of a grid at every batch and image size."""
+"""What a validation goes through, one at a time, and what it is measured on."""
 
 from __future__ import annotations
 
@@ -9,21 +9,36 @@ import torch
 
 from gpu.lanes.devices import DeviceSpec
 from gpu.lanes.streams import Lane
-from gpu.profiling.experiment import Effort
+from gpu.profiling.experiment import Effort, shortened
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
-from sim.errors import ConfigurationError
-from sim.experiment.compared.contender import Contender
 from sim.experiment.making import make_mitigation
 from sim.experiment.options import Experiment
+from sim.experiment.program_file import first_minibatches
 from sim.experiment.recording import describe
+from sim.order.program import Program
 
 
 @dataclass(frozen=True)
 class Case:
-    """One run to validate: its experiment, and the network it runs on."""
+    """One run to validate: its experiment, the network it runs on, and its order.
+
+    `program` is an order of the user's own (None: the schedule's), `place` where in a report it
+    stands, by size and row.
+    """
 
     experiment: Experiment
     settings: RunSettings
+    program: Program | None = None
+    place: tuple[int, int] = (0, 0)
+
+    def shortened(self, minibatches: int) -> Case:
+        """The case cut to so many mini-batches (fewer where its own program has fewer), its
+        weights not measured."""
+        if self.program is None:
+            return replace(self, experiment=shortened(self.experiment, minibatches))
+        program = first_minibatches(self.program, minibatches)
+        return replace(self, program=program,
+                       experiment=shortened(self.experiment, program.shape.minibatches))
 
     def __str__(self) -> str:
         pipeline = self.experiment.pipeline
@@ -45,41 +60,8 @@ class Bench:
         """Where torch puts the tensors of each device."""
         return [spec.device for spec in self.specs]
 
-    def assemble(self, experiment: Experiment, settings: RunSettings) -> Assembly:
-        """An experiment ready to run on these devices.  Raises ConfigurationError."""
-        return assemble(experiment, settings, self.places)
-
-
-def grid(experiment: Experiment, settings: RunSettings, contenders: Sequence[Contender],
-         batches: Sequence[int] | None, images: Sequence[int] | None
-         ) -> tuple[list[Case], list[str]]:
-    """The cases of every contender at every batch size and image size (pixels of a side).
-
-    Also says why some are left out.  Raises ConfigurationError where none is left.
-    """
-    cases, refused = [], []
-    for image in images or (settings.image_size,):
-        for batch in batches or (experiment.training.batch_size,):
-            for one in contenders:
-                changes = one.changes(experiment, experiment.training.seed)
-                try:
-                    case = experiment.changed(changes, {"training.batch_size": batch})
-                    cases.append(Case(case, replace(settings, image_size=image)))
-                except ConfigurationError as error:
-                    refused += [f"{one.mitigation['name']}: {line}" for line in error.problems]
-    if not cases:
-        raise ConfigurationError(refused)
-    return cases, refused
-
-
-def sizes(option: str, text: str | None) -> list[int] | None:
-    """The whole numbers of an option's text, `16,32`; None where it is not given.
-
-    Raises ConfigurationError.
-    """
-    if text is None:
-        return None
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and int(part) for part in parts):
-        raise ConfigurationError([f"{option}: whole numbers by commas, e.g. 16,32; got {text!r}"])
-    return [int(part) for part in parts]
+    def assemble(self, experiment: Experiment, settings: RunSettings,
+                 program: Program | None = None) -> Assembly:
+        """An experiment ready to run on these devices, under a `program` of the user's own where
+        there is one.  Raises ConfigurationError."""
+        return assemble(experiment, settings, self.places, program=program)
