@@ -18,6 +18,7 @@ from sim.commands.bars import estimated
 from sim.commands.door import experiment_argument
 
 if TYPE_CHECKING:
+    from gpu.errors import StageMemoryError
     from gpu.lanes.devices import DeviceSpec
     from gpu.runtime.assembly import RunSettings
     from gpu.studies.validation.cases import Case
@@ -122,21 +123,30 @@ def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
     specs, resolved, program = prepared(experiment, settings, asked.devices, asked.out,
                                         asked.program, **usual)
     head = {**Machine.of(specs).head(), "command": asked.command, "repeats": asked.repeats}
-    grid = _grid(resolved, wanted, asked, specs, program)
+    grid = grid_of(resolved, wanted, asked, specs, program)
     limit = asked.within_s or (wide.WITHIN_S if asked.wide else None)
+    failures: list[tuple[Case, StageMemoryError]] = []
     with bar(len(grid.cases), limit) as done:
         found = compare(grid.cases, Bench(specs, open_lanes(specs), repeats=asked.repeats), done,
-                        limit or float("inf"))
-    begun = grid.cases[:len(found)]
-    refused = grid.refused + _not_begun(grid.cases[len(found):], asked, len(grid.cases))
-    report = build(_as_shown(begun, found), head, refused)
+                        limit or float("inf"),
+                        lambda case, error: failures.append((case, error)))
+    if not found:
+        raise failures[0][1]
+    large = [case for case, _ in failures]
+    fitting = [case for case in grid.cases if all(case is not each for each in large)]
+    refused = [*grid.refused, *(f"{case}, {case.settings.model}, batch "
+                                f"{case.experiment.training.batch_size}: {error}"
+                                for case, error in failures),
+               *not_begun(fitting[len(found):], asked, len(grid.cases))]
+    shown = _as_shown(fitting[:len(found)], found)
+    report = build(shown, head, refused)
     if asked.out is not None:
-        write_files(report, _as_shown(begun, found), asked.out)
+        write_files(report, shown, asked.out)
     return report
 
 
-def _grid(resolved: Experiment, wanted: RunSettings, asked: Asked, specs: Sequence[DeviceSpec],
-          program: Program | None) -> Grid:
+def grid_of(resolved: Experiment, wanted: RunSettings, asked: Asked, specs: Sequence[DeviceSpec],
+            program: Program | None) -> Grid:
     """The cases of what was asked for.  Raises ConfigurationError where none is left."""
     from gpu.studies.validation import wide
     from gpu.studies.validation.grid import Sizes, asked_rows, every_row
@@ -162,7 +172,7 @@ def _as_shown(begun: Sequence[Case], found: Sequence[Validated]) -> list[Validat
                                        key=lambda pair: pair[0].place)]
 
 
-def _not_begun(left: Sequence[Case], asked: Asked, total: int) -> list[str]:
+def not_begun(left: Sequence[Case], asked: Asked, total: int) -> list[str]:
     """What the report says of the cases there was no time for."""
     if left and asked.wide:
         return [f"{len(left)} of {total} runs of the wide grid: no time left"]

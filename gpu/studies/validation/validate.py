@@ -6,10 +6,12 @@ weights are the simulator's own; a timing pass measures no weights.
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
+from gpu.errors import StageMemoryError
 from gpu.profiling.experiment import profile
 from gpu.profiling.footprint import peak_bytes, resident_bytes
 from gpu.profiling.link_times import LinkTimes, link_times
@@ -23,11 +25,13 @@ from sim.trace import Trace
 
 
 def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lambda: None,
-             within_s: float = float("inf")) -> list[Validated]:
+             within_s: float = float("inf"),
+             failed: Callable[[Case, StageMemoryError], None] | None = None) -> list[Validated]:
     """Validate the cases in order; the link between the devices is measured once, for all.
 
     The first is always done; another only where the longest so far would still fit into
-    `within_s` seconds.  `done` is called after each.  Raises StageError where a run fails,
+    `within_s` seconds.  `done` is called after each; `failed`, where given, is told of a case that
+    needs more memory than there is, and the next begins.  Raises StageError where a run fails,
     ConfigurationError where a case cannot be assembled.
     """
     began = perf_counter()
@@ -39,7 +43,14 @@ def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lam
         start = perf_counter()
         if found and start - began + longest > within_s:
             break
-        found.append(validate_one(case, bench, link))
+        try:
+            found.append(validate_one(case, bench, link))
+        except StageMemoryError as error:
+            if failed is None:
+                raise
+            failed(case, StageMemoryError(error.stage, error.instruction, error.device,
+                                          error.reason))  # without the frames that hold tensors
+        gc.collect()  # what a run held is in cycles: gone before the next one needs the room
         longest = max(longest, perf_counter() - start)
         done()
     return found
