@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.bundles.network import draw_curves
 from figures.colours import COLOURS
 from figures.style import PAGE_IN, headline, new_figure
 from sim.rows import Row
@@ -90,6 +91,27 @@ def _bars(axis: Axes, named: Sequence[tuple[str, str, Sequence[float]]]) -> None
         axis.plot([place + 0.2] * len(values), values, ".", color="black", markersize=3)
     axis.set_xticks(range(len(named)), [label for label, *_ in named])
     axis.tick_params(axis="x", length=0)
+
+
+def draw_look_ahead(rows: Sequence[Row], title: str) -> Figure:
+    """Losses and accuracies by epoch, means over seeds, with and without NWPT.
+
+    `rows` have method, seed, epoch, quantity and value.  Rings without a line are the mean loss of
+    an epoch's mini-batches as they were trained on (`epoch_loss`), where rows have it: evaluations
+    go by BatchNorm's running statistics, which take some epochs to settle.
+    """
+    trained = [row for row in rows if row["quantity"] == "epoch_loss"]
+    figure = draw_curves([row for row in rows if row["quantity"] != "epoch_loss"],
+                         f"{title}; rings: the mini-batches' own loss" if trained else title,
+                         None, "epoch", "epoch", STROKES)
+    for method, (colour, _) in STROKES.items():
+        mine = [row for row in trained if row["method"] == method]
+        epochs = sorted({row["epoch"] for row in mine})
+        means = [np.mean([row["value"] for row in mine if row["epoch"] == epoch])
+                 for epoch in epochs]
+        figure.axes[0].plot(epochs, means, linestyle="none", marker="o", markersize=4,
+                            markerfacecolor="none", color=COLOURS[colour])
+    return figure
 
 
 def draw_totals(rows: Sequence[Row], title: str) -> Figure:

@@ -35,7 +35,7 @@ def measure(devices: str, graphs: str, out: Path) -> None:
 
     prepared(None, (), devices, out)
     todo, command = steps(devices, out, graphs), typed()
-    with estimated(len(todo), LIMIT_S) as done:
+    with estimated(len(todo), LIMIT_S, "step") as done:
 
         def after(found: Sequence[Outcome]) -> None:
             with atomic_file(out / "README.md") as file:

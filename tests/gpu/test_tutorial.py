@@ -202,7 +202,8 @@ def test_the_command_writes_its_files(tmp_path):
         assert len(found["total_s"]["values"]) == 2
     rows = list(csv.DictReader((tmp_path / "look_ahead.csv").open()))
     assert {row["quantity"] for row in rows} == {
-        "training_loss", "validation_loss", "training_accuracy", "validation_accuracy"}
+        "training_loss", "validation_loss", "training_accuracy", "validation_accuracy",
+        "epoch_loss"}
     assert {row["epoch"] for row in rows} == {"1"}
     text = (tmp_path / "tutorial.md").read_text()
     assert "Reduced" in text
