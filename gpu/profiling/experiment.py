@@ -6,12 +6,11 @@ costs.  Every time is taken in the runtime's own worker (`gpu.profiling.solo`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from gpu.lanes.devices import DeviceSpec
 from gpu.lanes.streams import Lane
@@ -25,6 +24,7 @@ from gpu.profiling.stage_times import Kind, StageTimes, measure, quiet, recomput
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
 from sim.arrays import Floats
 from sim.experiment.options import Experiment
+from sim.experiment.program_file import first_minibatches
 from sim.op import Op
 from sim.order.program import Program
 from sim.times.profile import Profile, StageProfile
@@ -34,6 +34,8 @@ NAMES = {Op.F: "forward_s", Op.B: "backward_s", Op.I: "input_backward_s",
 ROUNDS = 12  # mini-batches of one pass through a stage's stream
 WORKSPACE = ("peak of one mini-batch beside what else is held: on a CPU the tensors "
              "torch makes (not a kernel's scratch memory), on CUDA what its allocator gave out")
+Make = Callable[..., Assembly]
+
 
 @dataclass(frozen=True)
 class Effort:
@@ -49,16 +51,18 @@ class Effort:
 
 def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[DeviceSpec],
             lanes: Sequence[Lane], effort: Effort = Effort(), link: LinkTimes | None = None, *,
-            program: Program | None = None) -> Profile:
+            program: Program | None = None, make: Make = assemble) -> Profile:
     """Measure every stage of the experiment where it will run; a `link` already measured is kept.
 
     Device d of the program, which is the experiment's own unless given, runs on `specs[d]` and
-    `lanes[d]`.  Raises ConfigurationError, or StageError where a stage fails.
+    `lanes[d]`.  `make` assembles stages, as `assemble` does.  Raises ConfigurationError, or
+    StageError where a stage fails.
     """
     places = [spec.device for spec in specs]
     rounds = min(effort.rounds, experiment.pipeline.minibatches)
-    solo = Solo(_assembled(experiment, rounds, settings, places, program), lanes)
-    single = Solo(_assembled(experiment, 1, settings, places, program), lanes)
+    solo, single = (Solo(make(shortened(experiment, number), settings, places,
+                              program=program and first_minibatches(program, number)), lanes)
+                    for number in (rounds, 1))
     with quiet():
         times = measure(solo, effort.passes)
         device_times = _of_the_device(times, solo, settings, effort)
@@ -81,14 +85,6 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
         contention_factor=_ratio(device_times, range(len(sizes)), pipeline.microbatches),
         **_host(times, len(sizes)), transfers=link.over(solo.home) if link else (),
         link=link.samples if link else (), notes=_notes(solo, specs))
-
-
-def _assembled(experiment: Experiment, minibatches: int, settings: RunSettings,
-               places: Sequence[torch.device], program: Program | None) -> Assembly:
-    """The experiment cut to fewer mini-batches; a program that is given is run whole."""
-    if program is not None:
-        return assemble(experiment.changed(distances=False), settings, places, program=program)
-    return assemble(shortened(experiment, minibatches), settings, places)
 
 
 def _of_the_device(times: StageTimes, solo: Solo, settings: RunSettings, effort: Effort

@@ -19,8 +19,7 @@ PICTURES: dict[str, Callable[[Rows], Figure]] = {
     "curves": lambda rows: network.draw_curves(rows, SETTING, 0.95),
     "prediction": lambda rows: prediction.draw(rows, SETTING),
     "split_sizes": lambda rows: split_sizes.draw(rows, 20, SETTING),
-    "look_ahead": lambda rows: network.draw_curves(rows, SETTING, None, "epoch", "epoch",
-                                                   split_sizes.STROKES),
+    "look_ahead": lambda rows: split_sizes.draw_look_ahead(rows, SETTING),
     "look_ahead_time": lambda rows: split_sizes.draw_totals(rows, SETTING),
     "validation": validation.draw,
 }
