@@ -13,6 +13,7 @@ part is in seconds of a mini-batch, and the parts of a device add up to the step
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -75,7 +76,8 @@ def split(trace: Trace, alone_s: Floats) -> Split:
     compute, slowed, late = _busy(start, stop, alone_s, issued, begin, end)
     columns = (compute, slowed, launch + late, transfer, idle - launch - transfer)
     devices = trace.shape.devices
-    parts = np.stack([np.bincount(trace.device, column, devices) for column in columns], axis=1)
+    parts: Floats = np.stack([np.bincount(trace.device, column, devices) for column in columns],
+                             axis=1)
     parts[:, PARTS.index("waiting")] += _after_last(trace, stop, begin, end)
     return Split((end - begin) / minibatches, parts / minibatches)
 
@@ -89,7 +91,7 @@ def _in_order(trace: Trace) -> tuple[Floats, Floats, Floats]:
     free = np.zeros(len(trace))
     stop = np.maximum(trace.end_s, 0.0)
     borders = [*first_rows(trace).tolist(), len(trace)]
-    for first, last in zip(borders[:-1], borders[1:], strict=True):
+    for first, last in pairwise(borders):
         stop[first:last] = np.maximum.accumulate(stop[first:last])
         free[first + 1 : last] = stop[first : last - 1]
     start = np.where(trace.op > Op.U, stop, np.maximum(trace.start_s, free))
