@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from analysis.terminal.tables import new_table
 from analysis.validation.findings import NAMES, machines_own, percent, step_made_up, warnings
@@ -18,26 +18,26 @@ ERRORS = {"step": STEP, "durations\np95": "event_duration_p95_rel",
           "starts\np95": "event_start_p95_rel", "memory": "memory_rel_error"}
 
 
-def terminal(report: Mapping[str, Any]) -> Iterator[Table | str]:
+def terminal(report: Mapping[str, Any]) -> Iterator[Table | Text]:
     """A validation report for a screen: tables and lines of text, to be printed in turn.
 
     Warnings come first; the tables fit 80 columns.  Why other aims than that of the step are missed
     stands on the page alone (`analysis.validation.text`).
     """
-    yield from (f"[bold]Warning:[/bold] {escape(each)}" for each in warnings(report))
+    yield from (Text.assemble(("Warning: ", "bold"), each) for each in warnings(report))
     exact = report["exact"]
-    yield escape(f"{report['device']} as {report['devices']}, {report['model']}: exact part "
+    yield Text(f"{report['device']} as {report['devices']}, {report['model']}: exact part "
                  f"{'passed' if exact['passed'] else 'FAILED'}, {len(report['runs'])} runs; "
                  f"largest difference of weights {exact['weights_max_rel']:.2g} "
                  f"(limit {exact['weights_limit_rel']:g})")
     yield _aims(report)
     yield _errors(report["runs"])
     yield _steps(report["runs"])
-    yield from (escape(f"step of {run['label']}: {step_made_up(run)}")
+    yield from (Text(f"step of {run['label']}: {step_made_up(run)}")
                 for run in report["runs"] if run["statistical"][STEP] > report["targets"][STEP])
-    yield from (escape(f"not captured: {run['label']}: {run['graphs_why']}")
+    yield from (Text(f"not captured: {run['label']}: {run['graphs_why']}")
                 for run in report["runs"] if run.get("graphs_why"))
-    yield from (escape(f"left out: {reason}") for reason in report["refused"])
+    yield from (Text(f"left out: {reason}") for reason in report["refused"])
 
 
 def _aims(report: Mapping[str, Any]) -> Table:
@@ -81,7 +81,7 @@ def _steps(runs: Sequence[Mapping[str, Any]]) -> Table:
         cells = []
         for part in PARTS:
             text = "\n".join(milliseconds(side[part]) for side in sides.values())
-            cells.append(f"[bold]{text}[/bold]" if part == split["largest"] else text)
+            cells.append(Text(text, "bold" if part == split["largest"] else ""))
         table.add_row(_name(run), "\n".join(sides), *cells)
     return table
 
@@ -93,6 +93,6 @@ def _whole(table: Table) -> Table:
     return table
 
 
-def _name(run: Mapping[str, Any]) -> str:
+def _name(run: Mapping[str, Any]) -> Text:
     """A run's label on three lines: mitigation, schedule, sizes."""
-    return escape(run["label"].replace("@", "\n@", 1).replace(", ", "\n", 1))
+    return Text(run["label"].replace("@", "\n@", 1).replace(", ", "\n", 1))

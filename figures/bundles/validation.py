@@ -11,7 +11,7 @@ from typing import Any
 from analysis.validation.errors import event_rows
 from analysis.validation.text import markdown
 from figures.origin import save
-from figures.pictures import validation
+from figures.pictures.validation import timelines
 from sim.experiment.compared.validated import Validated
 from sim.rows import rows_as_csv
 from sim.times.profile import write_profile
@@ -31,8 +31,8 @@ def write(report: Mapping[str, Any], found: Sequence[Validated], out: Path) -> N
         rows += _rows(each, run)
         name = re.sub(r"[^\w.-]+", "-", run["label"]).strip("-")
         write_profile(each.profile, out / "profiles" / f"{name}.json")
-    shown = validation.chosen(rows)
-    save(validation.draw(shown), shown, out, "validation", report["command"])
+    shown = timelines.chosen(rows)
+    save(timelines.draw(shown), shown, out, "validation", report["command"])
     for name, text in (("rows.csv", rows_as_csv(rows)), ("report.md", markdown(report)),
                        ("report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")):
         with atomic_file(out / name) as file:
