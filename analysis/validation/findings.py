@@ -104,8 +104,8 @@ def _start_miss(run: Mapping[str, Any]) -> str:
 
 
 def _memory_miss(run: Mapping[str, Any]) -> str:
-    told = [f"{each['device']} {each['predicted_bytes'] / 1e6:.3g} MB predicted, "
-            f"{each['measured_bytes'] / 1e6:.3g} measured" for each in run["memory"]
+    told = [f"{each['device']} {three(each['predicted_bytes'] / 1e6)} MB predicted, "
+            f"{three(each['measured_bytes'] / 1e6)} measured" for each in run["memory"]
             if each["predicted_bytes"] is not None]
     return f": {'; '.join(told)}"
 
@@ -120,12 +120,15 @@ def listed(names: Sequence[str]) -> str:
 
 
 def ms(seconds: float) -> str:
-    """Seconds as text in milliseconds, three digits of them."""
-    return f"{1e3 * seconds:.3g} ms"
+    """Seconds as text in milliseconds, at least three digits of them."""
+    return f"{three(1e3 * seconds)} ms"
 
 
 def percent(value: float | None) -> str:
     """A share as text in percent, `–` for None."""
-    if value is None:
-        return "–"
-    return f"{100 * value:.3g} %" if abs(value) < 9.995 else f"{100 * value:.0f} %"
+    return "–" if value is None else f"{three(100 * value)} %"
+
+
+def three(value: float) -> str:
+    """A number as text with three digits, more only where it has more before its point."""
+    return f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.terminal.tables import new_table
-from analysis.validation.findings import NAMES, machines_own, percent, step_made_up, warnings
+from analysis.validation.findings import NAMES, machines_own, percent, step_made_up, three, warnings
 from analysis.validation.split import PARTS
 from analysis.validation.text import between, is_exact, milliseconds, yes
 
@@ -64,8 +64,8 @@ def _errors(runs: Sequence[Mapping[str, Any]]) -> Table:
                                                  "event_start_p95_rel")]
         cells = [percent(found[name]) for name in ERRORS.values()]
         below = [f"{cell}\n{value}" for cell, value in zip(cells, [*own, ""], strict=True)]
-        table.add_row(_name(run), f"{1e3 * found['step_time_predicted_s']:.3g}\n"
-                      f"{1e3 * found['step_time_measured_s']:.3g}", *below,
+        table.add_row(_name(run), f"{three(1e3 * found['step_time_predicted_s'])}\n"
+                      f"{three(1e3 * found['step_time_measured_s'])}", *below,
                       f"{run['critical_path_ratio']:.3f}", yes(is_exact(run["exact"])))
     return table
 

@@ -10,8 +10,10 @@ from analysis.validation.findings import (
     OWN,
     machines_own,
     misses,
+    ms,
     percent,
     step_difference,
+    three,
     warnings,
 )
 from analysis.validation.split import PARTS
@@ -61,7 +63,7 @@ def _runs(report: Mapping[str, Any]) -> list[str]:
     rows = []
     for run in report["runs"]:
         found = run["statistical"]
-        steps = [f"{1e3 * found[f'step_time_{side}_s']:.3g} ms" for side in SIDES]
+        steps = [ms(found[f"step_time_{side}_s"]) for side in SIDES]
         rows.append([run["label"], *steps, *(percent(found[name]) for name in COLUMNS.values()),
                      yes(is_exact(run["exact"]))])
     return _table(("run", "step predicted", "measured", *COLUMNS, "exact"), rows)
@@ -127,7 +129,7 @@ def between(spread: Mapping[str, Any], name: str) -> str:
 
 def host(host_s: Mapping[str, float]) -> str:
     """The host's seconds by operation as milliseconds for a table, `–` for none."""
-    return ", ".join(f"{op} {1e3 * seconds:.3g}" for op, seconds in host_s.items()) or "–"
+    return ", ".join(f"{op} {three(1e3 * seconds)}" for op, seconds in host_s.items()) or "–"
 
 
 def _footnotes(report: Mapping[str, Any]) -> list[str]:

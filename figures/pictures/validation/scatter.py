@@ -1,5 +1,4 @@
-"""Predicted against measured: the step and the peak memory of every run, and how far off each is.
-"""
+"""Predicted against measured: step and peak memory of every run, and how far off each is."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 from figures.colours import COLOURS
@@ -19,10 +19,13 @@ from figures.pictures.validation.settings import colour, markers, method, progra
 from figures.style import PAGE_IN, SMALLEST_PT, headline, new_figure
 from sim.rows import Row, Rows
 
-WIDE = 0.05  # share; the outer band, and what is labelled beyond it
+WIDE = 0.05  # share; the outer band, and what is named beyond it
+NAMED = 6  # runs at most, those that are furthest off
 LINEAR = 5.0  # percent, up to which the scale of errors is linear
 PERCENTS = (-100, -20, -5, -2, 0, 2, 5, 20, 100, 500)
-DECADE = (1, 2, 5)
+DECADES = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7),
+           (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9))
+FEW = 3  # ticks, at least
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def chosen(reports: Iterable[Mapping[str, Any]]) -> Rows:
     for report in reports:
         for run in report["runs"]:
             known = [each for each in run["memory"] if each["rel_error"] is not None]
-            worst = max(known, key=lambda each: each["rel_error"], default={})
+            worst: Row = max(known, key=lambda each: each["rel_error"], default={})
             rows.append({
                 "model": report["model"], **{name: run[name] for name in (
                     "batch_size", "image_size", "mitigation", "schedule", "microbatches")},
@@ -79,9 +82,9 @@ def message(rows: Sequence[Row]) -> str:
 def draw(rows: Sequence[Row]) -> Figure:
     """Above predicted against measured on log axes, below how far each run is off in percent."""
     figure = new_figure(PAGE_IN, 5.9)
-    headline(figure, message(rows), "Darker band: the aim; paler: 5 %; runs further off are named. Hollow "
-             "marks: the batch is cut into micro-batches. Scale of errors: linear up to 5 %, then "
-             "logarithmic")
+    headline(figure, message(rows), "Darker band: the aim; paler: 5 %; up to six runs beyond it are "
+             "named. Hollow marks: the batch is cut into micro-batches. Scale of errors: linear up "
+             "to 5 %, then logarithmic")
     axes = figure.subplots(2, 2, sharex="col", height_ratios=(1.25, 1))
     shapes = markers(rows)
     for column, quantity in zip(axes.T, QUANTITIES, strict=True):
@@ -115,10 +118,14 @@ def _identity(axis: Axes, rows: Sequence[Row], quantity: Quantity, shapes: Mappi
 
 
 def _ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 of every decade between two values; of many decades 1 alone."""
+    """Round numbers between two values, no more of every decade than is needed for a few."""
     decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
-    steps = DECADE if len(decades) <= 4 else DECADE[:1]
-    return [step * 10.0**d for d in decades for step in steps if low <= step * 10.0**d <= high]
+    for steps in DECADES:
+        ticks = [round(step * 10.0**d, 9) for d in decades for step in steps
+                 if low <= step * 10.0**d <= high]
+        if len(ticks) >= FEW:
+            break
+    return ticks
 
 
 def _errors(axis: Axes, rows: Sequence[Row], quantity: Quantity, shapes: Mapping[str, str]) -> None:
@@ -150,19 +157,23 @@ def _marks(axis: Axes, rows: Sequence[Row], quantity: Quantity, shapes: Mapping[
 
 
 def _names(axis: Axes, rows: Sequence[Row], quantity: Quantity) -> None:
-    """The program of every run that is further off than the outer band, beside its mark."""
+    """The program of runs that are further off than the outer band, beside their marks."""
     at = np.array([[row[f"measured_{quantity.name}"] / quantity.unit,
                     100 * (off(row, quantity) or 0.0)] for row in rows]).reshape(-1, 2)
-    far = np.abs(at[:, 1]) > 100 * WIDE
+    furthest = np.argsort(-np.abs(at[:, 1]), kind="stable")[:NAMED]
+    far = np.isin(np.arange(len(at)), furthest) & (np.abs(at[:, 1]) > 100 * WIDE)
     texts = [program(row) for row, named in zip(rows, far, strict=True) if named]
     label(axis, at[far], texts, at[~far], size_pt=SMALLEST_PT, weight="normal")
 
 
 def _legend(figure: Figure, rows: Sequence[Row], shapes: Mapping[str, str]) -> None:
     dark = COLOURS["black"]
-    marks = [(name, Line2D([], [], color=dark, marker=shape, linestyle="", markersize=5))
-             for name, shape in shapes.items()]
-    methods = dict.fromkeys(method(row) for row in rows)
-    marks += [(name, Line2D([], [], color=colour(name), linewidth=5)) for name in methods]
+    marks: list[tuple[str, Any]] = [
+        (name, Line2D([], [], color=dark, marker=shape, linestyle="", markersize=5))
+        for name, shape in shapes.items()]
+    for name in dict.fromkeys(method(row) for row in rows):
+        whole = any(row["microbatches"] == 1 for row in rows if method(row) == name)
+        marks.append((name, Patch(facecolor=colour(name) if whole else "white",
+                                  edgecolor=colour(name))))
     figure.legend([handle for _, handle in marks], [name for name, _ in marks], ncols=4,
                   loc="outside lower center", columnspacing=1.4, handlelength=1.4)
