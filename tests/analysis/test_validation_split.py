@@ -165,3 +165,27 @@ def test_the_ratios_of_the_measured_gpu_are_those_quoted(folder, low, high):
             assert ratio == pytest.approx(1.015, abs=5e-4)
         else:
             assert low <= ratio <= high
+
+
+FOLDERS = {"validate-resnet50-128px": "ResNet-50", "validate-resnet50-224px-none": "ResNet-50",
+           "validate-resnet50-224px-stash": "ResNet-50", "validate-narrow-32px": "narrow"}
+
+
+def lines_of_h100():
+    """The lines of the table of splits that the page of the measured GPU has."""
+    for folder, network in FOLDERS.items():
+        for entry, predicted, measured, alone in recorded(H100 / folder):
+            one, other = (split(trace, alone) for trace in (predicted, measured))
+            parts = [f"{1e3 * one.mean()[name]:.1f} / {1e3 * other.mean()[name]:.1f}"
+                     for name in ("compute", "contention", "waiting")]
+            yield (f"| {network}, {entry['label']} | {1e3 * one.step_s:.3g} / "
+                   f"{1e3 * other.step_s:.3g} | {' | '.join(parts)} | "
+                   f"{critical_path_ratio(measured):.3f} |")
+
+
+def test_the_page_of_the_measured_gpu_has_the_split_of_its_rows():
+    page = (H100 / "README.md").read_text()
+    lines = list(lines_of_h100())
+    assert len(lines) == 13
+    for line in lines:
+        assert line in page

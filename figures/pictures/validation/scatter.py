@@ -82,9 +82,9 @@ def message(rows: Sequence[Row]) -> str:
 def draw(rows: Sequence[Row]) -> Figure:
     """Above predicted against measured on log axes, below how far each run is off in percent."""
     figure = new_figure(PAGE_IN, 5.9)
-    headline(figure, message(rows), "Darker band: the aim; paler: 5 %; up to six runs beyond it are "
-             "named. Hollow marks: the batch is cut into micro-batches. Scale of errors: linear up "
-             "to 5 %, then logarithmic")
+    headline(figure, message(rows), "Darker band: the aim; paler: 5 %; up to six runs beyond it "
+             "are named. Hollow marks: the batch is cut into micro-batches. Scale of errors: "
+             "linear up to 5 %, then logarithmic")
     axes = figure.subplots(2, 2, sharex="col", height_ratios=(1.25, 1))
     shapes = markers(rows)
     for column, quantity in zip(axes.T, QUANTITIES, strict=True):
