@@ -85,10 +85,10 @@ def _split(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [[run["label"], *(_cell(run["split"], part) for part in PARTS)] for run in runs]
     return ["## Where a step goes", "",
             "Milliseconds of a mini-batch in steady state, means over the devices, predicted / "
-            "measured (± standard deviation over three repeats or more). Compute is what the "
-            "passes take alone; contention what they took beyond that beside neighbours; launch "
-            "waits for the host to ask for work; transfer for a message on its way; waiting is "
-            "the rest. The parts add up to the step.", "",
+            "measured (± standard deviation over three repeats or more, else every repeat). "
+            "Compute is what the passes take alone; contention what they took beyond that beside "
+            "neighbours; launch waits for the host to ask for work; transfer for a message on its "
+            "way; waiting is the rest. The parts add up to the step.", "",
             *_table(("run", *PARTS), rows), "",
             *(f"- {run['label']}: {step_difference(run)}." for run in runs), ""]
 
@@ -96,7 +96,9 @@ def _split(runs: Sequence[Mapping[str, Any]]) -> list[str]:
 def _cell(split: Mapping[str, Any], part: str) -> str:
     predicted, measured = (milliseconds(split[side][part]) for side in SIDES)
     sd = split["spread"][part]
-    return f"{predicted} / {measured}" + ("" if sd is None else f" ± {milliseconds(sd)}")
+    if sd is not None:
+        return f"{predicted} / {measured} ± {milliseconds(sd)}"
+    return f"{predicted} / {', '.join(map(milliseconds, split['repeats'][part]))}"
 
 
 def milliseconds(seconds: float) -> str:

@@ -75,6 +75,7 @@ def test_under_three_repeats_there_are_values_and_no_mean():
     assert apart["each"]["step_time_rel"] == pytest.approx([1 - 1 / 1.1])
     assert split_entry(two)["spread"] == dict.fromkeys(PARTS)
     assert split_entry(two)["repeats"]["contention"] == pytest.approx([0, 0.2])
+    assert "| 2000.00 / 2000.00, 2000.00 | 0 / 0, 200.00 | " in markdown(report(two))
     one = validated([1.0])
     assert spread(one.measured, one.traces)["each"]["step_time_rel"] == []
     assert not spread(one.measured, [])["each"]["step_time_rel"]
