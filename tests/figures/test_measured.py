@@ -7,7 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from figures.bundles import network, split_sizes
-from figures.pictures import prediction, validation
+from figures.pictures import prediction
+from figures.pictures.validation import event_errors, scatter, timelines
 from figures.rows import read_rows
 from sim.rows import Rows
 from tests.figures.legible import complaints
@@ -21,7 +22,9 @@ PICTURES: dict[str, Callable[[Rows], Figure]] = {
     "split_sizes": lambda rows: split_sizes.draw(rows, 20, SETTING),
     "look_ahead": lambda rows: split_sizes.draw_look_ahead(rows, SETTING),
     "look_ahead_time": lambda rows: split_sizes.draw_totals(rows, SETTING),
-    "validation": validation.draw,
+    "validation": timelines.draw,
+    "scatter": scatter.draw,
+    "event_errors": event_errors.draw,
 }
 TABLES = sorted(p for p in MEASURED.rglob("*.csv") if p.stem in PICTURES)
 

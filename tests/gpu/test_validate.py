@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from itertools import pairwise, product
 from pathlib import Path
@@ -122,7 +123,9 @@ def test_a_failing_run_leaves_nothing_behind(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.autograd, "grad", broken)
     result = validate("--grid", "none", "--out", str(tmp_path / "deep" / "out"))
     assert result.exit_code == 1
-    assert "error: stage 1 failed at 1B0 on cpu#1: ValueError: a layer broke" in result.stderr
+    # both devices warm up at once: either's first backward may be the first to fail
+    assert re.search(r"error: stage (\d) failed at \1B0 on cpu#\1: ValueError: a layer broke",
+                     result.stderr)
     assert list(tmp_path.iterdir()) == []
 
 

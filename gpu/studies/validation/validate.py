@@ -73,7 +73,7 @@ def validate_one(case: Case, bench: Bench, link: LinkTimes | None = None) -> Val
                      for name, value in same_order(predicted, measured).items()}
     return Validated(case.experiment, case.settings.model, exact, measured_profile, predicted,
                      measured, [float(trace.end_s.max()) for trace in traces],
-                     memory_pass(timed, bench, measured))
+                     memory_pass(timed, bench, measured), traces)
 
 
 def timing_pass(case: Case, bench: Bench) -> list[Trace]:
