@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.validation.errors import memory_entries, statistical, summary
+from analysis.validation.errors import statistical, summary
+from analysis.validation.memory import memory_entries
 from sim.experiment.compared.validated import Validated
 
 

@@ -15,9 +15,9 @@ import numpy as np
 from gpu.lanes.devices import DeviceSpec
 from gpu.lanes.streams import Lane
 from gpu.model.sizes import StageSizes
-from gpu.profiling.footprint import extra_bytes
 from gpu.profiling.link_times import LinkTimes, link_times, quartiles
 from gpu.profiling.machine import device_name, libraries
+from gpu.profiling.rises import StageBytes, stage_bytes
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import Times, alone_and_beside, quiet, recompute_s
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
@@ -27,7 +27,8 @@ from sim.op import Op
 from sim.times.profile import Profile, Spread, StageProfile
 
 ROUNDS = 12  # mini-batches of one pass through a stage's stream
-WORKSPACE = ("peak of one mini-batch beside what else is held: on a CPU the tensors "
+MEMORY_ROUNDS = 4  # mini-batches of the stream that is stepped to see what it holds
+WORKSPACE = ("the most an instruction needs above what is held before it: on a CPU the tensors "
              "torch makes (not a kernel's scratch memory), on CUDA what its allocator gave out")
 
 @dataclass(frozen=True)
@@ -53,12 +54,13 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
     places = [spec.device for spec in specs]
     rounds = min(effort.rounds, experiment.pipeline.minibatches)
     solo = Solo(assemble(shortened(experiment, rounds), settings, places), lanes)
-    single = Solo(assemble(shortened(experiment, 1), settings, places), lanes)
+    few = min(MEMORY_ROUNDS, experiment.pipeline.minibatches)
+    held = stage_bytes(Solo(assemble(shortened(experiment, few), settings, places), lanes))
     with quiet():
         alone, beside = alone_and_beside(solo, effort.passes)
         again = {k: recompute_s(solo, k) for k in range(experiment.pipeline.stages)}
     sizes = solo.assembly.task.stage_sizes()
-    stages = [_stage(k, experiment, alone, beside, again[k], each, extra_bytes(single, k, each))
+    stages = [_stage(k, experiment, alone, beside, again[k], each, held[k])
               for k, each in enumerate(sizes)]
     if link is None and len(lanes) > 1:
         with quiet():
@@ -82,7 +84,7 @@ def shortened(experiment: Experiment, minibatches: int) -> Experiment:
 
 
 def _stage(k: int, experiment: Experiment, alone: Times, beside: Times, again: Floats,
-           sizes: StageSizes, held: tuple[float | None, float | None]) -> StageProfile:
+           sizes: StageSizes, held: StageBytes) -> StageProfile:
     forward, backward, update = (quartiles(np.array(alone[k, op])) for op in (Op.F, Op.B, Op.U))
     extra = quartiles(again)
     recomputes = experiment.pipeline.backward == "recompute"
@@ -93,8 +95,7 @@ def _stage(k: int, experiment: Experiment, alone: Times, beside: Times, again: F
         forward_s=forward.median, recompute_s=extra.median, update_s=update.median,
         backward_s=max(0.0, backward.median - (extra.median if recomputes else 0.0)),
         weight_bytes=float(sizes.weight_bytes), activation_bytes=float(sizes.graph_bytes),
-        input_bytes=float(sizes.input_bytes), resident_bytes=held[0],
-        workspace_bytes=held[1],
+        input_bytes=float(sizes.input_bytes), **held.keys,
         contention_factor=_ratio(beside, alone, [k], experiment.pipeline.microbatches),
         spread={"forward_s": forward, "backward_s": backward, "update_s": update,
                 "recompute_s": extra, **slowed})

@@ -27,6 +27,7 @@ from sim.trace import atomic_file
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+OpName = Annotated[str, Field(pattern="^[FBIWU]$")]
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -52,7 +53,14 @@ class StageProfile(BaseModel):
     """What was measured of one stage: seconds per micro-batch (update: per update), and bytes.
 
     Beside weight versions and activations a stage holds `resident_bytes` all the time (optimizer,
-    buffers) and `workspace_bytes` more at the peak of a backward or update.
+    buffers) and `workspace_bytes` more at the peak of a backward or update.  As its device's
+    allocator hands them out, a micro-batch holds `held_bytes` from its forward to its backward
+    (None: `activation_bytes`), and by operation an instruction needs at most `rise_bytes` more
+    while it runs than is held before it.
+
+    Where the halves of a backward are apart, a micro-batch holds `halved_bytes` between them (None:
+    the input half does all).  A stage that replays captured graphs has `slot_bytes` of memory of
+    its own for each micro-batch in flight at its peak, all the time (None: no such slots).
     """
 
     model_config = STRICT
@@ -65,6 +73,10 @@ class StageProfile(BaseModel):
     input_bytes: Amount | None = None
     workspace_bytes: Amount | None = None
     resident_bytes: Amount | None = None
+    held_bytes: Amount | None = None
+    halved_bytes: Amount | None = None
+    slot_bytes: Amount | None = None
+    rise_bytes: dict[OpName, Amount] = {}
     contention_factor: Factor | None = None
     spread: dict[str, Spread] = {}
 
