@@ -7,6 +7,7 @@ is for `memory` to say.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,15 +17,15 @@ from sim.times.profile import Profile
 from sim.trace import Trace
 from sim.weights.versions import VersionPlan
 
-SCALAR_BLOCK = {"cpu": 0, "cuda": 512}  # a kept number: on CUDA the smallest block there is
+BLOCK = {"cuda": 512}  # bytes: memory is handed out in whole ones; elsewhere to the byte
 
 
 @dataclass(frozen=True)
 class Keeps:
     """What one stage holds and needs, in bytes; the fields are those of its `StageProfile`.
 
-    `entry` is what arrives of a micro-batch, `slot` what a captured stage has for each in flight.
-    `scalar` is the size of a number that a stage keeps on its device.
+    `entry` is what arrives of a micro-batch, `slot` what a captured stage has for each in flight,
+    `scalar` a number that stays on the device (0 where it is nothing beside the rest).
     """
 
     weights: float
@@ -45,9 +46,11 @@ class Keeps:
             return None
         held = stage.held_bytes if stage.held_bytes is not None else stage.activation_bytes
         kind = profile.placement[k].split(":")[0] if profile.placement else "cpu"
-        return cls(stage.weight_bytes or 0.0, stage.resident_bytes or 0.0, held or 0.0,
-                   stage.halved_bytes, stage.input_bytes or 0.0, stage.slot_bytes,
-                   stage.rise_bytes, again, SCALAR_BLOCK.get(kind, 0))
+        block = BLOCK.get(kind, 0)
+        weights, entry = (_whole(size or 0.0, block) for size in (stage.weight_bytes,
+                                                                 stage.input_bytes))
+        return cls(weights, stage.resident_bytes or 0.0, held or 0.0, stage.halved_bytes, entry,
+                   stage.slot_bytes, stage.rise_bytes, again, block)
 
     @property
     def keeps_input(self) -> bool:
@@ -71,6 +74,10 @@ class Keeps:
         """
         whole = op in (Op.I, Op.W) and op.name not in self.rise
         return self.rise["B" if whole else op.name]
+
+
+def _whole(size: float, block: int) -> float:
+    return math.ceil(size / block) * block if block else size
 
 
 @dataclass

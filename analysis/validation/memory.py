@@ -46,7 +46,7 @@ def predicted_peaks(trace: Trace, profile: Profile, groups: Sequence[Sequence[in
     known = [each for each in keeps if each is not None]
     if len(known) < len(keeps):
         return [None] * len(groups)
-    cuda = bool(profile.placement) and profile.placement[0].startswith("cuda")
+    cuda = (profile.placement or ("cpu",))[0].startswith("cuda")
     plan = plan_of(trace)
     home = dict(zip(trace.stage.tolist(), trace.device.tolist(), strict=True))
     ledgers = {device: Ledger.of(trace, device, plan, known) for device in set(home.values())}

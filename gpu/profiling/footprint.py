@@ -168,6 +168,7 @@ def peak_bytes(worker: Worker) -> int:
             counted.count(resident(worker))
             worker.run()
             return int(counted.peak)
-        before = counted.begin()
+        before: int = counted.begin()
         worker.run()
-        return counted.peak - before + resident_bytes(worker)
+        most: int = counted.peak
+    return most - before + resident_bytes(worker)

@@ -8,16 +8,18 @@ and is not itself what was measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from gpu.profiling.footprint import Gauge, block_bytes, gauge, optimizer_state
 from gpu.profiling.solo import Solo
 from gpu.runtime.canned import Canned
 from gpu.runtime.worker import Worker
 from sim.numerics.stage import Stage
-from sim.op import Op
+from sim.op import Op, among
 
 IN_FLIGHT = 3  # micro-batches that are kept at once to see what one keeps
 ONE_BY_ONE = ("backward", "backward_input", "backward_weight")
@@ -105,7 +107,8 @@ def step_by_step(worker: Worker, counted: Gauge) -> dict[tuple[int, Op], int]:
     rows, own, everything = worker.program.rows, worker.stages, worker.rows
     rises, several = _Rises(counted), worker.program.shape.minibatches > 1
     now: list[Any] = [0, Op.F]
-    worker.stages = {k: _OneByOne(stage, lambda: rises.note(*now)) for k, stage in own.items()}
+    watched: Any = {k: _OneByOne(stage, lambda: rises.note(*now)) for k, stage in own.items()}
+    worker.stages = watched
     try:
         for row in everything:
             now[:] = int(rows.stage[row]), Op(int(rows.op[row]))
@@ -127,6 +130,8 @@ def _kept(solo: Solo, k: int, counted: Gauge) -> tuple[float, float | None]:
     stage, lane, task = solo.stage(k), solo.lanes[solo.home[k]], solo.assembly.task
     passes, last = stage.passes, k == len(solo.home) - 1
     weights, gradient = stage.weights, solo.samples.gradients[k]
+    many = min(IN_FLIGHT, _most_at_once(solo, k, Op.F, (Op.B, Op.W)))
+    begun = min(many, max(1, _most_at_once(solo, k, Op.I, (Op.W,))))
 
     def forward(index: int) -> None:
         inputs = solo.samples.inputs[k].clone() if k else task.inputs(index)
@@ -134,13 +139,20 @@ def _kept(solo: Solo, k: int, counted: Gauge) -> tuple[float, float | None]:
 
     with lane.current():
         before = counted.begin()
-        many = range(min(IN_FLIGHT, solo.program.shape.total))
-        for index in many:
+        for index in range(many):
             forward(index)
-        held = (counted.begin() - before) / len(many)
+        held = (counted.begin() - before) / many
         halves = getattr(passes, "backward_input", None)
-        if halves is None:
-            return held, None
-        for index in many:
-            halves(index, weights, gradient)
-        return held, (counted.begin() - before) / len(many)
+        if halves is not None:
+            for index in range(begun):
+                halves(index, weights, gradient)
+        left = counted.begin() - before - (many - begun) * held
+    getattr(stage.model, "reset", lambda: None)()  # captured copies are free again
+    return held, None if halves is None else max(0.0, left / begun)
+
+
+def _most_at_once(solo: Solo, k: int, opens: Op, closes: Sequence[Op]) -> int:
+    """The most micro-batches of stage `k` that the program has between these operations."""
+    mine = solo.program.rows.stage == k
+    op, count = solo.program.rows.op[mine], solo.program.rows.count[mine].astype(np.int64)
+    return int(np.cumsum(count * ((op == opens) - among(op, closes).astype(np.int64))).max())
