@@ -129,8 +129,9 @@ def test_weight_sets_are_those_of_the_stage_itself(optimizer, standing):
     assert sets.standing == standing
     before = sets.count.vectors
     sets.forward(0)
-    assert sets.count.vectors == before + 1  # the prediction it computed with
+    sets.forward(1)
+    assert sets.count.vectors == before + 2  # the predictions they computed with
     sets.backward(0)  # here with the weights themselves: no update is ahead of it
-    assert sets.count.vectors == before + 2  # the gradient
+    assert sets.count.vectors == before + 3  # the gradient
     sets.update(0)
-    assert sets.count.vectors == 1 + standing
+    assert sets.count.vectors == 1 + standing + 1  # the second prediction is still to be compared
