@@ -185,6 +185,8 @@ class Ledger:
         if k + 1 < self.trace.shape.stages and k + 1 not in self.sets:
             self._receive(row, Op.B, k, index, self.keeps[k + 1].entry, False)
         self._flight -= keeps.beside_input(keeps.held, k)
+        if k + 1 in self.sets:
+            self._flight -= self.keeps[k + 1].entry
         if half and keeps.halved is not None:
             self.sets[k].input_half(index)
             self._flight += keeps.beside_input(keeps.halved, k)
@@ -204,11 +206,9 @@ class Ledger:
             self._done(row, k, index)
 
     def _done(self, row: int, k: int, index: int) -> None:
-        """Free what a micro-batch's backward was given: the gradient, and its forward's input."""
+        """Free what a micro-batch's backward was sent: the gradient, and its forward's input."""
         if (Op.B, k, index) in self._open:
             self._open.pop((Op.B, k, index)).freed = row
-        elif k + 1 < self.trace.shape.stages:
-            self._flight -= self.keeps[k + 1].entry
         if self.keeps[k].keeps_input:
             self._input_gone(row, k, index)
 

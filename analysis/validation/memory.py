@@ -93,7 +93,7 @@ class _Times(NamedTuple):
 
     @classmethod
     def of(cls, trace: Trace) -> _Times:
-        asked, issued = (getattr(trace, name, None) for name in ("asked_s", "issued_s"))
+        asked, issued = trace.asked_s, trace.issued_s
         if asked is None or issued is None:
             return cls(trace.start_s, trace.end_s, trace.end_s)
         return cls(np.where(np.isnan(asked), trace.start_s, asked),

@@ -117,12 +117,12 @@ class WeightSets:
     def input_half(self, index: int) -> None:
         """The input half of the backward of micro-batch `index` has run."""
         with _silent():
-            getattr(self.stage, "backward_input", self.stage.backward)(index, None)
+            self.stage.backward_input(index, None)
 
     def weight_half(self, index: int) -> None:
         """The weight half of the backward of micro-batch `index` has run."""
         with _silent():
-            getattr(self.stage, "backward_weight", _rate)(index)
+            self.stage.backward_weight(index)
 
     def update(self, minibatch: int) -> None:
         """The update of a mini-batch (from 0) has run."""

@@ -13,6 +13,7 @@ from gpu.distributed.world import World
 from gpu.lanes.clock import Bracket, offset
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.piece import Piece
+from gpu.runtime.ready import Graphs
 from gpu.runtime.record import to_trace
 from gpu.runtime.worker import Worker
 from sim.trace import Trace
@@ -73,9 +74,10 @@ def whole_trace(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]
                 buffer.copy_(buffers[name])
     pieces = [piece for piece, _ in found]
     final = assembly.task.evaluate([s.weights for s in assembly.stages]) if evaluate else None
-    return to_trace(assembly, assembly.program.lower(), pieces, {"ranks": len(pieces)}, final)
+    return to_trace(assembly, assembly.program.lower(), pieces, {"ranks": len(pieces)}, final,
+                    Graphs(False))
 
 
 def _shift(piece: Piece, by_s: float) -> None:
-    for name in ("start_s", "end_s", "arrived_s"):
+    for name in ("start_s", "end_s", "arrived_s", "asked_s", "issued_s"):
         setattr(piece, name, [t - by_s for t in getattr(piece, name)])

@@ -76,8 +76,16 @@ class Allocations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.count(tree_leaves(result))
+        self.count(made(result, (args, kwargs)))
         return result
+
+
+def made(result: Any, given: Any) -> list[Tensor]:
+    """The tensors of an operator's result that are no views of what it was given."""
+    known = {each.untyped_storage()._cdata for each in tree_leaves(given)
+             if isinstance(each, Tensor)}
+    return [each for each in tree_leaves(result)
+            if isinstance(each, Tensor) and each.untyped_storage()._cdata not in known]
 
 
 class CudaGauge(AbstractContextManager["CudaGauge"]):

@@ -8,18 +8,19 @@ and is not itself what was measured.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
+from torch import Tensor
 
+from gpu.capture.slots import in_flight
 from gpu.profiling.footprint import Gauge, block_bytes, gauge, optimizer_state
 from gpu.profiling.solo import Solo
 from gpu.runtime.canned import Canned
 from gpu.runtime.worker import Worker
 from sim.numerics.stage import Stage
-from sim.op import Op, among
+from sim.op import Op
 
 IN_FLIGHT = 3  # micro-batches that are kept at once to see what one keeps
 ONE_BY_ONE = ("backward", "backward_input", "backward_weight")
@@ -32,7 +33,7 @@ class StageBytes:
     resident_bytes: float
     workspace_bytes: float
     held_bytes: float
-    halved_bytes: float | None
+    halved_bytes: float
     rise_bytes: Mapping[str, float]
 
     @property
@@ -124,14 +125,15 @@ def step_by_step(worker: Worker, counted: Gauge) -> dict[tuple[int, Op], int]:
     return rises.most
 
 
-def _kept(solo: Solo, k: int, counted: Gauge) -> tuple[float, float | None]:
-    """Bytes of one micro-batch of stage `k` from its forward to its backward, and, where the halves
-    of a backward are apart, from the one to the other."""
+def _kept(solo: Solo, k: int, counted: Gauge) -> tuple[float, float]:
+    """Bytes of one micro-batch of stage `k` from its forward to its backward, and from the input
+    half of a backward to the weight half, where they are apart."""
     stage, lane, task = solo.stage(k), solo.lanes[solo.home[k]], solo.assembly.task
     passes, last = stage.passes, k == len(solo.home) - 1
-    weights, gradient = stage.weights, solo.samples.gradients[k]
-    many = min(IN_FLIGHT, _most_at_once(solo, k, Op.F, (Op.B, Op.W)))
-    begun = min(many, max(1, _most_at_once(solo, k, Op.I, (Op.W,))))
+    weights, sample = stage.weights, solo.samples.gradients[k]
+    flying = in_flight(solo.program, k)
+    many = min(IN_FLIGHT, flying.forward)
+    begun = min(many, max(1, flying.halves))
 
     def forward(index: int) -> None:
         inputs = solo.samples.inputs[k].clone() if k else task.inputs(index)
@@ -142,17 +144,9 @@ def _kept(solo: Solo, k: int, counted: Gauge) -> tuple[float, float | None]:
         for index in range(many):
             forward(index)
         held = (counted.begin() - before) / many
-        halves = getattr(passes, "backward_input", None)
-        if halves is not None:
-            for index in range(begun):
-                halves(index, weights, gradient)
+        for index in range(begun):
+            passes.backward_input(index, weights, sample.clone() if isinstance(sample, Tensor)
+                                  else sample)
         left = counted.begin() - before - (many - begun) * held
-    getattr(stage.model, "reset", lambda: None)()  # captured copies are free again
-    return held, None if halves is None else max(0.0, left / begun)
-
-
-def _most_at_once(solo: Solo, k: int, opens: Op, closes: Sequence[Op]) -> int:
-    """The most micro-batches of stage `k` that the program has between these operations."""
-    mine = solo.program.rows.stage == k
-    op, count = solo.program.rows.op[mine], solo.program.rows.count[mine].astype(np.int64)
-    return int(np.cumsum(count * ((op == opens) - among(op, closes).astype(np.int64))).max())
+    stage.model.reset()
+    return held, max(0.0, left / begun)

@@ -87,12 +87,11 @@ def test_on_cuda_memory_is_handed_out_in_blocks_when_the_host_asks():
     sizes = profile(placement=("cuda:0", "cuda:0"), weight_bytes=513.0, held_bytes=2048.0,
                     input_bytes=512.0)
     waiting, = predicted_peaks(given, sizes, [[0, 1]])
-    ahead = replace(given)
-    for name, column in (("asked_s", given.start_s), ("issued_s", given.end_s)):
-        object.__setattr__(ahead, name, column)
-    assert predicted_peaks(ahead, sizes, [[0, 1]]) == [waiting]
-    object.__setattr__(ahead, "asked_s", np.where(given.op == Op.F, 0.0, given.start_s))
-    object.__setattr__(ahead, "issued_s", np.where(given.op == Op.F, 0.5, given.end_s))
+    beside = replace(given, asked_s=given.start_s, issued_s=given.end_s)
+    assert predicted_peaks(beside, sizes, [[0, 1]]) == [waiting]
+    forward = given.op == Op.F
+    ahead = replace(given, asked_s=np.where(forward, 0.0, given.start_s),
+                    issued_s=np.where(forward, 0.5, given.end_s))
     sooner, = predicted_peaks(ahead, sizes, [[0, 1]])
     assert sooner > waiting + 2048.0  # all forwards are asked for at once
 

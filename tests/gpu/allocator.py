@@ -8,10 +8,9 @@ import threading
 import weakref
 
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from gpu.lanes.streams import CpuLane
-from gpu.profiling.footprint import Allocations, optimizer_state
+from gpu.profiling.footprint import Allocations, made
 
 
 class Shared(Allocations):
@@ -20,6 +19,7 @@ class Shared(Allocations):
     def __init__(self, block=1):
         super().__init__()
         self.block, self.lock = block, threading.RLock()
+        self.base = 0
 
     def _add(self, storage):
         key, size = int(storage._cdata), -(-int(storage.nbytes()) // self.block) * self.block
@@ -35,10 +35,14 @@ class Shared(Allocations):
                 self.live += size
                 self.peak = max(self.peak, self.live)
 
-    def holds(self, stages):
-        """Count what stages hold before a run."""
-        for stage in stages:
-            self.count([stage.weights, stage.model.live, *optimizer_state(stage.optimizer)])
+    def from_now(self):
+        """Forget what was before: what is held now is the base."""
+        self.base = self.begin()
+
+    @property
+    def risen(self):
+        """The most bytes that were held above the base."""
+        return self.peak - self.base
 
 
 class _Watch(TorchDispatchMode):
@@ -50,7 +54,7 @@ class _Watch(TorchDispatchMode):
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         result = func(*args, **(kwargs or {}))
-        self.to.count(tree_leaves(result))
+        self.to.count(made(result, (args, kwargs)))
         return result
 
 
@@ -60,6 +64,9 @@ class WatchedLane(CpuLane):
     def __init__(self, name, to):
         super().__init__(name)
         self.to = to
+
+    def begin(self):
+        self.to.from_now()
 
     def current(self):
         return _Watch(self.to)
