@@ -13,13 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
-from analysis.metrics.memory import StageMemory, memory
-from analysis.metrics.staleness import plan_of
 from analysis.metrics.timing import Timing, timing
 from sim.arrays import Floats
 from sim.op import Op
 from sim.rows import plain
-from sim.times.profile import Profile, StageProfile
 from sim.trace import Trace
 
 TARGETS = {"step_time_rel_error": 0.02, "event_duration_p95_rel": 0.05,
@@ -87,37 +84,6 @@ def _durations(predicted: Trace, measured: Trace) -> Floats:
 def p95(values: Floats) -> float:
     """The 95th percentile of values, shape (n,)."""
     return float(np.percentile(values, 95))
-
-
-def memory_entries(predicted: Trace, profile: Profile, measured: Sequence[Mapping[str, Any]]
-                   ) -> list[dict[str, Any]]:
-    """Measured and predicted peak bytes of every device, with the relative error.
-
-    `measured` has stages and bytes by device; the prediction is added up over the stages.
-    """
-    held = memory(predicted, plan_of(predicted))
-    whole = [_peak(predicted, k, held[k], stage) for k, stage in enumerate(profile.stages)]
-    found = []
-    for entry in measured:
-        parts = [whole[k] for k in entry["stages"]]
-        size = None if None in parts else sum(part for part in parts if part is not None)
-        error = None if size is None else abs(size / entry["measured_bytes"] - 1)
-        found.append({**entry, "predicted_bytes": size, "rel_error": error})
-    return found
-
-
-def _peak(trace: Trace, k: int, held: StageMemory, profile: StageProfile) -> float | None:
-    """Weight versions and activations at their peak, or in a backward or update, where the
-    profiled workspace is needed beside them; what is resident all the time comes on top."""
-    if profile.workspace_bytes is None or profile.resident_bytes is None:
-        return None
-    total = held.total_bytes
-    rows = (trace.stage == k) & np.isin(trace.op, (Op.B, Op.I, Op.W, Op.U))
-    first = np.searchsorted(total.time_s, trace.start_s[rows], side="right") - 1
-    last = np.searchsorted(total.time_s, trace.end_s[rows], side="left")
-    working = max((float(total.value[a:max(b, a + 1)].max()) for a, b in
-                   zip(first.tolist(), last.tolist(), strict=True)), default=0.0)
-    return profile.resident_bytes + max(total.peak, working + profile.workspace_bytes)
 
 
 def event_rows(labels: Mapping[str, Any], predicted: Trace, measured: Trace

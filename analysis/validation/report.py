@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.validation.errors import events, memory_entries, statistical, summary
+from analysis.validation.errors import events, statistical, summary
+from analysis.validation.memory import memory_entries
 from analysis.validation.path import critical_path_ratio
 from analysis.validation.repeats import deviations, spread
 from analysis.validation.split import PARTS, Split, largest_difference, split

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gpu.model.stage_model import TorchStage
 
@@ -19,8 +19,9 @@ class StageSizes(NamedTuple):
     """What one stage holds: the shape of one micro-batch's input (batch, …), and bytes.
 
     `weight_bytes` are of one weight set; the others are per micro-batch: `input_bytes` of what
-    arrives, `graph_bytes` of what autograd keeps of a forward, `activation_bytes` of what the stage
-    keeps, which is that or, where it recomputes, its input.
+    arrives, `graph_bytes` of what a forward leaves for its backward (input, what autograd saves,
+    and the result, where the graph ends), `activation_bytes` of what the stage keeps, which is that
+    or, where it recomputes, its input and labels.
     """
 
     input_shape: tuple[int, ...]
@@ -33,20 +34,25 @@ class StageSizes(NamedTuple):
 def stage_sizes(models: Sequence[TorchStage], inputs: Tensor) -> list[StageSizes]:
     """Sizes of the stages of a pipeline, in order; `inputs` is one micro-batch (batch, …)."""
     here, sizes = inputs.to("meta"), []
-    for model in models:
-        shape = tuple(here.shape)
-        kept, after = _kept(model, here)
+    for number, model in enumerate(models, 1):
+        target = torch.empty(len(here), dtype=torch.long, device="meta") if number == len(
+            models) else None
+        kept, after = _kept(model, here, target)
         weights = model.live.numel() * model.live.element_size()
-        sizes.append(StageSizes(shape, weights, _size(here),
-                                _size(here) if model.recompute else kept, kept))
+        again = _size(here) + (0 if target is None else _size(target))
+        sizes.append(StageSizes(tuple(here.shape), weights, _size(here),
+                                again if model.recompute else kept, kept))
         here = after
     return sizes
 
 
-def _kept(model: TorchStage, inputs: Tensor) -> tuple[int, Tensor]:
-    """Bytes a forward keeps for its backward (parameters not counted), and its output."""
+def _kept(model: TorchStage, inputs: Tensor, target: Tensor | None) -> tuple[int, Tensor]:
+    """Bytes a forward keeps for its backward (neither parameters nor buffers), and its result.
+
+    With a target the result is the loss.
+    """
     module = copy.deepcopy(model.module).to("meta")
-    own = {_storage(p) for p in module.parameters()}
+    own = {_storage(t) for t in (*module.parameters(), *module.buffers())}
     found = {_storage(inputs): _size(inputs)}
 
     alive: list[Tensor] = []  # or a later tensor could be given a freed one's storage
@@ -58,13 +64,11 @@ def _kept(model: TorchStage, inputs: Tensor) -> tuple[int, Tensor]:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(keep, _as_is):
-        output = _run(module, inputs)
-    return sum(found.values()), output.detach()
-
-
-def _run(module: nn.Module, inputs: Tensor) -> Tensor:
-    output: Tensor = module(inputs.detach().requires_grad_())
-    return output
+        result: Tensor = module(inputs.detach().requires_grad_())
+        if target is not None:
+            result = model.loss(result, target)
+    keep(result)
+    return sum(found.values()), result.detach()
 
 
 def _as_is(tensor: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ training without a stash holds no old version through its graphs.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -35,6 +36,10 @@ def squared_error(output: Tensor, target: Tensor) -> Tensor:
     """
     wanted = functional.one_hot(target, output.shape[1]).to(output.dtype)
     return functional.mse_loss(output, wanted)
+
+
+def _nothing() -> None:
+    """What a live buffer was loaded with before the first load."""
 
 
 LOSSES: dict[str, Loss] = {"cross-entropy": functional.cross_entropy, "mse": squared_error}
@@ -72,7 +77,7 @@ class TorchStage:
         self.recompute, self._again = recompute, False
         self.parameters = list(module.parameters())
         self.live = torch.cat([p.detach().reshape(-1) for p in self.parameters])
-        self._loaded: Any = None
+        self._loaded: Callable[[], Any] = _nothing  # weak: no weights live for having been loaded
         self._point_into(self.live)
 
     def _point_into(self, flat: Tensor) -> None:
@@ -89,9 +94,9 @@ class TorchStage:
 
     def load(self, weights: Tensor) -> None:
         """Bring `weights` (parameters,) into the live buffer, unless they are there already."""
-        if self._loaded is not weights:
+        if self._loaded() is not weights:
             self.live.copy_(weights)
-            self._loaded = weights
+            self._loaded = weakref.ref(weights)
 
     def forward(self, weights: Tensor, inputs: Tensor, target: Tensor | None = None
                 ) -> tuple[Tensor, Saved | None]:

@@ -15,10 +15,10 @@ import numpy as np
 from gpu.lanes.devices import DeviceSpec
 from gpu.lanes.streams import Lane
 from gpu.model.sizes import StageSizes
-from gpu.profiling.footprint import extra_bytes
 from gpu.profiling.link_times import LinkTimes, link_times, quartiles
 from gpu.profiling.machine import device_name, libraries
 from gpu.profiling.pairs import factors, lock_share
+from gpu.profiling.rises import StageBytes, stage_bytes
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import Kind, StageTimes, measure, quiet, recompute_s
 from gpu.runtime.assembly import Assembly, RunSettings, assemble
@@ -32,7 +32,8 @@ from sim.times.profile import Profile, StageProfile
 NAMES = {Op.F: "forward_s", Op.B: "backward_s", Op.I: "input_backward_s",
          Op.W: "weight_backward_s", Op.U: "update_s"}
 ROUNDS = 12  # mini-batches of one pass through a stage's stream
-WORKSPACE = ("peak of one mini-batch beside what else is held: on a CPU the tensors "
+MEMORY_ROUNDS = 4  # mini-batches of the stream that is stepped to see what it holds
+WORKSPACE = ("the most an instruction needs above what is held before it: on a CPU the tensors "
              "torch makes (not a kernel's scratch memory), on CUDA what its allocator gave out")
 Make = Callable[..., Assembly]
 
@@ -60,16 +61,17 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
     """
     places = [spec.device for spec in specs]
     rounds = min(effort.rounds, experiment.pipeline.minibatches)
-    solo, single = (Solo(make(shortened(experiment, number), settings, places,
-                              program=program and first_minibatches(program, number)), lanes)
-                    for number in (rounds, 1))
+    solo, few = (Solo(make(shortened(experiment, number), settings, places,
+                           program=program and first_minibatches(program, number)), lanes)
+                 for number in (rounds, min(MEMORY_ROUNDS, experiment.pipeline.minibatches)))
+    held = stage_bytes(few)
     with quiet():
         times = measure(solo, effort.passes)
         device_times = _of_the_device(times, solo, settings, effort)
         again = {k: recompute_s(solo, k) for k in range(experiment.pipeline.stages)}
     sizes = solo.assembly.task.stage_sizes()
-    stages = [_stage(k, experiment, device_times, times, again[k], each,
-                     extra_bytes(single, k, each)) for k, each in enumerate(sizes)]
+    stages = [_stage(k, experiment, device_times, times, again[k], each, held[k])
+              for k, each in enumerate(sizes)]
     if link is None and len(lanes) > 1:
         with quiet():
             link = link_times(lanes, effort.trips)
@@ -120,7 +122,7 @@ def shortened(experiment: Experiment, minibatches: int) -> Experiment:
 
 
 def _stage(k: int, experiment: Experiment, device: StageTimes, asked: StageTimes, again: Floats,
-           sizes: StageSizes, held: tuple[float | None, float | None]) -> StageProfile:
+           sizes: StageSizes, held: StageBytes) -> StageProfile:
     alone = {op: quartiles(np.array(device.alone[k, op])) for op in NAMES
              if (k, op) in device.alone}
     beside, extra = device.slowed(), quartiles(again)
@@ -137,8 +139,7 @@ def _stage(k: int, experiment: Experiment, device: StageTimes, asked: StageTimes
         input_backward_s=max(0.0, halves[0] - recomputes) if halves else None,
         weight_backward_s=halves[1] if halves else None,
         weight_bytes=float(sizes.weight_bytes), activation_bytes=float(sizes.graph_bytes),
-        input_bytes=float(sizes.input_bytes), resident_bytes=held[0],
-        workspace_bytes=held[1], issue_s=_issue_s(k, asked),
+        input_bytes=float(sizes.input_bytes), **held.keys, issue_s=_issue_s(k, asked),
         contention_factor=_ratio(device, [k], experiment.pipeline.microbatches),
         spread=spread | {"recompute_s": extra})
 

@@ -99,6 +99,10 @@ class StageProfile(BaseModel):
     (None: `activation_bytes`), and by operation an instruction needs at most `rise_bytes` more
     while it runs than is held before it.
 
+    Where the halves of a backward are apart, a micro-batch holds `halved_bytes` between them (None:
+    the input half does all).  A stage that replays captured graphs has `slot_bytes` of memory of
+    its own for each micro-batch in flight at its peak, all the time (None: no such slots).
+
     By operation, `issue_s` are host seconds from beginning to ask for an instruction of one
     micro-batch until all of it has been asked for; empty where the host does the work itself.
     """
@@ -116,6 +120,8 @@ class StageProfile(BaseModel):
     workspace_bytes: Amount | None = None
     resident_bytes: Amount | None = None
     held_bytes: Amount | None = None
+    halved_bytes: Amount | None = None
+    slot_bytes: Amount | None = None
     rise_bytes: dict[OpName, Amount] = {}
     issue_s: dict[OpName, Amount] = {}
     contention_factor: Factor | None = None

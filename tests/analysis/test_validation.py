@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.validation.errors import event_rows, memory_entries, statistical, summary
+from analysis.validation.errors import event_rows, statistical, summary
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
-from sim.times.profile import Profile, StageProfile
 
 
 def trace(schedule="round-robin", **costs):
@@ -35,26 +34,6 @@ def test_a_shift_is_given_of_the_makespan_and_in_steps():
     assert found["event_start_p95_rel"] == pytest.approx(1 / truth.end_s.max())
     assert found["event_start_p95_steps"] == pytest.approx(1 / 2)
     assert found["event_duration_p95_rel"] == 0
-
-
-def stages(*numbers):
-    return Profile(format="pipestale-profile", version=1, stages=tuple(
-        StageProfile(forward_s=1.0, backward_s=1.0, resident_bytes=r, workspace_bytes=w)
-        for r, w in numbers))
-
-
-def test_memory_adds_what_is_resident_and_the_workspace_of_backwards():
-    guess = trace()
-    sizes = replace(guess.header.sizes, weight_bytes=[10.0, 20.0], activation_bytes=[100.0, 50.0])
-    guess = replace(guess, header=replace(guess.header, sizes=sizes))
-    measured = [{"device": "a", "stages": [0], "measured_bytes": 225},
-                {"device": "b", "stages": [0, 1], "measured_bytes": 225 + 90}]
-    own, both = memory_entries(guess, stages((10.0, 5.0), (20.0, 0.0)), measured)
-    assert own["predicted_bytes"] == 10 + 2 * 100 + 10 + 5
-    assert own["rel_error"] == 0
-    assert both["rel_error"] == 0
-    unknown, = memory_entries(guess, stages((None, None), (1.0, 1.0)), measured[:1])
-    assert unknown["predicted_bytes"] is None
 
 
 def entry(predicted, measured, exact=0.0, group="g", **more):

@@ -1,39 +1,30 @@
-"""Bytes worked out without computing, against what autograd really keeps."""
+"""Bytes worked out without computing, against what a CPU really keeps."""
 
-import torch
+import pytest
 
-from tests.gpu.conftest import cpu_assembly
-
-
-def really_kept(model, inputs):
-    """Bytes of all storages a real forward keeps, its input included, parameters not."""
-    own = {p.untyped_storage().data_ptr() for p in model.parameters}
-    found = {inputs.untyped_storage().data_ptr(): inputs.untyped_storage().nbytes()}
-    alive = []
-
-    def keep(tensor):
-        alive.append(tensor)
-        if tensor.untyped_storage().data_ptr() not in own:
-            found[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda t: t):
-        output = model.module(inputs.requires_grad_())
-    found.pop(0, None)
-    return sum(found.values()), output.detach()
+from gpu.profiling.rises import stage_bytes
+from gpu.profiling.solo import Solo
+from gpu.runtime.assembly import RunSettings
+from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
 
-def test_sizes_are_those_of_a_real_forward():
-    task = cpu_assembly(stages=3).task
-    here = task.inputs(0)
-    for model, sizes in zip(task.models, task.stage_sizes(), strict=True):
+@pytest.mark.parametrize("backward", ["graph", "recompute"])
+@pytest.mark.parametrize("settings", [
+    RunSettings(), RunSettings(loss="mse"),
+    RunSettings(model="vgg16", image_size=32, classes=10)], ids=["narrow", "mse", "vgg16"])
+def test_sizes_are_those_of_a_real_forward(settings, backward):
+    assembly = cpu_assembly(stages=3, minibatches=2, settings=settings, backward=backward)
+    task, solo = assembly.task, Solo(assembly, cpu_lanes(3))
+    for k, (sizes, real) in enumerate(zip(task.stage_sizes(), stage_bytes(solo), strict=True)):
+        here = solo.samples.inputs[k]
         assert sizes.input_shape == tuple(here.shape)
         assert sizes.input_bytes == here.numel() * 4
-        assert sizes.weight_bytes == len(model.live) * 4
-        kept, here = really_kept(model, here)
-        assert abs(sizes.activation_bytes - kept) <= 0.02 * kept
+        assert sizes.weight_bytes == len(task.models[k].live) * 4
+        assert sizes.activation_bytes == pytest.approx(real.held_bytes, rel=0.005)
 
 
-def test_a_recomputing_stage_keeps_its_input_alone():
-    for sizes in cpu_assembly(stages=3, backward="recompute").task.stage_sizes():
-        assert sizes.activation_bytes == sizes.input_bytes
+def test_a_recomputing_stage_keeps_its_input_and_labels_alone():
+    *others, last = cpu_assembly(stages=3, backward="recompute").task.stage_sizes()
+    for sizes in others:
+        assert sizes.activation_bytes == sizes.input_bytes < sizes.graph_bytes
+    assert last.activation_bytes == last.input_bytes + 4 * 8 < last.graph_bytes
