@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LIMIT_S = 540  # of all caps together
-FINISH_S = 30  # what a step needs beyond its runs: starting, writing, a run that is slower
+FINISH_S = 30  # what a step needs beyond its runs: starting, writing, a slower run, its grace
 
 
 @dataclass(frozen=True)
