@@ -11,7 +11,7 @@ import click
 from gpu.commands.door import end, typed
 from gpu.commands.options import devices_option, graphs_option, own_orders
 from gpu.commands.prepared import prepared
-from sim.commands.bars import estimated
+from sim.commands.bars import named
 
 if TYPE_CHECKING:
     from gpu.studies.measure.execute import Outcome
@@ -30,18 +30,23 @@ def measure(devices: str, graphs: str, out: Path) -> None:
     """
     from gpu.studies.measure.execute import execute
     from gpu.studies.measure.page import page
-    from gpu.studies.measure.steps import LIMIT_S, steps
+    from gpu.studies.measure.steps import steps
     from sim.trace import atomic_file
 
     prepared(None, (), devices, out)
     todo, command = steps(devices, out, graphs), typed()
-    with estimated(len(todo), LIMIT_S, "step") as done:
+    written: list[int] = []
+    with named(len(todo)) as show:
+
+        def tell(line: str) -> None:
+            click.echo(line, err=True)
+            show(len(written), line)
 
         def after(found: Sequence[Outcome]) -> None:
             with atomic_file(out / "README.md") as file:
                 file.write(page(found, todo, out, command).encode())
-            done()
+            written.append(len(found))
 
-        outcomes = execute(todo, lambda line: click.echo(line, err=True), after)
+        outcomes = execute(todo, tell, after)
     if any(outcome.code != 0 for outcome in outcomes):
         end(1, f"not every step succeeded; {out}/README.md says which")

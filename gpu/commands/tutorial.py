@@ -22,7 +22,7 @@ from sim.commands.bars import estimated
 @click.option("--devices", default="cpu,cpu", show_default=True,
               help="cpu,cpu or cuda:0,cuda:1 or cuda:0/2; the single device is the first, or all "
               "of a GPU in parts.")
-@own_orders("the tutorial compares the orders of PyTorch's own")
+@own_orders("the tutorial goes through the orders of PyTorch's own")
 @graphs_option
 @click.option("--full", is_flag=True, help="The tutorial's ResNet-50, 120 images of 128x128.")
 @click.option("--model", help="narrow, resnet50 or vgg16 [narrow; full: resnet50].")

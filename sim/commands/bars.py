@@ -83,33 +83,60 @@ def counted_later(total: int) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
-def estimated(total: int, within_s: float | None = None, each: str = "run"
-              ) -> Iterator[Callable[[], None]]:
-    """A bar over `total` runs (or what `each` calls them) that may take a minute, seen at once.
+def estimated(total: int, within_s: float | None = None) -> Iterator[Callable[[], None]]:
+    """A bar over `total` runs of which each may take a minute, seen from the start.
 
     Yields what is called after each.  The first says how long all take, and then each corrects it;
     `within_s` are the seconds after which no more are begun (None: no limit).
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TimeElapsedColumn
+    from rich.text import Text
 
     begun, count = perf_counter(), iter(range(1, total + 1))
-    limit = float("inf") if within_s is None else within_s
-    with _progress(BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
-                   TextColumn("{task.description}")) as shown:
-        bar = shown.add_task(f"the first {each} says how long it takes", total=total)
+    each_s: list[float] = []  # the mean so far
+
+    class Left(ProgressColumn):
+        max_refresh = 0.5
+
+        def render(self, task: Task) -> Text:
+            gone = perf_counter() - begun
+            return Text(time_left(total, gone, each_s[-1], within_s) if each_s
+                        else "the first says how long it takes")
+
+    with _progress(BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(), Left()) as shown:
+        bar = shown.add_task("runs", total=total)
 
         def done() -> None:
-            number, gone = next(count, total), perf_counter() - begun
-            left = min(gone / number * (total - number), max(0.0, limit - gone))
-            shown.update(bar, completed=number, description=time_left(left, gone / number, each))
+            number = next(count, total)
+            each_s.append((perf_counter() - begun) / number)
+            shown.update(bar, completed=number)
 
         yield done
 
 
-def time_left(left_s: float, each_s: float, each: str = "run") -> str:
-    """What a bar says of the seconds that are left, where a run (or `each`) takes `each_s`."""
-    left = f"{left_s / 60:.0f} min" if left_s >= 90 else f"{left_s:.0f} s"
-    return f"{each_s:.3g} s a {each}, about {left} left"
+def time_left(total: int, gone_s: float, each_s: float, within_s: float | None) -> str:
+    """What a bar over `total` runs says after `gone_s` seconds, where a run takes `each_s`.
+
+    No more are begun after `within_s` (None: no limit).
+    """
+    whole = each_s * total if within_s is None else min(each_s * total, within_s)
+    left = max(0.0, whole - gone_s)
+    return f"{each_s:.3g} s a run, about " + (
+        f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left")
+
+
+@contextmanager
+def named(total: int) -> Iterator[Callable[[int, str], None]]:
+    """A bar over `total` steps that says which is under way.
+
+    Yields what takes the number of steps done and the name of the next.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+    with _progress(BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
+                   TextColumn("{task.description}")) as shown:
+        bar = shown.add_task("", total=total)
+        yield lambda done, name: shown.update(bar, completed=done, description=name)
 
 
 def busy(label: str) -> AbstractContextManager[Any]:

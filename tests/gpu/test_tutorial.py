@@ -218,7 +218,7 @@ def test_the_command_writes_its_files(tmp_path):
     (["--model", "alexnet"], "choose from narrow, resnet50, vgg16"),
     (["--data", "/nowhere/at/all"], "there is no such directory"),
     (["--devices", "cuda:77,cuda:78"], "cuda:77 is not there"),
-    (["--program", "p.csv"], "--program p.csv: the tutorial compares the orders of PyTorch's own"),
+    (["--program", "p.csv"], "the tutorial goes through the orders of PyTorch's own"),
     (["--graphs", "sometimes"], "'sometimes' is not one of 'auto', 'on', 'off'"),
     (["--learning-rate", "0"], "'--learning-rate'"),
     (["--within", "-1"], "'--within'"),

@@ -148,6 +148,23 @@ def test_a_run_that_needs_too_much_memory_is_left_out_and_the_next_begins(monkey
     assert "error: stage 0 ran out of memory at 0F0" in alone.stderr
 
 
+def test_an_interrupt_keeps_the_runs_that_are_done(monkeypatch, tmp_path):
+    whole = validation.validate_one
+
+    def stopped(case, bench, link=None):
+        if case.experiment.pipeline.mitigation["name"] == "stash":
+            raise KeyboardInterrupt
+        return whole(case, bench, link)
+
+    monkeypatch.setattr(validation, "validate_one", stopped)
+    result = validate("--grid", "none,stash,spectrain", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [run["mitigation"] for run in report["runs"]] == ["none"]
+    assert report["refused"] == [f"{name}@round-robin/1: no time left"
+                                 for name in ("stash", "spectrain")]
+
+
 def test_a_divergence_names_the_stage_and_writes_nothing(tmp_path):
     result = validate("--grid", "none", "--set", "learning_rate=1e30", "--out", str(tmp_path))
     assert result.exit_code == 1
@@ -266,8 +283,10 @@ def test_what_there_was_no_time_for_is_one_line_of_a_wide_grid():
 
 
 def test_the_first_run_says_how_long_all_take():
-    assert time_left(200, 20) == "20 s a run, about 3 min left"
-    assert time_left(45, 1.51) == "1.51 s a run, about 45 s left"
+    assert time_left(12, 20, 20, None) == "20 s a run, about 4 min left"
+    assert time_left(12, 200, 20, None) == "20 s a run, about 40 s left"
+    assert time_left(900, 20, 20, 480) == "20 s a run, about 8 min left"
+    assert time_left(2, 50, 1.51, None) == "1.51 s a run, about 0 s left"
 
 
 @pytest.mark.parametrize(("options", "says"), [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -9,6 +10,8 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from gpu.studies.measure.steps import LIMIT_S, Step, check
+
+GRACE_S = 12.0  # between the interrupt and the end: for writing what is there
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,33 @@ def execute(todo: Sequence[Step], tell: Callable[[str], None],
 
 
 def _one(step: Step, cap_s: float) -> Outcome:
+    """Run a step; shortly before its cap it is interrupted, and writes what it has if it can."""
     began = perf_counter()
     command = [sys.executable, "-m", "gpu", *step.command(cap_s)]
+    grace_s = min(GRACE_S, cap_s / 4)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+                          ) as process:
+        try:
+            said = _waited(process, cap_s, grace_s)
+        except BaseException:
+            process.kill()
+            raise
+    seconds = perf_counter() - began
+    code = None if seconds > cap_s - grace_s else process.returncode
+    return Outcome(step, code, seconds, said[-1] if said else "", cap_s)
+
+
+def _waited(process: subprocess.Popen[str], cap_s: float, grace_s: float) -> list[str]:
+    """The lines a process said on its way to the end, to which it is helped at its cap."""
     try:
-        done = subprocess.run(command, timeout=cap_s, stderr=subprocess.PIPE, text=True,
-                              stdout=subprocess.DEVNULL, check=False)
+        return process.communicate(timeout=cap_s - grace_s)[1].strip().splitlines()
     except subprocess.TimeoutExpired:
-        return Outcome(step, None, perf_counter() - began, "", cap_s)
-    said = done.stderr.strip().splitlines()
-    return Outcome(step, done.returncode, perf_counter() - began, said[-1] if said else "", cap_s)
+        process.send_signal(signal.SIGINT)
+    try:
+        return process.communicate(timeout=grace_s)[1].strip().splitlines()
+    except subprocess.TimeoutExpired:
+        process.kill()
+    return process.communicate()[1].strip().splitlines()
 
 
 def ending(outcome: Outcome) -> str:

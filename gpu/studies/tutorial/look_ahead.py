@@ -97,26 +97,40 @@ def compare(course: Course, specs: Sequence[DeviceSpec], done: Callable[[], None
     Curves have method, seed, epoch (from 1), quantity and value; totals method, seed, seconds and
     the last evaluation.  Weights and times come from different runs of one program; a first timing
     is not counted.  One seed is always done, another only where the longest so far would still fit
-    into `within_s` seconds.
+    into `within_s` seconds; an interrupt ends it too, and whole seeds that are done come back.
     """
     began, longest = perf_counter(), 0.0
     base = course.base(len(specs))
     curves: Rows = []
     totals: Rows = []
-    every = base.training.evaluate_every
     timing_pass(METHODS[0].experiment(base, 0), course.settings, specs)
     for seed in course.seeds:
         start = perf_counter()
         if totals and start - began + longest > within_s:
             break
-        for method in METHODS:
-            experiment = method.experiment(base, seed)
-            keys = {"method": method.label, "seed": seed}
-            _, result, _ = weight_pass(experiment, course.settings, specs[0])
-            ends = timing_pass(experiment, course.settings, specs)
-            curves += [keys | row for row in by_epoch(result, every)]
-            totals.append(keys | {"total_s": float(ends[-1]), **judged(result.final),
-                                  "diverged_at": result.diverged_at})
-            done()
+        try:
+            found = _of_seed(course, base, seed, specs, done)
+        except KeyboardInterrupt:
+            if not totals:
+                raise
+            break
+        curves += found[0]
+        totals += found[1]
         longest = max(longest, perf_counter() - start)
+    return curves, totals
+
+
+def _of_seed(course: Course, base: Experiment, seed: int, specs: Sequence[DeviceSpec],
+             done: Callable[[], None]) -> tuple[Rows, Rows]:
+    curves: Rows = []
+    totals: Rows = []
+    for method in METHODS:
+        experiment = method.experiment(base, seed)
+        keys = {"method": method.label, "seed": seed}
+        _, result, _ = weight_pass(experiment, course.settings, specs[0])
+        ends = timing_pass(experiment, course.settings, specs)
+        curves += [keys | row for row in by_epoch(result, base.training.evaluate_every)]
+        totals.append(keys | {"total_s": float(ends[-1]), **judged(result.final),
+                              "diverged_at": result.diverged_at})
+        done()
     return curves, totals

@@ -30,9 +30,10 @@ def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lam
     """Validate the cases in order; the link between the devices is measured once, for all.
 
     The first is always done; another only where the longest so far would still fit into
-    `within_s` seconds.  `done` is called after each; `failed`, where given, is told of a case that
-    needs more memory than there is, and the next begins.  Raises StageError where a run fails,
-    ConfigurationError where a case cannot be assembled.
+    `within_s` seconds.  An interrupt ends it too, and those that are done come back.  `done` is
+    called after each; `failed`, where given, is told of a case that needs more memory than there
+    is, and the next begins.  Raises StageError where a run fails, ConfigurationError where a case
+    cannot be assembled, KeyboardInterrupt where none is done.
     """
     began = perf_counter()
     with quiet():
@@ -45,6 +46,10 @@ def validate(cases: Sequence[Case], bench: Bench, done: Callable[[], None] = lam
             break
         try:
             found.append(validate_one(case, bench, link))
+        except KeyboardInterrupt:
+            if not found:
+                raise
+            break
         except StageMemoryError as error:
             if failed is None:
                 raise
