@@ -160,3 +160,12 @@ def test_curves_are_there_only_where_something_was_learnt(trace):
     assert trace.curves["minibatch_loss"].shape == (8,)
     assert trace.curves["evaluated_minibatch"].tolist() == [4, 8]
     assert simulate(stages=2, minibatches=2, **TIMES).curves == {}
+
+
+def test_the_first_workers_part_keeps_when_its_host_asked():
+    whole = simulate(stages=2, minibatches=4, count=2, task="digits-mlp", width=4, batch_size=4)
+    rows = np.arange(len(whole), dtype=float)
+    own = dataclasses.replace(whole, asked_s=rows, issued_s=rows + 0.5).first_worker()
+    assert own.asked_s.tolist() == rows[: len(own)].tolist()
+    assert own.issued_s.tolist() == (rows[: len(own)] + 0.5).tolist()
+    assert whole.first_worker().asked_s is None
