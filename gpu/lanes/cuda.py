@@ -74,6 +74,10 @@ class CudaLane:
         with torch.cuda.stream(self.compute):
             torch.cuda._sleep(int(seconds * CYCLES_PER_S))
 
+    def roomy(self) -> bool:
+        free, whole = torch.cuda.mem_get_info(self.device)
+        return bool(free > whole / 2)
+
     def rest(self) -> None:
         self.compute.synchronize()
 

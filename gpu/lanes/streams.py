@@ -52,6 +52,9 @@ class Lane(Protocol):
     def hold_up(self, seconds: float) -> None:
         """Let computing asked for from now on begin so much later, so that the host gets ahead."""
 
+    def roomy(self) -> bool:
+        """Whether recordings may be kept for later runs: the device has most of its memory left."""
+
     def rest(self) -> None:
         """Wait until the computing asked for so far is done."""
 
@@ -102,6 +105,9 @@ class CpuLane:
 
     def hold_up(self, seconds: float) -> None:
         pass
+
+    def roomy(self) -> bool:
+        return False  # nothing is recorded, and networks are made quickly
 
     def rest(self) -> None:
         pass

@@ -2,25 +2,68 @@
 
 from __future__ import annotations
 
-from sim.times.profile import Profile
+from collections.abc import Iterator, Sequence
 
-HEAD = (f"{'stage':5} {'F ms':>8} {'B ms':>8} {'again ms':>8} {'U ms':>8} {'beside':>7} "
-        f"{'weights':>11} {'activations':>11} {'workspace':>11}")
+from sim.times.profile import Profile, StageProfile
+
+OPS = {"F": "forward_s", "B": "backward_s", "I": "input_backward_s", "W": "weight_backward_s",
+       "U": "update_s"}
 
 
 def profile_table(profile: Profile) -> str:
-    """A profile as text: a line per stage, then the link.
+    """A profile as text, 80 columns at most: times, slow-downs, bytes, then the link.
 
-    Milliseconds, the slowdown beside busy neighbours, and bytes.
+    Milliseconds of a micro-batch (of updates per update), factors, and bytes.
     """
-    lines = [HEAD]
-    for k, s in enumerate(profile.stages):
-        times = " ".join(f"{1e3 * (v or 0):8.3f}" for v in (s.forward_s, s.backward_s,
-                                                           s.recompute_s, s.update_s))
-        sizes = " ".join("–".rjust(11) if v is None else f"{v:11.0f}" for v in (
-            s.weight_bytes, s.activation_bytes, s.workspace_bytes))
-        lines.append(f"{k:<5} {times} {s.contention_factor or 1:6.2f}x {sizes}")
+    return "\n".join([*_times(profile.stages), "", *_beside(profile), *_bytes(profile.stages), "",
+                      *_link(profile)])
+
+
+def _times(stages: Sequence[StageProfile]) -> Iterator[str]:
+    yield "ms of the device alone, and of the host to ask for it"
+    known = [op for op, name in OPS.items() if any(getattr(s, name) is not None for s in stages)]
+    hosts = any(stage.issue_s for stage in stages)
+    yield _row("stage", [*known, "again", *(f"ask {op}" for op in known if hosts)])
+    for k, stage in enumerate(stages):
+        alone = [getattr(stage, OPS[op]) for op in known] + [stage.recompute_s]
+        asked = [stage.issue_s.get(op) for op in known if hosts]
+        yield _row(str(k), ["–" if v is None else f"{1e3 * v:.3f}" for v in (*alone, *asked)])
+
+
+def _beside(profile: Profile) -> Iterator[str]:
+    """How many times as long each operation takes beside each other one on its hardware."""
+    if not profile.beside:
+        return
+    yield "times as long beside a neighbour's"
+    columns = sorted({(p.beside_stage, p.beside_op) for p in profile.beside},
+                     key=lambda each: (each[0], list(OPS).index(each[1])))
+    rows = sorted({(p.stage, p.op) for p in profile.beside},
+                  key=lambda each: (each[0], list(OPS).index(each[1])))
+    factor = {((p.stage, p.op), (p.beside_stage, p.beside_op)): p.factor for p in profile.beside}
+    for part in (columns[n : n + 8] for n in range(0, len(columns), 8)):
+        yield _row("", [f"{stage}{op}" for stage, op in part])
+        for stage, op in rows:
+            found = [factor.get(((stage, op), each)) for each in part]
+            if any(found):
+                yield _row(f"{stage}{op}", ["–" if f is None else f"{f:.2f}" for f in found])
+    yield ""
+
+
+def _bytes(stages: Sequence[StageProfile]) -> Iterator[str]:
+    yield "bytes"
+    names = {"weights": "weight_bytes", "always": "resident_bytes", "micro-batch": "held_bytes",
+             "for a moment": "workspace_bytes"}
+    yield _row("stage", list(names), 16)
+    for k, stage in enumerate(stages):
+        values = [getattr(stage, name) for name in names.values()]
+        yield _row(str(k), ["–" if v is None else f"{v:.0f}" for v in values], 16)
+
+
+def _link(profile: Profile) -> Iterator[str]:
     rate = profile.bandwidth_bytes_per_s
-    return "\n".join([*lines, f"link: {1e6 * profile.latency_s:.1f} us, "
-                      + (f"{rate / 1e9:.3g} GB/s" if rate else "no limit found"),
-                      f"on {profile.device}"])
+    yield (f"link: {1e6 * profile.latency_s:.1f} us, "
+           + (f"{rate / 1e9:.3g} GB/s" if rate else "no limit found") + f"; on {profile.device}")
+
+
+def _row(name: str, cells: Sequence[str], width: int = 9) -> str:
+    return f"{name:5}" + "".join(cell.rjust(width) for cell in cells)

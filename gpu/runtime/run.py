@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from time import perf_counter
+from time import perf_counter, process_time
 
 import torch
 
@@ -40,12 +40,13 @@ def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evalu
         Worker(d, program, {k: assembly.stages[k] for k in stages_on(program, d)},
                assembly.task, lane, links, strict=strict)
         for d, lane in enumerate(lanes)]
-    _Crew(assembly, workers, links, watch).work()
+    crew = _Crew(assembly, workers, links, watch)
+    crew.work()
     pieces = [collect(worker, assembly.stages) for worker in workers]
     if strict:
         check_finite(assembly, workers)
     final = assembly.task.evaluate([s.weights for s in assembly.stages]) if evaluate else None
-    return to_trace(assembly, program, pieces, {}, final, graphs)
+    return to_trace(assembly, program, pieces, {"cpu_s": crew.cpu_s}, final, graphs)
 
 
 def check_finite(assembly: Assembly, workers: Sequence[Worker]) -> None:
@@ -61,12 +62,14 @@ class _Crew:
     """The threads of a run: all stop at the first failure, and none is left behind.
 
     A worker's thread warms it up first, since much of what libraries keep is kept by thread.
+    `cpu_s` are CPU seconds of this process from when the lanes' clocks started.
     """
 
     def __init__(self, assembly: Assembly, workers: Sequence[Worker], links: Mailboxes,
                  watch: Watch | None) -> None:
         self.assembly, self.workers = assembly, workers
         self.links, self.watch = links, watch
+        self.cpu_s = 0.0
         self.failure: BaseException | None = None
         self.lock = threading.Lock()
 
@@ -77,7 +80,9 @@ class _Crew:
             self._all(threads, lambda worker: warm(self.assembly, worker))
             for worker in self.workers:
                 worker.lane.begin()
+            began = process_time()
             self._all(threads, Worker.run)
+            self.cpu_s = process_time() - began
         except BaseException:
             self.stop()
             raise

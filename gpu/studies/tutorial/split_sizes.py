@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from gpu.lanes.devices import DeviceSpec, open_lanes
 from gpu.lanes.streams import Lane
-from gpu.runtime.assembly import RunSettings, assemble
+from gpu.runtime.assembly import Assembly, RunSettings, assemble
 from gpu.runtime.run import run
 from gpu.studies.tutorial.single import Single
 from sim.errors import ConfigurationError
@@ -87,6 +87,8 @@ class Mode:
                          "convention": "heavy-ball", "learning_rate": setting.learning_rate,
                          "distances": False, "seed": setting.seed}})
 
+Kept = dict[Mode, Assembly]
+
 
 def modes(setting: SplitStudy) -> list[Mode]:
     """Every way to run that is timed, in the order of a round."""
@@ -122,6 +124,7 @@ def measure(setting: SplitStudy, places: Places, done: Callable[[], None] = lamb
     `within_s` seconds.  `done` is called after each run.
     """
     rows: Rows = []
+    kept: Kept = {}
     began, longest = perf_counter(), 0.0
     for repeat in range(setting.repeats + 1):
         start = perf_counter()
@@ -129,7 +132,7 @@ def measure(setting: SplitStudy, places: Places, done: Callable[[], None] = lamb
             break
         for mode in modes(setting):
             gc.collect()  # a run's weights are in cycles: gone before the next one needs the room
-            timed = seconds_of(mode, setting, places)
+            timed = seconds_of(mode, setting, places, kept)
             if repeat:
                 rows.append({"mode": mode.kind, "split": mode.split, "repeat": repeat, **timed})
             done()
@@ -137,22 +140,24 @@ def measure(setting: SplitStudy, places: Places, done: Callable[[], None] = lamb
     return rows
 
 
-def seconds_of(mode: Mode, setting: SplitStudy, places: Places) -> dict[str, Any]:
+def seconds_of(mode: Mode, setting: SplitStudy, places: Places, kept: Kept) -> dict[str, Any]:
     """One run from first weights: its `seconds`, this process's CPU seconds meanwhile (`cpu_s`),
     and whether its stages were captured (`graphs`).
 
-    Making the network and its images is not timed.
+    Making the network, its images and recordings is not timed; `kept` are those of earlier runs.
     """
     experiment = mode.experiment(setting, len(places.lanes))
     if mode.kind == "single":
         single = Single(experiment, setting.settings, places.single)
         began = process_time()
         return {"seconds": single.train(), "cpu_s": process_time() - began, "graphs": False}
-    assembly = assemble(experiment, setting.settings, [lane.device for lane in places.lanes])
-    began = process_time()
+    assembly = assemble(experiment, setting.settings, [lane.device for lane in places.lanes],
+                        like=kept.get(mode))
     trace = run(assembly, places.lanes, strict=False, evaluate=False)
-    return {"seconds": float(trace.end_s.max()), "cpu_s": process_time() - began,
-            "graphs": bool(trace.header.measured().as_dict().get("graphs", False))}
+    if all(lane.roomy() for lane in places.lanes):
+        kept[mode] = assembly
+    gpu = trace.header.measured()
+    return {"seconds": float(trace.end_s.max()), "cpu_s": gpu.extra["cpu_s"], "graphs": gpu.graphs}
 
 
 def rounds(setting: SplitStudy) -> int:
