@@ -24,8 +24,8 @@ from figures.pictures import (
     stability,
     staleness,
     systems,
-    validation,
 )
+from figures.pictures.validation import timelines
 from figures.pieces import Done, Piece, collect
 from sim.rows import Rows
 from sim.trace import atomic_file
@@ -90,7 +90,7 @@ FIGURES: dict[str, tuple[Picture, ...]] = {
     "advice": _single("advice", advice),
     "jitter": _single("jitter", jitter),
     "stability": _single("stability", stability),
-    "validation": _single("validation", validation),
+    "validation": _single("validation", timelines),
 }
 
 

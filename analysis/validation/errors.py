@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import kendalltau
 
 from analysis.metrics.timing import Timing, timing
@@ -20,6 +21,7 @@ from sim.trace import Trace
 
 TARGETS = {"step_time_rel_error": 0.02, "event_duration_p95_rel": 0.05,
            "event_start_p95_rel": 0.05, "memory_rel_error": 0.03}
+MOMENTS = ("sent_s", "arrived_s", "asked_s", "issued_s")  # of a measured event, where they apply
 EXACT = ("order_equal", "versions_equal")
 Run = dict[str, Any]
 
@@ -31,8 +33,8 @@ def statistical(predicted: Trace, measured: Trace) -> dict[str, Any]:
     """
     guess, truth = timing(predicted), timing(measured)
     step, true_step = step_s(guess), step_s(truth)
-    compute = (measured.op <= Op.U) & (measured.end_s > measured.start_s)
-    last = _relative(*((t.end_s - t.start_s)[compute] for t in (predicted, measured)))
+    compute = _events(measured)
+    last = _durations(predicted, measured)[compute]
     late = np.abs(predicted.start_s - measured.start_s)[compute]
     start = late / truth.makespan_s
     found = {
@@ -52,8 +54,31 @@ def step_s(found: Timing) -> float:
     return 1 / (found.steady_throughput_minibatches_per_s or found.throughput_minibatches_per_s)
 
 
-def _relative(predicted: Floats, measured: Floats) -> Floats:
-    return np.asarray(np.abs(predicted - measured) / measured)
+def events(predicted: Trace, measured: Trace) -> dict[str, Any]:
+    """Which events' durations are predicted worst: 95th percentiles of their relative errors.
+
+    By operation, and of all but the first mini-batch, which may run cold (None where there is but
+    one); and when the first was done, in seconds, predicted and measured.
+    """
+    off, chosen = _durations(predicted, measured), _events(measured)
+    by_op = {op.name: p95(off[chosen & (measured.op == op)]) for op in Op
+             if (chosen & (measured.op == op)).any()}
+    warm = chosen & (measured.minibatch > 1)
+    return {"duration_p95_rel": by_op,
+            "warm_duration_p95_rel": p95(off[warm]) if warm.any() else None,
+            "first_minibatch_s": {side: float(trace.end_s[trace.minibatch == 1].max()) for
+                                  side, trace in (("predicted", predicted),
+                                                  ("measured", measured))}}
+
+
+def _events(measured: Trace) -> NDArray[np.bool_]:
+    return np.asarray((measured.op <= Op.U) & (measured.end_s > measured.start_s))
+
+
+def _durations(predicted: Trace, measured: Trace) -> Floats:
+    """Relative error of each row's duration; without meaning where it is no event."""
+    guess, truth = (trace.end_s - trace.start_s for trace in (predicted, measured))
+    return np.abs(guess - truth) / np.where(truth > 0, truth, np.inf)
 
 
 def p95(values: Floats) -> float:
@@ -65,7 +90,8 @@ def event_rows(labels: Mapping[str, Any], predicted: Trace, measured: Trace
                ) -> list[dict[str, Any]]:
     """Every compute instruction with its predicted and its measured times (seconds).
 
-    `labels` of the run stand in every row.
+    `labels` of the run stand in every row; what was measured of a message and of the host is None
+    where there was none.
     """
     n = predicted.shape.microbatches
     return [{**labels, "device": int(measured.device[row]), "stage": int(measured.stage[row]),
@@ -75,8 +101,15 @@ def event_rows(labels: Mapping[str, Any], predicted: Trace, measured: Trace
              "predicted_start_s": float(predicted.start_s[row]),
              "predicted_end_s": float(predicted.end_s[row]),
              "measured_start_s": float(measured.start_s[row]),
-             "measured_end_s": float(measured.end_s[row])}
+             "measured_end_s": float(measured.end_s[row]),
+             **{f"measured_{name}": _moment(measured, name, row) for name in MOMENTS}}
             for row in np.flatnonzero(measured.op <= Op.U).tolist()]
+
+
+def _moment(trace: Trace, name: str, row: int) -> float | None:
+    """A moment of a row, None where it does not apply to it or was not recorded."""
+    column = getattr(trace, name, None)
+    return None if column is None or np.isnan(column[row]) else float(column[row])
 
 
 def summary(runs: Sequence[Run]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A validation's folder: report, page, raw rows, profiles and figure."""
+"""A validation's folder: report, page, raw rows, profiles and pictures; and pictures of folders."""
 
 from __future__ import annotations
 
@@ -11,34 +11,96 @@ from typing import Any
 from analysis.validation.errors import event_rows
 from analysis.validation.text import markdown
 from figures.origin import save
-from figures.pictures import validation
+from figures.pictures.validation import event_errors, scatter, timelines
+from figures.pictures.validation.settings import network
+from figures.rows import read_rows
+from sim.errors import ConfigurationError
 from sim.experiment.compared.validated import Validated
-from sim.rows import rows_as_csv
+from sim.rows import Row, Rows, rows_as_csv
 from sim.times.profile import write_profile
 from sim.trace import atomic_file
 
 LABELS = ("schedule", "mitigation", "microbatches", "batch_size", "image_size")
+REPORT, ROWS = "report.json", "rows.csv"
+Report = Mapping[str, Any]
 
 
-def write(report: Mapping[str, Any], found: Sequence[Validated], out: Path) -> None:
+def write(report: Report, found: Sequence[Validated], out: Path) -> None:
     """Write a validation's files into the folder, every one whole or not at all.
 
     `found` are the runs of a `gpu` validation.  report.json comes last, so that where it is, all of
     them are.
     """
-    rows: list[dict[str, Any]] = []
+    rows: Rows = []
     for each, run in zip(found, report["runs"], strict=True):
         rows += _rows(each, run)
         name = re.sub(r"[^\w.-]+", "-", run["label"]).strip("-")
         write_profile(each.profile, out / "profiles" / f"{name}.json")
-    shown = validation.chosen(rows)
-    save(validation.draw(shown), shown, out, "validation", report["command"])
-    for name, text in (("rows.csv", rows_as_csv(rows)), ("report.md", markdown(report)),
-                       ("report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")):
+    _pictures([report], [rows], out, report["command"])
+    for name, text in ((ROWS, rows_as_csv(rows)), ("report.md", markdown(report)),
+                       (REPORT, json.dumps(report, indent=1, allow_nan=False) + "\n")):
         with atomic_file(out / name) as file:
             file.write(text.encode())
 
 
-def _rows(found: Validated, run: Mapping[str, Any]) -> list[dict[str, Any]]:
+def draw(folders: Sequence[Path], out: Path, command: str) -> list[Path]:
+    """Draw the pictures of validations from their folders, all in one; nothing is measured again.
+
+    Each folder holds a `report.json` and a `rows.csv`, as `gpu validate --out` writes them;
+    `command` is what the pictures say made them.  The paths of the files written.
+
+    Raises ConfigurationError naming what a folder lacks.
+    """
+    reports, rows = [], []
+    for folder in folders:
+        reports.append(_report(folder / REPORT))
+        if not (folder / ROWS).is_file():
+            raise ConfigurationError([f"{folder / ROWS}: there is no such file"])
+        rows.append(read_rows(folder / ROWS))
+    try:
+        return _pictures(reports, rows, out, command)
+    except (KeyError, TypeError, ValueError) as error:
+        names = ", ".join(map(str, folders))
+        raise ConfigurationError([f"{names}: not what a validation wrote ({error!r})"]) from None
+
+
+def _report(path: Path) -> Report:
+    try:
+        report: Report = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigurationError([f"{path}: there is no such file"]) from None
+    except ValueError:
+        raise ConfigurationError([f"{path}: not JSON"]) from None
+    if not isinstance(report, dict) or not report.get("runs"):
+        raise ConfigurationError([f"{path}: not the report of a validation"])
+    return report
+
+
+def _pictures(reports: Sequence[Report], rows: Sequence[Sequence[Row]], out: Path, command: str
+              ) -> list[Path]:
+    """The timelines, the scatter and the histograms of some reports and their raw rows."""
+    shown = timelines.chosen(_joined(reports, rows))
+    points = scatter.chosen(reports)
+    bins = event_errors.chosen(reports, rows)
+    return [*save(timelines.draw(shown), shown, out, "validation", command),
+            *save(scatter.draw(points), points, out, "scatter", command),
+            *save(event_errors.draw(bins), bins, out, "event_errors", command)]
+
+
+def _joined(reports: Sequence[Report], rows: Sequence[Sequence[Row]]) -> Rows:
+    """The raw rows of all reports, of runs that are told apart by their network; of a run that
+    several reports have, those of the first."""
+    if len(reports) == 1:
+        return list(rows[0])
+    joined: Rows = []
+    seen: set[str] = set()
+    for report, events in zip(reports, rows, strict=True):
+        named = [{**row, "run": f"{network(report['model'])}, {row['run']}"} for row in events]
+        joined += [row for row in named if row["run"] not in seen]
+        seen |= {row["run"] for row in named}
+    return joined
+
+
+def _rows(found: Validated, run: Report) -> Rows:
     labels = {"run": run["label"], **{name: run[name] for name in LABELS}}
     return event_rows(labels, found.predicted, found.measured)

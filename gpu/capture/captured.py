@@ -66,7 +66,7 @@ class CapturedStage:
 
     def __init__(self, model: TorchStage, recorder: Recorder, sample: Sample, most: InFlight
                  ) -> None:
-        self.model, self.sample = model, sample
+        self.model, self.sample, self.most = model, sample, most
         record = _Recording(model, recorder, sample, halves=most.halves > 0)
         if model.recompute:
             self.first = record.first()
@@ -74,6 +74,12 @@ class CapturedStage:
         else:
             self.all = [record.slot(again=False) for _ in range(most.forward)]
         self.slots = list(self.all)
+
+    def enough(self, most: InFlight) -> bool:
+        """Whether there are slots for a program with so many in flight, halves apart or not."""
+        if bool(most.halves) is not bool(self.most.halves):
+            return False
+        return most.halves <= len(self.all) if self.recompute else most.forward <= len(self.all)
 
     def drop(self, saved: Slot) -> None:
         """Give a forward's slot back without a backward."""

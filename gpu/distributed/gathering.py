@@ -57,11 +57,13 @@ def clock_offsets(world: World, control: Any) -> list[Bracket]:
 
 
 def whole_trace(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]],
-                before: Sequence[Bracket], after: Sequence[Bracket], evaluate: bool) -> Trace:
+                before: Sequence[Bracket], after: Sequence[Bracket], evaluate: bool,
+                graphs: Graphs) -> Trace:
     """The trace of a distributed run on rank 0's clock; its stages get all ranks' last weights.
 
     `found` are the ranks' pieces, `before` and `after` their clocks' offsets at both ends of the
-    run; with `evaluate` the loss and accuracy of the last weights are in it.
+    run; with `evaluate` the loss and accuracy of the last weights are in it.  `graphs` is whether
+    rank 0 captured its stages.
     """
     for (piece, own), first, last in zip(found, before, after, strict=True):
         _shift(piece, (first.middle_s + last.middle_s) / 2)
@@ -75,7 +77,7 @@ def whole_trace(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]
     pieces = [piece for piece, _ in found]
     final = assembly.task.evaluate([s.weights for s in assembly.stages]) if evaluate else None
     return to_trace(assembly, assembly.program.lower(), pieces, {"ranks": len(pieces)}, final,
-                    Graphs(False))
+                    graphs)
 
 
 def _shift(piece: Piece, by_s: float) -> None:

@@ -14,6 +14,8 @@ from gpu.lanes.clock import Alignment, Bracket
 from gpu.lanes.recorder import CudaRecorder, Recorder
 from gpu.lanes.streams import Mark
 
+CYCLES_PER_S = 2e9  # about what GPUs of the day clock at; only holding up depends on it
+
 
 class CudaLane:
     """A CUDA device as a `Lane`, or a part of one where `compute` is a stream on that part.
@@ -68,18 +70,25 @@ class CudaLane:
         self.held = [(kept, event) for kept, event in self.held if not event.query()]
         self.held.append((tensors, until))
 
+    def hold_up(self, seconds: float) -> None:
+        with torch.cuda.stream(self.compute):
+            torch.cuda._sleep(int(seconds * CYCLES_PER_S))
+
     def rest(self) -> None:
         self.compute.synchronize()
 
-    def _bracket(self) -> tuple[Bracket, torch.cuda.Event]:
+    def settle(self) -> None:
         torch.cuda.synchronize(self.device)
+
+    def _bracket(self) -> tuple[Bracket, torch.cuda.Event]:
+        self.settle()
         before = perf_counter()
         event = self.mark()
         event.synchronize()
         return Bracket(before, perf_counter()), event
 
     def begin(self) -> None:
-        torch.cuda.synchronize(self.device)
+        self.settle()
         torch.cuda.reset_peak_memory_stats(self.device)
         self.base_bytes = int(torch.cuda.memory_allocated(self.device))
         self.first, self.origin = self._bracket()

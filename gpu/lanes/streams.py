@@ -49,8 +49,14 @@ class Lane(Protocol):
     def hold(self, tensors: Any, until: Mark) -> None:
         """Keep tensors that crossed streams alive until a mark of this lane has passed."""
 
+    def hold_up(self, seconds: float) -> None:
+        """Let computing asked for from now on begin so much later, so that the host gets ahead."""
+
     def rest(self) -> None:
         """Wait until the computing asked for so far is done."""
+
+    def settle(self) -> None:
+        """Wait until the device has done all that anybody asked it for, on whatever stream."""
 
     def begin(self) -> None:
         """Relate this lane's clock to the host's, before the run."""
@@ -94,7 +100,13 @@ class CpuLane:
     def hold(self, tensors: Any, until: float) -> None:
         pass
 
+    def hold_up(self, seconds: float) -> None:
+        pass
+
     def rest(self) -> None:
+        pass
+
+    def settle(self) -> None:
         pass
 
     def begin(self) -> None:

@@ -35,10 +35,15 @@ def capture(assembly: Assembly, lanes: Mapping[int, Lane]) -> Graphs:
     """Capture the stages that live on `lanes` (by device of the program), if that is asked for.
 
     All of them or none: where one cannot be captured, all run eagerly and the answer says why.
+    Lanes may be used from then on: what made the stages, on other streams, is done.
     """
+    for lane in lanes.values():
+        lane.settle()
     wish, homes = assembly.settings.graphs, assembly.program.home[0].tolist()
     mine = {k: lanes[d] for k, d in enumerate(homes) if d in lanes}
     recorders = {k: lane.recorder() for k, lane in mine.items()}
+    if wish == "off" or None in recorders.values():
+        _undo(assembly)
     if wish == "off":
         return Graphs(False)
     if None in recorders.values():
@@ -58,9 +63,12 @@ def capture(assembly: Assembly, lanes: Mapping[int, Lane]) -> Graphs:
 
 def _capture(assembly: Assembly, k: int, lane: Lane, recorder: Recorder) -> None:
     stage: Stage[Any] = assembly.stages[k]
-    if isinstance(stage.model, CapturedStage):
-        stage.model.reset()
-        return
+    most, model = in_flight(assembly.program, k), stage.model
+    if isinstance(model, CapturedStage):
+        model.reset()
+        if model.enough(most):
+            return
+        stage.compute_with(model.model)
     with lane.current(), stage.model.as_it_was():
         sample = made_up(assembly, k)
         for _ in range(TRIES):
@@ -70,15 +78,15 @@ def _capture(assembly: Assembly, k: int, lane: Lane, recorder: Recorder) -> None
             stage.model.backward(stage.weights, saved, sample.gradient)
         del saved
         lane.rest()
-        stage.compute_with(CapturedStage(stage.model, recorder, sample,
-                                         in_flight(assembly.program, k)))
+        assembly.hardware.computing[k] = CapturedStage(stage.model, recorder, sample, most)
+        stage.compute_with(assembly.hardware.computing[k])
         lane.rest()
 
 
 def _undo(assembly: Assembly) -> None:
-    for stage in assembly.stages:
-        if isinstance(stage.model, CapturedStage):
-            stage.compute_with(stage.model.model)
+    assembly.hardware.computing = list(assembly.hardware.models)
+    for stage, model in zip(assembly.stages, assembly.hardware.models, strict=True):
+        stage.compute_with(model)
 
 
 def _first_line(error: BaseException) -> str:

@@ -24,6 +24,8 @@ from sim.trace import Trace
 from sim.weights.columns import staleness_columns
 from sim.weights.versions import VersionPlan
 
+TIMES = ("start_s", "end_s", "arrived_s", "asked_s", "issued_s")  # of a piece, by row
+
 
 def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
              extra: Mapping[str, Any], final: Evaluation | None,
@@ -35,10 +37,8 @@ def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
     `graphs` whether stages were captured.
     """
     order = np.array([row for piece in pieces for row in piece.rows])
-    times = {name: _by_row(pieces, name, len(lowered)) for name in ("start_s", "end_s",
-                                                                    "arrived_s")}
-    zero = times["start_s"].min()
-    start, end, came = (times[n] - zero for n in ("start_s", "end_s", "arrived_s"))
+    times = {name: _by_row(pieces, name, len(lowered)) for name in TIMES}
+    start, end, came, asked, issued = (times[n] - times["start_s"].min() for n in TIMES)
     source = lowered.arrives_from
     sent = np.where(source >= 0, end[source], np.nan)
     if not assembly.program.lowered:
@@ -57,7 +57,12 @@ def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
         header, executed.device, op, stage, index, count, start[order],
         end[order], sent[order], came[order], read, applied, staleness, effective,
         distance[order, 0], distance[order, 1],
-        {"minibatch_loss": loss})
+        {"minibatch_loss": loss}, **_of_hosts(asked[order], issued[order]))
+
+
+def _of_hosts(asked: Floats, issued: Floats) -> dict[str, Floats]:
+    """When hosts asked for what devices did; nothing where hosts did it themselves."""
+    return {} if np.isnan(asked).all() else {"asked_s": asked, "issued_s": issued}
 
 
 def _by_row(pieces: Sequence[Piece], name: str, size: int) -> Floats:

@@ -7,7 +7,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from figures.bundles import network, split_sizes
-from figures.pictures import prediction, validation
+from figures.pictures import prediction
+from figures.pictures.validation import event_errors, scatter, timelines
 from figures.rows import read_rows
 from sim.rows import Rows
 from tests.figures.legible import complaints
@@ -19,10 +20,11 @@ PICTURES: dict[str, Callable[[Rows], Figure]] = {
     "curves": lambda rows: network.draw_curves(rows, SETTING, 0.95),
     "prediction": lambda rows: prediction.draw(rows, SETTING),
     "split_sizes": lambda rows: split_sizes.draw(rows, 20, SETTING),
-    "look_ahead": lambda rows: network.draw_curves(rows, SETTING, None, "epoch", "epoch",
-                                                   split_sizes.STROKES),
+    "look_ahead": lambda rows: split_sizes.draw_look_ahead(rows, SETTING),
     "look_ahead_time": lambda rows: split_sizes.draw_totals(rows, SETTING),
-    "validation": validation.draw,
+    "validation": timelines.draw,
+    "scatter": scatter.draw,
+    "event_errors": event_errors.draw,
 }
 TABLES = sorted(p for p in MEASURED.rglob("*.csv") if p.stem in PICTURES)
 

@@ -9,7 +9,7 @@ from torch import nn
 from gpu.capture.captured import CapturedStage, Sample
 from gpu.capture.slots import InFlight, in_flight
 from gpu.model.stage_model import TorchStage
-from gpu.runtime.assembly import RunSettings
+from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.run import run
 from sim.op import Op
 from sim.order.program import Program
@@ -77,11 +77,11 @@ def test_slots_are_the_peak_in_flight():
     assert in_flight(Program.parse(HALVES), 0) == InFlight(3, 2)
 
 
-def small(seed=0, *, first=False, recompute=False):
+def small(seed=0, *, first=False, recompute=False, device="cpu"):
     torch.manual_seed(seed)
     module = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(),
                            nn.Flatten(), nn.Linear(4 * 36, 5))
-    return TorchStage(module, first=first, recompute=recompute)
+    return TorchStage(module.to(device), first=first, recompute=recompute)
 
 
 def sample(seed):
@@ -187,6 +187,32 @@ def test_captured_only_if_asked_for():
     lanes = tape_lanes(2)
     assert run(assembly, lanes).header.measured().graphs is False
     assert not lanes[0].tape.recordings
+
+
+@pytest.mark.parametrize("lanes", [cpu_lanes, tape_lanes])
+def test_stages_can_be_taken_up_again_from_their_first_weights(lanes):
+    """Another mitigation and number of mini-batches on the same network, images and recordings."""
+    used, devices = cpu_assembly(stages=2, mitigation="spectrain"), [torch.device("cpu")] * 2
+    run(used, lanes(2))
+    fresh = cpu_assembly(stages=2, minibatches=4, mitigation="stash")
+    again = assemble(fresh.experiment, RunSettings(), devices, like=used)
+    assert again.task.images is used.task.images
+    tape = lanes(2)
+    run(fresh, cpu_lanes(2))
+    run(again, tape)
+    assert_same_stages(fresh, again)
+    assert lanes is cpu_lanes or not any(lane.tape.recordings for lane in tape)
+
+
+def test_more_slots_are_recorded_where_a_program_needs_more():
+    used, devices = cpu_assembly(stages=2, schedule="sequential"), [torch.device("cpu")] * 2
+    run(used, tape_lanes(2))
+    again = assemble(cpu_assembly(stages=2).experiment, RunSettings(), devices, like=used)
+    lanes = tape_lanes(2)
+    run(again, lanes)
+    assert len(again.stages[0].model.all) == 2
+    assert lanes[0].tape.recordings
+    assert not lanes[1].tape.recordings
 
 
 def test_a_second_run_replays_what_the_first_recorded():

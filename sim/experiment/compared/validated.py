@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sim.experiment.options import Experiment
@@ -14,9 +14,10 @@ from sim.trace import Trace
 class Validated:
     """What validating one experiment gave, measured on stages of the network `model`.
 
-    `exact` says whether order, versions and weights are equal, `makespans_s` are the seconds of
-    every timed run (the `measured` trace is the median one), `memory` has by device its stages
-    and the peak in bytes.
+    `exact` says whether order, versions and weights are equal.  `traces` are those of every timed
+    run and `makespans_s` their seconds; `measured` is the one of `traces` with the median makespan
+    (without `traces` it is the only one that is looked at).  `memory` has by device its stages and
+    the peak in bytes.
     """
 
     experiment: Experiment
@@ -27,3 +28,4 @@ class Validated:
     measured: Trace
     makespans_s: list[float]
     memory: list[dict[str, Any]]
+    traces: list[Trace] = field(default_factory=list)

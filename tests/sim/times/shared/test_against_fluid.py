@@ -86,11 +86,12 @@ def rate_integral(start, end, slowdown) -> np.ndarray:
     return done
 
 
-@settings(max_examples=60)
-@given(cases(jitter=True, with_hosts=False))
-def test_the_integral_of_every_rows_rate_is_its_seconds_alone(case):
+@settings(max_examples=80)
+@given(cases(jitter=True, with_hosts=False), st.booleans())
+def test_the_integral_of_every_rows_rate_is_its_seconds_alone(case, greedy):
     case = replace(case, costs=replace(case.costs, stragglers=()))
-    found, program = case.times(), case.program
+    found = case.times(dispatch="greedy" if greedy and not case.program.lowered else "static")
+    program = found.program
     alone = case.costs.durations(program, np.random.default_rng(7))
     kind = [(int(o), int(k)) for o, k in zip(program.rows.op, program.rows.stage, strict=True)]
     where = [case.machine.hardware[k] for _, k in kind]

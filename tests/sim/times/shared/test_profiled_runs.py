@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 import sim
+from analysis.advice.advise import Question, advise
 from sim.__main__ import main
 from sim.errors import ConfigurationError, TraceError
 from sim.experiment.batched import run_many
@@ -186,3 +188,13 @@ def test_what_a_profile_shares():
     hosts = of(SLOW, **LAUNCHES, lock_share=0.5).hosts
     assert hosts.lock_share == 0.5
     assert hosts.issue_s[[Op.F, Op.B, Op.I]].tolist() == [[0.375] * 2, [0.125] * 2, [0.0] * 2]
+
+
+def test_the_advisor_reckons_with_seconds_alone(profile):
+    sized = {"weight_bytes": 10.0, "activation_bytes": 20.0}
+    found = []
+    for stage, more in (({**SLOW, **sized}, {**HARDWARE, **LAUNCHES}), ({**STAGE, **sized}, {})):
+        path = Path(profile(stage, **more))
+        rows = advise(Question(path, 1e6, 2, microbatches=[2], backwards=["graph"]))["rows"]
+        found.append([{k: v for k, v in row.items() if k != "profile"} for row in rows])
+    assert found[0] == found[1]

@@ -1,0 +1,1 @@
+"""The simulator beside a machine: steps and memory, errors of events, timelines in pairs."""
