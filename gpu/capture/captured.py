@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -36,6 +37,7 @@ class Slot:
 
     Before a replay of `forward` its `inputs` and `target` are filled, before one of a backward its
     `gradient`; `output` is the forward's, `own` and `passed_on` the gradients of weights and input.
+    All but what is filled lives in `pool`.
     """
 
     inputs: Tensor
@@ -47,6 +49,12 @@ class Slot:
     weight_half: Replay | None
     own: Tensor
     passed_on: Tensor | None
+    pool: Any
+
+    @property
+    def filled(self) -> list[Tensor]:
+        """The tensors that are filled before a replay."""
+        return [each for each in (self.inputs, self.target, self.gradient) if each is not None]
 
     def fill(self, inputs: Tensor, target: Tensor | None) -> None:
         """Bring a micro-batch in: inputs (batch, …), and labels (batch,) if it has any."""
@@ -176,10 +184,10 @@ class _Recording:
     def first(self) -> Slot:
         """The first forward of a stage that will recompute: no graph, no backward."""
         inputs, target = self._own_inputs()
-        replay, output = self.recorder.record(
-            lambda: self._no_graph(inputs, target), self.recorder.pool())
+        pool = self.recorder.pool()
+        replay, output = self.recorder.record(lambda: self._no_graph(inputs, target), pool)
         return Slot(inputs, target, self.sample.gradient, replay, output, _nothing, None, output,
-                    None)
+                    None, pool)
 
     def _no_graph(self, inputs: Tensor, target: Tensor | None) -> Tensor:
         with torch.no_grad():
@@ -195,12 +203,13 @@ class _Recording:
         if not self.halves:
             backward, (own, passed_on) = record(
                 lambda: self.model.gradients(saved, gradient), pool)
-            return Slot(inputs, target, gradient, forward, output, backward, None, own, passed_on)
+            return Slot(inputs, target, gradient, forward, output, backward, None, own, passed_on,
+                        pool)
         first_half, (left, passed_on) = record(
             lambda: self.model.first_half(saved, gradient), pool)
         second_half, own = record(lambda: self.model.backward_weight(left), pool)
         return Slot(inputs, target, gradient, forward, output, first_half, second_half, own,
-                    passed_on)
+                    passed_on, pool)
 
     def _own_inputs(self) -> tuple[Tensor, Tensor | None]:
         target = self.sample.target

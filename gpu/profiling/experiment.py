@@ -63,7 +63,7 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
     rounds = min(effort.rounds, experiment.pipeline.minibatches)
     solo, few = (Solo(make(shortened(experiment, number), settings, places,
                            program=program and first_minibatches(program, number)), lanes)
-                 for number in (rounds, min(MEMORY_ROUNDS, experiment.pipeline.minibatches)))
+                 for number in (rounds, min(MEMORY_ROUNDS, rounds)))
     held = stage_bytes(few)
     with quiet():
         times = measure(solo, effort.passes)
@@ -139,7 +139,8 @@ def _stage(k: int, experiment: Experiment, device: StageTimes, asked: StageTimes
         input_backward_s=max(0.0, halves[0] - recomputes) if halves else None,
         weight_backward_s=halves[1] if halves else None,
         weight_bytes=float(sizes.weight_bytes), activation_bytes=float(sizes.graph_bytes),
-        input_bytes=float(sizes.input_bytes), **held.keys, issue_s=_issue_s(k, asked),
+        input_bytes=float(sizes.input_bytes), **held.keys,
+        issue_s=_issue_s(k, asked),
         contention_factor=_ratio(device, [k], experiment.pipeline.microbatches),
         spread=spread | {"recompute_s": extra})
 

@@ -8,25 +8,23 @@ captured stage takes; the allocator's list of segments does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
 
+from gpu.capture.captured import CapturedStage, Slot
 from gpu.profiling.footprint import block_bytes
 
 Pool = tuple[int, int]  # as torch.cuda.graph_pool_handle gives it
+Segments = Sequence[Mapping[str, Any]]
 KIB = 1024
 
 
-def pool_bytes(pools: Iterable[Pool], segments: Sequence[Mapping[str, Any]] | None = None
-               ) -> list[int]:
+def pool_bytes(pools: Iterable[Pool], segments: Segments) -> list[int]:
     """Bytes of the segments that belong to each pool, as the allocator lists them.
 
-    `segments` is what `torch.cuda.memory_snapshot()` gives, and that by default.
+    `segments` is what `torch.cuda.memory_snapshot()` gives.
     """
-    if segments is None:
-        segments = torch.cuda.memory_snapshot()
     sizes: dict[Pool, int] = {}
     for segment in segments:
         first, second = segment["segment_pool_id"]
@@ -34,14 +32,27 @@ def pool_bytes(pools: Iterable[Pool], segments: Sequence[Mapping[str, Any]] | No
     return [sizes.get(pool, 0) for pool in pools]
 
 
-def slot_bytes(pools: Sequence[Pool], outside: Iterable[Tensor],
-               segments: Sequence[Mapping[str, Any]] | None = None) -> float:
-    """Bytes of one captured copy of a stage's passes: `slot_bytes` of its `StageProfile`.
+class Copies(NamedTuple):
+    """Bytes of a captured stage's copies of its passes: of one for each micro-batch in flight, and
+    of the one for all that a stage which recomputes has of its first forward."""
 
-    The mean over copies with a pool each, and the tensors that all of them have `outside` of their
-    pools (inputs, labels and gradient to be filled before a replay).
-    """
-    return (sum(pool_bytes(pools, segments)) + block_bytes(outside)) / len(pools)
+    slot: float
+    once: float
+
+
+def copies_of(stage: CapturedStage, segments: Segments | None = None) -> Copies:
+    """The bytes of a captured stage, the mean over its slots: pools, and what is filled before a
+    replay, which lies outside of them.  `segments` as for `pool_bytes`."""
+    if segments is None:
+        segments = torch.cuda.memory_snapshot()
+    each = _slot_bytes(stage.all, segments)
+    once = _slot_bytes([stage.first], segments) if stage.recompute else 0.0
+    return Copies(each / len(stage.all), once)
+
+
+def _slot_bytes(slots: Sequence[Slot], segments: Segments) -> float:
+    filled = block_bytes(tensor for slot in slots for tensor in slot.filled)
+    return sum(pool_bytes([slot.pool for slot in slots], segments)) + filled
 
 
 def cublas_bytes(setting: str) -> int:

@@ -14,8 +14,10 @@ from typing import Any
 
 from torch import Tensor
 
+from gpu.capture.captured import CapturedStage
 from gpu.capture.slots import in_flight
 from gpu.profiling.footprint import Gauge, block_bytes, gauge, optimizer_state
+from gpu.profiling.pools import Copies, copies_of
 from gpu.profiling.solo import Solo
 from gpu.runtime.canned import Canned
 from gpu.runtime.worker import Worker
@@ -34,6 +36,7 @@ class StageBytes:
     workspace_bytes: float
     held_bytes: float
     halved_bytes: float
+    slot_bytes: float | None
     rise_bytes: Mapping[str, float]
 
     @property
@@ -54,10 +57,31 @@ def stage_bytes(solo: Solo) -> list[StageBytes]:
             rises = step_by_step(worker, counted)
             for k, stage in worker.stages.items():
                 held, halved = _kept(solo, k, counted)
+                copies = _copies(stage.model)
                 always = block_bytes([stage.model.live, *optimizer_state(stage.optimizer)])
                 mine = {op.name: float(most) for (at, op), most in rises.items() if at == k}
-                found[k] = StageBytes(float(always), max(mine.values()), held, halved, mine)
+                found[k] = StageBytes(
+                    always + (copies.once if copies else 0.0), max(mine.values()), held, halved,
+                    copies.slot if copies else None, mine)
     return [found[k] for k in sorted(found)]
+
+
+def _copies(model: Any) -> Copies | None:
+    """What a captured model has all the time; None for one whose passes run eagerly."""
+    return copies_of(model) if isinstance(model, CapturedStage) else None
+
+
+def captured_bytes(solo: Solo, k: int) -> float:
+    """Bytes that the captured copies of stage `k` take for the program; 0 where it runs eagerly.
+
+    They are there before a run starts, and what lives in a pool is all that the allocator's
+    statistics tell of it: so this is added to a measured peak.
+    """
+    copies, most = _copies(solo.assembly.stages[k].model), in_flight(solo.program, k)
+    if copies is None:
+        return 0.0
+    again = solo.assembly.stages[k].model.recompute
+    return copies.once + copies.slot * (max(1, most.halves) if again else most.forward)
 
 
 @dataclass

@@ -5,7 +5,14 @@ import torch
 
 from gpu.profiling import footprint
 from gpu.profiling.footprint import CudaGauge, block_bytes, gauge
-from gpu.profiling.pools import cublas_bytes, pool_bytes, slot_bytes
+from gpu.profiling.pools import cublas_bytes, pool_bytes
+from gpu.profiling.rises import captured_bytes, stage_bytes
+from gpu.profiling.solo import Solo
+from tests.gpu.conftest import cpu_lanes
+from tests.gpu.footprints import small
+from tests.gpu.tape import Tape, tape_lanes
+
+MIB = 1 << 20
 
 SEGMENTS = [
     {"segment_pool_id": (0, 0), "total_size": 1 << 20, "allocated_size": 512},
@@ -18,15 +25,63 @@ def test_a_pool_is_all_its_segments_whatever_lives_in_them():
     assert pool_bytes([(0, 7), (0, 8), (0, 9)], SEGMENTS) == [22 << 20, 4 << 20, 0]
 
 
-def test_the_allocator_is_asked_where_no_list_is_given(monkeypatch):
-    monkeypatch.setattr(torch.cuda, "memory_snapshot", lambda: SEGMENTS)
-    assert pool_bytes([(0, 8)]) == [4 << 20]
+class NamedPool(tuple):
+    """A pool of the tape's recordings that has a name as those of CUDA have."""
+
+    def __new__(cls, number):
+        made = super().__new__(cls, (0, number))
+        made.recorded = []
+        return made
+
+    def append(self, recording):
+        self.recorded.append(recording)
+
+    def __len__(self):
+        return len(self.recorded)
+
+    def __getitem__(self, place):
+        return self.recorded[place]
+
+    def __iter__(self):
+        return iter(self.recorded)
 
 
-def test_a_slot_is_its_pool_and_what_it_is_filled_through():
-    outside = [torch.zeros(100), torch.zeros(3, dtype=torch.long)]
-    assert slot_bytes([(0, 7), (0, 8)], [*outside, outside[0].view(10, 10)], SEGMENTS) == (
-        (26 << 20) + 400 + 24) / 2
+@pytest.mark.parametrize("backward", ["graph", "recompute"])
+def test_a_captured_stage_is_its_pools_and_what_they_are_filled_through(backward, monkeypatch):
+    """Recorded on the tape; the allocator's list says 1 MiB of every pool."""
+    names = []
+
+    def named(_):
+        names.append(NamedPool(len(names)))
+        return names[-1]
+
+    monkeypatch.setattr(Tape, "pool", named)
+    monkeypatch.setattr(torch.cuda, "memory_snapshot", lambda: [
+        {"segment_pool_id": (0, number), "total_size": MIB} for number in range(len(names))])
+    assembly = small(schedule="gpipe", microbatches=4, backward=backward)
+    solo = Solo(assembly, tape_lanes(2))
+    assert solo.graphs.used
+    sizes = assembly.task.stage_sizes()
+    first, last = stage_bytes(solo)
+    output, labels = sizes[1].input_bytes, 2 * 8
+    assert first.slot_bytes == MIB + sizes[0].input_bytes + output
+    assert last.slot_bytes == MIB + sizes[1].input_bytes + labels + 4
+    always = 2 * sizes[0].weight_bytes
+    if backward == "graph":
+        assert (first.held_bytes, last.held_bytes) == (0, 0)
+        assert first.resident_bytes == always
+        assert captured_bytes(solo, 0) == 4 * first.slot_bytes
+    else:
+        assert first.held_bytes == sizes[0].input_bytes
+        once = MIB + sizes[0].input_bytes + output
+        assert first.resident_bytes == always + once
+        assert captured_bytes(solo, 0) == once + first.slot_bytes
+
+
+def test_an_eager_stage_has_no_pools():
+    solo = Solo(small(), cpu_lanes(2))
+    assert captured_bytes(solo, 0) == 0
+    assert [each.slot_bytes for each in stage_bytes(solo)] == [None, None]
 
 
 @pytest.mark.parametrize(("setting", "size"), [
@@ -36,7 +91,7 @@ def test_what_cublas_takes_goes_by_its_setting(setting, size):
     assert cublas_bytes(setting) == size
 
 
-def test_blocks_on_cuda_are_whole(monkeypatch):
+def test_blocks_on_cuda_are_whole():
     class There:
         def __init__(self, size):
             self.device, self.size = torch.device("cuda", 0), size

@@ -15,6 +15,7 @@ from gpu.errors import StageMemoryError
 from gpu.profiling.experiment import profile
 from gpu.profiling.footprint import peak_bytes, resident_bytes
 from gpu.profiling.link_times import LinkTimes, link_times
+from gpu.profiling.rises import captured_bytes
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import quiet
 from gpu.runtime.run import run
@@ -94,7 +95,8 @@ def timing_pass(case: Case, bench: Bench) -> list[Trace]:
 def memory_pass(case: Case, bench: Bench, timed: Trace) -> list[dict[str, Any]]:
     """Peak bytes of what the stages of each device hold, an entry a device.
 
-    On CUDA they are the allocator's of the timed run, joint where devices are parts of one.  A CPU
+    On CUDA they are the allocator's of the timed run, joint where devices are parts of one, and the
+    pools of captured stages, whose memory the allocator's statistics do not tell.  A CPU
     has no such count: there each stream is stepped alone once more, which holds the same versions
     and activations since its order is the same.
     """
@@ -111,5 +113,6 @@ def memory_pass(case: Case, bench: Bench, timed: Trace) -> list[dict[str, Any]]:
         entry = joint.setdefault(str(place), {"device": str(place), "stages": [],
                                               "measured_bytes": (peak or 0) - (base or 0)})
         entry["stages"] += sorted(worker.stages)
-        entry["measured_bytes"] += resident_bytes(worker)
+        entry["measured_bytes"] += resident_bytes(worker) + sum(
+            captured_bytes(solo, k) for k in worker.stages)
     return list(joint.values())
