@@ -34,18 +34,20 @@ class RankLinks:
     def __init__(self, program: Program, assembly: Assembly, device: int, lane: Lane) -> None:
         check_links(program)
         self.program, self.lane = program, lane
+        self.source = program.arrives_from.tolist()  # made anew by the program every time
+        self.device = program.device.tolist()
         self.shapes = [each.input_shape for each in assembly.task.stage_sizes()]
         self.dtype = next(iter(assembly.task.models)).live.dtype
         self.groups: dict[Channel, Any] = {}
         self.of: dict[int, Channel] = {}
         self.queues: dict[Channel, deque[int]] = {}
-        self.receiver = {int(s): row for row, s in enumerate(program.arrives_from) if s >= 0}
+        self.receiver = {s: row for row, s in enumerate(self.source) if s >= 0}
         self.sending: dict[int, tuple[list[Any], list[Tensor]]] = {}  # by RECV row
         self.posted: dict[int, tuple[list[Any], list[Tensor]]] = {}
         for channel, rows in channels(program).items():
             group = dist.new_group([channel.source, channel.target], timeout=PATIENCE)
             self.groups[channel] = group
-            self.of |= dict.fromkeys([*rows, *program.arrives_from[rows].tolist()], channel)
+            self.of |= dict.fromkeys([*rows, *(self.source[row] for row in rows)], channel)
             if channel.target == device:
                 self.queues[channel] = deque(rows)
             if device in channel[:2]:
@@ -85,7 +87,7 @@ class RankLinks:
             work.wait()
         arrived = lane.mark()
         self._post(self.of[row])
-        self._let_go(int(self.program.arrives_from[row]))
+        self._let_go(self.source[row])
         return Message(buffers, arrived)
 
     def _let_go(self, seen: int) -> None:
@@ -93,7 +95,7 @@ class RankLinks:
 
         gloo never reports a send as completed by itself; these are, so waiting costs nothing.
         """
-        device = self.program.device
+        device = self.device
         for row in [r for r in self.sending if r < seen and device[r] == device[seen]]:
             for work in self.sending.pop(row)[0]:
                 work.wait()

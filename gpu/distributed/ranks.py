@@ -78,15 +78,25 @@ def _is_connection(error: BaseException) -> bool:
         word in str(error).lower() for word in words)
 
 
+def worker_of_rank(rank: int, assembly: Assembly, lane: Lane, *, strict: bool = True
+                   ) -> tuple[Worker, RankLinks]:
+    """The worker of a rank's device and its links to the others, ready to run.
+
+    All ranks have to make theirs at once, inside the group of `gpu.distributed.world.join`, since
+    links are tried out.  `strict` ends a run at the first loss that is not finite.
+    """
+    program = assembly.program.lower()
+    with lane.current():
+        links = RankLinks(program, assembly, rank, lane)
+    mine = {k: assembly.stages[k] for k in stages_on(program, rank)}
+    return Worker(rank, program, mine, assembly.task, lane, links, strict=strict), links
+
+
 def _execute(world: World, lane: Lane, make: Callable[[], Assembly], strict: bool,
              evaluate: bool) -> Trace | None:
     control = join(world, lane.device)
     assembly = make()
-    program = assembly.program.lower()
-    with lane.current():
-        links = RankLinks(program, assembly, world.rank, lane)
-    mine = {k: assembly.stages[k] for k in stages_on(program, world.rank)}
-    worker = Worker(world.rank, program, mine, assembly.task, lane, links, strict=strict)
+    worker, links = worker_of_rank(world.rank, assembly, lane, strict=strict)
     before = clock_offsets(world, control)
     lane.begin()
     worker.run()
