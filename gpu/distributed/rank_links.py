@@ -25,6 +25,18 @@ from sim.op import Op
 from sim.order.program import Program
 
 
+def expected(program: Program, assembly: Assembly, device: int
+             ) -> dict[int, tuple[tuple[int, ...], int]]:
+    """What each RECV row of a device brings: the shape of its tensors, and how many they are."""
+    inputs = [each.input_shape for each in assembly.task.stage_sizes()]
+    rows, found = program.rows, {}
+    for row in range(*program.offsets[device : device + 2]):
+        op, stage, count = (int(column[row]) for column in (rows.op, rows.stage, rows.count))
+        if op in (Op.RECV_F, Op.RECV_B):
+            found[row] = inputs[stage + (op == Op.RECV_B)], count
+    return found
+
+
 class RankLinks:
     """The `Links` of one rank: a process group per channel, receives posted one ahead.
 
@@ -33,10 +45,10 @@ class RankLinks:
 
     def __init__(self, program: Program, assembly: Assembly, device: int, lane: Lane) -> None:
         check_links(program)
-        self.program, self.lane = program, lane
-        self.source = program.arrives_from.tolist()  # made anew by the program every time
-        self.device = program.device.tolist()
-        self.shapes = [each.input_shape for each in assembly.task.stage_sizes()]
+        self.lane = lane
+        # Plain lists: a program makes `arrives_from` anew every time, and a NumPy number is slow
+        self.source, self.device = program.arrives_from.tolist(), program.device.tolist()
+        self.expected = expected(program, assembly, device)
         self.dtype = next(iter(assembly.task.models)).live.dtype
         self.groups: dict[Channel, Any] = {}
         self.of: dict[int, Channel] = {}
@@ -68,12 +80,11 @@ class RankLinks:
         if not self.queues[channel]:
             return
         row = self.queues[channel].popleft()
-        stage, count = (int(column[row]) for column in (self.program.rows.stage,
-                                                        self.program.rows.count))
-        shape = self.shapes[stage + 1 if self.program.rows.op[row] == Op.RECV_B else stage]
+        shape, count = self.expected[row]
         buffers = [torch.empty(shape, dtype=self.dtype, device=self.lane.device)
                    for _ in range(count)]
-        works = [dist.irecv(b, channel.source, group=self.groups[channel]) for b in buffers]
+        group = self.groups[channel]
+        works = [dist.irecv(b, channel.source, group=group) for b in buffers]
         self.posted[row] = works, buffers
 
     def send(self, row: int, tensors: Sequence[Tensor], lane: Lane) -> None:

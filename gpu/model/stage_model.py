@@ -23,6 +23,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
+from gpu.versions import flattened
+
 Loss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -137,7 +139,7 @@ class TorchStage:
             gradient = torch.full_like(saved.result, gradient)
         wanted = self.parameters + ([] if self.first else [saved.inputs])
         found = torch.autograd.grad(saved.result, wanted, gradient)
-        own = torch.cat([g.reshape(-1) for g in found[: len(self.parameters)]])
+        own = flattened(found[: len(self.parameters)])
         return own, None if self.first else found[-1]
 
     @torch.no_grad()

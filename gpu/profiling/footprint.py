@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from gpu.model.sizes import StageSizes
 from gpu.profiling.solo import Solo
 from gpu.runtime.canned import Canned
 from gpu.runtime.worker import Worker
+from gpu.versions import Dispatch, leaves
 from sim.op import Op
 
 
-class Allocations(TorchDispatchMode):
+class Allocations(Dispatch):
     """A context that counts the bytes of all tensors made inside and still alive.
 
     `live` is what they are now, `peak` the most they were.  Sees what torch's operators return, not
@@ -52,7 +51,7 @@ class Allocations(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.count(tree_leaves(result))
+        self.count(leaves(result))
         return result
 
 
