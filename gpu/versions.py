@@ -9,6 +9,7 @@ else imports a name of theirs that begins with an underscore.  What only tests n
 - `residual_layer`: channel numbers of torchvision's ResNet are fixed (every version so far).
 - `Dispatch`, `leaves`: no public way to see every operator's outputs (torch 2.11 to 2.13).
 - `flattened`: the public way to flatten costs three times as much for small stages.
+- `hold_up`: no public way to keep a GPU busy for a known time (torch 2.11 to 2.13).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode as Dispatch
 from torch.utils._pytree import tree_leaves as leaves
 
-__all__ = ["SCHEMAS", "Dispatch", "flattened", "leaves", "models", "residual_layer"]
+__all__ = ["SCHEMAS", "Dispatch", "flattened", "hold_up", "leaves", "models", "residual_layer"]
 
 SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
@@ -74,6 +75,11 @@ def residual_layer(net: Any, planes: int, blocks: int, stride: int) -> nn.Sequen
     layer: nn.Sequential = net._make_layer(models().resnet.Bottleneck, planes, blocks,
                                            stride=stride)
     return layer
+
+
+def hold_up(cycles: int) -> None:
+    """Keep the current CUDA stream busy for so many cycles of its clock, doing nothing."""
+    torch.cuda._sleep(cycles)
 
 
 def flattened(tensors: Sequence[Tensor]) -> Tensor:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gpu.lanes.clock import Alignment, Bracket
+from gpu.lanes.recorder import CudaRecorder, Recorder
 from gpu.lanes.streams import Mark
 
 
@@ -29,6 +30,9 @@ class CudaLane:
             self.copies = [torch.cuda.Stream(device), torch.cuda.Stream(device)]
         self.held: list[tuple[Any, torch.cuda.Event]] = []
         self.alignment: Alignment | None = None
+
+    def recorder(self) -> Recorder | None:
+        return CudaRecorder(self.compute)
 
     def current(self) -> AbstractContextManager[Any]:
         return torch.cuda.stream(self.compute)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gpu.lanes.clock import Alignment, unaligned
+from gpu.lanes.recorder import Recorder
 
 Mark = Any
 
@@ -26,6 +27,9 @@ class Lane(Protocol):
 
     name: str
     device: torch.device
+
+    def recorder(self) -> Recorder | None:
+        """What records work on the compute stream, to be replayed there; None where none can."""
 
     def current(self) -> AbstractContextManager[Any]:
         """A context in which what torch is asked to do goes to this lane's compute stream."""
@@ -71,6 +75,9 @@ class CpuLane:
 
     def __init__(self, name: str) -> None:
         self.name = name
+
+    def recorder(self) -> Recorder | None:
+        return None
 
     def current(self) -> AbstractContextManager[Any]:
         return nullcontext()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gpu.lanes.streams import Lane, Mark
 from gpu.runtime.links import Mailboxes
+from gpu.versions import hold_up
 from sim.arrays import Floats
 from sim.op import Op
 from sim.order.program import Program
@@ -86,7 +87,7 @@ def _by_one_host(lanes: Sequence[Lane], tensor: Tensor, trips: int) -> list[Mark
     """CUDA: the host asks for all copies while the GPU is still held up."""
     here, there = lanes
     with here.current():
-        torch.cuda._sleep(AHEAD_CYCLES)
+        hold_up(AHEAD_CYCLES)
         marks = [here.mark()]
         for _ in range(trips):
             sent, arrived = here.send([tensor], False, there)

@@ -30,7 +30,8 @@ class RunSettings:
     `optimizer` names one in place of the experiment's own.  Without `classes` and `image_size`
     (pixels of a side) they are those the network is meant for.  `costs` balance the cut, one per
     unit of the network; `data` is a directory of images (synthetic ones without it), `limit` how
-    many of them to train on, `noise` that of the synthetic ones.
+    many of them to train on, `noise` that of the synthetic ones.  `graphs` says whether stages are
+    captured as CUDA graphs: `auto` (on CUDA), `on` or `off`.
     """
 
     model: str = "narrow"
@@ -43,6 +44,7 @@ class RunSettings:
     data: str | None = None
     limit: int | None = None
     noise: float = 0.5
+    graphs: str = "auto"
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch.distributed.pipelining import (
     ScheduleInterleaved1F1B,
 )
 
-from gpu.distributed.ranks import worker_of_rank
+from gpu.distributed.ranks import ready
 from gpu.images.task import TorchTask
 from gpu.lanes.streams import Lane
 from gpu.model.cutter import boundaries, cut
@@ -36,7 +36,7 @@ class Ours:
     def __init__(self, case: Case, rank: int, lane: Lane) -> None:
         homes = [lane.device if r == rank else torch.device("cpu") for r in range(case.ranks)]
         self.assembly = assemble(case.experiment, case.work.settings, homes)
-        self.worker, self.links = worker_of_rank(rank, self.assembly, lane)
+        self.worker, self.links, _ = ready(rank, self.assembly, lane)
         self.parts = self._minibatches()
         lane.begin()
 
