@@ -7,7 +7,7 @@ else imports a name of theirs that begins with an underscore.  What only tests n
 
 - `models`: torchvision's import fails where its compiled operators are missing (0.26 to 0.28).
 - `residual_layer`: channel numbers of torchvision's ResNet are fixed (every version so far).
-- `Dispatch`, `leaves`: no public way to see every operator's outputs (torch 2.11 to 2.13).
+- `TorchDispatchMode`, `tree_leaves`: no public way to see every operator's outputs (torch 2.11 to 2.13).
 - `flattened`: the public way to flatten costs three times as much for small stages.
 - `hold_up`: no public way to keep a GPU busy for a known time (torch 2.11 to 2.13).
 """
@@ -22,10 +22,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode as Dispatch
-from torch.utils._pytree import tree_leaves as leaves
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-__all__ = ["SCHEMAS", "Dispatch", "flattened", "hold_up", "leaves", "models", "residual_layer"]
+__all__ = ["SCHEMAS", "TorchDispatchMode", "flattened", "hold_up", "models", "residual_layer",
+           "tree_leaves"]
 
 SCHEMAS = (
     "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",

@@ -14,11 +14,11 @@ from gpu.model.sizes import StageSizes
 from gpu.profiling.solo import Solo
 from gpu.runtime.canned import Canned
 from gpu.runtime.worker import Worker
-from gpu.versions import Dispatch, leaves
+from gpu.versions import TorchDispatchMode, tree_leaves
 from sim.op import Op
 
 
-class Allocations(Dispatch):
+class Allocations(TorchDispatchMode):
     """A context that counts the bytes of all tensors made inside and still alive.
 
     `live` is what they are now, `peak` the most they were.  Sees what torch's operators return, not
@@ -51,7 +51,7 @@ class Allocations(Dispatch):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
-        self.count(leaves(result))
+        self.count(tree_leaves(result))
         return result
 
 
