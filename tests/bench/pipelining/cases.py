@@ -21,7 +21,7 @@ class Work:
     image_size: int = 32
     batch_size: int = 32
     microbatches: int = 4
-    steps: int = 60
+    steps: int = 105
 
     @property
     def settings(self) -> RunSettings:
@@ -58,7 +58,7 @@ class Case:
 
 
 SMALL = Work("small")
-LARGE = Work("large", image_size=64, batch_size=64)
+LARGE = Work("large", image_size=64, batch_size=64)  # some four times as much to compute
 
 
 def cases(works: tuple[Work, ...], ranks: int, **changes: int | str) -> list[Case]:

@@ -16,13 +16,14 @@ from torch.distributed.pipelining import (
 )
 
 from gpu.distributed.ranks import ready
-from gpu.images.task import TorchTask
+from gpu.images.labelled import prepared
 from gpu.lanes.streams import Lane
 from gpu.model.cutter import boundaries, cut
 from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES
-from gpu.runtime.assembly import Assembly, assemble
-from gpu.runtime.assembly import stages_on
+from gpu.runtime.assembly import Assembly, assemble, stages_on
+from sim.numerics.tasks import stream
+from sim.numerics.tasks.digits import visiting_order
 from sim.op import Op
 from tests.bench.pipelining.cases import LEARNING_RATE, MOMENTUM, Case
 
@@ -48,10 +49,8 @@ class Ours:
         return [range(a, b) for a, b in zip([first, *ends[:-1].tolist()], ends.tolist(),
                                             strict=True)]
 
-    def prepare(self, step: int) -> None:
+    def step(self, step: int) -> None:
         self.worker.rows = self.parts[step]
-
-    def step(self) -> None:
         self.worker.run()
 
     def finish(self) -> None:
@@ -68,14 +67,11 @@ class Ours:
 
 
 class Torchs:
-    """PyTorch's: the same parts as its stages, its schedule, its optimizer.
-
-    It gets the images of a mini-batch made ready before the clock starts; ours picks its own.
-    """
+    """PyTorch's: the same parts as its stages, its schedule, its optimizer, the same images."""
 
     def __init__(self, case: Case, rank: int, lane: Lane, assembly: Assembly) -> None:
-        work, self.task = case.work, assembly.task
-        network = build(work.model, None, assembly.experiment.training.seed)
+        work, seed = case.work, assembly.experiment.training.seed
+        network = build(work.model, None, seed)
         parts = cut(network, boundaries(network, case.stages))
         self.mine = {k: parts[k].to(lane.device).train()
                      for k in stages_on(assembly.program, rank)}
@@ -86,30 +82,21 @@ class Torchs:
             loss_fn=LOSSES[work.settings.loss])
         self.optimizer = torch.optim.SGD(
             [p for part in self.mine.values() for p in part.parameters()], LEARNING_RATE, MOMENTUM)
+        self.batches = Batches(assembly, lane.device)
         self.has_first, self.has_last = 0 in self.mine, case.stages - 1 in self.mine
-        self.inputs: list[Tensor] = []
-        self.target: dict[str, Tensor] = {}
         self.found: list[Tensor] = []
-        self.microbatches = work.microbatches
 
-    def prepare(self, step: int) -> None:
-        those = range(step * self.microbatches, (step + 1) * self.microbatches)
-        if self.has_first:
-            self.inputs = [whole(self.task.inputs, those)]
-        if self.has_last:
-            self.target = {"target": whole(self.task.target, those)}
-
-    def step(self) -> None:
+    def step(self, step: int) -> None:
         losses: list[Tensor] = []
+        given = [self.batches.inputs(step)] if self.has_first else []
+        target = {"target": self.batches.target(step)} if self.has_last else {}
         self.optimizer.zero_grad()
-        self.schedule.step(*self.inputs, **self.target, losses=losses, return_outputs=False)
+        self.schedule.step(*given, **target, losses=losses, return_outputs=False)
         self.optimizer.step()
-        self.found += losses
-
-    def finish(self) -> None:
-        pass
+        self.found += [loss.detach() for loss in losses]
 
     def losses(self) -> list[float]:
+        """Mean loss of every micro-batch so far, where the last stage is."""
         return [float(loss) for loss in self.found]
 
     def weights(self) -> dict[int, Tensor]:
@@ -117,6 +104,22 @@ class Torchs:
                 for k, part in self.mine.items()}
 
 
-def whole(part: Callable[[int], Tensor], those: range) -> Tensor:
-    """A mini-batch of what `part` gives by micro-batch."""
-    return torch.cat([part(each) for each in those])
+class Batches:
+    """The mini-batches our task visits, each picked in one go; PyTorch's side cuts it itself."""
+
+    def __init__(self, assembly: Assembly, device: torch.device) -> None:
+        task, training = assembly.task, assembly.experiment.training
+        self.options = task.options
+        self.pixels, self.labels = (task.images.pixels.to(device), task.images.labels.to(device))
+        visits = assembly.program.shape.minibatches * training.batch_size
+        order = visiting_order(task.images.training, visits, stream(training.seed, "order"))
+        self.order = torch.from_numpy(order.reshape(-1, training.batch_size)).to(device)
+
+    def inputs(self, step: int) -> Tensor:
+        """Images (batch, 3, side, side)."""
+        return prepared(self.pixels[self.order[step]], self.options.image_size,
+                        self.options.dtype)
+
+    def target(self, step: int) -> Tensor:
+        """Labels (batch,)."""
+        return self.labels[self.order[step]]
