@@ -89,9 +89,8 @@ def flattened(tensors: Sequence[Tensor]) -> Tensor:
     `torch.cat` of reshaped ones does the same (and does it here, where the other is gone), at
     three times the host's time for thirty small tensors: a call into torch for each.
     """
-    try:
-        flatten = torch._C._nn.flatten_dense_tensors
-    except AttributeError:
+    flatten = getattr(torch._C._nn, "flatten_dense_tensors", None)
+    if flatten is None or len(tensors) == 1:  # of a single one it gives a view
         return torch.cat([each.reshape(-1) for each in tensors])
     result: Tensor = flatten(tensors)
     return result

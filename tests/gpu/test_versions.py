@@ -114,8 +114,8 @@ def test_every_operators_output_is_seen():
 
     seen = []
     with Seen():
-        (torch.ones(2) + 1).split(1)
-    assert [tuple(each.shape) for each in seen] == [(2,), (2,), (1,), (1,)]
+        torch.ones(3).split(2)
+    assert {tuple(each.shape) for each in seen} == {(3,), (2,), (1,)}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")

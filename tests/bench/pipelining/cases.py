@@ -22,10 +22,11 @@ class Work:
     batch_size: int = 32
     microbatches: int = 4
     steps: int = 105
+    dtype: str = "float32"
 
     @property
     def settings(self) -> RunSettings:
-        return RunSettings(self.model, image_size=self.image_size)
+        return RunSettings(self.model, image_size=self.image_size, dtype=self.dtype)
 
 
 @dataclass(frozen=True)

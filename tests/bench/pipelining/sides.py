@@ -21,7 +21,7 @@ from gpu.lanes.streams import Lane
 from gpu.model.cutter import boundaries, cut
 from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES
-from gpu.runtime.assembly import Assembly, assemble, stages_on
+from gpu.runtime.assembly import DTYPES, Assembly, assemble, stages_on
 from sim.numerics.tasks import stream
 from sim.numerics.tasks.digits import visiting_order
 from sim.op import Op
@@ -73,7 +73,7 @@ class Torchs:
         work, seed = case.work, assembly.experiment.training.seed
         network = build(work.model, None, seed)
         parts = cut(network, boundaries(network, case.stages))
-        self.mine = {k: parts[k].to(lane.device).train()
+        self.mine = {k: parts[k].to(lane.device, DTYPES[work.dtype]).train()
                      for k in stages_on(assembly.program, rank)}
         stages = [PipelineStage(part, k, case.stages, lane.device)
                   for k, part in self.mine.items()]
