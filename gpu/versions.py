@@ -7,7 +7,8 @@ else imports a name of theirs that begins with an underscore.  What only tests n
 
 - `models`: torchvision's import fails where its compiled operators are missing (0.26 to 0.28).
 - `residual_layer`: channel numbers of torchvision's ResNet are fixed (every version so far).
-- `TorchDispatchMode`, `tree_leaves`: no public way to see every operator's outputs (torch 2.11 to 2.13).
+- `TorchDispatchMode`, `tree_leaves`: no public way to see every operator's outputs (torch 2.11 to
+  2.13).
 - `flattened`: the public way to flatten costs three times as much for small stages.
 - `hold_up`: no public way to keep a GPU busy for a known time (torch 2.11 to 2.13).
 """

@@ -21,7 +21,8 @@ from torch.distributed.pipelining.schedules import (
 )
 
 __all__ = ["_Action", "_PipelineScheduleRuntime", "_add_reduce_grad", "_add_send_recv",
-           "_simulate_comms_compute", "get_schedule_ops", "one_f_one_b", "version", "writes_schedules"]
+           "_simulate_comms_compute", "get_schedule_ops", "one_f_one_b", "version",
+           "writes_schedules"]
 
 
 def version() -> tuple[int, ...]:

@@ -51,6 +51,7 @@ class RankLinks:
         self.expected = expected(program, assembly, device)
         self.dtype = next(iter(assembly.task.models)).live.dtype
         self.groups: dict[Channel, Any] = {}
+        self.peers: dict[Channel, int] = {}  # the other end's rank in the channel's group
         self.of: dict[int, Channel] = {}
         self.queues: dict[Channel, deque[int]] = {}
         self.receiver = {s: row for row, s in enumerate(self.source) if s >= 0}
@@ -59,6 +60,9 @@ class RankLinks:
         for channel, rows in channels(program).items():
             group = dist.new_group([channel.source, channel.target], timeout=PATIENCE)
             self.groups[channel] = group
+            if device in channel[:2]:
+                other = channel.source if device == channel.target else channel.target
+                self.peers[channel] = dist.get_group_rank(group, other)
             self.of |= dict.fromkeys([*rows, *(self.source[row] for row in rows)], channel)
             if channel.target == device:
                 self.queues[channel] = deque(rows)
@@ -83,13 +87,14 @@ class RankLinks:
         shape, count = self.expected[row]
         buffers = [torch.empty(shape, dtype=self.dtype, device=self.lane.device)
                    for _ in range(count)]
-        group = self.groups[channel]
-        works = [dist.irecv(b, channel.source, group=group) for b in buffers]
+        group, peer = self.groups[channel], self.peers[channel]
+        works = [group.recv([b], peer, 0) for b in buffers]  # `irecv` less its checks
         self.posted[row] = works, buffers
 
     def send(self, row: int, tensors: Sequence[Tensor], lane: Lane) -> None:
         channel, whole = self.of[row], [t.contiguous() for t in tensors]
-        works = [dist.isend(t, channel.target, group=self.groups[channel]) for t in whole]
+        group, peer = self.groups[channel], self.peers[channel]
+        works = [group.send([t], peer, 0) for t in whole]
         self.sending[self.receiver[row]] = works, whole
 
     def receive(self, row: int, lane: Lane) -> Message:

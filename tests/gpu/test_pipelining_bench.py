@@ -1,4 +1,4 @@
-"""The comparison with PyTorch's pipelining: both sides do the same work, and a difference ends it."""
+"""The comparison with PyTorch's pipelining: both sides do the same work, or it ends there."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What depends on torch's versions: each workaround is still needed or harmless, and in one place."""
+"""What depends on torch's versions: workarounds in one place, each still needed or harmless."""
 
 from __future__ import annotations
 
