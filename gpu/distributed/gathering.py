@@ -62,8 +62,8 @@ def whole_trace(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]
     """The trace of a distributed run on rank 0's clock; its stages get all ranks' last weights.
 
     `found` are the ranks' pieces, `before` and `after` their clocks' offsets at both ends of the
-    run; with `evaluate` the loss and accuracy of the last weights are in it.  `graphs` is whether
-    rank 0 captured its stages.
+    run; with `evaluate` the loss and accuracy of the last weights are in it.  `graphs` is what
+    rank 0 says of its own stages.
     """
     for (piece, own), first, last in zip(found, before, after, strict=True):
         _shift(piece, (first.middle_s + last.middle_s) / 2)

@@ -25,6 +25,18 @@ from sim.op import Op
 from sim.order.program import Program
 
 
+def expected(program: Program, assembly: Assembly, device: int
+             ) -> dict[int, tuple[tuple[int, ...], int]]:
+    """What each RECV row of a device brings: the shape of its tensors, and how many they are."""
+    inputs = [each.input_shape for each in assembly.task.stage_sizes()]
+    rows, found = program.rows, {}
+    for row in range(*program.offsets[device : device + 2]):
+        op, stage, count = (int(column[row]) for column in (rows.op, rows.stage, rows.count))
+        if op in (Op.RECV_F, Op.RECV_B):
+            found[row] = inputs[stage + (op == Op.RECV_B)], count
+    return found
+
+
 class RankLinks:
     """The `Links` of one rank: a process group per channel, receives posted one ahead.
 
@@ -33,19 +45,25 @@ class RankLinks:
 
     def __init__(self, program: Program, assembly: Assembly, device: int, lane: Lane) -> None:
         check_links(program)
-        self.program, self.lane = program, lane
-        self.shapes = [each.input_shape for each in assembly.task.stage_sizes()]
+        self.lane = lane
+        # Plain lists: a program makes `arrives_from` anew every time, and a NumPy number is slow
+        self.source, self.device = program.arrives_from.tolist(), program.device.tolist()
+        self.expected = expected(program, assembly, device)
         self.dtype = next(iter(assembly.task.models)).live.dtype
         self.groups: dict[Channel, Any] = {}
+        self.peers: dict[Channel, int] = {}  # the other end's rank in the channel's group
         self.of: dict[int, Channel] = {}
         self.queues: dict[Channel, deque[int]] = {}
-        self.receiver = {int(s): row for row, s in enumerate(program.arrives_from) if s >= 0}
+        self.receiver = {s: row for row, s in enumerate(self.source) if s >= 0}
         self.sending: dict[int, tuple[list[Any], list[Tensor]]] = {}  # by RECV row
         self.posted: dict[int, tuple[list[Any], list[Tensor]]] = {}
         for channel, rows in channels(program).items():
             group = dist.new_group([channel.source, channel.target], timeout=PATIENCE)
             self.groups[channel] = group
-            self.of |= dict.fromkeys([*rows, *program.arrives_from[rows].tolist()], channel)
+            if device in channel[:2]:
+                other = channel.source if device == channel.target else channel.target
+                self.peers[channel] = dist.get_group_rank(group, other)
+            self.of |= dict.fromkeys([*rows, *(self.source[row] for row in rows)], channel)
             if channel.target == device:
                 self.queues[channel] = deque(rows)
             if device in channel[:2]:
@@ -66,17 +84,17 @@ class RankLinks:
         if not self.queues[channel]:
             return
         row = self.queues[channel].popleft()
-        stage, count = (int(column[row]) for column in (self.program.rows.stage,
-                                                        self.program.rows.count))
-        shape = self.shapes[stage + 1 if self.program.rows.op[row] == Op.RECV_B else stage]
+        shape, count = self.expected[row]
         buffers = [torch.empty(shape, dtype=self.dtype, device=self.lane.device)
                    for _ in range(count)]
-        works = [dist.irecv(b, channel.source, group=self.groups[channel]) for b in buffers]
+        group, peer = self.groups[channel], self.peers[channel]
+        works = [group.recv([b], peer, 0) for b in buffers]  # `irecv` less its checks
         self.posted[row] = works, buffers
 
     def send(self, row: int, tensors: Sequence[Tensor], lane: Lane) -> None:
         channel, whole = self.of[row], [t.contiguous() for t in tensors]
-        works = [dist.isend(t, channel.target, group=self.groups[channel]) for t in whole]
+        group, peer = self.groups[channel], self.peers[channel]
+        works = [group.send([t], peer, 0) for t in whole]
         self.sending[self.receiver[row]] = works, whole
 
     def receive(self, row: int, lane: Lane) -> Message:
@@ -85,7 +103,7 @@ class RankLinks:
             work.wait()
         arrived = lane.mark()
         self._post(self.of[row])
-        self._let_go(int(self.program.arrives_from[row]))
+        self._let_go(self.source[row])
         return Message(buffers, arrived)
 
     def _let_go(self, seen: int) -> None:
@@ -93,7 +111,7 @@ class RankLinks:
 
         gloo never reports a send as completed by itself; these are, so waiting costs nothing.
         """
-        device = self.program.device
+        device = self.device
         for row in [r for r in self.sending if r < seen and device[r] == device[seen]]:
             for work in self.sending.pop(row)[0]:
                 work.wait()

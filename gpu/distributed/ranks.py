@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from time import perf_counter
+from typing import NamedTuple
 
 import torch.distributed as dist
 
@@ -15,7 +16,7 @@ from gpu.distributed.world import World, join, open_store
 from gpu.lanes.streams import Lane
 from gpu.runtime.assembly import Assembly, stages_on
 from gpu.runtime.piece import collect
-from gpu.runtime.ready import capture
+from gpu.runtime.ready import Graphs, capture
 from gpu.runtime.run import POLL_S, check_finite
 from gpu.runtime.warm import warm
 from gpu.runtime.worker import Worker
@@ -80,17 +81,37 @@ def _is_connection(error: BaseException) -> bool:
         word in str(error).lower() for word in words)
 
 
+class Ready(NamedTuple):
+    """A rank's worker, warm, with its links to the other ranks, and whether its stages are
+    captured."""
+
+    worker: Worker
+    links: RankLinks
+    graphs: Graphs
+
+
+def ready(rank: int, assembly: Assembly, lane: Lane, *, strict: bool = True) -> Ready:
+    """The worker of a rank's device, ready to run in this thread.
+
+    All ranks have to make theirs at once, inside the group of `gpu.distributed.world.join`, since
+    links are tried out.  `strict` ends a run at the first loss that is not finite.  Raises
+    StageError, or InvalidProgramError for an order in which messages would wait for each other.
+    """
+    graphs = capture(assembly, {rank: lane})
+    program = assembly.program.lower()
+    with lane.current():
+        links = RankLinks(program, assembly, rank, lane)
+    mine = {k: assembly.stages[k] for k in stages_on(program, rank)}
+    worker = Worker(rank, program, mine, assembly.task, lane, links, strict=strict)
+    warm(assembly, worker)
+    return Ready(worker, links, graphs)
+
+
 def _execute(world: World, lane: Lane, make: Callable[[], Assembly], strict: bool,
              evaluate: bool) -> Trace | None:
     control = join(world, lane.device)
     assembly = make()
-    graphs = capture(assembly, {world.rank: lane})
-    program = assembly.program.lower()
-    with lane.current():
-        links = RankLinks(program, assembly, world.rank, lane)
-    mine = {k: assembly.stages[k] for k in stages_on(program, world.rank)}
-    worker = Worker(world.rank, program, mine, assembly.task, lane, links, strict=strict)
-    warm(assembly, worker)
+    worker, links, graphs = ready(world.rank, assembly, lane, strict=strict)
     before = clock_offsets(world, control)
     lane.begin()
     worker.run()

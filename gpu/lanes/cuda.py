@@ -13,6 +13,7 @@ from torch import Tensor
 from gpu.lanes.clock import Alignment, Bracket
 from gpu.lanes.recorder import CudaRecorder, Recorder
 from gpu.lanes.streams import Mark
+from gpu.versions import hold_up
 
 CYCLES_PER_S = 2e9  # about what GPUs of the day clock at; only holding up depends on it
 
@@ -72,7 +73,7 @@ class CudaLane:
 
     def hold_up(self, seconds: float) -> None:
         with torch.cuda.stream(self.compute):
-            torch.cuda._sleep(int(seconds * CYCLES_PER_S))
+            hold_up(int(seconds * CYCLES_PER_S))
 
     def roomy(self) -> bool:
         free, whole = torch.cuda.mem_get_info(self.device)

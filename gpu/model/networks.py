@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from gpu.model.cutter import Network
-from gpu.model.torchvision_loader import models
+from gpu.versions import models, residual_layer
 
 STEM_CHANNELS = 64
 
@@ -26,7 +26,7 @@ def narrow(classes: int = 10, divisor: int = 8, blocks: Sequence[int] = (1, 1, 1
     """A small ResNet: torchvision's Bottleneck code, fewer blocks, 1/`divisor` of the channels.
 
     torchvision fixes the channel numbers of the four layers, so they are made again by its own
-    `_make_layer`; weights then have torch's default initialisation.
+    code; weights then have torch's default initialisation.
     """
     zoo = models().resnet
     with torch.device("meta"):  # the full-width layers are replaced: never allocate them
@@ -36,8 +36,8 @@ def narrow(classes: int = 10, divisor: int = 8, blocks: Sequence[int] = (1, 1, 1
     net.bn1 = nn.BatchNorm2d(net.inplanes)
     for number, count in enumerate(blocks):
         planes = STEM_CHANNELS * 2**number // divisor
-        layer = net._make_layer(zoo.Bottleneck, planes, count, stride=2 if number else 1)
-        setattr(net, f"layer{number + 1}", layer)
+        setattr(net, f"layer{number + 1}",
+                residual_layer(net, planes, count, stride=2 if number else 1))
     net.fc = nn.Linear(net.inplanes, classes)
     return residual("narrow", net, classes, 32)
 

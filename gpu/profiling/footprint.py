@@ -9,11 +9,10 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from gpu.runtime.canned import Canned
 from gpu.runtime.worker import Worker
+from gpu.versions import TorchDispatchMode, tree_leaves
 
 CUDA_BLOCK = 512  # bytes: the allocator hands out whole ones
 

@@ -37,6 +37,14 @@ class Span:
     arrived: Mark = None
 
 
+def instructions(program: Program, rows: range) -> dict[int, tuple[Op, int, int, int]]:
+    """Operation, stage, first micro-batch and their number by row: read out of arrays one by one
+    while a pipeline runs, they would cost a small stage three hundredths of its time."""
+    columns = (column[rows.start : rows.stop].tolist() for column in program.rows)
+    return {row: (Op(op), stage, index, count)
+            for row, op, stage, index, count in zip(rows, *columns, strict=True)}
+
+
 class Worker:
     """One device of a lowered program at work: it executes its stream of instructions in order.
 
@@ -49,6 +57,7 @@ class Worker:
         self.device, self.program, self.lane, self.links = device, program, lane, links
         self.stages, self.task, self.strict = stages, task, strict
         self.rows = range(*program.offsets[device : device + 2])
+        self.instructions = instructions(program, self.rows)
         self.finished: list[Span] = []
         self.losses = Losses(lane, strict)
         self.stopped = False
@@ -72,14 +81,14 @@ class Worker:
                 self._step(row)
 
     def _step(self, row: int) -> None:
-        op, stage, index, count = (int(column[row]) for column in self.program.rows)
+        op, stage, index, count = self.instructions[row]
         try:
             if op in (Op.RECV_F, Op.RECV_B):
-                self._receive(row, Op(op), stage, index, count)
+                self._receive(row, op, stage, index, count)
             elif op in (Op.SEND_F, Op.SEND_B):
-                self._send(row, Op(op), stage, index, count)
+                self._send(row, op, stage, index, count)
             else:
-                self._compute(row, Op(op), stage, index, count)
+                self._compute(row, op, stage, index, count)
             self.losses.poll()
         except (Stopped, StageError):
             raise

@@ -12,13 +12,19 @@ class _Sum:
 
     following: int
     partial: Any = None
+    own: bool = False  # whether `partial` is an array of this sum alone
     waiting: dict[int, Any] = field(default_factory=dict)
 
     def add(self, index: int, gradient: Any) -> None:
         self.waiting[index] = gradient
         while self.following in self.waiting:
             next_one = self.waiting.pop(self.following)
-            self.partial = next_one if self.partial is None else self.partial + next_one
+            if self.partial is None:
+                self.partial = next_one
+            elif self.own:
+                self.partial += next_one
+            else:  # the first gradient may be an array of somebody else's
+                self.partial, self.own = self.partial + next_one, True
             self.following += 1
 
 

@@ -3,7 +3,8 @@
 Each ratio is ours over a plain program of the same work, written here as a user of SimPy or of
 NumPy would, or over PyTorch's; it is checked first that both do the same work.  The sides take
 turns (A B C A B C …) so that a noisy machine is noisy for all, times are CPU seconds of this
-process on one thread, and a ratio is that of the medians.  What needs no numba is measured before
+process on one thread (wall time where work is in other processes), and a ratio is that of the
+medians.  What needs no numba is measured before
 it is imported, since it would help those too.  What is no ratio is said at the end.
 Prints a table and writes `bench.json` here; a missed target is marked, never an error.
 """
@@ -31,6 +32,7 @@ from tests.bench.engines import (
 )
 from tests.bench.growth import extra_bytes_per_task, time_per_task_growth
 from tests.bench.measure import Ratio, Took
+from tests.bench.pipelining.ratios import pipelining
 from tests.bench.saying import machine, table
 from tests.bench.solver import SOLVED, solver_time
 from tests.bench.start_up import measure as measure_start_up
@@ -79,7 +81,8 @@ def main() -> None:
             raise SystemExit("numba was imported before what is measured without it")
         found += [
             *compiled_over_bare(LARGE), *replicas_over_bare(LARGE, NUMBA),
-            *training_ratios(), *batched(), *sweeping(), *start_up(), solver_time(SOLVED)]
+            *training_ratios(), *batched(), *sweeping(), *start_up(), solver_time(SOLVED),
+            *pipelining()]
     about = machine()
     document = {**{each.name: each.document() for each in found}, "machine": about}
     path = Path(__file__).parents[2] / "bench.json"

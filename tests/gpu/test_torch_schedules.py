@@ -9,14 +9,8 @@ import sys
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch.distributed.pipelining.schedules import (
-    _Action,
-    _add_reduce_grad,
-    _simulate_comms_compute,
-)
 
 from sim.errors import InvalidProgramError
 from sim.op import Op
@@ -24,11 +18,18 @@ from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.order.torch_csv.reading import is_torch_csv, parse
 from sim.order.torch_csv.rendering import render
+from sim.schedules import SCHEDULES
 from tests.gpu import torch_step
 from tests.gpu.torch_schedules import lowered, reloaded, write
 from tests.sim.experiments import TIMES, schedule_program, simulate
+from tests.torch_versions import (
+    _Action,
+    _add_reduce_grad,
+    _simulate_comms_compute,
+    writes_schedules,
+)
 
-if tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13):
+if not writes_schedules():
     pytest.skip("the classes that write these schedules are torch 2.13's",
                 allow_module_level=True)
 
@@ -72,6 +73,14 @@ def test_the_1f1b_order_is_ours_once_the_slip_is_mended(tmp_path):
     mended = [f"3F{int(c[2:]) - 1}" if c.startswith("3F") else c for c in last.split(",")]
     program = parse("\n".join([*good, ",".join(mended)]))
     assert program == schedule_program("1f1b", 4, 1, 8)
+
+
+@pytest.mark.parametrize(("ranks", "micro_batches"), [(2, 4), (2, 8), (4, 8)])
+def test_interleaved_1f1b_as_torch_runs_it_is_ours(tmp_path, ranks, micro_batches):
+    """So the bench compares the same order: its class runs what it writes."""
+    program = imported(write(tmp_path / "i.csv", "Interleaved1F1B", ranks, micro_batches, 2))
+    assert program == SCHEDULES["interleaved"].program(
+        PipelineShape(2 * ranks, 1, micro_batches, 2))
 
 
 @pytest.mark.parametrize("micro_batches", [4, 8, 12])

@@ -6,9 +6,9 @@ import csv
 from pathlib import Path
 from unittest import mock
 
-from torch.distributed.pipelining._schedule_visualizer import get_schedule_ops
-from torch.distributed.pipelining.schedules import _add_send_recv, _PipelineScheduleRuntime
 from torch.distributed.pipelining.stage import PipelineStage
+
+from tests.torch_versions import _add_send_recv, _PipelineScheduleRuntime, get_schedule_ops
 
 STAGE_OPERATIONS = ("UNSHARD", "RESHARD")
 
