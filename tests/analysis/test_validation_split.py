@@ -57,9 +57,14 @@ def test_receives_that_are_rows_of_their_own_are_split_as_any_wait():
     late = experiment(latency=0.5)
     trace = run(late)
     lowered = run(late, trace.program().lower())
-    assert (lowered.op > Op.U).any()
-    found = split(lowered, alone_s(late, lowered))
-    assert found.mean() == pytest.approx(split(trace, alone_s(late, trace)).mean())
+    before = np.where(np.diff(lowered.device, prepend=-1) == 0, np.roll(lowered.end_s, 1), 0.0)
+    waits = np.isin(lowered.op, (Op.RECV_F, Op.RECV_B))
+    assert waits.any()
+    lasting = replace(lowered, start_s=np.where(waits, before, lowered.start_s))
+    assert (lasting.end_s - lasting.start_s)[waits].max() > 1
+    for each in (lowered, lasting):
+        found = split(each, alone_s(late, each))
+        assert found.mean() == pytest.approx(split(trace, alone_s(late, trace)).mean())
 
 
 def launched(gap, forward, backward, issued_with_start):
