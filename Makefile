@@ -8,6 +8,7 @@ export MPLBACKEND ?= Agg
 
 DEVICES ?= cuda:0,cuda:1
 MACHINE ?= $(shell hostname)
+GRAPHS ?= auto
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 
 .PHONY: demo setup browser test verify docs gallery bench gpu clean
@@ -42,8 +43,8 @@ gallery: setup                    ## the pictures and tables of the results, fiv
 bench: setup                      ## speed as ratios taken in one run; writes bench.json
 	$(RUN) -m tests.bench
 
-gpu: setup                        ## measure this machine, at most nine minutes (DEVICES, MACHINE)
-	$(RUN) -m gpu measure --devices $(DEVICES) --out figures/measured/$(MACHINE)
+gpu: setup                        ## measure this machine, at most nine minutes (DEVICES, MACHINE, GRAPHS)
+	$(RUN) -m gpu measure --devices $(DEVICES) --graphs $(GRAPHS) --out figures/measured/$(MACHINE)
 
 clean:
 	rm -rf $(VENV) out build *.egg-info

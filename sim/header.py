@@ -100,7 +100,8 @@ class Measured(Part):
     many seconds any of that may be off.  `launch_bound_fraction` is the share of instructions whose
     pace was the host's and not the device's, `host_s` the seconds the host took to ask for all.
     `peak_bytes` and `base_bytes` are the bytes allocated at most and before the run, and
-    `weights_sha256` digests of the last weights, an entry per stage.
+    `weights_sha256` digests of the last weights, an entry per stage.  `graphs` says whether the
+    stages replayed captured graphs, `graphs_why` why not, where they might have.
     """
 
     settings: Table
@@ -113,6 +114,8 @@ class Measured(Part):
     peak_bytes: list[int | None]
     base_bytes: list[int | None] = field(default_factory=list)
     weights_sha256: list[str] = field(default_factory=list)
+    graphs: bool = False
+    graphs_why: str | None = None
 
 
 @dataclass(frozen=True)
@@ -173,8 +176,9 @@ class TraceHeader(Part):
 
 PARTS = ("workers", "training", "gpu")  # what a header has only where it says something
 KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
-    str: ((str,), "text"), int: ((int,), "a whole number"), float: ((int, float), "a number"),
-    dict: ((dict,), "a table"), list: ((list,), "a list"), NoneType: ((NoneType,), "null")}
+    str: ((str,), "text"), bool: ((bool,), "true or false"), int: ((int,), "a whole number"),
+    float: ((int, float), "a number"), dict: ((dict,), "a table"), list: ((list,), "a list"),
+    NoneType: ((NoneType,), "null")}
 
 
 def _required(each: Field[Any]) -> bool:
@@ -194,7 +198,7 @@ def _read(hint: Any, value: Any, where: str) -> Any:
         return hint.of(_read(Table, value, where), f"{where}.")
     kind = get_origin(hint) or hint
     types, called = KINDS[kind]
-    if not isinstance(value, types) or isinstance(value, bool):
+    if not isinstance(value, types) or (isinstance(value, bool) and kind is not bool):
         raise TraceError(f"the header's {where}: {called}, got {value!r}"[:160])
     inside = get_args(hint)[-1] if get_args(hint) else Any
     if isinstance(value, list):

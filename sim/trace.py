@@ -47,6 +47,12 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "weight_rmse": ("float64", "weights used against fresh ones, RMSE (NaN: unknown)"),
 }
 
+# of a run whose hosts are told apart from its devices, and there alone
+HOST_COLUMNS: dict[str, tuple[str, str]] = {
+    "asked_s": ("float64", "when the host began to ask for it (NaN: it does not)"),
+    "issued_s": ("float64", "when the host had asked for all of it (NaN: it does not)"),
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -54,7 +60,8 @@ class Trace:
 
     Columns have shape (rows,), with rows device by device, each device's in its order; what each
     means is in `COLUMNS`.  Names in `_s` are seconds from the start of the run.  `curves` holds
-    arrays by name, such as the loss of each mini-batch, shape (mini-batches,).
+    arrays by name, such as the loss of each mini-batch, shape (mini-batches,).  The columns in
+    `HOST_COLUMNS` are None where hosts are not told apart from devices.
     """
 
     header: TraceHeader
@@ -74,6 +81,13 @@ class Trace:
     weight_distance: Floats
     weight_rmse: Floats
     curves: dict[str, NDArray[Any]] = field(default_factory=dict)
+    asked_s: Floats | None = None
+    issued_s: Floats | None = None
+
+    @property
+    def columns(self) -> dict[str, tuple[str, str]]:
+        """The columns that this trace has, as `COLUMNS` lists them."""
+        return COLUMNS if self.asked_s is None else COLUMNS | HOST_COLUMNS
 
     def __len__(self) -> int:
         return len(self.op)
@@ -97,7 +111,7 @@ class Trace:
         if shape.workers == 1:
             return self
         rows = self.device < shape.worker_devices
-        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
+        columns = {name: getattr(self, name)[rows] for name in self.columns}
         columns["index"] = own_index(columns["index"], shape)
         header = replace(self.header, shape=shape.of_worker)
         return Trace(header, **columns, curves=self.curves)
@@ -135,13 +149,14 @@ class Trace:
             from pandas import DataFrame
         except ImportError as error:
             raise missing_part(error) or error from None
-        columns = {name: getattr(self, name) for name in COLUMNS}
+        columns = {name: getattr(self, name) for name in self.columns}
         return DataFrame(columns | {"op": [Op(op).name for op in self.op.tolist()],
                                     "minibatch": self.minibatch})
 
     def save(self, path: str | Path) -> None:
         """Write the trace's file, complete or not at all; equal traces give equal bytes."""
-        arrays = {name: getattr(self, name).astype(dtype) for name, (dtype, _) in COLUMNS.items()}
+        arrays = {name: getattr(self, name).astype(dtype)
+                  for name, (dtype, _) in self.columns.items()}
         arrays |= {f"curve/{name}": values for name, values in self.curves.items()}
         with atomic_file(path) as handle:
             np.savez_compressed(handle, header=np.array(self.header_json()), **arrays)
@@ -166,10 +181,11 @@ class Trace:
         if found != (FORMAT, VERSION):
             raise TraceError(f"{path}: {found[0]} version {found[1]}; this tool reads {FORMAT} "
                              f"version {VERSION}")
-        missing = sorted(set(COLUMNS) - set(arrays))
+        columns = COLUMNS | HOST_COLUMNS if set(HOST_COLUMNS) & set(arrays) else COLUMNS
+        missing = sorted(set(columns) - set(arrays))
         if missing:
             raise TraceError(f"{path}: columns are missing: {', '.join(missing)}")
-        odd = [name for name in COLUMNS if arrays[name].shape != (arrays["op"].size,)]
+        odd = [name for name in columns if arrays[name].shape != (arrays["op"].size,)]
         if odd:
             raise TraceError(f"{path}: columns differ in length: {', '.join(odd)}")
         curves = {name.removeprefix("curve/"): values for name, values in arrays.items()
@@ -178,7 +194,7 @@ class Trace:
             header = TraceHeader.of(table)
         except TraceError as error:
             raise TraceError(f"{path}: {error}") from None
-        return cls(header, **{name: arrays[name] for name in COLUMNS}, curves=curves)
+        return cls(header, **{name: arrays[name] for name in columns}, curves=curves)
 
 
 class atomic_file:  # noqa: N801 - used as a function

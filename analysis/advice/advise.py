@@ -167,7 +167,7 @@ def _refuse_unfit(question: Question, profile: Profile) -> None:
                 if getattr(stage, key) is None]
     problems += [f"{where}: stages.{k}.{key}: at most {LONGEST_S:g} seconds, got {value:g}"
                  for k, stage in enumerate(profile.stages) for key, value in stage
-                 if key.endswith("_s") and (value or 0) > LONGEST_S]
+                 if key.endswith("_s") and isinstance(value, float) and value > LONGEST_S]
     if problems:
         raise ConfigurationError(problems)
     load_profile(resolve(Candidate("gpipe", 1, "graph", "none").document(where, stages)))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from figures.colours import COLOURS
 from figures.methods import METHODS
@@ -87,6 +88,7 @@ def draw_curves(rows: Sequence[Row], title: str, target: float | None = None,
             axis.axhline(target, color=COLOURS["grey"], linewidth=0.8, linestyle=(0, (2, 2)))
     for axis in axes[1]:
         axis.set_xlabel(label)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     legend_below(figure, axes[0, 0].get_legend_handles_labels(), columns=4)
     return figure
 

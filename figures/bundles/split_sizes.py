@@ -9,10 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from figures.bundles.network import draw_curves
 from figures.colours import COLOURS
 from figures.style import PAGE_IN, headline, new_figure
 from sim.rows import Row
 
+ENOUGH = 3  # values of which a standard deviation is drawn
 Strokes = dict[str, tuple[str, Any]]
 STROKES: Strokes = {
     "model parallel": ("black", "-"), "model parallel, NWPT": ("blue", "-"),
@@ -24,12 +26,13 @@ BARS = {method: colour if colour != "black" else "grey"  # dots are black
 
 
 def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
-    """Bars of the three ways to run, and time over split size (mean ± standard deviation).
+    """Bars of the three ways to run, and time over split size, by mean and every repeat.
 
-    `rows` have mode, split (images), repeat and seconds; `shown` is the split size among the bars.
+    From three repeats on with the standard deviation.  `rows` have mode, split (images), repeat and
+    seconds; `shown` is the split size among the bars.
     """
     figure = new_figure(PAGE_IN, 3.2)
-    said = [f"{np.mean(values):.3g} ± {_sd(values):.1g} s" for values in (
+    said = [_said(values) for values in (
         _of(rows, "pipelined", shown), _of(rows, "model parallel"), _of(rows, "single"))]
     headline(figure, f"Pipelined in splits of {shown} a run takes {said[0]}, model parallel "
              f"{said[1]}, a single device {said[2]}", title)
@@ -41,7 +44,7 @@ def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
     bars.set_ylabel("seconds for the mini-batches of a run")
     splits = sorted({row["split"] for row in rows if row["split"] is not None})
     columns = [_of(rows, "pipelined", split) for split in splits]
-    sweep.errorbar(splits, [np.mean(c) for c in columns], [_sd(c) for c in columns], marker="o",
+    sweep.errorbar(splits, [np.mean(c) for c in columns], _bars_of(columns), marker="o",
                    color=COLOURS["blue"], capsize=3, linewidth=1.4, markersize=4,
                    label="pipelined")
     for label, colour, values in named[:2]:
@@ -61,27 +64,64 @@ def _of(rows: Sequence[Row], mode: str, split: int | None = None) -> list[float]
     return [row["seconds"] for row in rows if (row["mode"], row["split"]) == (mode, split)]
 
 
+def _said(values: Sequence[float]) -> str:
+    """Seconds for a headline: with the deviation where there are enough values for one."""
+    mean = f"{np.mean(values):.3g}"
+    return f"{mean} ± {_sd(values):.1g} s" if len(values) >= ENOUGH else f"{mean} s"
+
+
 def _sd(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return float(np.std(values, ddof=1))
+
+
+def _bars_of(columns: Sequence[Sequence[float]]) -> list[list[float]] | None:
+    """Lengths of error bars, below and above, none reaching below 0; None of too few values."""
+    if any(len(column) < ENOUGH for column in columns):
+        return None
+    above = [_sd(column) for column in columns]
+    below = [min(sd, float(np.mean(column))) for sd, column in zip(above, columns, strict=True)]
+    return [below, above]
 
 
 def _bars(axis: Axes, named: Sequence[tuple[str, str, Sequence[float]]]) -> None:
-    """A bar a column: mean, standard deviation, every value as a dot beside."""
+    """A bar a column: mean, standard deviation of three values and more, every value as a dot."""
     for place, (_, colour, values) in enumerate(named):
-        axis.bar(place, float(np.mean(values)), 0.6, yerr=_sd(values), capsize=4,
+        axis.bar(place, float(np.mean(values)), 0.6, yerr=_bars_of([values]), capsize=4,
                  color=COLOURS[colour])
         axis.plot([place + 0.2] * len(values), values, ".", color="black", markersize=3)
     axis.set_xticks(range(len(named)), [label for label, *_ in named])
     axis.tick_params(axis="x", length=0)
 
 
+def draw_look_ahead(rows: Sequence[Row], title: str) -> Figure:
+    """Losses and accuracies by epoch, means over seeds, with and without NWPT.
+
+    `rows` have method, seed, epoch, quantity and value.  Rings without a line are the mean loss of
+    an epoch's mini-batches as they were trained on (`epoch_loss`), where rows have it: evaluations
+    go by BatchNorm's running statistics, which take some epochs to settle.
+    """
+    trained = [row for row in rows if row["quantity"] == "epoch_loss"]
+    figure = draw_curves([row for row in rows if row["quantity"] != "epoch_loss"],
+                         f"{title}; rings: the mini-batches' own loss" if trained else title,
+                         None, "epoch", "epoch", STROKES)
+    for method, (colour, _) in STROKES.items():
+        mine = [row for row in trained if row["method"] == method]
+        epochs = sorted({row["epoch"] for row in mine})
+        means = [np.mean([row["value"] for row in mine if row["epoch"] == epoch])
+                 for epoch in epochs]
+        figure.axes[0].plot(epochs, means, linestyle="none", marker="o", markersize=4,
+                            markerfacecolor="none", color=COLOURS[colour])
+    return figure
+
+
 def draw_totals(rows: Sequence[Row], title: str) -> Figure:
-    """Total seconds of each training: mean and deviation over seeds, every seed as a dot.
+    """Total seconds of each training: mean over seeds, deviation of three and more, every seed as
+    a dot.
 
     `rows` have method, seed and `total_s`.
     """
     figure = new_figure(PAGE_IN, 3.0)
-    headline(figure, "Time of a whole training: mean, standard deviation, and every seed", title)
+    headline(figure, "Time of a whole training: mean over seeds, and every seed as a dot", title)
     axis = figure.subplots()
     methods = dict.fromkeys(row["method"] for row in rows)
     _bars(axis, [(method.replace(", ", ",\n").replace(" pipeline", "\npipeline"),

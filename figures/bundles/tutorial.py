@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from figures.bundles import network, split_sizes
+from figures.bundles import split_sizes
 from figures.origin import save
 from sim.wording import plural
 
@@ -19,13 +19,14 @@ def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
     s, learnt = report["setting"], report["look_ahead"]["setting"]
     size = "reduced setting: " if report["reduced"] else ""
     title = (f"{size}{s['model']}, batch {s['batch_size']}, 3×{s['image_size']}×{s['image_size']}, "
-             f"{s['minibatches']} mini-batches, {', '.join(report['machine']['devices'])}")
-    course = (f"{size}{s['model']}, batch {learnt['batch_size']}, {learnt['epochs']} epochs, "
-              f"{plural(len(learnt['seeds']), 'seed')}")
+             f"{s['minibatches']} mini-batches; single device {report['single_device']}, stages "
+             f"on {', '.join(report['machine']['devices'])}")
+    course = (f"{size}{s['model']}, batch {learnt['batch_size']}, "
+              f"{plural(learnt['epochs'], 'epoch')}, learning rate {learnt['learning_rate']:g}, "
+              f"{plural(len(learnt['seeds_done']), 'seed')}")
     pictures = [
         (split_sizes.draw(found.timing, s["shown"], title), found.timing, "split_sizes"),
-        (network.draw_curves(found.curves, course, None, "epoch", "epoch", split_sizes.STROKES),
-         found.curves, "look_ahead"),
+        (split_sizes.draw_look_ahead(found.curves, course), found.curves, "look_ahead"),
         (split_sizes.draw_totals(found.totals, course), found.totals, "look_ahead_time")]
     return [path for figure, rows, name in pictures
             for path in save(figure, rows, out, name, report["command"])]

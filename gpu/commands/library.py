@@ -8,23 +8,28 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpu.commands.validate import GRID, Asked, validated
-from sim.errors import missing_part
+from gpu.commands.options import GRAPHS
+from gpu.commands.validate import MODEL, Asked, validated
+from sim.errors import ConfigurationError, missing_part, unknown
 
 if TYPE_CHECKING:
     from sim.library import asking
+    from sim.order.program import Program
     from sim.trace import Trace
 
 
 def run(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu", model: str = "narrow",
         image_size: int | None = None, classes: int | None = None, loss: str = "cross-entropy",
-        dtype: str = "float32", threads: int = 1, keep_going: bool = False, **keys: Any) -> Trace:
+        dtype: str = "float32", threads: int = 1, keep_going: bool = False,
+        graphs: str = "auto", program: Program | None = None, **keys: Any) -> Trace:
     """Execute one experiment on real stages; its trace, with measured times in seconds.
 
     `experiment` and `keys` as `sim.run` takes them; without pipeline.stages there are as many
     stages as `devices` (`cpu,cpu`, `cuda:0,cuda:1`, or `cuda:0/2` for one GPU as two).  A
-    divergence is raised unless `keep_going` records it.  Sets torch's number of threads and its
-    deterministic mode for the whole process.
+    `program` is executed in place of a schedule's, and gives the shape.  A divergence is raised
+    unless `keep_going` records it.  `graphs` says whether stages are captured as CUDA graphs: auto
+    (where they run on CUDA), on, off.  Sets torch's number of threads and its deterministic mode
+    for the whole process.
 
     Raises ConfigurationError, DeviceError or InvalidProgramError before anything runs,
     StageError where the run fails, MissingPartError without torch.
@@ -34,25 +39,27 @@ def run(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu", model: 
         from gpu.runtime.assembly import RunSettings
     from sim.library.asking import experiment_of
 
-    wanted = RunSettings(model, image_size, classes, loss, dtype=dtype)
+    wanted = RunSettings(model, image_size, classes, loss, dtype=dtype, graphs=_graphs(graphs))
     trace = launch(Request(experiment_of(experiment, keys), (), devices, wanted, threads,
-                           not keep_going))
+                           not keep_going, program=program))
     if trace is None:
         raise RuntimeError("only rank 0 of torchrun has the trace; use python -m gpu run there")
     return trace
 
 
 def validate(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu",
-             model: str = "narrow", image_size: int | None = None,
-             grid: str | Iterable[str] = GRID, batch_sizes: Sequence[int] = (),
+             model: str | None = None, image_size: int | None = None,
+             grid: str | Iterable[str] | None = None, batch_sizes: Sequence[int] = (),
              image_sizes: Sequence[int] = (), repeats: int = 3, within_s: float | None = None,
-             out: str | PathLike[str] | None = None, **keys: Any) -> dict[str, Any]:
+             out: str | PathLike[str] | None = None, graphs: str = "auto",
+             program: Program | None = None, **keys: Any) -> dict[str, Any]:
     """Profile, simulate, run and compare a grid of schedules and mitigations.
 
     What comes back is what `gpu validate` writes into `report.json`; it and the files beside it
     are also written where there is a folder `out`.  No run is begun that would not be done within
     `within_s` seconds.  `experiment` and `keys` as `sim.run` takes them, `grid` as `sim.compare`
-    takes mitigations.
+    takes mitigations; without one it is what the command of that name does.  A `program` is
+    validated under every mitigation of the grid that it admits; `graphs` as `gpu.run` takes it.
 
     Raises ConfigurationError, DeviceError or OutputError before anything runs, StageError where a
     run fails, MissingPartError without torch.
@@ -61,10 +68,17 @@ def validate(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu",
         from gpu.runtime.assembly import RunSettings
     from sim.library.asking import experiment_of
 
-    names = grid if isinstance(grid, str) else ",".join(grid)
-    return validated(experiment_of(experiment, keys), (), RunSettings(model, image_size), Asked(
+    names = grid if grid is None or isinstance(grid, str) else ",".join(grid)
+    wanted = RunSettings(model or MODEL, image_size, graphs=_graphs(graphs))
+    return validated(experiment_of(experiment, keys), (), wanted, Asked(
         devices, names, batch_sizes, image_sizes, repeats, within_s,
-        None if out is None else Path(out), "gpu.validate(…)"))
+        None if out is None else Path(out), "gpu.validate(…)", program, (model,) if model else ()))
+
+
+def _graphs(asked: str) -> str:
+    if asked not in GRAPHS:
+        raise ConfigurationError([unknown("graphs", asked, list(GRAPHS))])
+    return asked
 
 
 @contextmanager

@@ -8,22 +8,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from gpu.lanes.devices import DeviceSpec
     from sim.experiment.options import Experiment
+    from sim.order.program import Program
 
 
 def prepared(experiment: Path | Experiment | None, settings: tuple[str, ...], devices: str,
-             out: Path | None, **otherwise: int) -> tuple[list[DeviceSpec], Experiment]:
+             out: Path | None, program: Path | Program | None = None, **otherwise: int
+             ) -> tuple[list[DeviceSpec], Experiment, Program | None]:
     """Devices that are there and an experiment that fits them, before anything is measured.
 
-    `otherwise` are defaults of its keys, and `out` a folder that can be written to.
-    Raises ConfigurationError, DeviceError or OutputError.
+    Also the program that is to run in place of a schedule's, where one is given.  `otherwise` are
+    defaults of the experiment's keys, and `out` a folder that can be written to.  Raises
+    ConfigurationError, InvalidProgramError, DeviceError or OutputError.
     """
     from gpu.determinism import exact
-    from gpu.distributed.launch import check_out, experiment_for
-    from gpu.lanes.devices import check_devices, parse_devices
+    from gpu.distributed.launch import asked_for, check_out, check_places
+    from gpu.lanes.devices import parse_devices
 
     exact()
     specs = parse_devices(devices)
-    resolved = experiment_for(experiment, settings, len(specs), **otherwise)
-    check_devices(specs, resolved.shape.devices)
+    resolved, given = asked_for(experiment, settings, len(specs), program, **otherwise)
+    check_places(specs, resolved, given)
     check_out(out / "report.json" if out else None)
-    return specs, resolved
+    return specs, resolved, given

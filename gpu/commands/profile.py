@@ -6,8 +6,16 @@ from pathlib import Path
 
 import click
 
-from gpu.commands.options import devices_option, folder_option, model_option, size_option
+from gpu.commands.options import (
+    devices_option,
+    folder_option,
+    graphs_option,
+    model_option,
+    size_option,
+)
 from gpu.commands.prepared import prepared
+from sim.commands.asked import program_option
+from sim.commands.bars import busy
 from sim.commands.door import experiment_argument
 
 
@@ -16,9 +24,12 @@ from sim.commands.door import experiment_argument
 @model_option
 @devices_option
 @size_option
+@program_option
+@graphs_option
 @folder_option
 def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devices: str,
-            image_size: int | None, out: Path | None) -> None:
+            image_size: int | None, program_file: Path | None, graphs: str, out: Path | None
+            ) -> None:
     """Measure the stages of one experiment; profile.json is for `costs.profile` of `sim`.
 
     Seconds of every stage alone and beside busy neighbours, bytes, latency and bandwidth.
@@ -29,9 +40,11 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
     from gpu.runtime.assembly import RunSettings
     from sim.times.profile import write_profile
 
-    specs, resolved = prepared(experiment, settings, devices, out, batch_size=16)
-    measured = measured_profile(resolved, RunSettings(model, image_size), specs,
-                                open_lanes(specs))
+    specs, resolved, program = prepared(experiment, settings, devices, out, program_file,
+                                        batch_size=16)
+    with busy("profiling every stage, alone and beside busy neighbours"):
+        measured = measured_profile(resolved, RunSettings(model, image_size, graphs=graphs), specs,
+                                    open_lanes(specs), program=program)
     if out is not None:
         write_profile(measured, out / "profile.json")
     click.echo(profile_table(measured))

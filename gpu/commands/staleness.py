@@ -8,14 +8,16 @@ import click
 
 from gpu.commands.door import typed
 from gpu.commands.options import (
+    graphs_option,
     limit_option,
     model_option,
+    own_orders,
     results_option,
     seeds_option,
     size_option,
     threads_option,
 )
-from sim.commands.bars import counted_later
+from sim.commands.bars import estimated
 from sim.commands.door import experiment_argument
 
 
@@ -23,6 +25,8 @@ from sim.commands.door import experiment_argument
 @experiment_argument
 @model_option
 @click.option("--devices", default="cpu,cpu,cpu,cpu", show_default=True, help="One a stage.")
+@own_orders("the study puts each mitigation on the first order that takes it")
+@graphs_option
 @click.option("--data", metavar="DIR", help="Image folder or CIFAR-10 files [synthetic images].")
 @limit_option
 @size_option
@@ -36,9 +40,9 @@ from sim.commands.door import experiment_argument
 @threads_option
 @results_option
 def staleness(experiment: Path | None, settings: tuple[str, ...], model: str,
-              devices: str, data: str | None, limit: int | None, image_size: int | None,
-              noise: float, mitigations: str | None, seeds: int, target: float, timing: bool,
-              threads: int, out: Path) -> None:
+              devices: str, graphs: str, data: str | None, limit: int | None,
+              image_size: int | None, noise: float, mitigations: str | None, seeds: int,
+              target: float, timing: bool, threads: int, out: Path) -> None:
     """Which weights every pass of a real network used, stale beside predicted, and its curves."""
     from figures.bundles.staleness import write as write_pictures
     from gpu.runtime.assembly import RunSettings
@@ -46,10 +50,10 @@ def staleness(experiment: Path | None, settings: tuple[str, ...], model: str,
     from gpu.studies.staleness.report import markdown, report, write
     from gpu.studies.staleness.study import StudyRequest, prepare
 
-    wanted = RunSettings(model, image_size, data=data, limit=limit, noise=noise)
+    wanted = RunSettings(model, image_size, data=data, limit=limit, noise=noise, graphs=graphs)
     study, specs = prepare(StudyRequest(experiment, settings, devices, wanted, mitigations,
                                         seeds, target, timing, threads, out))
-    with counted_later(len(study.methods) * seeds) as done:
+    with estimated(len(study.methods) * seeds) as done:
         found = investigate(study, specs, done)
     results = report(study, found, specs, typed())
     click.echo(markdown(results))

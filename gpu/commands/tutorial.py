@@ -7,13 +7,23 @@ from typing import Any
 import click
 
 from gpu.commands.door import typed
-from gpu.commands.options import limit_option, results_option, seeds_option, threads_option
-from sim.commands.bars import counted_later
+from gpu.commands.options import (
+    graphs_option,
+    limit_option,
+    own_orders,
+    results_option,
+    seeds_option,
+    threads_option,
+)
+from sim.commands.bars import estimated
 
 
 @click.command()
 @click.option("--devices", default="cpu,cpu", show_default=True,
-              help="cpu,cpu or cuda:0,cuda:1 or cuda:0/2; the first is the single one.")
+              help="cpu,cpu or cuda:0,cuda:1 or cuda:0/2; the single device is the first, or all "
+              "of a GPU in parts.")
+@own_orders("the tutorial compares the orders of PyTorch's own")
+@graphs_option
 @click.option("--full", is_flag=True, help="The tutorial's ResNet-50, 120 images of 128x128.")
 @click.option("--model", help="narrow, resnet50 or vgg16 [narrow; full: resnet50].")
 @click.option("--image-size", type=click.IntRange(min=8), help="Side in pixels [128].")
@@ -21,11 +31,15 @@ from sim.commands.bars import counted_later
 @click.option("--splits", metavar="N,N,…", help="Images of a micro-batch [the tutorial's].")
 @click.option("--repeats", type=click.IntRange(min=1), help="[5; full: 10]")
 @click.option("--epochs", type=click.IntRange(min=1), default=6, show_default=True)
+@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True),
+              help="Of the training with and without NWPT [0.0025].")
 @seeds_option
 @click.option("--data", metavar="DIR", help="Image folder or CIFAR-10 files for the training.")
 @limit_option
 @click.option("--noise", type=click.FloatRange(min=0), default=2.0, show_default=True,
               help="Of the synthetic images.")
+@click.option("--within", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+              help="Begin no further repeat or seed that would not be done by then.")
 @threads_option
 @results_option
 def tutorial(**options: Any) -> None:
@@ -36,7 +50,7 @@ def tutorial(**options: Any) -> None:
 
     asked = Asked(**options)
     plan = prepare(asked)
-    with counted_later(plan.rounds) as done:
+    with estimated(plan.rounds, asked.within) as done:
         found = perform(plan, done)
     results = report(plan, found, typed())
     click.echo(markdown(results))

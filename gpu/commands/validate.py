@@ -11,49 +11,64 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gpu.commands.door import end, typed
-from gpu.commands.options import devices_option, folder_option, model_option, size_option
+from gpu.commands.options import devices_option, folder_option, graphs_option, size_option
 from gpu.commands.prepared import prepared
-from sim.commands.bars import counted_later
+from sim.commands.asked import program_option
+from sim.commands.bars import estimated
 from sim.commands.door import experiment_argument
 
 if TYPE_CHECKING:
+    from gpu.errors import StageMemoryError
+    from gpu.lanes.devices import DeviceSpec
     from gpu.runtime.assembly import RunSettings
+    from gpu.studies.validation.cases import Case
+    from gpu.studies.validation.grid import Grid
+    from sim.experiment.compared.validated import Validated
     from sim.experiment.options import Experiment
+    from sim.order.program import Program
 
-Bar = Callable[[int], AbstractContextManager[Callable[[], None]]]
+Bar = Callable[[int, float | None], AbstractContextManager[Callable[[], None]]]
+MODEL, BATCH = "narrow", 16
 GRID = ("none@sequential,none,stash,vertical-sync,spectrain,nwpt,i-timeprest,none@gpipe/4,"
         "none@1f1b/4,timeprest@nf1b/4,v-timeprest@nf1b/4,i-timeprest@nf1b/4")
 
 
 @click.command()
 @experiment_argument
-@model_option
+@click.option("--model", help=f"narrow, resnet50 or vgg16 [{MODEL}; the wide grid: the latter "
+              "two].")
 @devices_option
 @size_option
-@click.option("--grid", default=GRID, help="MITIGATION[:PARAMETER=VALUE][@SCHEDULE[/MICROBATCHES]]"
-              " by commas, as `sim compare` takes them; default: twelve of them.")
+@program_option
+@graphs_option
+@click.option("--grid", help="MITIGATION[:PARAMETER=VALUE][@SCHEDULE[/MICROBATCHES]] by commas, as "
+              "`sim compare` takes them [on CPUs twelve; on GPUs the wide grid: every schedule and "
+              "mitigation, ResNet-50 and VGG-16, two batch and image sizes, for nine minutes; "
+              "with --program every mitigation].")
 @click.option("--batch-sizes", help="Every run at each of these, e.g. 16,32.")
 @click.option("--image-sizes", help="Every run at each of these, e.g. 32,64.")
 @click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True,
               help="Timed runs of each; the one with the median makespan counts.")
 @click.option("--within", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
-              help="Begin no run that would not be done by then.")
+              help="Begin no run that would not be done by then [the wide grid: 480].")
 @folder_option
-def validate(experiment: Path | None, settings: tuple[str, ...], model: str,
-             devices: str, image_size: int | None, grid: str, batch_sizes: str | None,
-             image_sizes: str | None, repeats: int, within: float | None, out: Path | None
-             ) -> None:
+def validate(experiment: Path | None, settings: tuple[str, ...], model: str | None, devices: str,
+             image_size: int | None, program_file: Path | None, graphs: str, grid: str | None,
+             batch_sizes: str | None, image_sizes: str | None, repeats: int,
+             within: float | None, out: Path | None) -> None:
     """Profile, simulate, run and compare a grid of schedules and mitigations.
 
     Exits with 1 where order, versions or weights are not exactly the simulator's.
     """
     from analysis.validation.text import markdown
     from gpu.runtime.assembly import RunSettings
-    from gpu.studies.validation.cases import sizes
+    from gpu.studies.validation.grid import sizes
 
     asked = Asked(devices, grid, sizes("--batch-sizes", batch_sizes) or (),
-                  sizes("--image-sizes", image_sizes) or (), repeats, within, out, typed())
-    report = validated(experiment, settings, RunSettings(model, image_size), asked, counted_later)
+                  sizes("--image-sizes", image_sizes) or (), repeats, within, out, typed(),
+                  program_file, (model,) if model else ())
+    report = validated(experiment, settings, RunSettings(model or MODEL, image_size,
+                                                         graphs=graphs), asked, estimated)
     click.echo(markdown(report))
     if not report["exact"]["passed"]:
         end(1, "the exact part failed: order, versions or weights are not the simulator's")
@@ -63,46 +78,102 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str,
 class Asked:
     """A validation as it was asked for: where, what, how often, and into which folder.
 
-    No run is begun that would not be done within `within_s` seconds (None: no limit); `command`
-    is what the report says made it.
+    Without a `grid` it is the usual one of these devices, or every mitigation on a `program` of the
+    user's own; `networks` are those named (none: as the grid has them).  No run is begun that would
+    not be done within `within_s` seconds (None: no limit); `command` is what the report says made
+    it.
     """
 
     devices: str
-    grid: str
+    grid: str | None
     batch_sizes: Sequence[int]
     image_sizes: Sequence[int]
     repeats: int
     within_s: float | None
     out: Path | None
     command: str
+    program: Path | Program | None = None
+    networks: Sequence[str] = ()
+
+    @property
+    def wide(self) -> bool:
+        """Whether the grid is every order and mitigation there is, for a limited time."""
+        return self.grid is None and self.program is None and "cuda" in self.devices
 
 
 def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
-              wanted: RunSettings, asked: Asked, bar: Bar = lambda total: nullcontext(lambda: None)
-              ) -> dict[str, Any]:
+              wanted: RunSettings, asked: Asked,
+              bar: Bar = lambda total, within_s: nullcontext(lambda: None)) -> dict[str, Any]:
     """Validate the simulator against this machine: the report of it, as `report.json` has it.
 
     Everything is also written into `asked.out` where that is a folder; `bar` shows progress.
-    Raises ConfigurationError, DeviceError or OutputError before anything runs, StageError.
+    Raises ConfigurationError, InvalidProgramError, DeviceError or OutputError before anything runs,
+    StageError.
     """
     from analysis.validation.report import build
     from figures.bundles.validation import write as write_files
     from gpu.lanes.devices import open_lanes
     from gpu.profiling.machine import Machine
-    from gpu.studies.validation import cases
+    from gpu.studies.validation import wide
+    from gpu.studies.validation.cases import Bench
     from gpu.studies.validation.validate import validate as compare
+
+    usual = {"minibatches": wide.MINIBATCHES} if asked.wide else {"minibatches": 24,
+                                                                  "batch_size": BATCH}
+    specs, resolved, program = prepared(experiment, settings, asked.devices, asked.out,
+                                        asked.program, **usual)
+    head = {**Machine.of(specs).head(), "command": asked.command, "repeats": asked.repeats}
+    grid = grid_of(resolved, wanted, asked, specs, program)
+    limit = asked.within_s or (wide.WITHIN_S if asked.wide else None)
+    failures: list[tuple[Case, StageMemoryError]] = []
+    with bar(len(grid.cases), limit) as done:
+        found = compare(grid.cases, Bench(specs, open_lanes(specs), repeats=asked.repeats), done,
+                        limit or float("inf"),
+                        lambda case, error: failures.append((case, error)))
+    if not found:
+        raise failures[0][1]
+    large = [case for case, _ in failures]
+    fitting = [case for case in grid.cases if all(case is not each for each in large)]
+    refused = [*grid.refused, *(f"{case}, {case.settings.model}, batch "
+                                f"{case.experiment.training.batch_size}: {error}"
+                                for case, error in failures),
+               *not_begun(fitting[len(found):], asked, len(grid.cases))]
+    shown = _as_shown(fitting[:len(found)], found)
+    report = build(shown, head, refused)
+    if asked.out is not None:
+        write_files(report, shown, asked.out)
+    return report
+
+
+def grid_of(resolved: Experiment, wanted: RunSettings, asked: Asked, specs: Sequence[DeviceSpec],
+            program: Program | None) -> Grid:
+    """The cases of what was asked for.  Raises ConfigurationError where none is left."""
+    from gpu.studies.validation import wide
+    from gpu.studies.validation.grid import Sizes, asked_rows, every_row
     from sim.experiment.compared.contender import contenders
 
-    specs, resolved = prepared(experiment, settings, asked.devices, asked.out, batch_size=16,
-                               minibatches=24)
-    head = {**Machine.of(specs).head(), "command": asked.command, "repeats": asked.repeats}
-    todo, refused = cases.grid(resolved, wanted, contenders(asked.grid), asked.batch_sizes,
-                               asked.image_sizes)
-    with bar(len(todo)) as done:
-        found = compare(todo, cases.Bench(specs, open_lanes(specs), repeats=asked.repeats), done,
-                        asked.within_s or float("inf"))
-    refused += [f"{case}: no time left" for case in todo[len(found):]]
-    report = build(found, head, refused)
-    if asked.out is not None:
-        write_files(report, found, asked.out)
-    return report
+    images = asked.image_sizes or (wanted.image_size,)
+    batches = asked.batch_sizes or (resolved.training.batch_size,)
+    if not asked.wide:
+        names = asked.grid or (GRID if program is None else "all")
+        return Sizes((wanted.model,), batches, images).cases(
+            resolved, wanted, asked_rows(resolved, contenders(names), program))
+    if not asked.image_sizes and wanted.image_size is None:
+        images = wide.SIDES
+    if not asked.batch_sizes and "batch_size" not in resolved.training.model_fields_set:
+        batches = wide.BATCHES
+    return Sizes(asked.networks or wide.NETWORKS, batches, images).cases(
+        resolved, wanted, every_row(resolved, len(specs)))
+
+
+def _as_shown(begun: Sequence[Case], found: Sequence[Validated]) -> list[Validated]:
+    """The runs in the order of a report: by size, then by row."""
+    return [each for _, each in sorted(zip(begun, found, strict=True),
+                                       key=lambda pair: pair[0].place)]
+
+
+def not_begun(left: Sequence[Case], asked: Asked, total: int) -> list[str]:
+    """What the report says of the cases there was no time for."""
+    if left and asked.wide:
+        return [f"{len(left)} of {total} runs of the wide grid: no time left"]
+    return [f"{case}: no time left" for case in left]

@@ -13,6 +13,7 @@ from gpu.distributed.world import World
 from gpu.lanes.clock import Bracket, offset
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.piece import Piece
+from gpu.runtime.ready import Graphs
 from gpu.runtime.record import to_trace
 from gpu.runtime.worker import Worker
 from sim.trace import Trace
@@ -56,11 +57,13 @@ def clock_offsets(world: World, control: Any) -> list[Bracket]:
 
 
 def whole_trace(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]],
-                before: Sequence[Bracket], after: Sequence[Bracket], evaluate: bool) -> Trace:
+                before: Sequence[Bracket], after: Sequence[Bracket], evaluate: bool,
+                graphs: Graphs) -> Trace:
     """The trace of a distributed run on rank 0's clock; its stages get all ranks' last weights.
 
     `found` are the ranks' pieces, `before` and `after` their clocks' offsets at both ends of the
-    run; with `evaluate` the loss and accuracy of the last weights are in it.
+    run; with `evaluate` the loss and accuracy of the last weights are in it.  `graphs` is whether
+    rank 0 captured its stages.
     """
     for (piece, own), first, last in zip(found, before, after, strict=True):
         _shift(piece, (first.middle_s + last.middle_s) / 2)
@@ -73,9 +76,10 @@ def whole_trace(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]
                 buffer.copy_(buffers[name])
     pieces = [piece for piece, _ in found]
     final = assembly.task.evaluate([s.weights for s in assembly.stages]) if evaluate else None
-    return to_trace(assembly, assembly.program.lower(), pieces, {"ranks": len(pieces)}, final)
+    return to_trace(assembly, assembly.program.lower(), pieces, {"ranks": len(pieces)}, final,
+                    graphs)
 
 
 def _shift(piece: Piece, by_s: float) -> None:
-    for name in ("start_s", "end_s", "arrived_s"):
+    for name in ("start_s", "end_s", "arrived_s", "asked_s", "issued_s"):
         setattr(piece, name, [t - by_s for t in getattr(piece, name)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,19 +12,25 @@ import torch
 from gpu.determinism import exact
 from gpu.distributed.ranks import run_rank
 from gpu.distributed.world import World, check_ranks
-from gpu.errors import OutputError
+from gpu.errors import DeviceError, OutputError
 from gpu.lanes.devices import DeviceSpec, check_devices, open_lanes, parse_devices, rank_spec
 from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.run import Watch, run
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import read_experiment
 from sim.experiment.options import Experiment
+from sim.experiment.program_file import reshaped, with_program
+from sim.order.program import Program
 from sim.trace import Trace
+from sim.wording import plural
 
 
 @dataclass(frozen=True)
 class Request:
-    """A run as the command line asked for it; paths and texts are not checked yet."""
+    """A run as the command line asked for it; paths and texts are not checked yet.
+
+    A `program`, or one in a file, is executed in place of the schedule's and gives the shape.
+    """
 
     experiment: Path | Experiment | None
     settings: tuple[str, ...]
@@ -32,6 +39,7 @@ class Request:
     threads: int = 1
     strict: bool = True
     out: Path | None = None
+    program: Path | Program | None = None
 
 
 def launch(request: Request, watch: Watch | None = None) -> Trace | None:
@@ -43,45 +51,66 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
     """
     exact(request.threads)
     specs, world = parse_devices(request.devices), World.of_environment()
-    experiment = experiment_for(request.experiment, request.settings,
-                                world.size if world else len(specs))
+    experiment, program = asked_for(request.experiment, request.settings,
+                                    world.size if world else len(specs), request.program)
     check_out(request.out)
     if world:
-        trace = _on_rank(world, specs, experiment, request)
+        trace = _on_rank(world, specs, experiment, program, request)
     else:
-        check_devices(specs, experiment.shape.devices)
-        assembly = assemble(experiment, request.run, [spec.device for spec in specs])
+        check_places(specs, experiment, program)
+        assembly = assemble(experiment, request.run, [spec.device for spec in specs],
+                            program=program)
         trace = run(assembly, open_lanes(specs), strict=request.strict, watch=watch)
     if trace is not None and request.out is not None:
         _save(trace, request.out)
     return trace
 
 
-def experiment_for(asked: Path | Experiment | None, settings: tuple[str, ...], devices: int,
-                   **otherwise: int) -> Experiment:
+def asked_for(asked: Path | Experiment | None, settings: tuple[str, ...], devices: int,
+              program: Path | Program | None = None, **otherwise: int
+              ) -> tuple[Experiment, Program | None]:
     """The experiment, of a file or as it is, with a stage for every device unless it says how many.
 
-    `otherwise` are defaults of other keys of `pipeline` and `training`, by bare name.  Raises
-    ConfigurationError, also where it asks for several workers.
+    A `program`, or one in a file, comes second and gives the experiment its shape.  `otherwise` are
+    defaults of other keys of `pipeline` and `training`, by bare name.  Raises ConfigurationError,
+    also where several workers are asked for, or InvalidProgramError.
     """
     given = asked if isinstance(asked, Experiment) else read_experiment(asked, settings)
     known = given.pipeline.model_fields_set | given.training.model_fields_set
+    shaped = {} if program is not None else {"stages": devices}
     experiment = given.changed({name: value for name, value in
-                                {"stages": devices, **otherwise}.items() if name not in known})
+                                {**shaped, **otherwise}.items() if name not in known})
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
                                   f"{experiment.workers.count}; sim runs several"])
-    return experiment
+    if isinstance(program, Path):
+        return with_program(experiment, program)
+    return (experiment if program is None else reshaped(experiment, program)), program
 
 
-def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment, request: Request
-             ) -> Trace | None:
-    check_ranks(world, experiment.shape.devices)
+def check_places(specs: Sequence[DeviceSpec], experiment: Experiment, program: Program | None
+                 ) -> None:
+    """Make sure that this machine has the devices, and one for each of those that are needed.
+
+    Raises DeviceError, which of a program of the user's own says what its stages need.
+    """
+    if program is not None and len(specs) != program.devices:
+        names = ",".join(map(str, specs))
+        raise DeviceError(f"the program given has its {program.shape.stages} stages on "
+                          f"{plural(program.devices, 'device')}, --devices names {len(specs)} "
+                          f"({names}); name one for each")
+    check_devices(specs, program.devices if program is not None else experiment.shape.devices)
+
+
+def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment,
+             program: Program | None, request: Request) -> Trace | None:
+    check_ranks(world, program.devices if program is not None else experiment.shape.devices)
     spec = rank_spec(specs, world.local_rank)
     lane = open_lanes([spec])[0]
     lane.name = f"rank {world.rank} {spec}"
     homes = [spec.device if r == world.rank else torch.device("cpu") for r in range(world.size)]
-    return run_rank(world, lane, lambda: assemble(experiment, request.run, homes),
+    return run_rank(world, lane,
+                    lambda: assemble(experiment, request.run, homes, program=program),
                     strict=request.strict)
 
 

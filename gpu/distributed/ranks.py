@@ -15,7 +15,9 @@ from gpu.distributed.world import World, join, open_store
 from gpu.lanes.streams import Lane
 from gpu.runtime.assembly import Assembly, stages_on
 from gpu.runtime.piece import collect
+from gpu.runtime.ready import capture
 from gpu.runtime.run import POLL_S, check_finite
+from gpu.runtime.warm import warm
 from gpu.runtime.worker import Worker
 from sim.trace import Trace
 
@@ -82,11 +84,13 @@ def _execute(world: World, lane: Lane, make: Callable[[], Assembly], strict: boo
              evaluate: bool) -> Trace | None:
     control = join(world, lane.device)
     assembly = make()
+    graphs = capture(assembly, {world.rank: lane})
     program = assembly.program.lower()
     with lane.current():
         links = RankLinks(program, assembly, world.rank, lane)
     mine = {k: assembly.stages[k] for k in stages_on(program, world.rank)}
     worker = Worker(world.rank, program, mine, assembly.task, lane, links, strict=strict)
+    warm(assembly, worker)
     before = clock_offsets(world, control)
     lane.begin()
     worker.run()
@@ -97,4 +101,4 @@ def _execute(world: World, lane: Lane, make: Callable[[], Assembly], strict: boo
     after = clock_offsets(world, control)
     pieces = gather(world, control, piece, worker)
     dist.destroy_process_group()
-    return whole_trace(assembly, pieces, before, after, evaluate) if pieces else None
+    return whole_trace(assembly, pieces, before, after, evaluate, graphs) if pieces else None

@@ -68,6 +68,7 @@ class TorchTask:
                                stream(options.seed, "order"))
         visits = torch.from_numpy(order.reshape(shape.total, -1))
         self._inputs, self._targets = visits.to(first), visits.to(last)
+        self._sizes: list[StageSizes] | None = None
 
     def inputs(self, micro_batch: int) -> Tensor:
         """Images of one micro-batch (batch, 3, side, side), on the first stage's device."""
@@ -88,7 +89,9 @@ class TorchTask:
 
     def stage_sizes(self) -> list[StageSizes]:
         """Bytes of every stage at one micro-batch of these images."""
-        return stage_sizes(self.models, self.inputs(0))
+        if self._sizes is None:
+            self._sizes = stage_sizes(self.models, self.inputs(0))
+        return self._sizes
 
     def _judge(self, weights: Sequence[Any], part: slice) -> tuple[float, float]:
         pixels, labels = self._pixels[part], self._labels[part]

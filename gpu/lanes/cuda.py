@@ -11,7 +11,10 @@ import torch
 from torch import Tensor
 
 from gpu.lanes.clock import Alignment, Bracket
+from gpu.lanes.recorder import CudaRecorder, Recorder
 from gpu.lanes.streams import Mark
+
+CYCLES_PER_S = 2e9  # about what GPUs of the day clock at; only holding up depends on it
 
 
 class CudaLane:
@@ -29,6 +32,9 @@ class CudaLane:
             self.copies = [torch.cuda.Stream(device), torch.cuda.Stream(device)]
         self.held: list[tuple[Any, torch.cuda.Event]] = []
         self.alignment: Alignment | None = None
+
+    def recorder(self) -> Recorder | None:
+        return CudaRecorder(self.compute)
 
     def current(self) -> AbstractContextManager[Any]:
         return torch.cuda.stream(self.compute)
@@ -64,18 +70,25 @@ class CudaLane:
         self.held = [(kept, event) for kept, event in self.held if not event.query()]
         self.held.append((tensors, until))
 
+    def hold_up(self, seconds: float) -> None:
+        with torch.cuda.stream(self.compute):
+            torch.cuda._sleep(int(seconds * CYCLES_PER_S))
+
     def rest(self) -> None:
         self.compute.synchronize()
 
-    def _bracket(self) -> tuple[Bracket, torch.cuda.Event]:
+    def settle(self) -> None:
         torch.cuda.synchronize(self.device)
+
+    def _bracket(self) -> tuple[Bracket, torch.cuda.Event]:
+        self.settle()
         before = perf_counter()
         event = self.mark()
         event.synchronize()
         return Bracket(before, perf_counter()), event
 
     def begin(self) -> None:
-        torch.cuda.synchronize(self.device)
+        self.settle()
         torch.cuda.reset_peak_memory_stats(self.device)
         self.base_bytes = int(torch.cuda.memory_allocated(self.device))
         self.first, self.origin = self._bracket()

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from gpu.lanes.clock import Alignment, unaligned
+from gpu.lanes.recorder import Recorder
 
 Mark = Any
 
@@ -26,6 +27,9 @@ class Lane(Protocol):
 
     name: str
     device: torch.device
+
+    def recorder(self) -> Recorder | None:
+        """What records work on the compute stream, to be replayed there; None where none can."""
 
     def current(self) -> AbstractContextManager[Any]:
         """A context in which what torch is asked to do goes to this lane's compute stream."""
@@ -45,8 +49,14 @@ class Lane(Protocol):
     def hold(self, tensors: Any, until: Mark) -> None:
         """Keep tensors that crossed streams alive until a mark of this lane has passed."""
 
+    def hold_up(self, seconds: float) -> None:
+        """Let computing asked for from now on begin so much later, so that the host gets ahead."""
+
     def rest(self) -> None:
         """Wait until the computing asked for so far is done."""
+
+    def settle(self) -> None:
+        """Wait until the device has done all that anybody asked it for, on whatever stream."""
 
     def begin(self) -> None:
         """Relate this lane's clock to the host's, before the run."""
@@ -72,6 +82,9 @@ class CpuLane:
     def __init__(self, name: str) -> None:
         self.name = name
 
+    def recorder(self) -> Recorder | None:
+        return None
+
     def current(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
@@ -87,7 +100,13 @@ class CpuLane:
     def hold(self, tensors: Any, until: float) -> None:
         pass
 
+    def hold_up(self, seconds: float) -> None:
+        pass
+
     def rest(self) -> None:
+        pass
+
+    def settle(self) -> None:
         pass
 
     def begin(self) -> None:

@@ -14,7 +14,7 @@ training without a stash holds no old version through its graphs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -22,6 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
+
+from gpu.model.halves import Branch, input_half, weight_half
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -46,6 +48,13 @@ class Saved(NamedTuple):
     result: Tensor
 
 
+def _like(result: Tensor, gradient: Tensor | float) -> Tensor:
+    """A gradient of `result` in its shape, where it was given as a number."""
+    if isinstance(gradient, Tensor):
+        return gradient
+    return torch.full_like(result, gradient)
+
+
 class TorchStage:
     """The mathematics of one stage around a torch module; a `sim.numerics.model.StageModel`.
 
@@ -54,6 +63,8 @@ class TorchStage:
     weights: one set per stage, never versioned, untouched by a recompute.  Autocast has to be off:
     its cast copies would keep the forward's weights.
     """
+
+    copies_inputs = False  # its graph refers to the inputs until its backward is done
 
     def __init__(self, module: nn.Module, *, first: bool, loss: Loss = LOSSES["cross-entropy"],
                  recompute: bool = False) -> None:
@@ -91,20 +102,41 @@ class TorchStage:
         self.load(weights)
         if self.recompute and not self._again:
             with torch.no_grad():
-                return self._compute(inputs, target), None
-        leaf = inputs.detach()
-        if not self.first:
-            leaf.requires_grad_()
-        with torch.enable_grad():
-            result = self._compute(leaf, target)
-        return result.detach(), Saved(leaf, result)
+                return self.compute(inputs, target), None
+        saved = self.graph(inputs, target)
+        return saved.result.detach(), saved
 
-    def _compute(self, inputs: Tensor, target: Tensor | None) -> Tensor:
+    def graph(self, inputs: Tensor, target: Tensor | None) -> Saved:
+        """The graph of a forward of inputs (batch, …) with the weights in the live buffer."""
+        leaf = inputs.detach().requires_grad_()
+        with torch.enable_grad():
+            return Saved(leaf, self.compute(leaf, target))
+
+    def compute(self, inputs: Tensor, target: Tensor | None) -> Tensor:
+        """Output (batch, …), or the mean loss (0-d), with the weights in the live buffer."""
         buffers = {}
         if self._again:
             buffers = {name: b.clone() for name, b in self.module.named_buffers()}
         output: Tensor = functional_call(self.module, buffers, (inputs,))
         return output if target is None else self.loss(output, target)
+
+    def drop(self, saved: Saved | None) -> None:
+        """Let go of a forward whose backward will not come; its graph goes with its last holder."""
+
+    def reset(self) -> None:
+        """Forget every forward under way; an eager stage keeps none itself."""
+
+    @contextmanager
+    def as_it_was(self) -> Iterator[None]:
+        """A context that leaves weights and buffers as it found them."""
+        weights = self.live.clone()
+        buffers = {name: b.clone() for name, b in self.module.named_buffers()}
+        try:
+            yield
+        finally:
+            self.load(weights)
+            for name, buffer in self.module.named_buffers():
+                buffer.copy_(buffers[name])
 
     @contextmanager
     def again(self) -> Iterator[None]:
@@ -132,12 +164,38 @@ class TorchStage:
         stage gives None for the input's.
         """
         self.load(weights)
-        if not isinstance(gradient, Tensor):
-            gradient = torch.full_like(saved.result, gradient)
+        return self.gradients(saved, _like(saved.result, gradient))
+
+    def gradients(self, saved: Saved, gradient: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What `backward` gives, formed with the weights in the live buffer.
+
+        `gradient` has the shape of the output (0-d where that is the loss).
+        """
         wanted = self.parameters + ([] if self.first else [saved.inputs])
         found = torch.autograd.grad(saved.result, wanted, gradient)
-        own = torch.cat([g.reshape(-1) for g in found[: len(self.parameters)]])
-        return own, None if self.first else found[-1]
+        return self._flat(found[: len(self.parameters)]), None if self.first else found[-1]
+
+    def backward_input(self, weights: Tensor, saved: Saved, gradient: Tensor | float
+                       ) -> tuple[list[Branch], Tensor | None]:
+        """What is left for the weight half, and the input gradient (batch, …) with `weights`.
+
+        The first stage, which nobody asks for one, stops a step before it.
+        """
+        self.load(weights)
+        return self.first_half(saved, _like(saved.result, gradient))
+
+    def first_half(self, saved: Saved, gradient: Tensor) -> tuple[list[Branch], Tensor | None]:
+        """What `backward_input` gives, formed with the weights in the live buffer."""
+        return input_half(saved.result, saved.inputs, self.parameters, gradient,
+                          wanted=not self.first)
+
+    def backward_weight(self, left: list[Branch]) -> Tensor:
+        """Weight gradient (parameters,): it reads activations and gradients, and no weights."""
+        return self._flat(weight_half(left, self.parameters))
+
+    @staticmethod
+    def _flat(gradients: Sequence[Tensor]) -> Tensor:
+        return torch.cat([g.reshape(-1) for g in gradients])
 
     @torch.no_grad()
     def predict(self, weights: Tensor, inputs: Tensor) -> Tensor:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from gpu.images.datasets import class_count, images_at
+from gpu.images.labelled import Images
 from gpu.images.task import ImageOptions, TorchTask
 from gpu.model.cutter import Network, boundaries, cut
 from gpu.model.networks import build
@@ -30,7 +33,8 @@ class RunSettings:
     `optimizer` names one in place of the experiment's own.  Without `classes` and `image_size`
     (pixels of a side) they are those the network is meant for.  `costs` balance the cut, one per
     unit of the network; `data` is a directory of images (synthetic ones without it), `limit` how
-    many of them to train on, `noise` that of the synthetic ones.
+    many of them to train on, `noise` that of the synthetic ones.  `graphs` says whether stages are
+    captured as CUDA graphs: `auto` (on CUDA), `on` or `off`.
     """
 
     model: str = "narrow"
@@ -43,6 +47,45 @@ class RunSettings:
     data: str | None = None
     limit: int | None = None
     noise: float = 0.5
+    graphs: str = "auto"
+
+
+@dataclass
+class Hardware:
+    """What several runs of the same stages can share: the models of all stages, and the images.
+
+    `computing` are the models that runs step, captured or not, `first` the weights (parameters,)
+    and buffers that each had at first.
+    """
+
+    models: list[TorchStage]
+    options: ImageOptions
+    images: Images
+    computing: list[Any]
+    first: list[tuple[Tensor, list[Tensor]]]
+
+    def as_at_first(self) -> Hardware:
+        """The same, with every stage's weights and buffers as they were at first."""
+        for model, (weights, buffers) in zip(self.models, self.first, strict=True):
+            model.load(weights)
+            for buffer, kept in zip(model.module.buffers(), buffers, strict=True):
+                buffer.copy_(kept)
+        return self
+
+
+def hardware_of(experiment: Experiment, settings: RunSettings, home: Sequence[torch.device]
+                ) -> Hardware:
+    """The models of all stages, on the device of each in `home`, and their images.
+
+    Raises ConfigurationError or ValueError.
+    """
+    network = build(settings.model, class_count(settings.data, settings.classes),
+                    experiment.training.seed)
+    models = torch_stages(experiment, settings, network, home)
+    options = image_options(experiment, settings, network)
+    images = images_at(settings.data, options.image_size, settings.limit) or options.synthetic()
+    return Hardware(models, options, images, list(models), [
+        (model.first_weights(), [b.clone() for b in model.module.buffers()]) for model in models])
 
 
 @dataclass(frozen=True)
@@ -54,6 +97,7 @@ class Assembly:
     plan: VersionPlan
     task: TorchTask
     stages: list[Stage[TorchStage]]
+    hardware: Hardware
 
     @property
     def experiment(self) -> Experiment:
@@ -67,10 +111,12 @@ class Assembly:
 
 
 def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[torch.device], *,
-             program: Program | None = None) -> Assembly:
+             program: Program | None = None, like: Assembly | None = None) -> Assembly:
     """Everything a run steps: stages on their devices, with weights drawn from the seed.
 
     `devices` has one for each device of the program, which is by default the experiment's own.
+    An assembly of the same stages and images, whose run is over, can be taken up again: what is
+    `like` it shares its network, images and captured passes, and starts from its first weights.
     Raises ConfigurationError where the experiment cannot be run on stages.
     """
     if experiment.workers.count > 1:
@@ -80,18 +126,16 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
     try:
         setup = Setup.of(experiment, program)
         plan = setup.versions(setup.program)
-        network = build(settings.model, class_count(settings.data, settings.classes),
-                        experiment.training.seed)
-        models = torch_stages(experiment, settings, network, homes(setup.program, devices))
-        options = image_options(experiment, settings, network)
-        task = TorchTask(models, setup.shape, options,
-                         images_at(settings.data, options.image_size, settings.limit))
+        hardware = (hardware_of(experiment, settings, homes(setup.program, devices))
+                    if like is None else like.hardware.as_at_first())
+        task = TorchTask(hardware.models, setup.shape, hardware.options, hardware.images)
     except ConfigurationError:
         raise
     except ValueError as error:
         raise ConfigurationError([str(error)]) from None
     return Assembly(setup, settings, plan, task,
-                    [pipeline_stage(setup, plan, k, model) for k, model in enumerate(models)])
+                    [pipeline_stage(setup, plan, k, model)
+                     for k, model in enumerate(hardware.computing)], hardware)
 
 
 def with_optimizer(experiment: Experiment, settings: RunSettings) -> Experiment:

@@ -24,7 +24,9 @@ class Piece:
     """What one device brings home from a run: plain numbers, so that it can travel.
 
     `rows` are the instructions it executed, in that order; times are seconds of this process's
-    host clock.  Peak and base are bytes on the device, None on a CPU.
+    host clock.  The host began to ask for each at `asked_s` and had asked for all of it at
+    `issued_s` (NaN where it did the work itself, on a CPU).  Peak and base are bytes on the device,
+    None on a CPU.
     """
 
     device: int
@@ -33,6 +35,8 @@ class Piece:
     start_s: list[float]
     end_s: list[float]
     arrived_s: list[float]
+    asked_s: list[float]
+    issued_s: list[float]
     launch_bound: float | None
     host_s: float
     clock: dict[str, float]
@@ -57,8 +61,10 @@ def collect(worker: Worker, stages: Sequence[Stage[TorchStage]]) -> Piece:
     own = worker.stages.items()
     relative, rmse = distance_columns(worker.program, [stage.measures for stage in stages])
     cpu = isinstance(lane, CpuLane)
+    asked, issued = ([float("nan") if cpu else getattr(s, side) for s in spans]
+                     for side in ("asked_s", "left_s"))
     return Piece(
-        worker.device, lane.name, [s.row for s in spans], start, end, came,
+        worker.device, lane.name, [s.row for s in spans], start, end, came, asked, issued,
         None if cpu else launch_bound(worker, end), sum(s.left_s - s.asked_s for s in spans),
         {"residual_s": alignment.residual_s, "drift_s": alignment.drift_s},
         worker.losses.values, {k: reading_of(s) for k, s in own},

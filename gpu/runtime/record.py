@@ -13,6 +13,7 @@ import torch
 
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.piece import Piece
+from gpu.runtime.ready import Graphs
 from sim.arrays import Floats, Ints
 from sim.experiment.recording import describe
 from sim.header import Learnt, Measured, StageBytes, TraceHeader
@@ -23,19 +24,21 @@ from sim.trace import Trace
 from sim.weights.columns import staleness_columns
 from sim.weights.versions import VersionPlan
 
+TIMES = ("start_s", "end_s", "arrived_s", "asked_s", "issued_s")  # of a piece, by row
+
 
 def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
-             extra: Mapping[str, Any], final: Evaluation | None) -> Trace:
+             extra: Mapping[str, Any], final: Evaluation | None,
+             graphs: Graphs) -> Trace:
     """The trace of a run from what its devices brought home, with rows in the order executed.
 
     `lowered` is the program with messages, which the devices executed; `extra` goes into the
-    header's `gpu` table, `final` is the evaluation of the last weights, if there was one.
+    header's `gpu` table, `final` is the evaluation of the last weights, if there was one, and
+    `graphs` whether stages were captured.
     """
     order = np.array([row for piece in pieces for row in piece.rows])
-    times = {name: _by_row(pieces, name, len(lowered)) for name in ("start_s", "end_s",
-                                                                    "arrived_s")}
-    zero = times["start_s"].min()
-    start, end, came = (times[n] - zero for n in ("start_s", "end_s", "arrived_s"))
+    times = {name: _by_row(pieces, name, len(lowered)) for name in TIMES}
+    start, end, came, asked, issued = (times[n] - times["start_s"].min() for n in TIMES)
     source = lowered.arrives_from
     sent = np.where(source >= 0, end[source], np.nan)
     if not assembly.program.lowered:
@@ -48,13 +51,18 @@ def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
     for piece in pieces:
         distance[piece.rows] = piece.distances
     loss = _losses(lowered, pieces)
-    header = _header(assembly, pieces, extra, final, diverged_at(assembly, loss))
+    header = _header(assembly, pieces, extra, final, diverged_at(assembly, loss), graphs)
     op, stage, index, count = executed.rows
     return Trace(
         header, executed.device, op, stage, index, count, start[order],
         end[order], sent[order], came[order], read, applied, staleness, effective,
         distance[order, 0], distance[order, 1],
-        {"minibatch_loss": loss})
+        {"minibatch_loss": loss}, **_of_hosts(asked[order], issued[order]))
+
+
+def _of_hosts(asked: Floats, issued: Floats) -> dict[str, Floats]:
+    """When hosts asked for what devices did; nothing where hosts did it themselves."""
+    return {} if np.isnan(asked).all() else {"asked_s": asked, "issued_s": issued}
 
 
 def _by_row(pieces: Sequence[Piece], name: str, size: int) -> Floats:
@@ -119,7 +127,7 @@ def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
 
 
 def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any],
-            final: Evaluation | None, diverged: int | None) -> TraceHeader:
+            final: Evaluation | None, diverged: int | None, graphs: Graphs) -> TraceHeader:
     sizes, experiment = assembly.task.stage_sizes(), assembly.experiment
     return TraceHeader(
         experiment.model_dump(), describe(assembly.plan.mitigation), assembly.program.shape,
@@ -129,7 +137,7 @@ def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any
         {"python": platform.python_version(), "numpy": np.__version__,
          "torch": str(torch.__version__)},
         training=_learnt(assembly, pieces, final, diverged),
-        gpu=_measured(assembly, pieces, extra))
+        gpu=_measured(assembly, pieces, extra, graphs))
 
 
 def _learnt(assembly: Assembly, pieces: Sequence[Piece], final: Evaluation | None,
@@ -142,7 +150,8 @@ def _learnt(assembly: Assembly, pieces: Sequence[Piece], final: Evaluation | Non
     return Learnt(final.final_loss, final.validation_loss, final.accuracy, diverged, updates)
 
 
-def _measured(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any]) -> Measured:
+def _measured(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any],
+              graphs: Graphs) -> Measured:
     settings = assembly.settings
     return Measured(
         settings=vars(settings) | {"costs": list(settings.costs or ())},
@@ -155,4 +164,4 @@ def _measured(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, A
         peak_bytes=[piece.peak_bytes for piece in pieces],
         base_bytes=[piece.base_bytes for piece in pieces],
         weights_sha256=[digest(stage.weights) for stage in assembly.stages],
-        extra=dict(extra))
+        graphs=graphs.used, graphs_why=graphs.why, extra=dict(extra))

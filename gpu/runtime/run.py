@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from time import perf_counter
 
 import torch
@@ -13,7 +14,9 @@ from gpu.lanes.streams import Lane
 from gpu.runtime.assembly import Assembly, stages_on
 from gpu.runtime.links import Mailboxes, Stopped
 from gpu.runtime.piece import collect
+from gpu.runtime.ready import capture
 from gpu.runtime.record import to_trace
+from gpu.runtime.warm import warm
 from gpu.runtime.worker import Worker
 from sim.trace import Trace
 
@@ -30,20 +33,19 @@ def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evalu
     failure ends all workers and is raised: StageError or one of its kinds, or KeyboardInterrupt. No
     thread outlives the call.
     """
+    graphs = capture(assembly, dict(enumerate(lanes)))
     program = assembly.program.lower()
     links = Mailboxes(program, lanes)
     workers = [
         Worker(d, program, {k: assembly.stages[k] for k in stages_on(program, d)},
                assembly.task, lane, links, strict=strict)
         for d, lane in enumerate(lanes)]
-    for lane in lanes:
-        lane.begin()
-    _Crew(workers, links, watch).work()
+    _Crew(assembly, workers, links, watch).work()
     pieces = [collect(worker, assembly.stages) for worker in workers]
     if strict:
         check_finite(assembly, workers)
     final = assembly.task.evaluate([s.weights for s in assembly.stages]) if evaluate else None
-    return to_trace(assembly, program, pieces, {}, final)
+    return to_trace(assembly, program, pieces, {}, final, graphs)
 
 
 def check_finite(assembly: Assembly, workers: Sequence[Worker]) -> None:
@@ -56,32 +58,41 @@ def check_finite(assembly: Assembly, workers: Sequence[Worker]) -> None:
 
 
 class _Crew:
-    """The threads of a run: all stop at the first failure, and none is left behind."""
+    """The threads of a run: all stop at the first failure, and none is left behind.
 
-    def __init__(self, workers: Sequence[Worker], links: Mailboxes, watch: Watch | None
-                 ) -> None:
-        self.workers, self.links, self.watch = workers, links, watch
+    A worker's thread warms it up first, since much of what libraries keep is kept by thread.
+    """
+
+    def __init__(self, assembly: Assembly, workers: Sequence[Worker], links: Mailboxes,
+                 watch: Watch | None) -> None:
+        self.assembly, self.workers = assembly, workers
+        self.links, self.watch = links, watch
         self.failure: BaseException | None = None
         self.lock = threading.Lock()
 
     def work(self) -> None:
-        threads = [threading.Thread(target=self._run, args=(worker,), daemon=True,
-                                    name=f"device {worker.device}") for worker in self.workers]
-        began = perf_counter()
+        """Warm all workers up, start the lanes' clocks, run all workers to their end."""
+        threads = [ThreadPoolExecutor(1, f"device {worker.device}") for worker in self.workers]
         try:
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                while thread.is_alive():
-                    thread.join(POLL_S)
-                    self._tell(began)
+            self._all(threads, lambda worker: warm(self.assembly, worker))
+            for worker in self.workers:
+                worker.lane.begin()
+            self._all(threads, Worker.run)
         except BaseException:
             self.stop()
             raise
         finally:
             for thread in threads:
-                if thread.ident is not None:
-                    thread.join()
+                thread.shutdown()
+
+    def _all(self, threads: Sequence[ThreadPoolExecutor], what: Callable[[Worker], None]) -> None:
+        """Do something with every worker in its thread.  Raises the first failure of any."""
+        began = perf_counter()
+        futures = [thread.submit(self._one, what, worker)
+                   for thread, worker in zip(threads, self.workers, strict=True)]
+        while wait(futures, POLL_S).not_done:
+            self._tell(began)
+        self._tell(began)
         if self.failure is not None:
             raise self.failure
 
@@ -91,9 +102,9 @@ class _Crew:
             total = sum(len(worker.rows) for worker in self.workers)
             self.watch(done, total, perf_counter() - began)
 
-    def _run(self, worker: Worker) -> None:
+    def _one(self, what: Callable[[Worker], None], worker: Worker) -> None:
         try:
-            worker.run()
+            what(worker)
         except Stopped:
             pass
         except BaseException as error:
@@ -102,6 +113,7 @@ class _Crew:
             self.stop()
 
     def stop(self) -> None:
+        """Let every worker end at its next instruction."""
         for worker in self.workers:
             worker.stopped = True
         self.links.stop()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
+from typing import Any
 
 from torch import Tensor
 
@@ -55,8 +56,8 @@ class Worker:
         self._gradients: dict[Key, Tensor | float] = {}
         self._outgoing: dict[tuple[Op, int, int], Tensor] = {}
         self._kept: dict[Key, list[Tensor]] = {}
-        self._do = {Op.F: self._forward, Op.B: self._backward, Op.I: self._backward,
-                    Op.U: self._update}
+        self._do = {Op.F: self._forward, Op.B: self._backward, Op.I: self._backward_input,
+                    Op.W: self._backward_weight, Op.U: self._update}
 
     def run(self) -> None:
         """Execute all instructions of this device.
@@ -88,8 +89,7 @@ class Worker:
 
     def _compute(self, row: int, op: Op, stage: int, index: int, count: int) -> None:
         asked, start = perf_counter(), self.lane.mark()
-        done = self._do.get(op)
-        used = done(stage, index, count) if done else []
+        used = self._do[op](stage, index, count)
         end = self.lane.mark()
         self.finished.append(Span(row, start, end, asked, perf_counter()))
         if used:
@@ -99,18 +99,35 @@ class Worker:
         inputs = self._activations.pop((k, index)) if k else self.task.inputs(index)
         if k + 1 < self.program.shape.stages:
             self._pass_on(Op.SEND_F, k, k + 1, index, self.stages[k].forward(index, inputs))
-            return []
-        loss = self.stages[k].forward(index, inputs, self.task.target(index))
-        self.losses.add(k, index, loss)
-        self._gradients[k, index] = 1.0 / self.program.shape.microbatches
-        return []
+        else:
+            loss = self.stages[k].forward(index, inputs, self.task.target(index))
+            self.losses.add(k, index, loss)
+            self._gradients[k, index] = 1.0 / self.program.shape.microbatches
+        return self._kept.pop((k, index), []) if self.stages[k].model.copies_inputs else []
 
     def _backward(self, k: int, index: int, count: int) -> list[Tensor]:
+        return self._back(self.stages[k].backward, k, range(index, index + count))
+
+    def _backward_input(self, k: int, index: int, count: int) -> list[Tensor]:
+        self._back(self.stages[k].backward_input, k, range(index, index + count), last=False)
+        return []
+
+    def _back(self, half: Callable[[int, Any], Any], k: int, indices: range, last: bool = True
+              ) -> list[Tensor]:
+        """Do a backward of each micro-batch; what it used up, if this is the last of them."""
         used: list[Tensor] = []
-        for each in range(index, index + count):
-            passed_on = self.stages[k].backward(each, self._gradients.pop((k, each)))
+        for each in indices:
+            passed_on = half(each, self._gradients.pop((k, each)))
             if k:
                 self._pass_on(Op.SEND_B, k, k - 1, each, passed_on)
+            if last:
+                used += self._kept.pop((k, each), [])
+        return used
+
+    def _backward_weight(self, k: int, index: int, count: int) -> list[Tensor]:
+        used: list[Tensor] = []
+        for each in range(index, index + count):
+            self.stages[k].backward_weight(each)
             used += self._kept.pop((k, each), [])
         return used
 

@@ -82,6 +82,36 @@ def counted_later(total: int) -> Iterator[Callable[[], None]]:
         yield lambda: watch(next(count, total), total, perf_counter() - begun)
 
 
+@contextmanager
+def estimated(total: int, within_s: float | None = None, each: str = "run"
+              ) -> Iterator[Callable[[], None]]:
+    """A bar over `total` runs (or what `each` calls them) that may take a minute, seen at once.
+
+    Yields what is called after each.  The first says how long all take, and then each corrects it;
+    `within_s` are the seconds after which no more are begun (None: no limit).
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+
+    begun, count = perf_counter(), iter(range(1, total + 1))
+    limit = float("inf") if within_s is None else within_s
+    with _progress(BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn(),
+                   TextColumn("{task.description}")) as shown:
+        bar = shown.add_task(f"the first {each} says how long it takes", total=total)
+
+        def done() -> None:
+            number, gone = next(count, total), perf_counter() - begun
+            left = min(gone / number * (total - number), max(0.0, limit - gone))
+            shown.update(bar, completed=number, description=time_left(left, gone / number, each))
+
+        yield done
+
+
+def time_left(left_s: float, each_s: float, each: str = "run") -> str:
+    """What a bar says of the seconds that are left, where a run (or `each`) takes `each_s`."""
+    left = f"{left_s / 60:.0f} min" if left_s >= 90 else f"{left_s:.0f} s"
+    return f"{each_s:.3g} s a {each}, about {left} left"
+
+
 def busy(label: str) -> AbstractContextManager[Any]:
     """A context that shows a sign of life where nobody knows how far the work is."""
     from rich.console import Console

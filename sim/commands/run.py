@@ -15,7 +15,8 @@ from sim.commands.door import console, experiment_argument, json_option, print_j
 @experiment_argument
 @click.option("--engine", type=click.Choice(["auto", "simpy", "exact"]), default="auto",
               help="How times are computed, never what they are; auto is exact where the order "
-                   "is fixed beforehand (static dispatch), else simpy.")
+                   "is fixed beforehand (static dispatch) and nothing slows anything else, "
+                   "else simpy.")
 @program_option
 @click.option("--out", type=click.Path(path_type=Path), metavar="TRACE.npz",
               help="Write the trace here.")

@@ -11,10 +11,12 @@ from sim.arrays import Floats
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.options import Experiment
 from sim.numerics.tasks import Task
-from sim.times.cluster import Cluster, Link
+from sim.times.cluster import Cluster, Link, MessageTimes
 from sim.times.costs import CostModel, Straggler
 from sim.times.profile import Profile, read_profile
 from sim.workers import Combine
+
+LINK_KEYS = {"latency_s", "bandwidth_bytes_per_s"}  # of `cluster`: one that is given wins
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ def load_profile(experiment: Experiment) -> Profile | None:
     stages = experiment.pipeline.stages
     for name, have, need in (("stages", len(profile.stages), stages),
                              ("placement", len(profile.placement or ()), stages),
+                             ("interpreter", len(profile.interpreter or ()), stages),
                              ("boundary_bytes", len(profile.boundary_bytes or ()), stages - 1)):
         if have != need and (name == "stages" or have):
             raise ConfigurationError([f"costs.profile: {experiment.costs.profile} has {have} "
@@ -95,6 +98,7 @@ def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
     if profile is not None:
         forward, backward, update = (_measured(profile, name, zero)
                                      for name in ("forward_s", "backward_s", "update_s"))
+    first, second = _halves(profile, backward)
     again = per_stage(costs.recompute_s, stages, forward)
     if profile is not None and costs.recompute_s is None:
         again = _measured(profile, "recompute_s", forward)
@@ -105,14 +109,27 @@ def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
     return CostModel(forward, backward, update, again, per_micro_batch=profile is not None,
                      jitter_sigma=costs.jitter.sigma if costs.jitter else 0.0,
                      stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers),
-                     slowdown=None if (slowdown == 1).all() else slowdown)
+                     slowdown=None if (slowdown == 1).all() else slowdown,
+                     input_backward_s=first, weight_backward_s=second)
+
+
+def _halves(profile: Profile | None, backward: Floats) -> tuple[Floats | None, Floats | None]:
+    """Seconds of the input and the weight half of a backward by stage, where they are measured."""
+    names = ("input_backward_s", "weight_backward_s")
+    if profile is None:
+        return None, None
+    first, second = (_measured(profile, name, backward / 2)
+                     if any(getattr(stage, name) is not None for stage in profile.stages) else None
+                     for name in names)
+    return first, second
 
 
 def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine
                  ) -> Cluster:
     """The links between devices and workers, and the memory of a device.
 
-    A profile's latency (seconds) and bandwidth (bytes per second) stand in for defaults.
+    A profile's latency (seconds), bandwidth (bytes per second) and messages measured by their size
+    stand in for defaults.
     """
     options = experiment.cluster
     given = options.model_fields_set
@@ -124,7 +141,19 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
     link = Link(latency, bandwidth or float("inf"))
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
-                   _exchange_s(experiment, link, sizes, combine))
+                   _exchange_s(experiment, link, sizes, combine),
+                   {} if LINK_KEYS & given else _transfers(profile))
+
+
+def _transfers(profile: Profile | None) -> dict[tuple[int, bool], MessageTimes]:
+    """What is measured of messages, by boundary and whether they go forward."""
+    found = {}
+    for each in profile.transfers if profile else ():
+        samples = sorted(each.samples, key=lambda sample: sample.size_bytes)
+        found[each.boundary, each.direction == "forward"] = MessageTimes(
+            np.array([sample.size_bytes for sample in samples]),
+            np.array([sample.seconds.median for sample in samples]))
+    return found
 
 
 def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine

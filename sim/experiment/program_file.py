@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from sim.errors import InvalidProgramError
 from sim.experiment.checks import FILE
 from sim.experiment.options import Experiment
+from sim.order.columns import Instructions
 from sim.order.program import Program
 from sim.order.torch_csv.reading import is_torch_csv, parse, repeated
 
@@ -25,12 +29,35 @@ def with_program(experiment: Experiment, path: Path) -> tuple[Experiment, Progra
     minibatches = program.shape.minibatches
     if is_torch_csv(text) and "minibatches" in experiment.pipeline.model_fields_set:
         minibatches = experiment.pipeline.minibatches
-    reshaped = experiment.changed({"pipeline": {
-        "schedule": FILE, "stages": program.shape.stages, "minibatches": minibatches,
-        "microbatches": program.shape.microbatches, "chunks": program.shape.chunks}})
-    if minibatches == program.shape.minibatches:
-        return reshaped, program
-    return reshaped, repeated(program, minibatches)
+    if minibatches != program.shape.minibatches:
+        program = repeated(program, minibatches)
+    return reshaped(experiment, program), program
+
+
+def reshaped(experiment: Experiment, program: Program) -> Experiment:
+    """The experiment in the shape of a program that is run in place of a schedule's.
+
+    Raises ConfigurationError where something else in it does not go with that shape.
+    """
+    shape = program.shape
+    return experiment.changed({"pipeline": {
+        "schedule": FILE, "stages": shape.stages, "minibatches": shape.minibatches,
+        "microbatches": shape.microbatches, "chunks": shape.chunks}})
+
+
+def first_minibatches(program: Program, minibatches: int) -> Program:
+    """A program's order up to its mini-batch `minibatches`: of each device what it does for them.
+
+    The program itself where it has no more.  What is left out is only what comes after, so every
+    pass kept still finds what it waits for.
+    """
+    shape = program.shape
+    if minibatches >= shape.minibatches:
+        return program
+    keep = program.rows.index < minibatches * shape.microbatches
+    ends = np.concatenate([[0], np.cumsum(keep)])[list(program.offsets)]
+    rows = Instructions(*(column[keep] for column in program.rows))
+    return Program.of(replace(shape, minibatches=minibatches), rows, tuple(ends.tolist()))
 
 
 def _read(path: Path) -> str:

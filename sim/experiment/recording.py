@@ -45,7 +45,8 @@ def record(timed: Timed, crews: Sequence[Sequence[Measures]] = (),
     return Trace(
         _header(timed, crews, result), program.device,
         *_instruction(program), timeline.start_s, timeline.end_s, timeline.sent_s,
-        timeline.arrived_s, read, applied, late, effective, distance, rmse, _curves(result))
+        timeline.arrived_s, read, applied, late, effective, distance, rmse, _curves(result),
+        timeline.asked_s, timeline.issued_s)
 
 
 def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:

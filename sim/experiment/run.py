@@ -21,6 +21,7 @@ from sim.times.contention import contended, contends
 from sim.times.costs import CostModel
 from sim.times.engines import engine_of, kernels_of
 from sim.times.profile import Profile
+from sim.times.shared.machine import SharedMachine
 from sim.times.timeline import Timeline
 from sim.trace import Trace
 from sim.workers.all_reduce import AllReduce
@@ -77,11 +78,11 @@ def settle(setup: VirtualSetup, *, timeline: Timeline | None = None, engine: str
 def add_times(setup: VirtualSetup, engine: str = "auto") -> Timeline:
     """The times of a setup's program, by the engine named; training is not part of it.
 
-    Profiled stages that share hardware are simulated twice, the second time slowed by each other.
-    Raises ConfigurationError or DeadlockError.
+    Profiled stages that share hardware, of which one factor each is known, are simulated twice,
+    the second time slowed by each other.  Raises ConfigurationError or DeadlockError.
     """
     seed, dispatch = setup.experiment.training.seed, setup.experiment.pipeline.dispatch
-    simulate = engine_of(engine, dispatch, setup.kernels)
+    simulate = engine_of(engine, dispatch, setup.kernels, shared_machine(setup))
     alone = simulate(setup.program, setup.costs, setup.cluster, stream(seed, "jitter"))
     costs = beside_neighbours(setup, alone)
     if costs is setup.costs:
@@ -89,18 +90,33 @@ def add_times(setup: VirtualSetup, engine: str = "auto") -> Timeline:
     return simulate(setup.program, costs, setup.cluster, stream(seed, "jitter"))
 
 
+def shared_machine(setup: VirtualSetup) -> SharedMachine | None:
+    """What the setup's profile says that devices share, event by event; None where nothing.
+
+    Raises ConfigurationError where there are several workers besides.
+    """
+    machine = None if setup.profile is None else SharedMachine.of(setup.profile)
+    if machine is not None:
+        _refuse_several(setup)
+    return machine
+
+
 def beside_neighbours(setup: VirtualSetup, alone: Timeline) -> CostModel:
     """The setup's costs, slowed where profiled stages share hardware, as seen in a run `alone`.
 
-    Raises ConfigurationError where there are several workers besides: how those slow each other
-    is not known.
+    Raises ConfigurationError where there are several workers besides.
     """
     if setup.profile is None or not contends(setup.profile):
         return setup.costs
+    _refuse_several(setup)
+    return contended(setup.costs, setup.profile, alone)
+
+
+def _refuse_several(setup: VirtualSetup) -> None:
+    """Refuse several workers: how those slow each other is not known."""
     if setup.shape.workers > 1:
         raise ConfigurationError(["costs.profile: its stages share hardware, which is known for "
                                   f"one worker, got {setup.shape.workers} workers"])
-    return contended(setup.costs, setup.profile, alone)
 
 
 def together(setup: VirtualSetup, crews: Sequence[Sequence[Stage[Any]]]

@@ -10,7 +10,7 @@ import numpy as np
 from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError
 from sim.experiment.options import Experiment
-from sim.experiment.run import beside_neighbours
+from sim.experiment.run import beside_neighbours, shared_machine
 from sim.experiment.setup import VirtualSetup, rows_of
 from sim.kernels.pairs import choose
 from sim.library.asking import Asked, experiment_of
@@ -72,6 +72,10 @@ def _makespans(experiment: Experiment, seeds: list[int]) -> Floats:
     rows = rows_of(experiment)
     kernels = choose(rows, rows * len(seeds))
     setup = VirtualSetup.of(experiment, kernels=kernels)
+    if shared_machine(setup) is not None:
+        raise ConfigurationError(["costs.profile: replicas add up seconds that every instruction "
+                                  "has of its own; with beside or issue_s call sim.run for each "
+                                  "seed"])
     costs = [setup.costs] * len(seeds)
     if setup.profile is not None and contends(setup.profile):
         costs = [beside_neighbours(setup, timeline(setup.program, setup.costs, setup.cluster,

@@ -10,7 +10,8 @@ class StageModel(Protocol):
     """What a task (or the torch backend) gives for a stage: functions of a flat weight vector.
 
     `weights` is (parameters,), or (replicas, parameters) with the replicas as first axis of every
-    other array too.  A model that subclasses this has `forward_again` for nothing.
+    other array too.  A model that subclasses this has `forward_again` and the halves of a backward
+    for nothing.
     """
 
     def forward(self, weights: Any, inputs: Any, target: Any = None) -> tuple[Any, Any]:
@@ -18,6 +19,17 @@ class StageModel(Protocol):
 
     def backward(self, weights: Any, saved: Any, gradient: Any) -> tuple[Any, Any]:
         """Weight gradient, and input gradient formed with `weights` (None: nobody wants it)."""
+
+    def backward_input(self, weights: Any, saved: Any, gradient: Any) -> tuple[Any, Any]:
+        """The input half of a backward: what the weight half needs, and the input gradient.
+
+        A model that cannot part the two does all of it here.
+        """
+        return self.backward(weights, saved, gradient)
+
+    def backward_weight(self, left: Any) -> Any:
+        """The weight half of a backward, from what the input half has left for it."""
+        return left
 
     def forward_again(self, weights: Any, inputs: Any, target: Any = None) -> Any:
         """Run a forward again for its backward (recompute), and return what that needs.
@@ -41,6 +53,7 @@ class Passes(Generic[Model]):
     def __init__(self, model: Model, recompute: bool) -> None:
         self.model, self.recompute = model, recompute
         self._saved: dict[int, Any] = {}
+        self._halves: dict[int, Any] = {}
 
     @property
     def under_way(self) -> Iterable[int]:
@@ -57,7 +70,19 @@ class Passes(Generic[Model]):
     def backward(self, index: int, weights: Any, gradient: Any) -> tuple[Any, Any]:
         """The backward of micro-batch `index` (from 0): the gradients of the weights and of the
         input; `gradient` is that of the output."""
+        return self.model.backward(weights, self._ready(index, weights), gradient)
+
+    def backward_input(self, index: int, weights: Any, gradient: Any) -> Any:
+        """The input half of the backward of micro-batch `index`: the gradient of the input."""
+        ready = self._ready(index, weights)
+        self._halves[index], passed_on = self.model.backward_input(weights, ready, gradient)
+        return passed_on
+
+    def backward_weight(self, index: int) -> Any:
+        """The weight half of the backward of micro-batch `index`: the gradient of the weights."""
+        return self.model.backward_weight(self._halves.pop(index))
+
+    def _ready(self, index: int, weights: Any) -> Any:
+        """What the backward of a micro-batch needs of its forward, run again where it must be."""
         saved = self._saved.pop(index)
-        if self.recompute:
-            saved = self.model.forward_again(weights, *saved)
-        return self.model.backward(weights, saved, gradient)
+        return self.model.forward_again(weights, *saved) if self.recompute else saved

@@ -95,6 +95,10 @@ class Stage(Generic[Model]):
         """How many updates the stage has done."""
         return self.store.version
 
+    def compute_with(self, model: Model) -> None:
+        """Go on with another model of the same mathematics; no pass may be under way."""
+        self.model = self.passes.model = model
+
     def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
         """The forward of one micro-batch; returns what the next stage gets, or the mean loss."""
         weights = self.weights_for(Op.F, index)
@@ -108,6 +112,17 @@ class Stage(Generic[Model]):
         own, passed_on = self.passes.backward(index, weights, gradient)
         self.collect(index, weights, own)
         return passed_on
+
+    def backward_input(self, index: int, gradient: Any) -> Any:
+        """The input half of a backward, which is all that reads weights; `backward` otherwise."""
+        weights = self.weights_for(Op.B, index)
+        passed_on = self.passes.backward_input(index, weights, gradient)
+        self._passed(index, weights)
+        return passed_on
+
+    def backward_weight(self, index: int) -> None:
+        """The weight half of the backward of one micro-batch: adds up its gradient."""
+        self.gradients.add(index, self.passes.backward_weight(index))
 
     def update(self, minibatch: int, gradient: Any = None) -> None:
         """Apply the gradient of a mini-batch, or the one given; the version grows by one.
@@ -161,6 +176,10 @@ class Stage(Generic[Model]):
     def collect(self, index: int, weights: Any, own: Any) -> None:
         """Note that a backward has computed with `weights`, and add `own`, its weight gradient."""
         self.gradients.add(index, own)
+        self._passed(index, weights)
+
+    def _passed(self, index: int, weights: Any) -> None:
+        """Note that a backward has read its version, and computed with `weights`."""
         if not self._reuses_prediction:
             self.store.release(self._reads[Op.B][index])
         if self._keeps_used:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -30,6 +31,30 @@ class Link:
 
 
 @dataclass(frozen=True)
+class MessageTimes:
+    """Measured seconds of messages by their size in bytes.
+
+    `size_bytes`, ascending, and `seconds` of each have shape (samples,).
+    """
+
+    size_bytes: Floats
+    seconds: Floats
+
+    def transfer_s(self, size_bytes: Floats) -> Floats:
+        """Seconds messages of such sizes in bytes take; result and sizes have one shape.
+
+        Linear between the samples, constant below the smallest; beyond the largest it goes on with
+        the slope before it, or level where that would fall [choice].
+        """
+        inside: Floats = np.interp(size_bytes, self.size_bytes, self.seconds)
+        if len(self.size_bytes) == 1:
+            return inside
+        (x0, x1), (y0, y1) = self.size_bytes[-2:], self.seconds[-2:]
+        slope = max(0.0, float((y1 - y0) / (x1 - x0)))
+        return np.asarray(inside + slope * np.maximum(size_bytes - x1, 0.0))
+
+
+@dataclass(frozen=True)
 class Cluster:
     """The machine: equal links each way between devices, sizes of messages, memory on devices.
 
@@ -37,7 +62,9 @@ class Cluster:
     gradient (shape (stages-1,)); `activation_bytes[k]` those stage k keeps of a micro-batch from
     the start of its forward to the end of its backward (shape (stages,)), of which a device has
     room for `activation_limit_bytes`.  `sync_s[k]` is how many seconds workers take to exchange
-    stage k's weights or gradients once all are ready (shape (stages,)).
+    stage k's weights or gradients once all are ready (shape (stages,)).  `measured` are the
+    messages over a boundary, by its number and whether they go forward, whose seconds are known by
+    size; all others take what the link says.
     """
 
     link: Link
@@ -45,13 +72,14 @@ class Cluster:
     activation_bytes: Floats
     activation_limit_bytes: float = float("inf")
     sync_s: Floats | None = None
+    measured: Mapping[tuple[int, bool], MessageTimes] = field(default_factory=dict)
 
     def transfers(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
         """Seconds each row's message occupies its link, shape (rows,).
 
         Of a row that sends nothing the value means nothing.
         """
-        if not self.boundary_bytes.any():
+        if self._all_alike:
             return np.broadcast_to(self._empty_s, len(program))  # in the room of one
         (op, stage, _, count), link = program.rows, program.messages.link
         kinds = np.divmod(np.arange(len(Op) * program.shape.stages), program.shape.stages)
@@ -67,16 +95,27 @@ class Cluster:
 
         `rows` and the result have shape (rows asked for,).
         """
-        if not self.boundary_bytes.any():
+        if self._all_alike:
             return np.full(len(rows), self._empty_s)
         op, stage, _, count = program.rows
         return self._seconds(op[rows], stage[rows], count[rows])
 
     def _seconds(self, op: Ints, stage: Ints, count: Ints) -> Floats:
         """Seconds a link is occupied by what such instructions send."""
-        boundary = np.concatenate(([0.0], self.boundary_bytes, [0.0]))
-        size_bytes: Floats = boundary[stage + among(op, (Op.F, Op.SEND_F))] * count
-        return quantize(self.link.transfer_s(size_bytes))
+        bytes_of = np.concatenate(([0.0], self.boundary_bytes, [0.0]))
+        forward = among(op, (Op.F, Op.SEND_F))
+        boundary = stage - 1 + forward
+        size_bytes: Floats = bytes_of[boundary + 1] * count
+        seconds = self.link.transfer_s(size_bytes)
+        for (number, onward), samples in self.measured.items():
+            its = (boundary == number) & (forward == onward)
+            seconds[its] = samples.transfer_s(size_bytes[its])
+        return quantize(seconds)
+
+    @property
+    def _all_alike(self) -> bool:
+        """Whether every message takes as long as one of no size."""
+        return not (self.measured or self.boundary_bytes.any())
 
     @property
     def _empty_s(self) -> Floats:

@@ -3,13 +3,13 @@
 [choice] A profile gives each stage one factor `c`, its slowdown beside neighbours that are always
 busy.  The program is first simulated without contention; the share `o` of a stage's compute time
 during which another device on the same hardware computes then stretches all its instructions by
-`1 + (c - 1) * o`.  A number per stage keeps every duration a constant, so engines stay exact.
+`1 + (c - 1) * o`.  A number per stage keeps every duration a constant, so engines stay exact.  A
+profile that knows how pairs of operations slow each other needs none of this: `sim.times.shared`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -27,13 +27,15 @@ def contended(costs: CostModel, profile: Profile, timeline: Timeline) -> CostMod
     """
     factors = np.array([stage.contention_factor or 1.0 for stage in profile.stages])
     by = 1 + (factors - 1) * busy_together(timeline, profile.placement or ())
-    return replace(costs, forward_s=costs.forward_s * by, backward_s=costs.backward_s * by,
-                   update_s=costs.update_s * by, recompute_s=costs.recompute_s * by)
+    return costs.slowed(by)
 
 
 def contends(profile: Profile | None) -> bool:
-    """Whether a profile has stages that share hardware, and says how they slow each other."""
-    return (profile is not None and profile.placement is not None
+    """Whether a profile has stages that share hardware, and a factor by which each is slowed.
+
+    Not where it says so pair by pair instead.
+    """
+    return (profile is not None and profile.placement is not None and not profile.beside
             and len(set(profile.placement)) < len(profile.placement)
             and any(stage.contention_factor for stage in profile.stages))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -45,9 +45,10 @@ class CostModel:
 
     `backward_s` is one backward instruction, whatever it covers, unless `per_micro_batch`, when
     a backward of several micro-batches takes that many times as long.  `recompute_s` is added to
-    a backward for every micro-batch it runs again (0 under `graph`).  An input or weight half of
-    a backward takes half of it.  Jitter is lognormal with mean 1 and the given sigma.
-    `slowdown` multiplies the seconds of each worker (shape (workers,)).
+    a backward for every micro-batch it runs again (0 under `graph`).  The input and weight halves
+    of a backward take `input_backward_s` and `weight_backward_s`, half of it each where None.
+    Jitter is lognormal with mean 1 and the given sigma.  `slowdown` multiplies the seconds of each
+    worker (shape (workers,)).
     """
 
     forward_s: Floats
@@ -58,6 +59,8 @@ class CostModel:
     jitter_sigma: float = 0.0
     stragglers: tuple[Straggler, ...] = ()
     slowdown: Floats | None = None
+    input_backward_s: Floats | None = None
+    weight_backward_s: Floats | None = None
 
     def durations(self, program: Program, rng: np.random.Generator, kernels: Kernels = NUMPY
                   ) -> Floats:
@@ -127,7 +130,8 @@ class CostModel:
         """Seconds of an instruction, and of running a micro-batch again, (operations, stages)."""
         once, again = np.zeros((2, len(Op), len(self.forward_s)))
         once[Op.F], once[Op.B], once[Op.U] = self.forward_s, self.backward_s, self.update_s
-        once[Op.I] = once[Op.W] = self.backward_s / 2
+        for op, half in ((Op.I, self.input_backward_s), (Op.W, self.weight_backward_s)):
+            once[op] = self.backward_s / 2 if half is None else half
         again[Op.B] = again[Op.I] = self.recompute_s
         return once, again
 
@@ -155,6 +159,14 @@ class CostModel:
         seconds *= mean / TICK
         np.rint(seconds, out=seconds)
         seconds *= TICK
+
+    def slowed(self, by: Floats) -> CostModel:
+        """The costs where all that a stage does takes `by` times as long, shape (stages,)."""
+        halves = (self.input_backward_s, self.weight_backward_s)
+        first, second = (None if half is None else half * by for half in halves)
+        return replace(self, forward_s=self.forward_s * by, backward_s=self.backward_s * by,
+                       update_s=self.update_s * by, recompute_s=self.recompute_s * by,
+                       input_backward_s=first, weight_backward_s=second)
 
     def stretch(self, stage: int) -> Stretch | None:
         """How stragglers slow a stage down; None where they never do.

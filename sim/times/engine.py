@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import simpy
@@ -31,6 +31,13 @@ Process = Generator[Event, Any, None]
 AFTER_ARRIVALS = EventPriority(2)  # below SimPy's own two: decide when all due now has come
 
 
+class Pace(Protocol):
+    """What can make a row last longer than it would alone: see `sim.times.shared`."""
+
+    def during(self, row: int, seconds: float) -> Process:
+        """Events from a row's start to its end; alone it would take so many seconds."""
+
+
 def simulate(program: Program, costs: CostModel, cluster: Cluster, rng: np.random.Generator,
              dispatch: str = "static") -> Timeline:
     """When every row of `program` runs, found by going from event to event.
@@ -40,24 +47,34 @@ def simulate(program: Program, costs: CostModel, cluster: Cluster, rng: np.rando
     Raises DeadlockError when not every instruction could be executed, and ValueError for a program
     that cannot be dispatched greedily.
     """
-    run = (_GreedyRun if dispatch == "greedy" else _Run)(program, costs, cluster, rng)
-    for device in range(program.devices):
-        run.env.process(run.device(device))
-    run.env.run()
-    if run.unfinished():
-        raise DeadlockError(run.explain())
-    return run.timeline()
+    return RUNS[dispatch](program, costs, cluster, rng).through()
 
 
 @dataclass
-class _Run:
-    """State of one simulation; lists rather than arrays, since rows are touched one by one."""
+class Run:
+    """State of one simulation; lists rather than arrays, since rows are touched one by one.
+
+    Without a `pace` every row takes its own seconds.
+    """
 
     program: Program
     costs: CostModel
     cluster: Cluster
     rng: np.random.Generator
     env: simpy.Environment = field(default_factory=simpy.Environment)
+    pace: Pace | None = None
+
+    def through(self) -> Timeline:
+        """Go from event to event until none is left.
+
+        Raises DeadlockError when not every instruction could be executed.
+        """
+        for device in range(self.program.devices):
+            self.env.process(self.device(device))
+        self.env.run()
+        if self.unfinished():
+            raise DeadlockError(self.explain())
+        return self.timeline()
 
     def __post_init__(self) -> None:
         program, size = self.program, len(self.program)
@@ -84,6 +101,7 @@ class _Run:
         memory = self.memory if self.memory.limited else None
         slowed = any(self.stretch)
         exchange = self.exchange if self.exchange.missing else None
+        pace = self.pace
         first, stop = self.program.offsets[device : device + 2]
         for row in range(first, stop):
             if source[row] >= 0:
@@ -99,7 +117,10 @@ class _Run:
                 return
             start[row] = now = env._now
             duration = self.slowed(row, now) if slowed else seconds[row]
-            if duration:
+            if pace is not None:
+                yield from pace.during(row, duration)
+                now = env._now
+            elif duration:
                 yield Timeout(env, duration)
                 now = env._now
             end[row] = now
@@ -163,7 +184,7 @@ class _Run:
         return Timeline(self.program, start, end, sent, came)
 
 
-class _GreedyRun(_Run):
+class GreedyRun(Run):
     """A simulation in which each device takes what is ready, backward first: see
     `sim.times.dispatch`."""
 
@@ -189,8 +210,12 @@ class _GreedyRun(_Run):
                 continue
             self.memory.take(row)
             self.chosen[device].append(row)
-            self.start[row] = self.env.now
-            yield Timeout(self.env, self.slowed(row, self.env.now))
+            self.start[row] = now = self.env.now
+            duration = self.slowed(row, now)
+            if self.pace is not None:
+                yield from self.pace.during(row, duration)
+            else:
+                yield Timeout(self.env, duration)
             self.end[row] = self.env.now
             self.memory.give(row)
             self.finish(row, queue)
@@ -242,3 +267,6 @@ def _check_dispatchable(program: Program) -> None:
                          "SEND and RECV instructions, whose order is part of it")
     if program.shape.workers > 1:
         raise ValueError(f"greedy dispatch takes one worker, got {program.shape.workers}")
+
+
+RUNS: dict[str, type[Run]] = {"static": Run, "greedy": GreedyRun}  # by dispatch

@@ -15,6 +15,8 @@ from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
 from sim.times.engine import simulate
 from sim.times.exact.timeline import Method, timeline
+from sim.times.shared.engine import simulate_shared
+from sim.times.shared.machine import SharedMachine
 from sim.times.timeline import Timeline
 
 AddTimes = Callable[[Program, CostModel, Cluster, np.random.Generator], Timeline]
@@ -55,14 +57,19 @@ def kernels_of(name: str, rows: int, in_all: int | None = None) -> Kernels:
     return _named(name).kernels(rows, in_all)
 
 
-def engine_of(name: str, dispatch: str, kernels: Kernels | None = None) -> AddTimes:
+def engine_of(name: str, dispatch: str, kernels: Kernels | None = None,
+              machine: SharedMachine | None = None) -> AddTimes:
     """The function that computes a timeline from a program, costs, cluster and random generator.
 
-    `auto` is `exact` wherever the order is fixed beforehand, and `simpy` elsewhere.  Without
-    `kernels` they are those of the engine for the program's rows.
+    `auto` is `exact` wherever the order is fixed beforehand and every instruction has seconds of
+    its own, and `simpy` elsewhere: under greedy dispatch, or on a `machine` whose devices share
+    something.  Without `kernels` they are those of the engine for the program's rows.
     Raises ConfigurationError where the engine named cannot do it.
     """
     engine = _named(name)
+    if machine is not None:
+        _refuse_shared(name, engine, dispatch, machine)
+        return partial(simulate_shared, machine=machine, dispatch=dispatch)
     if engine.method is None or (name == "auto" and dispatch != "static"):
         return partial(simulate, dispatch=dispatch)
     if dispatch != "static":
@@ -70,6 +77,18 @@ def engine_of(name: str, dispatch: str, kernels: Kernels | None = None) -> AddTi
             f"--engine: {name} computes the times of an order fixed beforehand, and under "
             f"pipeline.dispatch = {dispatch!r} the order depends on time; choose auto or simpy"])
     return partial(_exactly, engine, engine.method, kernels)
+
+
+def _refuse_shared(name: str, engine: Engine, dispatch: str, machine: SharedMachine) -> None:
+    if engine.method is not None and name != "auto":
+        raise ConfigurationError([
+            f"--engine: {name} adds up seconds that every instruction has of its own, and by "
+            "costs.profile they depend on what runs beside it (beside) or on its host (issue_s); "
+            "choose auto or simpy"])
+    if machine.hosts is not None and dispatch != "static":
+        raise ConfigurationError([
+            "pipeline.dispatch: by costs.profile hosts ask for instructions ahead of the device "
+            f"(issue_s), and under {dispatch!r} the order is not known ahead; choose static"])
 
 
 def _exactly(engine: Engine, method: Method, kernels: Kernels | None, program: Program,

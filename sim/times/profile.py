@@ -8,15 +8,29 @@
 `forward_s`, `backward_s` and `recompute_s` are of one micro-batch; a backward of several takes
 that many times as long.  Only `stages` with `forward_s` and `backward_s` is required.
 
-Where stages share hardware, `placement` names each stage's (`["cuda:0", "cuda:0"]`) and a stage's
-`contention_factor` says how many times as long it takes beside busy neighbours there; see
-`sim.times.contention`.  `spread` has the median, interquartile range and number of repeats behind a
-value, by its name; `link` the message times that latency and bandwidth were fitted to.
+Seconds are those of a device that nothing else slows.  What else makes an event take its time is
+optional, and used where it is there:
+
+- `input_backward_s`, `weight_backward_s`: the halves I and W of a backward, each where the other
+  need not be half of it.
+- `placement` names the hardware of each stage (`["cuda:0", "cuda:0"]`).  Where stages share some,
+  `beside` says how many times as long an operation of one takes while one of another runs (see
+  `sim.times.shared`), or a stage's `contention_factor` the same of all it does beside busy
+  neighbours (see `sim.times.contention`).
+- `issue_s`, by operation: host seconds to ask for one instruction; `interpreter` names the
+  interpreter that does so for each stage, and `lock_share` is the share of issuing that holds its
+  lock.
+- `transfers`: seconds of messages by boundary, direction and size.
+
+`spread` has the median, interquartile range and number of repeats behind a value, by its name;
+`link` the message times that latency and bandwidth were fitted to.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -27,6 +41,9 @@ from sim.trace import atomic_file
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Place = Annotated[int, Field(ge=0)]
+OpName = Annotated[str, Field(pattern="^[FBIWU]$")]
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -48,16 +65,49 @@ class LinkSample(BaseModel):
     seconds: Spread
 
 
+class TransferProfile(BaseModel):
+    """Measured messages over one boundary, from stage `boundary` to the next or back.
+
+    Seconds are linear between the sizes of the samples, those of the smallest below it, and go on
+    beyond the largest as steeply as before it.
+    """
+
+    model_config = STRICT
+    boundary: Place
+    direction: Literal["forward", "backward"]
+    samples: Annotated[tuple[LinkSample, ...], Field(min_length=1, strict=False)]
+
+
+class Beside(BaseModel):
+    """One pair that shares hardware: while `beside_op` of `beside_stage` runs, `op` of `stage`
+    takes `factor` times as long."""
+
+    model_config = STRICT
+    stage: Place
+    op: OpName
+    beside_stage: Place
+    beside_op: OpName
+    factor: Factor
+
+
 class StageProfile(BaseModel):
     """What was measured of one stage: seconds per micro-batch (update: per update), and bytes.
 
     Beside weight versions and activations a stage holds `resident_bytes` all the time (optimizer,
-    buffers) and `workspace_bytes` more at the peak of a backward or update.
+    buffers) and `workspace_bytes` more at the peak of a backward or update.  As its device's
+    allocator hands them out, a micro-batch holds `held_bytes` from its forward to its backward
+    (None: `activation_bytes`), and by operation an instruction needs at most `rise_bytes` more
+    while it runs than is held before it.
+
+    By operation, `issue_s` are host seconds from beginning to ask for an instruction of one
+    micro-batch until all of it has been asked for; empty where the host does the work itself.
     """
 
     model_config = STRICT
     forward_s: Amount
     backward_s: Amount
+    input_backward_s: Amount | None = None
+    weight_backward_s: Amount | None = None
     recompute_s: Amount | None = None
     update_s: Amount = 0.0
     weight_bytes: Amount | None = None
@@ -65,6 +115,9 @@ class StageProfile(BaseModel):
     input_bytes: Amount | None = None
     workspace_bytes: Amount | None = None
     resident_bytes: Amount | None = None
+    held_bytes: Amount | None = None
+    rise_bytes: dict[OpName, Amount] = {}
+    issue_s: dict[OpName, Amount] = {}
     contention_factor: Factor | None = None
     spread: dict[str, Spread] = {}
 
@@ -75,7 +128,8 @@ class Profile(BaseModel):
     `boundary_bytes` are the bytes a micro-batch sends from each stage to the next, `latency_s`
     seconds and `bandwidth_bytes_per_s` bytes per second of a link.  `notes` is free for whoever
     measured it.  The overall `contention_factor` is for the reader; the simulator uses the stages'
-    own.
+    own, and neither where there is `beside`.  A pair that `beside` does not name has the factor 1;
+    a boundary and direction that `transfers` does not name takes latency and bandwidth.
     """
 
     model_config = STRICT
@@ -89,6 +143,10 @@ class Profile(BaseModel):
     bandwidth_bytes_per_s: Annotated[float, Field(gt=0)] | None = None
     placement: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     contention_factor: Factor | None = None
+    beside: Annotated[tuple[Beside, ...], Field(strict=False)] = ()
+    interpreter: Annotated[tuple[str, ...], Field(strict=False)] | None = None
+    lock_share: Share = 1.0
+    transfers: Annotated[tuple[TransferProfile, ...], Field(strict=False)] = ()
     link: Annotated[tuple[LinkSample, ...], Field(strict=False)] = ()
     notes: dict[str, Any] = {}
 
@@ -96,7 +154,7 @@ class Profile(BaseModel):
 def read_profile(path: str | Path) -> Profile:
     """The profile in a file.  Raises ProfileError with everything that is wrong with it."""
     try:
-        return Profile.model_validate(json.loads(Path(path).read_text()))
+        profile = Profile.model_validate(json.loads(Path(path).read_text()))
     except OSError as error:
         raise ProfileError(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -106,10 +164,46 @@ def read_profile(path: str | Path) -> Profile:
         raise ProfileError("\n".join(lines)) from None
     except (ValueError, RecursionError) as error:
         raise ProfileError(f"{path}: not JSON: {error}") from None
+    lines = [f"{path}: {line}" for line in (*_misplaced(profile), *_twice(profile))]
+    if lines:
+        raise ProfileError("\n".join(lines))
+    return profile
+
+
+def _misplaced(profile: Profile) -> Iterator[str]:
+    """What is about a stage or boundary that the profile does not have."""
+    stages = len(profile.stages)
+    for number, pair in enumerate(profile.beside):
+        for name in ("stage", "beside_stage"):
+            if getattr(pair, name) >= stages:
+                yield (f"beside.{number}.{name}: stages are 0 to {stages - 1}, got "
+                       f"{getattr(pair, name)}")
+    for number, each in enumerate(profile.transfers):
+        if each.boundary >= stages - 1:
+            there = f"boundaries are 0 to {stages - 2}" if stages > 1 else "one stage has none"
+            yield f"transfers.{number}.boundary: {there}, got {each.boundary}"
+    if profile.interpreter is not None and len(profile.interpreter) != stages:
+        yield (f"interpreter: one name per stage, so {stages}, got {len(profile.interpreter)}")
+
+
+def _twice(profile: Profile) -> Iterator[str]:
+    """What is said more than once, so that it is not clear what counts."""
+    pairs = Counter((p.stage, p.op, p.beside_stage, p.beside_op) for p in profile.beside)
+    for (stage, op, other, beside), times in pairs.items():
+        if times > 1:
+            yield f"beside: {op} of stage {stage} beside {beside} of stage {other}, {times} times"
+    ways = Counter((each.boundary, each.direction) for each in profile.transfers)
+    for (boundary, direction), times in ways.items():
+        if times > 1:
+            yield f"transfers: boundary {boundary} {direction}, {times} times"
+    for number, each in enumerate(profile.transfers):
+        for size, times in Counter(sample.size_bytes for sample in each.samples).items():
+            if times > 1:
+                yield f"transfers.{number}.samples: {size:g} bytes, {times} times"
 
 
 def write_profile(profile: Profile, path: str | Path) -> None:
     """Write a profile's file, complete or not at all, without what was not measured."""
-    text = profile.model_dump_json(indent=1, exclude_none=True)
+    text = profile.model_dump_json(indent=1, exclude_defaults=True)
     with atomic_file(path) as file:
         file.write(f"{text}\n".encode())

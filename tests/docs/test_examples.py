@@ -96,10 +96,13 @@ def test_entry_points_shown_are_groups_that_are_looked_at() -> None:
 
 def test_the_profile_shown_is_one(tmp_path) -> None:
     from sim.times.profile import read_profile
+    from sim.times.shared.machine import SharedMachine
 
     (text,) = [block.text for block in blocks(SIM) if block.language == "json"]
     (tmp_path / "profile.json").write_text(text)
-    assert len(read_profile(tmp_path / "profile.json").stages) == 1
+    profile = read_profile(tmp_path / "profile.json")
+    assert len(profile.stages) == 2
+    assert SharedMachine.of(profile).hosts is not None
 
 
 def test_the_setting_up_of_the_makefile_fixes_torch_and_a_users_does_not() -> None:

@@ -11,7 +11,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import gpu
+import sim
 from gpu.__main__ import main
+from gpu.errors import DeviceError
+from sim.errors import ConfigurationError
+from sim.experiment.configuration import resolve
+from sim.experiment.program_file import with_program
 from sim.trace import Trace
 
 SMALL = ["--set", "minibatches=4", "--set", "batch_size=4"]
@@ -36,6 +42,58 @@ def test_stages_follow_the_devices_unless_set(tmp_path):
     told = json.loads(run(*SMALL, "--devices", "cpu,cpu,cpu", "--json").stdout)
     assert told["stages"] == 3
     assert told["devices"] == ["cpu#0", "cpu#1", "cpu#2"]
+
+
+OURS = "# one mini-batch of two\n0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n"
+TORCHS = "0F0,0F1,,0B0,0B1\n,1F0,1B0,1F1,1B1\n"
+
+
+@pytest.mark.parametrize(("text", "minibatches"), [(OURS, 1), (TORCHS, 3)])
+def test_a_program_of_the_users_own_is_executed_in_its_order(text, minibatches, tmp_path):
+    file = tmp_path / "order.txt"
+    file.write_text(text)
+    result = run("--program", str(file), "--set", "minibatches=3", "--set", "batch_size=4",
+                 "--set", "mitigation=stash", "--out", str(tmp_path / "t.npz"), "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert (told["schedule"], told["stages"], told["minibatches"]) == ("file", 2, minibatches)
+    _, program = with_program(resolve({"pipeline": {"minibatches": 3}}), file)
+    assert Trace.load(tmp_path / "t.npz").program() == program
+
+
+def test_the_library_takes_a_program_and_graphs():
+    program = sim.parse_program(OURS)
+    trace = gpu.run(program=program, graphs="off", batch_size=4)
+    assert trace.program() == program
+    with pytest.raises(ConfigurationError, match="graphs 'offf' is unknown"):
+        gpu.run(graphs="offf")
+    with pytest.raises(DeviceError, match="its 2 stages on 2 devices, --devices names 3"):
+        gpu.run(program=program, devices="cpu,cpu,cpu")
+
+
+def test_a_run_says_whether_stages_were_captured():
+    told = json.loads(run(*SMALL, "--graphs", "off", "--json").stdout)
+    assert told["graphs"] is False
+    assert "graphs  " in run(*SMALL).stdout
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    (["--program", "{}/order.txt", "--devices", "cpu,cpu,cpu"],
+     "has its 2 stages on 2 devices, --devices names 3 (cpu,cpu,cpu); name one for each"),
+    (["--program", "{}/odd.txt"], "line 2"),
+    (["--program", "{}/none.txt"], "none.txt: No such file or directory"),
+    (["--program", "{}/order.txt", "--set", "mitigation=timeprest"], "is defined on nf1b"),
+    (["--graphs", "often"], "'often' is not one of 'auto', 'on', 'off'"),
+])
+@pytest.mark.parametrize("command", ["run", "profile", "validate"])
+def test_a_program_or_a_choice_that_is_wrong_is_told(command, options, says, tmp_path):
+    (tmp_path / "order.txt").write_text(OURS)
+    (tmp_path / "odd.txt").write_text("0F0,0B0\n1F0,what\n")
+    made = [option.format(tmp_path) for option in options]
+    result = CliRunner().invoke(main, [command, "--set", "batch_size=4", *made])
+    assert result.exit_code == 2, result.output
+    assert says in result.stderr
+    assert result.stdout == ""
 
 
 @pytest.mark.parametrize(("options", "says"), [

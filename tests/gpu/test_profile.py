@@ -11,7 +11,7 @@ from gpu.__main__ import main
 from gpu.profiling.footprint import Allocations, peak_bytes, resident
 from gpu.profiling.link_times import fit, link_times, quartiles
 from gpu.profiling.solo import Solo
-from gpu.profiling.stage_times import alone_and_beside
+from gpu.profiling.stage_times import measure
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run as simulate
 from sim.op import Op
@@ -66,18 +66,22 @@ def test_everything_measured_is_there_with_its_spread(folder):
 def test_a_stream_alone_executes_all_of_it_with_its_neighbours_canned():
     solo = Solo(cpu_assembly(minibatches=4, mitigation="spectrain"), cpu_lanes(2))
     for device in range(2):
-        for seconds in (solo.alone(device), solo.beside(device)):
-            rows = [r for r in range(*solo.program.offsets[device : device + 2])
+        own, others = solo.beside(device)
+        for found in (solo.alone(device), own):
+            rows = [tuple(int(c[r]) for c in solo.program.rows)
+                    for r in range(*solo.program.offsets[device : device + 2])
                     if solo.program.rows.op[r] <= Op.U]
-            assert sorted(seconds) == rows
-            assert min(seconds.values()) > 0
+            assert [(d.op, d.stage, d.index, d.count) for d in found] == rows
+            assert min(d.seconds for d in found) > 0
+        assert {done.stage for done in others} == {1 - device}
 
 
 def test_seconds_of_a_backward_are_per_micro_batch():
     solo = Solo(cpu_assembly(minibatches=3, schedule="nf1b", microbatches=2), cpu_lanes(2))
-    alone, beside = alone_and_beside(solo, passes=1)
+    times = measure(solo, passes=1)
+    alone = times.alone
     assert len(alone[0, Op.F]) == 2 * len(alone[0, Op.B]) == 2 * len(alone[0, Op.U])
-    assert alone.keys() == beside.keys()
+    assert alone.keys() == times.slowed().keys() == times.issue.keys()
 
 
 def test_a_failing_neighbour_is_told():
@@ -159,7 +163,13 @@ def test_a_line_is_fitted_to_the_times_of_messages():
 def test_handing_over_a_tensor_takes_time_whatever_its_size():
     found = link_times(cpu_lanes(2), trips=8, sizes=(1 << 10, 1 << 20))
     assert found.latency_s > 0
-    assert [s.seconds.repeats for s in found.samples] == [8, 8]
+    assert [s.seconds.repeats for s in found.samples] == [16, 16]
+    assert [s.seconds.repeats for way in found.ways for s in way] == [8, 8, 8, 8]
+    ways = found.over([0, 1, 0])
+    assert [(w.boundary, w.direction) for w in ways] == [
+        (0, "forward"), (0, "backward"), (1, "forward"), (1, "backward")]
+    assert ways[0].samples == ways[3].samples == found.ways[0]
+    assert found.over([0, 0]) == ()
 
 
 def test_quartiles_are_median_and_interquartile_range():

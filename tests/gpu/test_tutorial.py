@@ -10,16 +10,28 @@ from click.testing import CliRunner
 from torch import nn
 
 from gpu.__main__ import main
+from gpu.lanes.devices import DeviceSpec, parse_devices
 from gpu.model.cutter import Network
 from gpu.model.networks import NETWORKS
 from gpu.runtime.assembly import assemble
 from gpu.runtime.run import run
-from gpu.studies.tutorial.look_ahead import METHODS, Course
+from gpu.studies.tutorial import look_ahead
+from gpu.studies.tutorial.look_ahead import LEARNING_RATE, METHODS, Course
 from gpu.studies.tutorial.performance import Asked, Tutorial
 from gpu.studies.tutorial.published import TUTORIAL
 from gpu.studies.tutorial.report import by_mode, ratios
 from gpu.studies.tutorial.single import Single
-from gpu.studies.tutorial.split_sizes import FULL, Mode, SplitStudy, column, measure, modes, rounds
+from gpu.studies.tutorial.split_sizes import (
+    FULL,
+    Mode,
+    Places,
+    SplitStudy,
+    column,
+    measure,
+    modes,
+    rounds,
+    whole,
+)
 from sim.errors import ConfigurationError
 from tests.gpu.conftest import cpu_lanes
 from tests.gpu.test_data import make_cifar
@@ -97,13 +109,38 @@ def test_modes_are_programs():
 
 def test_every_mode_is_timed_as_often(setting):
     calls = []
-    rows = measure(setting, cpu_lanes(2), lambda: calls.append(1))
+    rows = measure(setting, Places.of(parse_devices("cpu,cpu")), lambda: calls.append(1))
     assert len(calls) == rounds(setting) == 3 * 5
     assert len(rows) == 2 * 5
     assert all(row["seconds"] > 0 for row in rows)
     assert len(list(column(rows, "seconds", "pipelined", 4))) == 2
     found = by_mode(rows, "seconds", setting.splits)
     assert list(found["pipelined"]) == ["1", "4", "6"]
+    assert {row["graphs"] for row in rows} == {False}
+
+
+def test_the_single_device_is_a_whole_gpu():
+    half, other = parse_devices("cuda:1/2")
+    assert whole(half) == whole(other) == DeviceSpec("cuda", 1)
+    assert str(whole(half)) == "cuda:1"
+    assert whole(DeviceSpec("cpu")) == DeviceSpec("cpu")
+
+
+def test_no_repeat_is_begun_that_would_not_be_done_in_time(setting):
+    calls = []
+    rows = measure(replace(setting, repeats=9), Places.of(parse_devices("cpu,cpu")),
+                   lambda: calls.append(1), within_s=1e-3)
+    assert len(calls) == 2 * len(modes(setting))  # one that warms up, one that counts
+    assert {row["repeat"] for row in rows} == {1}
+
+
+def test_no_seed_is_begun_that_would_not_be_done_in_time(setting, monkeypatch):
+    monkeypatch.setattr(look_ahead, "TRAINING", 8)  # one mini-batch an epoch
+    course = Course(setting.settings, 2, range(5), batch_size=8)
+    curves, totals = look_ahead.compare(course, parse_devices("cpu,cpu"), within_s=1e-3)
+    assert {row["seed"] for row in totals} == {0}
+    assert {row["epoch"] for row in curves} == {1, 2}
+    assert {row["method"] for row in curves} == {method.label for method in METHODS}
 
 
 def test_ratios_are_of_medians():
@@ -123,7 +160,9 @@ def test_what_is_asked_for_changes_the_setting(tmp_path):
     assert (small.model, small.batch_size, small.splits) == ("narrow", 24, (1, 3, 8, 12))
     assert small.shown == 3
     course = Course(small.settings, 1, (0,))
-    assert not Tutorial(replace(FULL, repeats=2), course, ()).reduced
+    for free in ({"repeats": 2}, {"splits": (12, 20), "shown": 20}, {"graphs": "off"}):
+        assert not Tutorial(replace(FULL, **free), course, ()).reduced, free
+    assert Tutorial(replace(FULL, image_size=64), course, ()).reduced
     assert Tutorial(small, course, ()).reduced
 
 
@@ -131,6 +170,7 @@ def test_epochs_visit_every_image(tmp_path):
     settings = Asked("cpu,cpu", tmp_path, data=str(make_cifar(tmp_path / "c", "bin")))
     course = settings.course(settings.setting())
     assert course.minibatches_per_epoch() == 2  # 20 images, 16 at a time
+    assert course.learning_rate == LEARNING_RATE
     base = course.base(2)
     assert (base.pipeline.minibatches, base.training.evaluate_every) == (12, 2)
     assert Course(replace(course.settings, data=None), 3, (0,)).base(2).pipeline.minibatches == 48
@@ -139,13 +179,18 @@ def test_epochs_visit_every_image(tmp_path):
 def test_the_command_writes_its_files(tmp_path):
     result = CliRunner().invoke(main, [
         "tutorial", "--image-size", "64", "--batch-size", "8", "--splits", "2,4", "--repeats", "2",
-        "--epochs", "1", "--seeds", "2", "--out", str(tmp_path)])
+        "--epochs", "1", "--seeds", "2", "--learning-rate", "0.02", "--graphs", "off", "--out",
+        str(tmp_path)])
     assert result.exit_code == 0, result.output
     figures = {f"{n}.{e}" for n in ("split_sizes", "look_ahead", "look_ahead_time")
                for e in ("png", "svg", "pdf", "csv")}
     assert {p.name for p in tmp_path.iterdir()} == figures | {"tutorial.json", "tutorial.md"}
     told = json.loads((tmp_path / "tutorial.json").read_text())
     assert told["reduced"] is True
+    assert (told["single_device"], told["setting"]["graphs"]) == ("cpu", "off")
+    assert told["captured"] == {"runs": 0, "of": 6}
+    assert told["look_ahead"]["setting"]["learning_rate"] == 0.02
+    assert told["look_ahead"]["setting"]["seeds_done"] == [0, 1]
     assert set(told["timing_s"]) == {"single", "model_parallel", "pipelined"}
     assert set(told["timing_s"]["pipelined"]) == {"2", "4"}
     assert len(told["timing_s"]["single"]["values"]) == 2
@@ -157,10 +202,12 @@ def test_the_command_writes_its_files(tmp_path):
         assert len(found["total_s"]["values"]) == 2
     rows = list(csv.DictReader((tmp_path / "look_ahead.csv").open()))
     assert {row["quantity"] for row in rows} == {
-        "training_loss", "validation_loss", "training_accuracy", "validation_accuracy"}
+        "training_loss", "validation_loss", "training_accuracy", "validation_accuracy",
+        "epoch_loss"}
     assert {row["epoch"] for row in rows} == {"1"}
     text = (tmp_path / "tutorial.md").read_text()
     assert "Reduced" in text
+    assert "The single device is cpu." in text
     assert "published, other hardware" in text
 
 
@@ -171,6 +218,10 @@ def test_the_command_writes_its_files(tmp_path):
     (["--model", "alexnet"], "choose from narrow, resnet50, vgg16"),
     (["--data", "/nowhere/at/all"], "there is no such directory"),
     (["--devices", "cuda:77,cuda:78"], "cuda:77 is not there"),
+    (["--program", "p.csv"], "--program p.csv: the tutorial compares the orders of PyTorch's own"),
+    (["--graphs", "sometimes"], "'sometimes' is not one of 'auto', 'on', 'off'"),
+    (["--learning-rate", "0"], "'--learning-rate'"),
+    (["--within", "-1"], "'--within'"),
     (["--out", f"{__file__}/x"], "is no folder that can be written to"),
 ])
 def test_a_mistake_is_one_clear_line(options, says):
@@ -183,4 +234,4 @@ def test_a_mistake_is_one_clear_line(options, says):
 @pytest.mark.slow
 def test_a_resnet50_step_of_every_mode():
     setting = SplitStudy("resnet50", 64, 1000, batch_size=4, minibatches=1, repeats=1, splits=(2,))
-    assert len(measure(setting, cpu_lanes(2))) == 3
+    assert len(measure(setting, Places.of(parse_devices("cpu,cpu")))) == 3

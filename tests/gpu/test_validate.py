@@ -2,14 +2,34 @@
 
 import csv
 import json
+import re
+from dataclasses import replace
+from itertools import pairwise, product
+from pathlib import Path
 
 import pytest
 import torch
 from click.testing import CliRunner
 
 from gpu.__main__ import main
+from gpu.commands.validate import Asked, grid_of, not_begun
+from gpu.errors import StageMemoryError
+from gpu.lanes.devices import parse_devices
+from gpu.runtime.assembly import RunSettings
 from gpu.studies.validation import exactness
+from gpu.studies.validation import validate as validation
+from gpu.studies.validation.cases import Case
+from gpu.studies.validation.grid import Sizes, asked_rows, every_row
+from gpu.studies.validation.wide import combinations, in_turn
+from sim.commands.bars import time_left
+from sim.experiment.compared.contender import contenders
+from sim.experiment.configuration import resolve
+from sim.experiment.program_file import reshaped
+from sim.experiment.setup import Setup
+from sim.mitigations import MITIGATIONS
 from sim.numerics.store import VersionStore
+from sim.order.program import Program
+from sim.schedules import SCHEDULES
 from sim.times.profile import read_profile
 
 SMALL = ["--set", "minibatches=6", "--set", "batch_size=4", "--repeats", "1"]
@@ -103,8 +123,29 @@ def test_a_failing_run_leaves_nothing_behind(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.autograd, "grad", broken)
     result = validate("--grid", "none", "--out", str(tmp_path / "deep" / "out"))
     assert result.exit_code == 1
-    assert "error: stage 1 failed at 1B0 on cpu#1: ValueError: a layer broke" in result.stderr
+    # both devices warm up at once: either's first backward may be the first to fail
+    assert re.search(r"error: stage (\d) failed at \1B0 on cpu#\1: ValueError: a layer broke",
+                     result.stderr)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_needs_too_much_memory_is_left_out_and_the_next_begins(monkeypatch, tmp_path):
+    whole = validation.validate_one
+
+    def too_large(case, bench, link=None):
+        if case.experiment.training.batch_size == 8:
+            raise StageMemoryError(0, "0F0", "cpu#0", "out of memory")
+        return whole(case, bench, link)
+
+    monkeypatch.setattr(validation, "validate_one", too_large)
+    result = validate("--grid", "none", "--batch-sizes", "8,4", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert [run["batch_size"] for run in report["runs"]] == [4]
+    assert report["refused"][0].startswith("none@round-robin/1, narrow, batch 8: stage 0 ran out")
+    alone = validate("--grid", "none", "--batch-sizes", "8", "--out", str(tmp_path / "alone"))
+    assert alone.exit_code == 1
+    assert "error: stage 0 ran out of memory at 0F0" in alone.stderr
 
 
 def test_a_divergence_names_the_stage_and_writes_nothing(tmp_path):
@@ -120,6 +161,113 @@ def test_no_run_is_begun_that_would_not_be_done_in_time(tmp_path):
     report = json.loads((tmp_path / "report.json").read_text())
     assert [run["mitigation"] for run in report["runs"]] == ["none"]
     assert report["refused"] == ["stash@round-robin/1: no time left"]
+
+
+def test_an_order_of_the_users_own_is_validated_under_every_mitigation_that_takes_it(tmp_path):
+    (tmp_path / "order.csv").write_text("0F0,0F1,,0B0,0B1\n,1F0,1B0,1F1,1B1\n")
+    out = tmp_path / "out"
+    result = validate("--program", str(tmp_path / "order.csv"), "--grid",
+                      "none,stash@gpipe/4,stash,v-timeprest", "--out", str(out))
+    assert result.exit_code == 0, result.output
+    report = json.loads((out / "report.json").read_text())
+    assert [(run["schedule"], run["mitigation"]) for run in report["runs"]] == [
+        ("file", "none"), ("file", "stash")]  # a row's own schedule is not the user's order
+    assert [run["minibatches"] for run in report["runs"]] == [6, 6]
+    assert report["exact"]["passed"] is True
+    assert report["refused"] == ["v-timeprest: pipeline.mitigation: v-timeprest is defined on "
+                                 "nf1b, not on file"]
+
+
+def test_without_a_grid_every_mitigation_is_tried_on_the_users_order():
+    program = Program.parse("# two\n0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n")
+    experiment = reshaped(resolve({"training": {"batch_size": 4}}), program)
+    rows = asked_rows(experiment, contenders("all"), program)
+    grid = Sizes(("narrow",), (4,), (None,)).cases(experiment, RunSettings(), rows)
+    tried = {case.experiment.pipeline.mitigation["name"] for case in grid.cases}
+    refused = {line.partition(":")[0] for line in grid.refused}
+    assert tried | refused == set(MITIGATIONS.names())
+    assert tried & refused == set()
+    assert all(case.program is program for case in grid.cases)
+
+
+def test_a_case_cut_short_keeps_the_order_of_what_is_left():
+    experiment = resolve({"pipeline": {"stages": 2, "minibatches": 9, "schedule": "nf1b",
+                                       "microbatches": 2}, "training": {"batch_size": 4}})
+    program = Setup.of(experiment).program
+    case = Case(reshaped(experiment, program), RunSettings(), program)
+    short = case.shortened(4)
+    assert short.experiment.pipeline.minibatches == 4
+    assert short.program.validate().shape.minibatches == 4
+    for device in range(2):
+        kept = [each for each in program.stream(device) if each.index < 8]
+        assert list(short.program.stream(device)) == kept
+    assert case.shortened(40).program is program
+    assert case.shortened(40).experiment.pipeline.minibatches == 9
+
+
+def test_the_wide_grid_is_every_pair_the_registries_have_and_begins_with_the_most_different():
+    experiment = resolve({"pipeline": {"minibatches": 16}, "training": {"batch_size": 64}})
+    found = every_row(experiment, 2)
+    pairs = [(row.changes["pipeline"]["schedule"], row.changes["pipeline"]["microbatches"],
+              row.name) for row in found]
+    assert len(set(pairs)) == len(pairs)
+    assert {name for _, _, name in pairs} == set(MITIGATIONS.names())
+    alike = {("sequential", 1), ("gpipe", 1), ("split", 1), ("1f1b", 1)}
+    assert len({pair[:2] for pair in pairs} & alike) == 1  # one program under four names
+    assert {each for each, _, _ in pairs} | {"sequential"} >= set(SCHEDULES.names())
+    for row in found:
+        setup = Setup.of(experiment.changed(row.changes))
+        setup.versions(setup.program)
+        assert setup.program.devices == 2
+    first = pairs[:10]
+    assert len({name for _, _, name in first}) >= 7
+    assert len({pair[:2] for pair in first}) >= 7
+
+
+def test_the_first_runs_of_a_grid_are_of_all_sizes_and_of_different_rows():
+    turns = in_turn(10, 8)
+    assert sorted(turns) == [(row, size) for row in range(10) for size in range(8)]
+    assert [row for row, _ in turns[:10]] == list(range(10))
+    assert {size for _, size in turns[:8]} == set(range(8))
+    together = combinations(("a", "b"), (64, 16), (128, 224))
+    assert len(set(together)) == 8
+    assert all(one[0] != two[0] for one, two in pairwise(together))
+
+
+def wide_asked(**changes):
+    return replace(Asked("cuda:0/2", None, (), (), 1, None, None, "it"), **changes)
+
+
+def test_what_is_said_narrows_the_wide_grid():
+    assert wide_asked().wide
+    assert not wide_asked(devices="cpu,cpu").wide
+    assert not wide_asked(grid="none").wide
+    assert not wide_asked(program=Path("p.csv")).wide
+    specs = parse_devices("cuda:0/2")
+    base = resolve({"pipeline": {"minibatches": 16}})
+
+    def sizes_of(asked, experiment=base, wanted=None):
+        cases = grid_of(experiment, wanted or RunSettings(), asked, specs, None).cases
+        return {(case.settings.model, case.experiment.training.batch_size,
+                 case.settings.image_size) for case in cases}
+
+    assert sizes_of(wide_asked()) == set(product(("resnet50", "vgg16"), (64, 16), (128, 224)))
+    assert sizes_of(wide_asked(networks=("narrow",), image_sizes=(32,), batch_sizes=(16,))) == {
+        ("narrow", 16, 32)}
+    said = sizes_of(wide_asked(), base.changed(batch_size=32), RunSettings(image_size=96))
+    assert said == {("resnet50", 32, 96), ("vgg16", 32, 96)}
+
+
+def test_what_there_was_no_time_for_is_one_line_of_a_wide_grid():
+    left = [Case(resolve({}), RunSettings())] * 3
+    assert not_begun(left, wide_asked(), 5) == ["3 of 5 runs of the wide grid: no time left"]
+    assert not_begun(left, wide_asked(grid="none"), 5) == ["none@round-robin/1: no time left"] * 3
+    assert not_begun([], wide_asked(), 5) == []
+
+
+def test_the_first_run_says_how_long_all_take():
+    assert time_left(200, 20) == "20 s a run, about 3 min left"
+    assert time_left(45, 1.51) == "1.51 s a run, about 45 s left"
 
 
 @pytest.mark.parametrize(("options", "says"), [

@@ -10,7 +10,7 @@ from hypothesis import given
 from sim.header import TraceHeader
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.trace import COLUMNS, Trace, atomic_file
+from sim.trace import COLUMNS, HOST_COLUMNS, Trace, atomic_file
 from tests.sim.experiments import TIMES, TINY, schedule_program, simulate
 from tests.sim.strategies import names, shapes
 
@@ -50,7 +50,7 @@ def test_columns_have_their_documented_types(file):
 
 def test_a_field_exists_for_every_column_and_no_other():
     fields = {field.name for field in dataclasses.fields(Trace)}
-    assert fields == {"header", "curves", *COLUMNS}
+    assert fields == {"header", "curves", *COLUMNS, *HOST_COLUMNS}
 
 
 def test_the_file_opens_without_this_project(file):

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from gpu.lanes.devices import DeviceSpec
-from gpu.profiling.machine import Machine
 from gpu.studies.pages import report_table, write_report
 from gpu.studies.staleness.investigation import PROBED, Findings, Study
 from gpu.studies.staleness.prediction import HORIZONS
-from gpu.studies.summary import formatted, place, summarised
+from gpu.studies.summary import SPREAD_SAID, facts, formatted, place, summarised
 from sim.rows import Rows
 from sim.wording import plural
 
@@ -25,7 +24,7 @@ def report(study: Study, found: Findings, specs: Sequence[DeviceSpec], command: 
     labels = [method.label for method in study.methods]
     training, pipeline = study.base.training, study.base.pipeline
     return {
-        "command": command, "machine": Machine.of(specs).facts(),
+        "command": command, "machine": facts(specs),
         "model": study.settings.model, "data": study.settings.data or "synthetic",
         "settings": {
             "stages": pipeline.stages, "minibatches": pipeline.minibatches,
@@ -50,8 +49,8 @@ def _method(found: Findings, label: str) -> dict[str, Any]:
                                   if (r["pass"], r["stage"]) == (p, k)]) for k in stages]
                       for p in ("forward", "backward")}
            for quantity in ("lag", "rmse", "relative")},
-        **{name: summarised([row[name] for row in _of(found.targets, label)])
-           for name in QUANTITIES},
+        **{name: summarised([row[name] for row in _of(found.targets, label)],
+                            share=name.endswith("accuracy")) for name in QUANTITIES},
         "diverged_seeds": [row["seed"] for row in _of(found.targets, label)
                            if row["diverged_at"] is not None]}
 
@@ -87,8 +86,7 @@ def markdown(report: dict[str, Any]) -> str:
         f"`{report['command']}`\n",
         f"{report['data']} images, batch {s['batch_size']}, {s['minibatches']} mini-batches, "
         f"learning rate {s['learning_rate']}, momentum {s['momentum']} ({s['convention']}), "
-        f"backward `{s['backward']}`; {plural(len(report['seeds']), 'seed')}, ± is one standard "
-        "deviation over them, in brackets the 95 % interval of the mean. "
+        f"backward `{s['backward']}`; {plural(len(report['seeds']), 'seed')}: {SPREAD_SAID}. "
         f"{place(report['machine'])}\n",
         "## Distance from the fresh weights (% of their norm), by stage\n", _distances(report),
         "## Weights to come against stale and predicted ones (RMSE, mean over updates)\n",

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from time import perf_counter
 
 import torch
 
 from gpu.distributed.launch import check_out
 from gpu.errors import DeviceError
 from gpu.images.labelled import DataError
-from gpu.lanes.devices import DeviceSpec, check_devices, open_lanes, parse_devices
+from gpu.lanes.devices import DeviceSpec, check_devices, parse_devices
 from gpu.runtime.assembly import RunSettings
-from gpu.studies.tutorial.look_ahead import METHODS, Course, compare
-from gpu.studies.tutorial.split_sizes import FULL, REDUCED, SplitStudy, measure, rounds
+from gpu.studies.tutorial.look_ahead import LEARNING_RATE, METHODS, Course, compare
+from gpu.studies.tutorial.split_sizes import FULL, REDUCED, Places, SplitStudy, measure, rounds
 from sim.errors import ConfigurationError
 from sim.rows import Rows
 
@@ -23,7 +25,11 @@ SMALL = 32  # pixels a side of the images learnt from in the reduced setting
 
 @dataclass(frozen=True)
 class Asked:
-    """The tutorial as the command line asked for it; None: as the setting has it."""
+    """The tutorial as the command line asked for it; None: as the setting has it.
+
+    `learning_rate` is that of the training with and without NWPT, `within` the seconds after which
+    no further repeat or seed is begun.
+    """
 
     devices: str
     out: Path
@@ -39,6 +45,9 @@ class Asked:
     limit: int | None = None
     noise: float = 2.0
     threads: int = 1
+    learning_rate: float | None = None
+    graphs: str = "auto"
+    within: float | None = None
 
     def setting(self) -> SplitStudy:
         """What to time: the tutorial's own or the reduced setting, changed as was asked.
@@ -52,15 +61,16 @@ class Asked:
         usual = start.shown * batch / start.batch_size
         return replace(start, model=self.model or start.model, batch_size=batch, splits=splits,
                        image_size=self.image_size or start.image_size,
-                       repeats=self.repeats or start.repeats,
+                       repeats=self.repeats or start.repeats, graphs=self.graphs,
                        shown=min(splits, key=lambda split: abs(split - usual)))
 
     def course(self, setting: SplitStudy) -> Course:
         """What NWPT is tried on: the network that is timed, and small images unless `full`."""
         side = setting.image_size if self.full else min(setting.image_size, SMALL)
         return Course(RunSettings(setting.model, side, None if self.data else 10, data=self.data,
-                                  limit=self.limit, noise=self.noise),
-                      self.epochs, range(self.seeds))
+                                  limit=self.limit, noise=self.noise, graphs=self.graphs),
+                      self.epochs, range(self.seeds),
+                      learning_rate=self.learning_rate or LEARNING_RATE)
 
 
 def parse_splits(text: str) -> tuple[int, ...]:
@@ -79,11 +89,18 @@ class Tutorial:
     setting: SplitStudy
     course: Course
     specs: Sequence[DeviceSpec]
+    within_s: float = math.inf
 
     @property
     def reduced(self) -> bool:
-        """Whether anything but the number of repeats differs from the tutorial's setting."""
-        return replace(self.setting, repeats=FULL.repeats) != FULL
+        """Whether it is another network, batch, image or loss than the tutorial's.
+
+        How often it is repeated, which splits are tried, and how stages are launched make no run
+        smaller.
+        """
+        free = {"repeats", "splits", "shown", "graphs"}
+        return any(getattr(self.setting, each.name) != getattr(FULL, each.name)
+                   for each in fields(FULL) if each.name not in free)
 
     @property
     def rounds(self) -> int:
@@ -119,10 +136,15 @@ def prepare(asked: Asked) -> Tutorial:
         course.base(len(specs))
     except DataError as error:
         raise ConfigurationError([str(error)]) from None
-    return Tutorial(setting, course, specs)
+    return Tutorial(setting, course, specs, asked.within or math.inf)
 
 
 def perform(tutorial: Tutorial, done: Callable[[], None] = lambda: None) -> Measured:
-    """Run all of it: the timing first, then the training.  `done` is called after each run."""
-    timing = measure(tutorial.setting, open_lanes(tutorial.specs), done)
-    return Measured(timing, *compare(tutorial.course, tutorial.specs, done))
+    """Run all of it: the timing first, then the training.  `done` is called after each run.
+
+    Of a limited time the first half is for the timing, all that is left for the training.
+    """
+    began = perf_counter()
+    timing = measure(tutorial.setting, Places.of(tutorial.specs), done, tutorial.within_s / 2)
+    left_s = tutorial.within_s - (perf_counter() - began)
+    return Measured(timing, *compare(tutorial.course, tutorial.specs, done, left_s))

@@ -7,13 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from gpu.profiling.machine import Machine
 from gpu.studies.pages import report_table, write_report
-from gpu.studies.summary import formatted, place, summarised
-from gpu.studies.tutorial.look_ahead import METHODS
+from gpu.studies.summary import SPREAD_SAID, facts, formatted, place, summarised
+from gpu.studies.tutorial.look_ahead import LEARNING_RATE, METHODS, WHY_THIS_RATE
 from gpu.studies.tutorial.performance import Measured, Tutorial
 from gpu.studies.tutorial.published import TUTORIAL
-from gpu.studies.tutorial.split_sizes import Kind, column
+from gpu.studies.tutorial.split_sizes import Kind, column, whole
 from sim.rows import Rows
 from sim.wording import plural
 
@@ -33,9 +32,14 @@ def report(tutorial: Tutorial, found: Measured, command: str) -> dict[str, Any]:
     Ratios are of medians, so that one disturbed repeat moves none.
     """
     setting, timing = tutorial.setting, by_mode(found.timing, "seconds", tutorial.setting.splits)
+    first = tutorial.specs[0]
     return {
-        "command": command, "machine": Machine.of(tutorial.specs).facts(),
-        "reduced": tutorial.reduced, "setting": asdict(setting), "timing_s": timing,
+        "command": command, "machine": facts(tutorial.specs),
+        "single_device": str(whole(first)), "stages_on_parts": first.parts > 1,
+        "reduced": tutorial.reduced, "setting": asdict(setting),
+        "repeats_done": len(timing["single"]["values"]), "timing_s": timing,
+        "captured": {"runs": sum(row["graphs"] for row in found.timing),
+                     "of": sum(row["mode"] != "single" for row in found.timing)},
         "cpu_s": by_mode(found.timing, "cpu_s", setting.splits),
         "ratios_of_medians": ratios(timing), "differences": list(DIFFERENCES),
         "published": TUTORIAL,
@@ -45,11 +49,16 @@ def report(tutorial: Tutorial, found: Measured, command: str) -> dict[str, Any]:
                         "batch_size": tutorial.course.batch_size,
                         "learning_rate": tutorial.course.learning_rate,
                         "momentum": tutorial.course.momentum, "convention": "heavy-ball",
-                        "seeds": list(tutorial.course.seeds)},
+                        "seeds": list(tutorial.course.seeds),
+                        "seeds_done": sorted({row["seed"] for row in found.totals})},
             "methods": {method.label: {
-                name: summarised([row[name] for row in found.totals
-                                  if row["method"] == method.label])
-                for name in QUANTITIES} for method in METHODS}},
+                **{name: summarised([row[name] for row in found.totals
+                                     if row["method"] == method.label],
+                                    share=name.endswith("accuracy")) for name in QUANTITIES},
+                "diverged_seeds": [row["seed"] for row in found.totals
+                                   if row["method"] == method.label
+                                   and row["diverged_at"] is not None]}
+                for method in METHODS}},
     }
 
 
@@ -86,12 +95,29 @@ def markdown(report: dict[str, Any]) -> str:
         f"`{report['command']}`\n",
         f"{s['model']}, batch {s['batch_size']}, images 3×{s['image_size']}×{s['image_size']}, "
         f"{s['classes']} classes, {s['loss']}, SGD {s['learning_rate']:g}, {s['minibatches']} "
-        f"mini-batches; {plural(s['repeats'], 'repeat')} in turns after one not counted, mean ± "
-        f"one standard deviation [95 % interval of the mean]. {place(report['machine'])}\n",
+        f"mini-batches; {_done(report['repeats_done'], s['repeats'], 'repeat')} in turns after one "
+        f"not counted, {SPREAD_SAID}. {place(report['machine'])}\n",
+        _devices(report),
         *(["**Reduced**: not the tutorial's ResNet-50, 120 images of 128×128; its numbers are no "
            "measure of ours.\n"] if report["reduced"] else []),
         _timing(report), *(f"- {line}" for line in report["differences"]), "",
         "## Model parallel with and without NWPT\n", _look_ahead(report)])
+
+
+def _done(number: int, asked: int, noun: str) -> str:
+    """How many there were, and of how many where time ran out: `3 of 10 repeats`."""
+    return plural(number, noun) if number == asked else (
+        f"{number} of {plural(asked, noun)} (no time left)")
+
+
+def _devices(report: dict[str, Any]) -> str:
+    """What the single device is, and how the stages were launched."""
+    alone, captured = report["single_device"], report["captured"]
+    parts = (f"The single device is **all of {alone}** on a plain stream; the stages run on its "
+             "parts. " if report["stages_on_parts"] else f"The single device is {alone}. ")
+    return (f"{parts}It runs as anyone writes it in torch; stages were captured as CUDA graphs in "
+            f"{captured['runs']} of {captured['of']} runs of model parallel and pipeline "
+            f"(`--graphs {report['setting']['graphs']}`).\n")
 
 
 def _timing(report: dict[str, Any]) -> str:
@@ -120,10 +146,17 @@ def _look_ahead(report: dict[str, Any]) -> str:
              formatted(each["validation_loss"]), formatted(each["training_accuracy"], 1, 100),
              formatted(each["validation_accuracy"], 1, 100)]
             for label, each in found["methods"].items()]
-    return (f"{s['data'] or 'Synthetic'} images, side {s['image_size']}, {s['epochs']} epochs of "
-            f"{s['minibatches_per_epoch']} mini-batches, batch {s['batch_size']}, heavy ball "
-            f"{s['momentum']}, learning rate {s['learning_rate']:g}, {s['loss']}; "
-            f"{plural(len(s['seeds']), 'seed')}. Seconds are those of the program alone, "
-            "evaluations not counted; the rest is after the last epoch.\n\n" + report_table(
+    why = f" ({WHY_THIS_RATE})" if s["learning_rate"] == LEARNING_RATE else ""
+    gone = [f"{label}: seeds {', '.join(map(str, each['diverged_seeds']))} diverged."
+            for label, each in found["methods"].items() if each["diverged_seeds"]]
+    return (f"{s['data'] or 'Synthetic'} images, side {s['image_size']}, "
+            f"{plural(s['epochs'], 'epoch')} of {s['minibatches_per_epoch']} mini-batches, batch "
+            f"{s['batch_size']}, heavy ball {s['momentum']}, learning rate "
+            f"{s['learning_rate']:g}{why}, {s['loss']}; "
+            f"{_done(len(s['seeds_done']), len(s['seeds']), 'seed')}. Seconds are those of the "
+            "program alone, evaluations not counted; the rest is after the last epoch, BatchNorm "
+            "by its running statistics: while these have not settled, in the first epochs, a loss "
+            f"can be far above that of the mini-batches trained on. {' '.join(gone)}\n\n"
+            + report_table(
                 ["", "total, s", "training loss", "validation loss", "training accuracy, %",
                  "validation accuracy, %"], rows))

@@ -7,11 +7,13 @@ Figures 2.1 and 2.2 repeat it.
 from __future__ import annotations
 
 import gc
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from time import process_time
-from typing import Literal
+from dataclasses import dataclass, replace
+from time import perf_counter, process_time
+from typing import Any, Literal
 
+from gpu.lanes.devices import DeviceSpec, open_lanes
 from gpu.lanes.streams import Lane
 from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.run import run
@@ -29,6 +31,7 @@ class SplitStudy:
     """What is timed: `minibatches` training steps of a network in every split, `repeats` times.
 
     `splits` are images per micro-batch; `shown` is the one in the bars.  Plain SGD, momentum 0.
+    `graphs` says whether stages are captured, as in `RunSettings`; the single device never is.
     Raises ConfigurationError for a split that does not divide the batch.
     """
 
@@ -44,6 +47,7 @@ class SplitStudy:
     loss: str = "mse"
     dtype: str = "float32"
     seed: int = 0
+    graphs: str = "auto"
 
     def __post_init__(self) -> None:
         odd = [split for split in self.splits if split < 1 or self.batch_size % split]
@@ -54,7 +58,8 @@ class SplitStudy:
     @property
     def settings(self) -> RunSettings:
         """The network, images and loss, for stages on real devices."""
-        return RunSettings(self.model, self.image_size, self.classes, self.loss, dtype=self.dtype)
+        return RunSettings(self.model, self.image_size, self.classes, self.loss, dtype=self.dtype,
+                           graphs=self.graphs)
 
 
 FULL = SplitStudy("resnet50", 128, 1000)
@@ -89,39 +94,65 @@ def modes(setting: SplitStudy) -> list[Mode]:
             *(Mode("pipelined", split) for split in setting.splits)]
 
 
-def measure(setting: SplitStudy, lanes: Sequence[Lane], done: Callable[[], None] = lambda: None
-            ) -> Rows:
+@dataclass(frozen=True)
+class Places:
+    """Where it runs: a stage on each of `lanes`, and the whole network on `single`."""
+
+    lanes: Sequence[Lane]
+    single: Lane
+
+    @classmethod
+    def of(cls, specs: Sequence[DeviceSpec]) -> Places:
+        """The lanes of these devices; the single one is the first, all of it where it is a part
+        of a GPU: a plain stream."""
+        return cls(open_lanes(specs), open_lanes([whole(specs[0])])[0])
+
+
+def whole(spec: DeviceSpec) -> DeviceSpec:
+    """The device that this one is, or that it is a part of."""
+    return replace(spec, part=0, parts=1)
+
+
+def measure(setting: SplitStudy, places: Places, done: Callable[[], None] = lambda: None,
+            within_s: float = math.inf) -> Rows:
     """Time every mode: rows of mode, split, repeat (from 1), seconds and the host's CPU seconds.
 
     In turns, so that a machine that slows down slows all of them; a first round is not counted.
-    `done` is called after each run.
+    Two rounds are always done, another only where the longest so far would still fit into
+    `within_s` seconds.  `done` is called after each run.
     """
     rows: Rows = []
+    began, longest = perf_counter(), 0.0
     for repeat in range(setting.repeats + 1):
+        start = perf_counter()
+        if repeat > 1 and start - began + longest > within_s:
+            break
         for mode in modes(setting):
             gc.collect()  # a run's weights are in cycles: gone before the next one needs the room
-            seconds, cpu_s = seconds_of(mode, setting, lanes)
+            timed = seconds_of(mode, setting, places)
             if repeat:
-                rows.append({"mode": mode.kind, "split": mode.split, "repeat": repeat,
-                             "seconds": seconds, "cpu_s": cpu_s})
+                rows.append({"mode": mode.kind, "split": mode.split, "repeat": repeat, **timed})
             done()
+        longest = max(longest, perf_counter() - start)
     return rows
 
 
-def seconds_of(mode: Mode, setting: SplitStudy, lanes: Sequence[Lane]) -> tuple[float, float]:
-    """One run from first weights: its seconds, and this process's CPU seconds meanwhile.
+def seconds_of(mode: Mode, setting: SplitStudy, places: Places) -> dict[str, Any]:
+    """One run from first weights: its `seconds`, this process's CPU seconds meanwhile (`cpu_s`),
+    and whether its stages were captured (`graphs`).
 
     Making the network and its images is not timed.
     """
-    experiment = mode.experiment(setting, len(lanes))
+    experiment = mode.experiment(setting, len(places.lanes))
     if mode.kind == "single":
-        single = Single(experiment, setting.settings, lanes[0])
+        single = Single(experiment, setting.settings, places.single)
         began = process_time()
-        return single.train(), process_time() - began
-    assembly = assemble(experiment, setting.settings, [lane.device for lane in lanes])
+        return {"seconds": single.train(), "cpu_s": process_time() - began, "graphs": False}
+    assembly = assemble(experiment, setting.settings, [lane.device for lane in places.lanes])
     began = process_time()
-    trace = run(assembly, lanes, strict=False, evaluate=False)
-    return float(trace.end_s.max()), process_time() - began
+    trace = run(assembly, places.lanes, strict=False, evaluate=False)
+    return {"seconds": float(trace.end_s.max()), "cpu_s": process_time() - began,
+            "graphs": bool(trace.header.measured().as_dict().get("graphs", False))}
 
 
 def rounds(setting: SplitStudy) -> int:

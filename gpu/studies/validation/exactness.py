@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from gpu.profiling.experiment import shortened
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.run import run
 from gpu.studies.validation.cases import Bench, Case
-from sim.experiment.options import Experiment
 from sim.experiment.run import run as simulate
 from sim.numerics.training import train
 from sim.order.check import execution_order
@@ -20,9 +18,9 @@ LIMIT_REL = {"cpu": 0.0, "cuda": 1e-5}  # of the weights' difference
 COUNTED = ("version_read", "version_applied", "staleness")
 
 
-def predict(experiment: Experiment, measured: Profile | None) -> Trace:
-    """The simulator's trace of an experiment, under a profile's costs where one is given."""
-    return simulate(experiment.changed(task="none"), profile=measured)
+def predict(case: Case, measured: Profile | None) -> Trace:
+    """The simulator's trace of a case, under a profile's costs where one is given."""
+    return simulate(case.experiment.changed(task="none"), case.program, profile=measured)
 
 
 def weight_pass(case: Case, bench: Bench) -> dict[str, Any]:
@@ -32,16 +30,24 @@ def weight_pass(case: Case, bench: Bench) -> dict[str, Any]:
     difference of two identical runs of that trainer.  Raises StageError
     where a stage fails or its numbers stop being finite.
     """
-    experiment = shortened(case.experiment, UPDATES)
-    first, second, threaded = (bench.assemble(experiment, case.settings) for _ in range(3))
+    short = case.shortened(UPDATES)
+    threaded = bench.assemble(short.experiment, short.settings, program=short.program)
     trace = run(threaded, bench.lanes, evaluate=False)
-    for driven in (first, second):
-        task: Any = driven.task
-        train(execution_order(driven.program), driven.stages, task, driven.program)
-    return {**same_order(predict(experiment, None), trace),
+    first, second = (_driven(short, bench) for _ in range(2))
+    return {**same_order(predict(short, None), trace),
             "weights_max_rel": largest_difference(first, threaded),
             "weights_noise_floor_rel": largest_difference(first, second),
             "weights_limit_rel": LIMIT_REL[bench.places[0].type]}
+
+
+def _driven(case: Case, bench: Bench) -> Assembly:
+    """The case's stages stepped by the simulator's trainer, eagerly."""
+    driven = bench.assemble(case.experiment, case.settings, program=case.program)
+    for stage, model in zip(driven.stages, driven.hardware.models, strict=True):
+        stage.compute_with(model)
+    task: Any = driven.task
+    train(execution_order(driven.program), driven.stages, task, driven.program)
+    return driven
 
 
 def same_order(predicted: Trace, measured: Trace) -> dict[str, bool]:

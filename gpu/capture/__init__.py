@@ -1,0 +1,1 @@
+"""Captured stages: forward and backward recorded once as CUDA graphs, and replayed."""

@@ -1,0 +1,1 @@
+"""Rows that take longer than alone: beside neighbours on their hardware, or asked for slowly."""
