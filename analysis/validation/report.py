@@ -104,4 +104,5 @@ def _names(found: Validated, named: bool) -> dict[str, Any]:
     return {"label": f"{kind}@{pipeline.schedule}{micro}, {sizes}", "group": f"{kind}, {sizes}",
             "model": found.model, "schedule": pipeline.schedule, "mitigation": kind,
             "stages": pipeline.stages, "microbatches": pipeline.microbatches,
-            "minibatches": pipeline.minibatches, "batch_size": training.batch_size, "image_size": size}
+            "minibatches": pipeline.minibatches, "batch_size": training.batch_size,
+            "image_size": size}
