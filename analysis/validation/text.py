@@ -118,9 +118,10 @@ def _spread(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     return ["## Beside the machine's own spread", "",
             "Error of the prediction / how far repeats of the same run are from the median one "
             "(their mean; under three repeats each one's own). An error below the second number "
-            "cannot be told from what the machine itself differs by. Critical path: the measured makespan over the longest path of the run's own "
-            "durations and messages; what is above 1 the runtime added. Host: median time to ask "
-            "for one instruction.", "", *_table(head, rows), ""]
+            "cannot be told from what the machine itself differs by. Critical path: the measured "
+            "makespan over the longest path of the run's own durations and messages; what is "
+            "above 1 the runtime added. Host: median time to ask for one instruction.", "",
+            *_table(head, rows), ""]
 
 
 def between(spread: Mapping[str, Any], name: str) -> str:
