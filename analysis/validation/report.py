@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,19 +21,28 @@ from sim.trace import Trace
 
 def build(found: Sequence[Validated], head: Mapping[str, Any], refused: Sequence[str]
           ) -> dict[str, Any]:
-    """The whole report of a validation, below what `head` says of the machine."""
-    runs = [entry(each) for each in found]
-    return {**head, "model": found[0].model, **summary(runs), "runs": runs,
+    """The whole report of a validation, below what `head` says of the machine.
+
+    No two runs in it have the same label.
+    """
+    networks = list(dict.fromkeys(each.model for each in found))
+    runs = [entry(each, len(networks) > 1) for each in found]
+    seen: Counter[str] = Counter()
+    for run in runs:
+        seen[run["label"]] += 1
+        if seen[run["label"]] > 1:
+            run["label"] += f", {seen[run['label']]}"
+    return {**head, "model": ", ".join(networks), **summary(runs), "runs": runs,
             "refused": list(refused)}
 
 
-def entry(found: Validated) -> dict[str, Any]:
+def entry(found: Validated, named: bool = False) -> dict[str, Any]:
     """The report's entry of one run: what it was, its exact and its statistical part, and what
-    they rest on."""
+    they rest on; its label names the network where it has to be `named`."""
     gpu = found.measured.header.measured()
     memory = memory_entries(found.predicted, found.profile, found.memory)
     errors = [each["rel_error"] for each in memory]
-    return {**_names(found), "exact": found.exact,
+    return {**_names(found, named), "exact": found.exact,
             "statistical": {**statistical(found.predicted, found.measured),
                             "memory_rel_error": None if None in errors else max(errors)},
             "events": events(found.predicted, found.measured),
@@ -86,12 +96,14 @@ def _repeats(found: Validated) -> list[Trace]:
     return found.traces or [found.measured]
 
 
-def _names(found: Validated) -> dict[str, Any]:
+def _names(found: Validated, named: bool) -> dict[str, Any]:
     pipeline, training = found.experiment.pipeline, found.experiment.training
     kind, size = found.predicted.header.mitigation, found.profile.notes["image_size"]
-    sizes = f"batch {training.batch_size}, {size} px"
+    network = f"{found.model}, " if named else ""
+    sizes = f"{network}batch {training.batch_size}, {size} px"
     micro = f"/{pipeline.microbatches}" if pipeline.microbatches > 1 else ""
     return {"label": f"{kind}@{pipeline.schedule}{micro}, {sizes}", "group": f"{kind}, {sizes}",
-            "schedule": pipeline.schedule, "mitigation": kind, "stages": pipeline.stages,
-            "microbatches": pipeline.microbatches, "minibatches": pipeline.minibatches,
-            "batch_size": training.batch_size, "image_size": size}
+            "model": found.model, "schedule": pipeline.schedule, "mitigation": kind,
+            "stages": pipeline.stages, "microbatches": pipeline.microbatches,
+            "minibatches": pipeline.minibatches, "batch_size": training.batch_size,
+            "image_size": size}

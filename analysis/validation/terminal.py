@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -94,5 +95,5 @@ def _whole(table: Table) -> Table:
 
 
 def _name(run: Mapping[str, Any]) -> Text:
-    """A run's label on three lines: mitigation, schedule, sizes."""
-    return Text(run["label"].replace("@", "\n@", 1).replace(", ", "\n", 1))
+    """A run's label on some lines: mitigation, schedule, sizes, the network where it is named."""
+    return Text(re.sub(r", (?!\d+ px)", "\n", run["label"].replace("@", "\n@", 1)))

@@ -88,7 +88,8 @@ def _split(runs: Sequence[Mapping[str, Any]]) -> list[str]:
             "measured (± standard deviation over three repeats or more, else every repeat). "
             "Compute is what the passes take alone; contention what they took beyond that beside "
             "neighbours; launch waits for the host to ask for work; transfer for a message on its "
-            "way; waiting is the rest. The parts add up to the step.", "",
+            "way; waiting is the rest. The parts add up to the step; compute differs only where "
+            "the steady state begins or ends within a pass.", "",
             *_table(("run", *PARTS), rows), "",
             *(f"- {run['label']}: {step_difference(run)}." for run in runs), ""]
 
@@ -116,10 +117,11 @@ def _spread(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     head = ("run", "step", "duration p95", "start p95", "critical path", "graphs", "host, ms")
     return ["## Beside the machine's own spread", "",
             "Error of the prediction / how far repeats of the same run are from the median one "
-            "(their mean; under three repeats each one's own). Below the second number no model "
-            "can be. Critical path: the measured makespan over the longest path of the run's own "
-            "durations and messages; what is above 1 the runtime added. Host: median time to ask "
-            "for one instruction.", "", *_table(head, rows), ""]
+            "(their mean; under three repeats each one's own). An error below the second number "
+            "cannot be told from what the machine itself differs by. Critical path: the measured "
+            "makespan over the longest path of the run's own durations and messages; what is "
+            "above 1 the runtime added. Host: median time to ask for one instruction.", "",
+            *_table(head, rows), ""]
 
 
 def between(spread: Mapping[str, Any], name: str) -> str:

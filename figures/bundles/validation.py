@@ -20,7 +20,7 @@ from sim.rows import Row, Rows, rows_as_csv
 from sim.times.profile import write_profile
 from sim.trace import atomic_file
 
-LABELS = ("schedule", "mitigation", "microbatches", "batch_size", "image_size")
+LABELS = ("model", "schedule", "mitigation", "microbatches", "batch_size", "image_size")
 REPORT, ROWS = "report.json", "rows.csv"
 Report = Mapping[str, Any]
 
@@ -95,10 +95,16 @@ def _joined(reports: Sequence[Report], rows: Sequence[Sequence[Row]]) -> Rows:
     joined: Rows = []
     seen: set[str] = set()
     for report, events in zip(reports, rows, strict=True):
-        named = [{**row, "run": f"{network(report['model'])}, {row['run']}"} for row in events]
+        named = [{**row, "run": _named(report, row)} for row in events]
         joined += [row for row in named if row["run"] not in seen]
         seen |= {row["run"] for row in named}
     return joined
+
+
+def _named(report: Report, row: Row) -> str:
+    """A run's label with its network, which stands in it where a report has several."""
+    label, model = str(row["run"]), str(row.get("model", report["model"]))
+    return label if model in label else f"{network(model)}, {label}"
 
 
 def _rows(found: Validated, run: Report) -> Rows:

@@ -196,3 +196,18 @@ def test_a_report_of_one_run_without_repeats_is_told_too():
     broken["runs"][0]["graphs_why"] = "its shapes change"
     assert "Not captured: none@sequential, batch 16, 32 px: its shapes change" in markdown(broken)
     assert "not captured:" in shown(broken)
+
+
+def test_runs_of_several_networks_and_of_the_same_name_are_told_apart():
+    one, other = validated([1.0]), replace(validated([1.5]), model="vgg16")
+    made = report(one, other, other)
+    assert made["model"] == "narrow, vgg16"
+    assert [(run_["model"], run_["label"]) for run_ in made["runs"]] == [
+        ("narrow", "none@sequential, narrow, batch 16, 32 px"),
+        ("vgg16", "none@sequential, vgg16, batch 16, 32 px"),
+        ("vgg16", "none@sequential, vgg16, batch 16, 32 px, 2")]
+    assert made["runs"][0]["statistical"]["kendall_tau"] is None
+    text = shown(made)
+    assert max(map(len, text.splitlines())) <= 80
+    assert " vgg16 " in text
+    assert report(one)["runs"][0]["label"] == "none@sequential, batch 16, 32 px"

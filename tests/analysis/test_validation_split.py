@@ -17,6 +17,7 @@ from sim.experiment.configuration import resolve
 from sim.experiment.machine import cost_model
 from sim.experiment.run import run
 from sim.op import Op
+from sim.times.profile import Beside, Profile, StageProfile
 from tests.analysis.recorded import recorded
 
 H100 = Path(__file__).parents[2] / "figures" / "measured" / "h100-halves"
@@ -57,9 +58,14 @@ def test_receives_that_are_rows_of_their_own_are_split_as_any_wait():
     late = experiment(latency=0.5)
     trace = run(late)
     lowered = run(late, trace.program().lower())
-    assert (lowered.op > Op.U).any()
-    found = split(lowered, alone_s(late, lowered))
-    assert found.mean() == pytest.approx(split(trace, alone_s(late, trace)).mean())
+    before = np.where(np.diff(lowered.device, prepend=-1) == 0, np.roll(lowered.end_s, 1), 0.0)
+    waits = np.isin(lowered.op, (Op.RECV_F, Op.RECV_B))
+    assert waits.any()
+    lasting = replace(lowered, start_s=np.where(waits, before, lowered.start_s))
+    assert (lasting.end_s - lasting.start_s)[waits].max() > 1
+    for each in (lowered, lasting):
+        found = split(each, alone_s(late, each))
+        assert found.mean() == pytest.approx(split(trace, alone_s(late, trace)).mean())
 
 
 def launched(gap, forward, backward, issued_with_start):
@@ -97,6 +103,37 @@ def test_a_pass_shorter_than_alone_is_negative_contention():
     found = split(trace, np.where(trace.op == Op.U, 0.0, 1.0)).mean()
     assert found["contention"] == pytest.approx(-0.1)
     assert found["launch"] == pytest.approx(0)
+
+
+def of_profile(issue=None, lock=1.0, beside=()):
+    """The split of a simulated run whose stages take 1, 2 and 0.1 s alone."""
+    stage = StageProfile(forward_s=1.0, backward_s=2.0, update_s=0.1, issue_s=issue or {})
+    profile = Profile(format="pipestale-profile", version=1, stages=(stage, stage),
+                      placement=("one", "one") if beside else None, beside=beside,
+                      interpreter=("one", "one") if issue else None, lock_share=lock)
+    made = experiment("round-robin")
+    trace = run(made, profile=profile)
+    return split(trace, cost_model(made, profile).nominal(trace.op, trace.stage, trace.count))
+
+
+def test_a_predicted_run_that_hosts_hold_up_is_launch():
+    """Both hosts issue 6.5 s of a mini-batch each: side by side, or one after the other."""
+    slow = {"F": 3.0, "B": 3.0, "U": 0.5}
+    for lock, step in ((0.0, 6.5), (1.0, 13.0)):
+        found = of_profile(slow, lock)
+        assert found.step_s == pytest.approx(step, abs=1e-6)
+        assert found.mean()["launch"] == pytest.approx(step - 3.1, abs=1e-6)
+    quick = of_profile({"F": 0.1, "B": 0.1, "U": 0.05})
+    assert quick.mean()["launch"] == pytest.approx(0, abs=1e-6)
+    assert quick.step_s == pytest.approx(3.1, abs=1e-6)
+
+
+def test_a_predicted_run_that_neighbours_slow_is_contention():
+    pairs = tuple(Beside(stage=k, op=own, beside_stage=1 - k, beside_op=other, factor=1.5)
+                  for k in (0, 1) for own in "FB" for other in "FB")
+    found = of_profile(beside=pairs)
+    assert 4.3 < found.step_s < 4.6  # all but the updates is slowed
+    assert found.mean()["contention"] == pytest.approx(found.step_s - 3.1, abs=1e-6)
 
 
 @settings(max_examples=60, deadline=None)

@@ -216,6 +216,15 @@ def test_runs_of_two_networks_are_told_apart(folder, tmp_path):
     assert '"VGG-16, none"' in table
 
 
+def test_a_run_of_a_report_with_several_networks_is_of_its_own(folder):
+    both = {**REPORT, "model": "resnet50, vgg16",
+            "runs": [{**REPORT["runs"][0], "model": "vgg16"}, {**REPORT["runs"][1],
+                                                               "model": "resnet50"}]}
+    assert [r["model"] for r in scatter.chosen([both])] == ["vgg16", "resnet50"]
+    named = [{**e, "model": "vgg16"} for e in events([0.01])]
+    assert {r["model"] for r in event_errors.chosen([both], [named])} == {"vgg16"}
+
+
 def test_the_same_run_in_two_folders_is_drawn_once(folder, tmp_path):
     for name, folders in (("one", [folder]), ("two", [folder, folder])):
         draw(folders, tmp_path / name, "")

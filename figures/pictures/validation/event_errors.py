@@ -36,7 +36,8 @@ def chosen(reports: Iterable[Mapping[str, Any]], rows: Sequence[Sequence[Row]]) 
                                    for side in ("predicted", "measured"))
             if measured > 0:
                 found = predicted / measured - 1, int(row["minibatch"]) == 1
-                groups.setdefault((report["model"], row["op"]), []).append(found)
+                model = row.get("model", report["model"])
+                groups.setdefault((model, row["op"]), []).append(found)
     return [binned for (model, op), found in groups.items()
             for binned in _bins(model, op, np.array(found))]
 

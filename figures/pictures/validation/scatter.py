@@ -53,7 +53,7 @@ def chosen(reports: Iterable[Mapping[str, Any]]) -> Rows:
             known = [each for each in run["memory"] if each["rel_error"] is not None]
             worst: Row = max(known, key=lambda each: each["rel_error"], default={})
             rows.append({
-                "model": report["model"], **{name: run[name] for name in (
+                "model": run.get("model", report["model"]), **{name: run[name] for name in (
                     "batch_size", "image_size", "mitigation", "schedule", "microbatches")},
                 "run": run["label"], "graphs": run.get("graphs", False),
                 **{f"{side}_step_s": run["statistical"][f"step_time_{side}_s"]
