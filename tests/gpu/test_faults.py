@@ -16,14 +16,14 @@ from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
 
 def failing_at(assembly, stage, call, failure):
-    """The `call`-th forward of `stage` does `failure` instead."""
-    model, calls = assembly.stages[stage].model, iter(range(100))
-    whole = model.forward
+    """The forward of micro-batch `call` of `stage` does `failure` instead."""
+    failing = assembly.stages[stage]
+    whole = failing.forward
 
-    def forward(*args):
-        return failure() if next(calls) == call else whole(*args)
+    def forward(index, *args):
+        return failure() if index == call else whole(index, *args)
 
-    model.forward = forward
+    failing.forward = forward
     return assembly
 
 
