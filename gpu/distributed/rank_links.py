@@ -40,6 +40,7 @@ def expected(program: Program, assembly: Assembly, device: int
 class RankLinks:
     """The `Links` of one rank: a process group per channel, receives posted one ahead.
 
+    `begin` comes before the first message, when lanes have begun.
     Raises InvalidProgramError for an order in which messages would wait for each other.
     """
 
@@ -68,8 +69,16 @@ class RankLinks:
                 self.queues[channel] = deque(rows)
             if device in channel[:2]:
                 self._warm_up(channel, group, device)
-        for channel in self.queues:
-            self._post(channel)
+
+    def begin(self) -> None:
+        """Post the first receive of every channel, once nobody will wait for all of a device.
+
+        NCCL's receive is work on the device until its message has come, so a device with one
+        posted is never at rest.
+        """
+        with self.lane.current():
+            for channel in self.queues:
+                self._post(channel)
 
     def _warm_up(self, channel: Channel, group: Any, device: int) -> None:
         """One message, so that no communicator is made while the pipeline runs."""

@@ -91,7 +91,7 @@ class Ready(NamedTuple):
 
 
 def ready(rank: int, assembly: Assembly, lane: Lane, *, strict: bool = True) -> Ready:
-    """The worker of a rank's device, ready to run in this thread.
+    """The worker of a rank's device, ready to run in this thread once its lane and links begin.
 
     All ranks have to make theirs at once, inside the group of `gpu.distributed.world.join`, since
     links are tried out.  `strict` ends a run at the first loss that is not finite.  Raises
@@ -114,6 +114,7 @@ def _execute(world: World, lane: Lane, make: Callable[[], Assembly], strict: boo
     worker, links, graphs = ready(world.rank, assembly, lane, strict=strict)
     before = clock_offsets(world, control)
     lane.begin()
+    links.begin()
     worker.run()
     links.finish()
     piece = collect(worker, assembly.stages)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tests.bench.pipelining.cases import CHUNKS, SMALL, cases
-from tests.bench.pipelining.compare import check
+from tests.bench.pipelining.compare import check, turns
 from tests.bench.pipelining.ratios import NAME, ROOT, Seconds, ratios, torchrun
 
 CASES = cases((SMALL,), 2)
@@ -37,6 +37,11 @@ def test_sides_that_differ_are_not_compared(other, what):
     check("gpipe", Side(2.0, 3.0), Side(2.0, 3.0 + 1e-10))
     with pytest.raises(SystemExit, match=f"different work.*{what}"):
         check("gpipe", Side(2.0, 3.0), other)
+
+
+def test_sides_take_turns_step_by_step_or_run_by_run():
+    assert turns(2, "cpu") == [("theirs", 0), ("ours", 0), ("ours", 1), ("theirs", 1)]
+    assert turns(2, "cuda") == [("ours", 0), ("ours", 1), ("theirs", 0), ("theirs", 1)]
 
 
 def test_every_case_is_a_program_of_its_schedule():

@@ -1,8 +1,8 @@
 """`torchrun --nproc-per-node N -m tests.bench.pipelining`: one rank of the comparison.
 
 On CPUs `make bench` starts two of these; on GPUs (`--devices cuda`) every rank takes the one of
-its local rank, and messages go over NCCL.  Rank 0 prints the table and, with `--out`, writes every
-step's seconds.
+its local rank, messages go over NCCL, and our stages are captured where they can be.  Rank 0
+prints the table and, with `--out`, writes every step's seconds.
 """
 
 from __future__ import annotations

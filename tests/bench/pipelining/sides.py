@@ -40,6 +40,7 @@ class Ours:
         self.worker, self.links, _ = ready(rank, self.assembly, lane)
         self.parts = self._minibatches()
         lane.begin()
+        self.links.begin()
 
     def _minibatches(self) -> list[range]:
         """The rows of this rank's device, parted after the last update of each mini-batch."""
