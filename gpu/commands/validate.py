@@ -15,7 +15,7 @@ from gpu.commands.options import devices_option, folder_option, graphs_option, s
 from gpu.commands.prepared import prepared
 from sim.commands.asked import program_option
 from sim.commands.bars import estimated
-from sim.commands.door import experiment_argument
+from sim.commands.door import console, experiment_argument
 
 if TYPE_CHECKING:
     from gpu.errors import StageMemoryError
@@ -60,7 +60,7 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str | No
 
     Exits with 1 where order, versions or weights are not exactly the simulator's.
     """
-    from analysis.validation.text import markdown
+    from analysis.validation.terminal import terminal
     from gpu.runtime.assembly import RunSettings
     from gpu.studies.validation.grid import sizes
 
@@ -69,7 +69,8 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str | No
                   program_file, (model,) if model else ())
     report = validated(experiment, settings, RunSettings(model or MODEL, image_size,
                                                          graphs=graphs), asked, estimated)
-    click.echo(markdown(report))
+    for each in terminal(report):
+        console().print(each)
     if not report["exact"]["passed"]:
         end(1, "the exact part failed: order, versions or weights are not the simulator's")
 
