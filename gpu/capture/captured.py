@@ -53,7 +53,7 @@ class Slot:
 
     @property
     def filled(self) -> list[Tensor]:
-        """The tensors that are filled before a replay."""
+        """What is filled before a replay: inputs and gradient (batch, …), labels (batch,)."""
         return [each for each in (self.inputs, self.target, self.gradient) if each is not None]
 
     def fill(self, inputs: Tensor, target: Tensor | None) -> None:

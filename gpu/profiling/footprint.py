@@ -80,7 +80,7 @@ class Allocations(TorchDispatchMode):
 
 
 def made(result: Any, given: Any) -> list[Tensor]:
-    """The tensors of an operator's result that are no views of what it was given."""
+    """The tensors, of any shape (…), of an operator's result that are no views of what it got."""
     known = {each.untyped_storage()._cdata for each in tree_leaves(given)
              if isinstance(each, Tensor)}
     return [each for each in tree_leaves(result)
@@ -144,7 +144,7 @@ def resident_bytes(worker: Worker) -> int:
 
 
 def block_bytes(tensors: Iterable[Tensor]) -> int:
-    """Bytes of tensors as their device hands them out: on CUDA in whole blocks.
+    """Bytes of tensors, of any shape (…), as their device hands them out: on CUDA whole blocks.
 
     Tensors that share memory count once.
     """

@@ -30,7 +30,7 @@ ONE_BY_ONE = ("backward", "backward_input", "backward_weight")
 
 @dataclass(frozen=True)
 class StageBytes:
-    """The memory of one stage, under the names its `StageProfile` has for it."""
+    """The memory of one stage in bytes, under the names its `StageProfile` has for it."""
 
     resident_bytes: float
     workspace_bytes: float
@@ -46,7 +46,7 @@ class StageBytes:
 
 
 def stage_bytes(solo: Solo) -> list[StageBytes]:
-    """The memory of every stage of an assembly, in order, measured where it will run.
+    """Bytes of every stage of an assembly, in order, measured where it will run.
 
     A few mini-batches are enough: what is there in the first one only is left out.
     """
