@@ -36,3 +36,12 @@ def test_a_whole_mini_batchs_gradient_is_handed_on_as_it_came():
     assert sums.take(5) is gradient
     with pytest.raises(KeyError):
         sums.take(5)
+
+
+def test_gradients_that_are_handed_in_stay_as_they_are():
+    sums, given = GradientSums(4), [each.copy() for each in GRADIENTS[:4]]
+    for index, gradient in enumerate(given):
+        sums.add(index, gradient)
+    assert np.array_equal(sums.take(0), ((GRADIENTS[0] + GRADIENTS[1]) + GRADIENTS[2])
+                          + GRADIENTS[3])
+    assert np.array_equal(given, GRADIENTS[:4])
