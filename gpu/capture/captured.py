@@ -35,9 +35,9 @@ class Sample:
 class Slot:
     """The recorded passes of one micro-batch in flight, and the tensors they read and fill.
 
-    Before a replay of `forward` its `inputs` and `target` are filled, before one of a backward its
-    `gradient`; `output` is the forward's, `own` and `passed_on` the gradients of weights and input.
-    All but what is filled lives in `pool`.
+    Before a replay of `forward` its `inputs` (batch, …) and `target` (batch,) are filled, before
+    one of a backward its `gradient`; `output` is the forward's, `own` and `passed_on` the gradients
+    of weights and input.  All but what is filled lives in `pool`.
     """
 
     inputs: Tensor
@@ -136,7 +136,10 @@ class CapturedStage:
 
     def forward_again(self, weights: Tensor, inputs: Tensor, target: Tensor | None = None
                       ) -> Slot:
-        """The slot of a forward on weights (parameters,) and inputs (batch, …), for a backward."""
+        """The slot of a forward on weights (parameters,) and inputs (batch, …), for a backward.
+
+        Raises RuntimeError where none is free.
+        """
         if not self.slots:
             raise RuntimeError(f"all {len(self.all)} captured copies of this stage are in flight")
         self.model.load(weights)
@@ -156,7 +159,8 @@ class CapturedStage:
 
     def backward_input(self, weights: Tensor, saved: Slot, gradient: Tensor | float
                        ) -> tuple[Slot, Tensor | None]:
-        """The input half of a backward; of one that was recorded whole, all of it."""
+        """The input half of a backward, and the input gradient (batch, …); of a backward that was
+        recorded whole, all of it."""
         self.model.load(weights)
         if isinstance(gradient, Tensor):
             saved.gradient.copy_(gradient)

@@ -24,7 +24,8 @@ from torch.autograd.graph import GradientEdge
 class Branch:
     """A node on the way to the input, and the parameters (by number) that hang off it there.
 
-    `reached` are the gradients of the node's outputs, noted by the input half.  `entry` says that
+    `reached` are the gradients of the node's outputs, in their shapes, noted by the input half.
+    `entry` says that
     the input itself hangs off it.
     """
 
@@ -80,7 +81,8 @@ def branches_of(result: Tensor, inputs: Tensor, parameters: Sequence[Tensor]
                 ) -> tuple[list[Branch], dict[Any, set[int]]]:
     """The nodes between `result` and `inputs` off which parameters hang, nearest the result first.
 
-    Beside them, by node, the numbers of its outputs that are used.  Raises ValueError where a
+    Tensors of any shape, connected by a graph.  Beside the nodes, by node, the numbers of its
+    outputs that are used.  Raises ValueError where a
     parameter has no part in the result.
     """
     order = _towards_leaves(result.grad_fn)

@@ -192,7 +192,10 @@ class TorchStage:
         return self.first_half(saved, _like(saved.result, gradient))
 
     def first_half(self, saved: Saved, gradient: Tensor) -> tuple[list[Branch], Tensor | None]:
-        """What `backward_input` gives, formed with the weights in the live buffer."""
+        """What `backward_input` gives, formed with the weights in the live buffer.
+
+        `gradient` has the shape of the output (0-d where that is the loss).
+        """
         return input_half(saved.result, saved.inputs, self.parameters, gradient,
                           wanted=not self.first)
 

@@ -65,7 +65,7 @@ class Hardware:
     first: list[tuple[Tensor, list[Tensor]]]
 
     def as_at_first(self) -> Hardware:
-        """The same, with every stage's weights and buffers as they were at first."""
+        """Bring every stage's weights and buffers back to what they were at first."""
         for model, (weights, buffers) in zip(self.models, self.first, strict=True):
             model.load(weights)
             for buffer, kept in zip(model.module.buffers(), buffers, strict=True):

@@ -65,8 +65,6 @@ class Worker:
         self._gradients: dict[Key, Tensor | float] = {}
         self._outgoing: dict[tuple[Op, int, int], Tensor] = {}
         self._kept: dict[Key, list[Tensor]] = {}
-        self._do = {Op.F: self._forward, Op.B: self._backward, Op.I: self._backward_input,
-                    Op.W: self._backward_weight, Op.U: self._update}
 
     def run(self) -> None:
         """Execute all instructions of this device.
@@ -98,7 +96,7 @@ class Worker:
 
     def _compute(self, row: int, op: Op, stage: int, index: int, count: int) -> None:
         asked, start = perf_counter(), self.lane.mark()
-        used = self._do[op](stage, index, count)
+        used = _DO[op](self, stage, index, count)
         end = self.lane.mark()
         self.finished.append(Span(row, start, end, asked, perf_counter()))
         if used:
@@ -170,3 +168,8 @@ class Worker:
                 self._gradients[stage, i] = tensor
             self._kept.setdefault((stage, i), []).append(tensor)
         self.finished.append(Span(row, mark, mark, now, now, message.arrived))
+
+
+# not bound to a worker: it would hold itself and its stages' weights until the next collection
+_DO = {Op.F: Worker._forward, Op.B: Worker._backward, Op.I: Worker._backward_input,
+       Op.W: Worker._backward_weight, Op.U: Worker._update}
