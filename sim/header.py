@@ -101,7 +101,7 @@ class Measured(Part):
     pace was the host's and not the device's, `host_s` the seconds the host took to ask for all.
     `peak_bytes` and `base_bytes` are the bytes allocated at most and before the run, and
     `weights_sha256` digests of the last weights, an entry per stage.  `graphs` says whether the
-    stages replayed captured graphs, `graphs_why` why not, where they might have.
+    stages replayed captured graphs (None: an older run), `graphs_why` why not, where they might.
     """
 
     settings: Table
@@ -114,8 +114,14 @@ class Measured(Part):
     peak_bytes: list[int | None]
     base_bytes: list[int | None] = field(default_factory=list)
     weights_sha256: list[str] = field(default_factory=list)
-    graphs: bool = False
+    graphs: bool | None = None
     graphs_why: str | None = None
+
+    def as_dict(self) -> Table:
+        """The inverse of `of`: the table as JSON has it, without what an older run does not say."""
+        written = super().as_dict()
+        return {name: value for name, value in written.items()
+                if value is not None or name not in ("graphs", "graphs_why")}
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -37,6 +38,7 @@ class CudaRecorder:
         self.stream = stream
 
     def pool(self) -> Any:
+        torch.cuda.empty_cache()  # else what eager passes have left would be held beside it
         return torch.cuda.graph_pool_handle()
 
     def record(self, work: Callable[[], Result], pool: Any) -> tuple[Replay, Result]:
@@ -45,6 +47,9 @@ class CudaRecorder:
             graph.capture_begin(pool=pool, capture_error_mode="thread_local")
             try:
                 result = work()
-            finally:
-                graph.capture_end()
+            except BaseException:
+                with suppress(RuntimeError):  # which says only that the recording is spoilt
+                    graph.capture_end()
+                raise
+            graph.capture_end()
         return graph.replay, result

@@ -63,6 +63,10 @@ def _link(profile: Profile) -> Iterator[str]:
     rate = profile.bandwidth_bytes_per_s
     yield (f"link: {1e6 * profile.latency_s:.1f} us, "
            + (f"{rate / 1e9:.3g} GB/s" if rate else "no limit found") + f"; on {profile.device}")
+    if profile.notes.get("graphs"):
+        yield "stages captured as CUDA graphs"
+    if profile.notes.get("graphs_why"):
+        yield f"not captured: {profile.notes['graphs_why']}"
 
 
 def _row(name: str, cells: Sequence[str], width: int = 9) -> str:

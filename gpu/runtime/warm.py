@@ -42,11 +42,9 @@ def _shadow(assembly: Assembly, worker: Worker) -> Worker:
     """A worker like this one, with stages of its own around the same models, and a short stream."""
     stages = {k: pipeline_stage(assembly.setup, assembly.plan, k, stage.model)
               for k, stage in worker.stages.items()}
-    shadow = Worker(worker.device, worker.program, stages, worker.task, worker.lane,
-                    Canned(worker.program, made_up_samples(assembly, worker.stages)),
-                    strict=False)
-    shadow.rows = beginning(worker.program, worker.device)
-    return shadow
+    return Worker(worker.device, worker.program, stages, worker.task, worker.lane,
+                  Canned(worker.program, made_up_samples(assembly, worker.stages)),
+                  strict=False, rows=beginning(worker.program, worker.device))
 
 
 def made_up_samples(assembly: Assembly, mine: Mapping[int, object]) -> Samples:

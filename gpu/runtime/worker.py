@@ -49,14 +49,15 @@ class Worker:
     """One device of a lowered program at work: it executes its stream of instructions in order.
 
     `lane` is where it computes, `links` how messages reach it; `finished` lists what it executed,
-    in that order.
+    in that order.  `rows` are its instructions in the program, all of the device's unless given.
     """
 
     def __init__(self, device: int, program: Program, stages: Mapping[int, Stage[TorchStage]],
-                 task: TorchTask, lane: Lane, links: Links, *, strict: bool = True) -> None:
+                 task: TorchTask, lane: Lane, links: Links, *, strict: bool = True,
+                 rows: range | None = None) -> None:
         self.device, self.program, self.lane, self.links = device, program, lane, links
         self.stages, self.task, self.strict = stages, task, strict
-        self.rows = range(*program.offsets[device : device + 2])
+        self.rows = rows or range(*program.offsets[device : device + 2])
         self.instructions = instructions(program, self.rows)
         self.finished: list[Span] = []
         self.losses = Losses(lane, strict)

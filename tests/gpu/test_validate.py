@@ -113,7 +113,7 @@ def test_weights_that_differ_exit_with_1(monkeypatch):
     monkeypatch.setattr(exactness, "run", off)
     result = validate("--grid", "none")
     assert result.exit_code == 1
-    assert "Exact part: FAILED" in result.stdout
+    assert "exact part FAILED" in result.stdout
 
 
 def test_a_failing_run_leaves_nothing_behind(monkeypatch, tmp_path):

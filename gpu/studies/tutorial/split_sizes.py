@@ -157,7 +157,8 @@ def seconds_of(mode: Mode, setting: SplitStudy, places: Places, kept: Kept) -> d
     if all(lane.roomy() for lane in places.lanes):
         kept[mode] = assembly
     gpu = trace.header.measured()
-    return {"seconds": float(trace.end_s.max()), "cpu_s": gpu.extra["cpu_s"], "graphs": gpu.graphs}
+    return {"seconds": float(trace.end_s.max()), "cpu_s": gpu.extra["cpu_s"],
+            "graphs": bool(gpu.graphs)}
 
 
 def rounds(setting: SplitStudy) -> int:
