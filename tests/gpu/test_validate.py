@@ -42,6 +42,12 @@ def validate(*options):
     return CliRunner().invoke(main, ["validate", *SMALL, *options])
 
 
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Reports without their pictures, which take most of a small validation's time."""
+    monkeypatch.setattr("figures.bundles.validation._pictures", lambda *_: [])
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("validation")
@@ -90,6 +96,7 @@ def test_raw_rows_page_profiles_and_figure_lie_beside_it(folder):
     assert all(read_profile(path).stages for path in profiles)
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_version_broken_on_purpose_exits_with_1(monkeypatch, tmp_path):
     """A backward that takes the newest weights where the stash holds the ones it needs."""
     monkeypatch.setattr(VersionStore, "read_back", lambda store, *_: store.newest)
@@ -129,6 +136,7 @@ def test_a_failing_run_leaves_nothing_behind(monkeypatch, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_needs_too_much_memory_is_left_out_and_the_next_begins(monkeypatch, tmp_path):
     whole = validation.validate_one
 
@@ -148,6 +156,7 @@ def test_a_run_that_needs_too_much_memory_is_left_out_and_the_next_begins(monkey
     assert "error: stage 0 ran out of memory at 0F0" in alone.stderr
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_interrupt_keeps_the_runs_that_are_done(monkeypatch, tmp_path):
     whole = validation.validate_one
 
@@ -172,6 +181,7 @@ def test_a_divergence_names_the_stage_and_writes_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_no_run_is_begun_that_would_not_be_done_in_time(tmp_path):
     result = validate("--grid", "none,stash", "--within", "0.001", "--out", str(tmp_path))
     assert result.exit_code == 0
@@ -180,6 +190,7 @@ def test_no_run_is_begun_that_would_not_be_done_in_time(tmp_path):
     assert report["refused"] == ["stash@round-robin/1: no time left"]
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_an_order_of_the_users_own_is_validated_under_every_mitigation_that_takes_it(tmp_path):
     (tmp_path / "order.csv").write_text("0F0,0F1,,0B0,0B1\n,1F0,1B0,1F1,1B1\n")
     out = tmp_path / "out"
@@ -304,6 +315,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(options, says):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_batch_and_image_sizes_multiply_the_grid(tmp_path):
     result = validate("--grid", "none", "--batch-sizes", "2,4", "--image-sizes", "16,32", "--out",
                       str(tmp_path))
