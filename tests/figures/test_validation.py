@@ -225,11 +225,14 @@ def test_a_run_of_a_report_with_several_networks_is_of_its_own(folder):
     assert {r["model"] for r in event_errors.chosen([both], [named])} == {"vgg16"}
 
 
-def test_the_same_run_in_two_folders_is_drawn_once(folder, tmp_path):
-    for name, folders in (("one", [folder]), ("two", [folder, folder])):
-        draw(folders, tmp_path / name, "")
-    rows = [(tmp_path / name / "validation.csv").read_text().count("\n") for name in ("one", "two")]
-    assert rows[0] == rows[1]
+def test_the_same_run_in_two_folders_is_drawn_once(folder, tmp_path, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr("figures.bundles.validation.save", lambda figure, rows, out, name, command:
+                        drawn.setdefault(name, []).append(len(rows)) or [])
+    for folders in ([folder], [folder, folder]):
+        draw(folders, tmp_path, "")
+    once, twice = drawn["validation"]
+    assert once == twice > 0
 
 
 @pytest.mark.parametrize(("name", "text", "said"), [

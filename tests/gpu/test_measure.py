@@ -67,10 +67,10 @@ def test_a_step_that_fails_or_is_capped_does_not_stop_the_others(tmp_path):
 
 @pytest.mark.slow
 def test_a_step_is_interrupted_before_it_is_killed(tmp_path):
-    outcome, = execute([Step("long", 60, ("run", "--set", "minibatches=50000"))], lambda line: None)
+    outcome, = execute([Step("long", 32, ("run", "--set", "minibatches=50000"))], lambda line: None)
     assert outcome.code is None
     assert outcome.last_line == "error: interrupted; nothing was written"
-    assert outcome.seconds < 60
+    assert outcome.seconds < 32
 
 
 def test_the_last_step_has_what_the_others_left(monkeypatch):

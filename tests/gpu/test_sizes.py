@@ -10,8 +10,9 @@ from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
 @pytest.mark.parametrize("backward", ["graph", "recompute"])
 @pytest.mark.parametrize("settings", [
-    RunSettings(), RunSettings(loss="mse"),
-    RunSettings(model="vgg16", image_size=32, classes=10)], ids=["narrow", "mse", "vgg16"])
+    pytest.param(RunSettings(), id="narrow"), pytest.param(RunSettings(loss="mse"), id="mse"),
+    pytest.param(RunSettings(model="vgg16", image_size=32, classes=10), id="vgg16",
+                 marks=pytest.mark.verify)])
 def test_sizes_are_those_of_a_real_forward(settings, backward):
     assembly = cpu_assembly(stages=3, minibatches=2, settings=settings, backward=backward)
     task, solo = assembly.task, Solo(assembly, cpu_lanes(3))
