@@ -51,7 +51,7 @@ class RunSettings:
 
 
 @dataclass
-class Hardware:
+class Kit:
     """What several runs of the same stages can share: the models of all stages, and the images.
 
     `computing` are the models that runs step, captured or not, `first` the weights (parameters,)
@@ -64,7 +64,7 @@ class Hardware:
     computing: list[Any]
     first: list[tuple[Tensor, list[Tensor]]]
 
-    def as_at_first(self) -> Hardware:
+    def as_at_first(self) -> Kit:
         """Bring every stage's weights and buffers back to what they were at first."""
         for model, (weights, buffers) in zip(self.models, self.first, strict=True):
             model.load(weights)
@@ -73,8 +73,7 @@ class Hardware:
         return self
 
 
-def hardware_of(experiment: Experiment, settings: RunSettings, home: Sequence[torch.device]
-                ) -> Hardware:
+def kit_of(experiment: Experiment, settings: RunSettings, home: Sequence[torch.device]) -> Kit:
     """The models of all stages, on the device of each in `home`, and their images.
 
     Raises ConfigurationError or ValueError.
@@ -84,7 +83,7 @@ def hardware_of(experiment: Experiment, settings: RunSettings, home: Sequence[to
     models = torch_stages(experiment, settings, network, home)
     options = image_options(experiment, settings, network)
     images = images_at(settings.data, options.image_size, settings.limit) or options.synthetic()
-    return Hardware(models, options, images, list(models), [
+    return Kit(models, options, images, list(models), [
         (model.first_weights(), [b.clone() for b in model.module.buffers()]) for model in models])
 
 
@@ -97,7 +96,7 @@ class Assembly:
     plan: VersionPlan
     task: TorchTask
     stages: list[Stage[TorchStage]]
-    hardware: Hardware
+    kit: Kit
 
     @property
     def experiment(self) -> Experiment:
@@ -126,16 +125,16 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
     try:
         setup = Setup.of(experiment, program)
         plan = setup.versions(setup.program)
-        hardware = (hardware_of(experiment, settings, homes(setup.program, devices))
-                    if like is None else like.hardware.as_at_first())
-        task = TorchTask(hardware.models, setup.shape, hardware.options, hardware.images)
+        kit = (like.kit.as_at_first() if like is not None
+               else kit_of(experiment, settings, homes(setup.program, devices)))
+        task = TorchTask(kit.models, setup.shape, kit.options, kit.images)
     except ConfigurationError:
         raise
     except ValueError as error:
         raise ConfigurationError([str(error)]) from None
     return Assembly(setup, settings, plan, task,
                     [pipeline_stage(setup, plan, k, model)
-                     for k, model in enumerate(hardware.computing)], hardware)
+                     for k, model in enumerate(kit.computing)], kit)
 
 
 def with_optimizer(experiment: Experiment, settings: RunSettings) -> Experiment:

@@ -78,14 +78,14 @@ def _capture(assembly: Assembly, k: int, lane: Lane, recorder: Recorder) -> None
             stage.model.backward(stage.weights, saved, sample.gradient)
         del saved
         lane.rest()
-        assembly.hardware.computing[k] = CapturedStage(stage.model, recorder, sample, most)
-        stage.compute_with(assembly.hardware.computing[k])
+        assembly.kit.computing[k] = CapturedStage(stage.model, recorder, sample, most)
+        stage.compute_with(assembly.kit.computing[k])
         lane.rest()
 
 
 def _undo(assembly: Assembly) -> None:
-    assembly.hardware.computing = list(assembly.hardware.models)
-    for stage, model in zip(assembly.stages, assembly.hardware.models, strict=True):
+    assembly.kit.computing = list(assembly.kit.models)
+    for stage, model in zip(assembly.stages, assembly.kit.models, strict=True):
         stage.compute_with(model)
 
 

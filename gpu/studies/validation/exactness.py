@@ -43,7 +43,7 @@ def weight_pass(case: Case, bench: Bench) -> dict[str, Any]:
 def _driven(case: Case, bench: Bench) -> Assembly:
     """The case's stages stepped by the simulator's trainer, eagerly."""
     driven = bench.assemble(case.experiment, case.settings, program=case.program)
-    for stage, model in zip(driven.stages, driven.hardware.models, strict=True):
+    for stage, model in zip(driven.stages, driven.kit.models, strict=True):
         stage.compute_with(model)
     task: Any = driven.task
     train(execution_order(driven.program), driven.stages, task, driven.program)
