@@ -33,7 +33,8 @@ def both(stage, inputs, target=None):
     return whole, (stage.backward_weight(left), passed_on)
 
 
-@pytest.mark.parametrize("network", ["narrow", "resnet50", "vgg16"])
+@pytest.mark.parametrize("network", [
+    "narrow", "resnet50", pytest.param("vgg16", marks=pytest.mark.verify)])
 def test_stages_of_networks(network):
     parts = cut(*(lambda n: (n, boundaries(n, 2)))(build(network, 10, 0)))
     first, last = (TorchStage(part, first=k == 0) for k, part in enumerate(parts))

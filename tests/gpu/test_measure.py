@@ -65,7 +65,7 @@ def test_a_step_that_fails_or_is_capped_does_not_stop_the_others(tmp_path):
     assert len(said) == 6
 
 
-@pytest.mark.slow
+@pytest.mark.verify
 def test_a_step_is_interrupted_before_it_is_killed(tmp_path):
     outcome, = execute([Step("long", 32, ("run", "--set", "minibatches=50000"))], lambda line: None)
     assert outcome.code is None

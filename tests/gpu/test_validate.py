@@ -314,7 +314,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(options, says):
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.verify
 @pytest.mark.usefixtures("undrawn")
 def test_batch_and_image_sizes_multiply_the_grid(tmp_path):
     result = validate("--grid", "none", "--batch-sizes", "2,4", "--image-sizes", "16,32", "--set",
