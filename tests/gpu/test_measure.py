@@ -124,7 +124,7 @@ def test_a_mistake_is_one_clear_line(options, says, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.slow
+@pytest.mark.verify
 def test_the_door_measures_cpus(monkeypatch, tmp_path):
     def small(devices, out, graphs):
         more = ("--devices", devices, "--set", "minibatches=3", "--set", "batch_size=4")

@@ -49,7 +49,7 @@ def test_every_case_is_a_program_of_its_schedule():
     assert [each.stages for each in CASES] == [2, 2, 4]
 
 
-@pytest.mark.slow
+@pytest.mark.verify
 def test_two_processes_compare_every_schedule_after_checking_it():
     done = subprocess.run(
         [*torchrun(), "-m", "tests.bench.pipelining", "--model", "narrow", "--image-size", "32",
