@@ -16,8 +16,8 @@ from analysis.terminal.grid_text import cut, legend, lines
 from sim.__main__ import main as sim
 from sim.op import Op
 from sim.order.torch_csv.reading import parse
+from tests.oracles.grid import grid as oracle
 from tests.sim.experiments import TIMES, simulate
-from tests.sim.oracles.grid import grid as oracle
 from tests.sim.strategies import names, shapes, timings
 
 LOOP = "0F0,0F1,2F0,2F1,2B0,0B0,2B1,0B1\n1F0,1F1,3F0,3B0,1B0,3F1,3B1,1B1\n"

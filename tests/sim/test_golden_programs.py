@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.oracles.grid import grid, read_grid
 from tests.sim.experiments import TIMES, simulate
-from tests.sim.oracles.grid import grid, read_grid
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 WHOLE = [

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
+from tests.oracles.version_walk import updates_seen
 from tests.sim.experiments import (
     TIMES,
     TINY,
@@ -17,7 +18,6 @@ from tests.sim.experiments import (
     schedule_program,
     simulate,
 )
-from tests.sim.oracles.version_walk import updates_seen
 from tests.sim.strategies import names, shapes, timings
 
 JITTERY = {"stages": 4, "minibatches": 60, "jitter": {"sigma": 0.3}, "dispatch": "greedy"}

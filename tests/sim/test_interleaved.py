@@ -9,8 +9,8 @@ from sim.errors import ConfigurationError
 from sim.op import Op
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
+from tests.oracles.megatron import order
 from tests.sim.experiments import TINY, experiment, history, same_weights, simulate
-from tests.sim.oracles.megatron import order
 
 TIMES = {"task": "none", "schedule": "interleaved", "batch_size": 48}
 

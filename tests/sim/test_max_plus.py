@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from sim.op import Op
 from sim.order.instruction import Instruction
+from tests.oracles.longest_path import start_times
 from tests.sim.experiments import TIMES, simulate
-from tests.sim.oracles.longest_path import start_times
 from tests.sim.strategies import names, shapes, timings
 
 TICKS_PER_S = 2**30

@@ -15,7 +15,7 @@ from sim.order.program import Program
 from sim.order.torch_csv.messages import with_messages
 from sim.order.torch_csv.reading import without_messages
 from sim.schedules import SCHEDULES
-from tests.sim.oracles.readiness import done_by, needs
+from tests.oracles.readiness import done_by, needs
 from tests.sim.strategies import made, placed, shapes
 
 FORMS = ["as it is", "halved", "lowered"]

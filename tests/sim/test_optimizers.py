@@ -13,8 +13,8 @@ from sim.experiment.setup import make_task
 from sim.numerics.optimizers import OPTIMIZERS
 from sim.op import Op
 from sim.trace import COLUMNS
+from tests.oracles.plain_training import minibatch_gradient
 from tests.sim.experiments import TINY, by_pass, experiment, history, same_weights
-from tests.sim.oracles.plain_training import minibatch_gradient
 from tests.sim.pairs import running
 from tests.sim.problems import only
 

@@ -7,8 +7,8 @@ import pytest
 
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
+from tests.oracles import quadratic
 from tests.sim.experiments import history
-from tests.sim.oracles import quadratic
 
 CURVATURES = [0.3, 1.0, 2.5]
 ETA, UPDATES, STAGES = 0.08, 30, 4

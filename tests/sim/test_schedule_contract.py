@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from sim.op import Op
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
+from tests.oracles.readiness import covered, done_by, needs
 from tests.sim.experiments import TIMES, simulate
-from tests.sim.oracles.readiness import covered, done_by, needs
 from tests.sim.strategies import names, shapes, timings
 
 EVERY = pytest.mark.parametrize("name", SCHEDULES.names())

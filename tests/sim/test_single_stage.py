@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.oracles.plain_training import plain_training
 from tests.sim.experiments import TINY, experiment, history, same_weights
-from tests.sim.oracles.plain_training import plain_training
 from tests.sim.pairs import running
 
 NESTEROV = {"nwpt"}  # look one step ahead even where nothing is stale

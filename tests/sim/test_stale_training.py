@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sim.experiment.setup import make_task
+from tests.oracles.stale_perceptron import train
 from tests.sim.experiments import TINY, experiment, history
-from tests.sim.oracles.stale_perceptron import train
 
 STAGES, MINIBATCHES, RATE, MOMENTUM = 4, 14, 0.05, 0.5
 SIZES = (64, 6, 6, 6, 10)

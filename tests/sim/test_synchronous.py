@@ -6,8 +6,8 @@ import pytest
 from sim.experiment.setup import make_task
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
+from tests.oracles.plain_training import plain_training
 from tests.sim.experiments import TINY, by_pass, experiment, history, same_weights, simulate
-from tests.sim.oracles.plain_training import plain_training
 from tests.sim.pairs import running
 
 FLUSHING = ["sequential", "gpipe", "1f1b", "split", "interleaved"]

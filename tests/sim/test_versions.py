@@ -11,8 +11,8 @@ from sim.op import Op
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from sim.weights.versions import VersionPlan
+from tests.oracles.version_walk import most_held, updates_seen, versions_read
 from tests.sim.experiments import TIMES, by_pass, simulate, steady
-from tests.sim.oracles.version_walk import most_held, updates_seen, versions_read
 from tests.sim.pairs import accepted
 from tests.sim.strategies import names, shapes
 

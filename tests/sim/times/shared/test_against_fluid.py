@@ -14,7 +14,7 @@ from sim.order.program import Program
 from sim.times.costs import TICK
 from sim.times.engine import simulate
 from sim.times.timeline import Timeline
-from tests.sim.oracles.fluid import Machine, flow
+from tests.oracles.fluid import Machine, flow
 from tests.sim.times.shared.cases import Case, cases
 
 CLOSE = 1e-6  # seconds: whole ticks at every change add up, and slow-downs stretch what they miss

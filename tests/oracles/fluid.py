@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sim.op import Op
 from sim.order.instruction import Instruction
 from sim.order.program import Program
-from tests.sim.oracles.readiness import covered
+from tests.oracles.readiness import covered
 
 Seconds = Callable[[Instruction], float]
 

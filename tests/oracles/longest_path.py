@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from sim.order.instruction import Instruction
 from sim.order.program import Program
-from tests.sim.oracles.readiness import done_by, needs
+from tests.oracles.readiness import done_by, needs
 
 Seconds = Mapping[Instruction, float]
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 from sim.op import Op
 from sim.order.program import Program
-from tests.sim.oracles.readiness import covered
+from tests.oracles.readiness import covered
 
 Seen = dict[tuple[str, int, int], int]
 
