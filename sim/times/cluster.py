@@ -35,7 +35,8 @@ class Link:
         return np.asarray(self.latency_s + size_bytes / self.bandwidth_bytes_per_s)
 
     def occupied_s(self, size_bytes: Floats) -> Floats:
-        """Seconds of those for which no other may use the link; result and sizes have one shape."""
+        """Seconds for which a message of so many bytes keeps others off the link; result and sizes
+        have one shape."""
         if self.held:
             return self.transfer_s(size_bytes)
         return np.asarray(size_bytes / self.bandwidth_bytes_per_s)
@@ -153,8 +154,11 @@ class Cluster:
         return seconds
 
     def latencies_of(self, program: Program, rows: Ints) -> Floats:
-        """The same of some rows, all of which send; `rows` and the result have shape (rows asked
-        for,)."""
+        """Seconds the messages of some rows, all of which send, take from letting go of their
+        links to their arrival.
+
+        `rows` and the result have shape (rows asked for,).
+        """
         return self._latencies(program.rows.op[rows], program.rows.stage[rows])
 
     def _latencies(self, op: Ints, stage: Ints) -> Floats:
