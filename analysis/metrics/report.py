@@ -80,6 +80,7 @@ def _memory(whole: Trace, plan: Any) -> dict[str, Any]:
     return {
         "weight_bytes": [s.weight_bytes for s in held],
         "peak_stash_bytes": [s.stash_bytes.peak for s in held],
+        "peak_copy_bytes": [s.copy_bytes.peak for s in held],
         "peak_activation_bytes": [s.activation_bytes.peak for s in held],
         "peak_bytes": [s.total_bytes.peak for s in held],
         "peak_device_bytes": device_peaks(trace, held),
@@ -102,7 +103,7 @@ def _link_bytes(trace: Trace) -> float:
 
 def peak_in_flight(trace: Trace, stage: int) -> int:
     """The most micro-batches of which a stage held activations at once."""
-    return int(steps(*activation_changes(trace, trace.stage == stage)).peak)
+    return int(steps(activation_changes(trace, trace.stage == stage)).peak)
 
 
 def _training(trace: Trace) -> dict[str, Any]:

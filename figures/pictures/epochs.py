@@ -54,7 +54,7 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
     """One run's epochs and simulated seconds to the target (None: not reached), and peak bytes.
 
-    `peak_bytes` adds up every stage's own peak of weights, stash and activations.
+    `peak_bytes` adds up every stage's own peak of weights, stash, copies and activations.
     """
     trace = methods.trained(document, contender, seed)
     good = np.flatnonzero(trace.curves["accuracy"] >= TARGET)
@@ -96,7 +96,7 @@ def draw(rows: Rows) -> Figure:
     headline(figure, message(rows), f"To {100 * TARGET:.0f} % validation accuracy (looked at every "
              f"{EVERY} mini-batches); {STAGES} stages, digits, batch {methods.BATCH}, learning "
              f"rate {RATES[STAGES]}, {plural(len(seeds), 'seed')}, bars: one standard deviation; "
-             "λ = 0 is stash, λ = ∞ the latest weights (its stash, needless there, is counted); "
+             "λ = 0 is stash, λ = ∞ the latest weights alone; "
              "1 s forward and 2 s backward a mini-batch and stage, links are free")
     above, below = np.asarray(figure.subplots(2, 2), dtype=object)
     for axis, quantity, label in zip(above, ("epochs", "seconds"), (

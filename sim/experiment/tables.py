@@ -127,8 +127,8 @@ class ClusterOptions(BaseModel):
     `latency` says whether a transfer holds its link for its bytes alone and arrives later by its
     latency (`pipelined`) or holds it for both (`held`);
     `boundary_bytes` are those a micro-batch sends from a stage to the next, `activation_bytes`
-    those a stage keeps of it (None: those of the profile or task), `activation_limit_bytes` the
-    most a device has room for (None: no limit).
+    those a stage keeps of it, or makes again under `recompute` (None: those of the profile or
+    task), `activation_limit_bytes` the most a device has room for (None: no limit).
     """
 
     model_config = STRICT
