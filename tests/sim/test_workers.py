@@ -10,35 +10,10 @@ from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op
 from sim.workers import COMBINES
+from tests.sim.crews import close, document, final, learnt
 
-TRAINING = {"task": "digits-mlp", "width": 8, "layers": 3, "batch_size": 8}
 MOMENTUM = pytest.mark.parametrize(("momentum", "convention"), [
     (0.0, "ema"), (0.9, "ema"), (0.9, "heavy-ball")])
-
-
-def document(workers=1, combine="all-reduce", training=(), slowdown=1.0, **pipeline):
-    return {"pipeline": {"schedule": "sequential", "stages": 1, "minibatches": 12} | pipeline,
-            "workers": {"count": workers, "combine": combine, "slowdown": slowdown},
-            "training": TRAINING | dict(training)}
-
-
-def learnt(**keys):
-    """The trace, and the weights of every stage after each update of the worker that made it."""
-    seen = []
-    trace = run(resolve(document(**keys)),
-                watch=lambda stage, version, weights: seen.append((stage, version, weights.copy())))
-    return trace, seen
-
-
-def final(seen, stages=1):
-    last = [None] * stages
-    for stage, _, weights in seen:
-        last[stage] = weights
-    return np.concatenate(last)
-
-
-def close(one, other):
-    return np.linalg.norm(one - other) <= 1e-12 * np.linalg.norm(other)
 
 
 @MOMENTUM
@@ -126,55 +101,6 @@ def test_a_reset_gives_an_optimizer_back_all_of_its_first_state():
         assert weights[block] - weights[block + 1] == pytest.approx(0.01, rel=1e-6)
 
 
-@pytest.mark.parametrize("schedule", [
-    {"name": "cosine"}, {"name": "cosine", "warmup": 3}, {"name": "step", "every": 2}])
-@pytest.mark.parametrize("workers", [2, 3])
-def test_a_rate_schedule_spans_a_stages_own_updates(workers, schedule):
-    """Data parallel on one data set is one worker on the joined batch, at the same rates."""
-    training = {"rate_schedule": schedule, "learning_rate": 0.2}
-    _, several = learnt(workers=workers, training=training)
-    _, one = learnt(minibatches=12 // workers, training=training | {"batch_size": 8 * workers})
-    assert close(final(several), final(one))
-
-
-def test_the_cosine_of_four_workers_gives_the_known_loss():
-    trace, _ = learnt(workers=4, minibatches=80, training={
-        "width": 16, "layers": None, "seed": 3, "learning_rate": 0.2,
-        "rate_schedule": {"name": "cosine"}})
-    assert trace.header.training.final_loss == pytest.approx(2.2404640873457433, rel=1e-12)
-
-
-@pytest.mark.parametrize(("workers", "every"), [(4, 10), (3, 1), (4, 3), (2, 8), (3, 24)])
-@pytest.mark.parametrize("combine", [
-    "all-reduce", "wave", {"name": "wave", "combine": "sum"},
-    {"name": "block-momentum", "block": 2, "momentum": 0.5, "nesterov": True}])
-def test_a_point_of_a_curve_is_where_a_run_of_so_many_mini_batches_ends(workers, every, combine):
-    keys = {"workers": workers, "combine": combine, "in_flight": 1, "schedule": "round-robin",
-            "stages": 2, "mitigation": "stash"}
-    whole, _ = learnt(minibatches=24, training={"evaluate_every": every}, **keys)
-    at = whole.curves["evaluated_minibatch"]
-    assert at.tolist() == list(range(every, 25, every))
-    for point, loss in zip(at.tolist(), whole.curves["training_loss"], strict=True):
-        if point % workers == 0:
-            short, _ = learnt(minibatches=point, **keys)
-            assert loss == pytest.approx(short.header.training.final_loss, rel=1e-12)
-    if every == 24:
-        assert whole.curves["accuracy"][-1] == whole.header.training.accuracy
-
-
-def test_between_rounds_a_point_counts_each_worker_where_it_stands():
-    """Plain descent on a quadratic: after 5 mini-batches two workers have done 3 and 2 updates."""
-    shrink = 1 - 0.1 * 0.5
-    training = {"task": "quadratic", "curvatures": [0.5], "momentum": 0.0, "learning_rate": 0.1,
-                "evaluate_every": 1}
-    mean = (shrink**3 + shrink**2) / 2
-    for combine, weight in {"all-reduce": shrink**3, "block-momentum": mean, "wave": mean}.items():
-        trace, _ = learnt(workers=2, combine=combine, minibatches=8, training=training)
-        losses = trace.curves["training_loss"]
-        assert losses[4] == pytest.approx(0.25 * weight**2, rel=1e-12)
-        assert (np.diff(losses) <= 0).all()
-
-
 def test_hetpipes_sum_is_the_workers_updates_added_up():
     """One at a time without distance, on equal workers: a sum of R is R times the rate."""
     keys = {"workers": 3, "schedule": "round-robin", "in_flight": 1, "mitigation": "stash"}
@@ -184,14 +110,6 @@ def test_hetpipes_sum_is_the_workers_updates_added_up():
     other, _ = learnt(combine="wave", training=task | {"learning_rate": 0.3}, **keys)
     found, expected = (t.header.training.final_loss for t in (one, other))
     assert found == pytest.approx(expected, rel=1e-12)
-
-
-def test_a_curve_changes_no_weight():
-    for combine in COMBINES.names():
-        keys = {"workers": 3, "combine": combine, "stages": 2}
-        _, plain = learnt(**keys)
-        _, judged = learnt(**keys, training={"evaluate_every": 2})
-        assert all(np.array_equal(a, b) for (*_, a), (*_, b) in zip(plain, judged, strict=True))
 
 
 def exchanged(size: int, in_flight: int, distance: int, workers: int):
