@@ -14,7 +14,7 @@ from sim.interval import Mean, mean_of
 from sim.rows import plain
 from sim.trace import Trace
 
-LEARNT = ("final_loss", "validation_loss", "accuracy")
+LEARNT = ("final_loss", "validation_loss", "accuracy", "accuracy_fluctuation")
 TIMED = ("makespan_s", "bubble_fraction", "comm_wait_fraction", "throughput_minibatches_per_s",
          "steady_throughput_minibatches_per_s")
 DISTANCES = ("weight_distance", "weight_rmse", "weight_gap")
