@@ -16,7 +16,7 @@ from sim.rows import plain
 from sim.spread import POSITIVE, SHARE, Range, Spread, spread_of
 from sim.trace import Trace
 
-LEARNT = ("final_loss", "validation_loss", "accuracy")
+LEARNT = ("final_loss", "validation_loss", "accuracy", "accuracy_fluctuation")
 TIMED = ("makespan_s", "bubble_fraction", "comm_wait_fraction", "throughput_minibatches_per_s",
          "steady_throughput_minibatches_per_s")
 SHARES = ("accuracy", "bubble_fraction", "comm_wait_fraction")  # the others have no upper end

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from analysis.metrics import staleness as late
+from analysis.metrics.convergence import fluctuation
 from analysis.metrics.memory import activation_changes, device_peaks, memory, steps
 from analysis.metrics.timing import steady_minibatches, timing
 from sim.rows import plain
@@ -41,6 +42,7 @@ def report(trace: Trace) -> dict[str, Any]:
         "weight_gap": {p: late.mean_gap(trace, p) for p in late.PASSES},
         "memory": _memory(trace, plan),
         **_training(trace),
+        "accuracy_fluctuation": fluctuation(trace),
         "seed": trace.header.seed,
     }
     return dict(plain(values))
