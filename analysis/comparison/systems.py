@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from analysis.comparison.compare import averaged, merge
+from analysis.comparison.paired import OF_SYSTEMS, against_first
 from analysis.metrics.convergence import convergence
 from analysis.metrics.report import report
 from analysis.metrics.staleness import inconsistent_fraction, plan_of
@@ -45,6 +46,13 @@ def system_row(experiment: Experiment, entrant: Entrant, seeds: Sequence[int], t
     row["reached_target"] = sum(each["minibatches_to_target"] is not None for each in runs)
     return {"system": entrant.name, "reading": entrant.system.reading,
             **dict(plain(row)), **edges}
+
+
+def system_rows(experiment: Experiment, entrants: Sequence[Entrant], seeds: Sequence[int],
+                target: float, done: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+    """The rows of several systems, each with its paired difference from the first."""
+    return against_first([system_row(experiment, each, seeds, target, done) for each in entrants],
+                         lambda row: str(row["system"]), OF_SYSTEMS)
 
 
 def system_run(experiment: Experiment, entrant: Entrant, seed: int, target: float
