@@ -31,7 +31,6 @@ def _whole(values: dict[str, Any]) -> Table:
         table.add_row("workers", f"{workers['count']}, {workers['combine']}, ahead of what they "
                       f"have seen of each other by {number(workers['behind_mean'])} mini-batches "
                       f"of their own, at most {workers['behind_max']}")
-    first, last = values["steady_minibatches"]
     for label, text in (
         ("makespan", f"{number(values['makespan_s'], 6)} s"),
         ("bubble", f"{number(values['bubble_fraction'])} of device time, communication wait "
@@ -40,11 +39,19 @@ def _whole(values: dict[str, Any]) -> Table:
                        f"{number(values['steady_throughput_minibatches_per_s'])}"),
         ("inconsistent", f"{number(values['inconsistent_fraction'])} of passes on a stage, "
                          f"{number(values['vertical_inconsistent_fraction'])} across stages"),
-        ("steady state", f"mini-batches {first} to {last} of {values['minibatches']}"),
+        ("steady state", _steady(values)),
         ("training", _training(values)),
     ):
         table.add_row(label, text)
     return table
+
+
+def _steady(values: dict[str, Any]) -> str:
+    """Which mini-batches are steady, and why there is no steady rate where there is none."""
+    steady, reason = values["steady_minibatches"], values["steady_throughput_reason"]
+    said = ("none: means are of the whole run" if steady is None else
+            f"mini-batches {steady[0]} to {steady[1]} of {values['minibatches']}")
+    return f"{said}; {reason}" if reason else said
 
 
 def _training(values: dict[str, Any]) -> str:

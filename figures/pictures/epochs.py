@@ -55,7 +55,7 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
     """One run's epochs and simulated seconds to the target (None: not reached), and peak bytes.
 
-    `peak_bytes` adds up every stage's own peak of weights, stash and activations.
+    `peak_bytes` adds up every stage's own peak of weights, stash, copies and activations.
     """
     trace = methods.trained(document, contender, seed)
     good = np.flatnonzero(trace.curves["accuracy"] >= TARGET)
@@ -97,7 +97,7 @@ def draw(rows: Rows) -> Figure:
     headline(figure, message(rows), f"To {100 * TARGET:.0f} % validation accuracy (looked at every "
              f"{EVERY} mini-batches); {STAGES} stages, digits, batch {methods.BATCH}, learning "
              f"rate {RATES[STAGES]}, {plural(len(seeds), 'seed')}, bars: {BARS}; "
-             "λ = 0 is stash, λ = ∞ the latest weights (its stash, needless there, is counted); "
+             "λ = 0 is stash, λ = ∞ the latest weights alone; "
              "1 s forward and 2 s backward a mini-batch and stage, links are free")
     above, below = np.asarray(figure.subplots(2, 2), dtype=object)
     for axis, quantity, label in zip(above, ("epochs", "seconds"), (
@@ -125,9 +125,9 @@ def _against_memory(axis: Axes, rows: Rows, quantity: str) -> None:
                       markersize=4.5, elinewidth=0.8, linestyle="",
                       color=COLOURS[method.colour], label=method.label)
     for (order, _), mark in zip(ORDERS, "os", strict=True):
-        found = sweep(rows, order, quantity)
+        swept = sweep(rows, order, quantity)
         heights = [each.mean / 1e3 for each in sweep(rows, order, "peak_bytes")]
-        axis.errorbar([each.mean for each in found], heights, xerr=_bars(found), marker=mark,
+        axis.errorbar([each.mean for each in swept], heights, xerr=_bars(swept), marker=mark,
                       markersize=4.5, elinewidth=0.5, linestyle="",
                       mfc="none", color=COLOURS["green"],
                       label=f"i-timeprest, {order}, every λ")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.commands.bars import counted
-from sim.commands.door import console, experiment_argument, json_option, print_json
+from sim.commands.door import Number, console, experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
     from sim.experiment.options import Experiment
@@ -27,7 +27,7 @@ Tables = Callable[[], Iterable[Any]]  # made where a screen is there to print th
 @click.option("--systems", default=None, metavar="A,B,…|all",
               help="Rows are systems by name instead, e.g. pipedream,i-timeprest:decay=2; "
                    "forward_s and backward_s are then those of a whole mini-batch.")
-@click.option("--target", type=click.FloatRange(0, 1), default=None,
+@click.option("--target", type=Number(0, 1), default=None,
               help="Validation accuracy to reach, of systems.  [default: 0.9]")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True,
               help="Seeds to average over, counted from training.seed; rows are paired by them "

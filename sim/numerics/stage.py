@@ -160,9 +160,10 @@ class Stage(Generic[Model]):
 
         A backward that reads its forward's version still finds the weights that forward used.
         """
-        reads, newest = self._reads[Op.B], self.store.version
+        first, second, newest = self._reads[Op.F], self._reads[Op.B], self.store.version
+        finds = self.mitigation.finds_forward
         self.store.replace(weights, [index for index in self.passes.under_way
-                                     if self.mitigation.keeps_forward and reads[index] == newest])
+                                     if finds and first[index] == second[index] == newest])
 
     def weights_for(self, op: Op, index: int) -> Any:
         """The weights a pass of one micro-batch computes with: read, and mitigated."""

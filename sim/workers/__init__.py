@@ -17,6 +17,8 @@ from sim.order.shape import PipelineShape
 from sim.registry import Registry
 from sim.times.cluster import Link
 
+MOST_MINIBATCHES = 10**9  # that a rule may count: as many as a configuration takes
+
 
 class Learner(Protocol):
     """One stage of one worker, as an exchange sees it (`sim.numerics.stage.Stage` is one).

@@ -10,10 +10,20 @@ from typing import Any
 import numpy as np
 
 from sim.arrays import Floats, Ints
+from sim.errors import shown
 from sim.op import Op
 from sim.order.shape import PipelineShape
 from sim.times.cluster import Link
-from sim.workers import Combine, Exchange, Learner, combine, ring_all_reduce_s
+from sim.workers import (
+    MOST_MINIBATCHES,
+    Combine,
+    Exchange,
+    Learner,
+    combine,
+    ring_all_reduce_s,
+)
+
+MOST_RATE = 1e6
 
 
 @dataclass(frozen=True)
@@ -105,9 +115,11 @@ class BlockMomentum(Combine):
     nesterov: bool = False
 
     def __post_init__(self) -> None:
-        if self.block < 1 or not 0 <= self.momentum < 1 or self.rate <= 0:
-            raise ValueError("block is at least 1, 0 <= momentum < 1 and rate > 0, got "
-                             f"block={self.block} momentum={self.momentum} rate={self.rate}")
+        if not (1 <= self.block <= MOST_MINIBATCHES and 0 <= self.momentum < 1
+                and 0 < self.rate <= MOST_RATE):
+            raise ValueError(f"block is 1 to {MOST_MINIBATCHES}, 0 <= momentum < 1 and "
+                             f"0 < rate <= {MOST_RATE:g}, got block={shown(self.block)} "
+                             f"momentum={self.momentum} rate={self.rate}")
 
     def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
         first = np.arange(self.block, shape.of_worker.minibatches, self.block)

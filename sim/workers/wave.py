@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 
 from sim.arrays import Floats, Ints
+from sim.errors import shown
 from sim.op import Op
 from sim.order.shape import PipelineShape
 from sim.times.cluster import Link
-from sim.workers import Combine, Exchange, Learner, combine
+from sim.workers import MOST_MINIBATCHES, Combine, Exchange, Learner, combine
 
 
 def wave_size(shape: PipelineShape) -> int:
@@ -89,8 +90,8 @@ class Wave(Combine):
     combine: Literal["mean", "sum"] = "mean"
 
     def __post_init__(self) -> None:
-        if self.distance < 0:
-            raise ValueError(f"distance is at least 0, got {self.distance}")
+        if not 0 <= self.distance <= MOST_MINIBATCHES:
+            raise ValueError(f"distance is 0 to {MOST_MINIBATCHES}, got {shown(self.distance)}")
 
     def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
         size = wave_size(shape)

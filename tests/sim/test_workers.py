@@ -219,7 +219,7 @@ def test_an_exchange_the_order_cannot_wait_for_is_refused_and_said():
     ({"workers": 2, "dispatch": "greedy"}, "pipeline.dispatch: greedy dispatch takes one worker"),
     ({"workers": 2, "combine": "gossip"}, "workers.combine: combine 'gossip' is unknown"),
     ({"workers": 2, "combine": {"name": "wave", "distance": -1}},
-     "workers.combine: distance is at least 0, got -1"),
+     "workers.combine: distance is 0 to 1000000000, got -1"),
     ({"workers": 2, "combine": {"name": "block-momentum", "momentum": 1.0}}, "0 <= momentum < 1"),
 ])
 def test_what_is_wrong_with_workers_is_said_with_its_path(change, said):
