@@ -156,7 +156,7 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
         latency = profile.latency_s
     if profile is not None and "bandwidth_bytes_per_s" not in given:
         bandwidth = profile.bandwidth_bytes_per_s
-    link = Link(latency, bandwidth or float("inf"))
+    link = Link(latency, bandwidth or float("inf"), options.latency == "held")
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
                    _exchange_s(experiment, link, sizes, combine),

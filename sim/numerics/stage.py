@@ -7,7 +7,7 @@ the pass computes with, and puts together what holds the versions (`store`), add
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Literal, Protocol
 
 from sim.mitigations import Look, Mitigation
@@ -94,6 +94,12 @@ class Stage(Generic[Model]):
     def version(self) -> int:
         """How many updates the stage has done."""
         return self.store.version
+
+    def points(self, minibatch: int, every: int) -> Iterator[tuple[int, Any]]:
+        """The point of a curve that an update completes: mini-batches done, and the weights
+        (parameters,) they made."""
+        if (minibatch + 1) % every == 0:
+            yield minibatch + 1, self.store.newest
 
     def compute_with(self, model: Model) -> None:
         """Go on with another model of the same mathematics; no pass may be under way."""

@@ -81,6 +81,7 @@ class Run:
         program, size = self.program, len(self.program)
         self.seconds: list[float] = self.costs.durations(program, self.rng).tolist()
         self.transfer: list[float] = self.cluster.transfers(program).tolist()
+        self.latency: list[float] = self.cluster.latencies(program).tolist()
         self.link: list[int] = self.cluster.links(program).tolist()
         self.sends: list[bool] = program.sends.tolist()
         self.source: list[int] = program.arrives_from.tolist()
@@ -156,7 +157,10 @@ class Run:
         link = self.link[row]
         free = self.free[link]
         came = (free if free > now else now) + self.transfer[row]
-        self.free[link] = self.arrival[row] = came
+        self.free[link] = came
+        if self.latency:
+            came += self.latency[row]
+        self.arrival[row] = came
         event = self.waiting[row]
         if event is not None:
             event._ok, event._value = True, None
