@@ -125,9 +125,9 @@ def _against_memory(axis: Axes, rows: Rows, quantity: str) -> None:
                       markersize=4.5, elinewidth=0.8, linestyle="",
                       color=COLOURS[method.colour], label=method.label)
     for (order, _), mark in zip(ORDERS, "os", strict=True):
-        found = sweep(rows, order, quantity)
+        swept = sweep(rows, order, quantity)
         heights = [each.mean / 1e3 for each in sweep(rows, order, "peak_bytes")]
-        axis.errorbar([each.mean for each in found], heights, xerr=_bars(found), marker=mark,
+        axis.errorbar([each.mean for each in swept], heights, xerr=_bars(swept), marker=mark,
                       markersize=4.5, elinewidth=0.5, linestyle="",
                       mfc="none", color=COLOURS["green"],
                       label=f"i-timeprest, {order}, every λ")
