@@ -20,8 +20,9 @@ from sim.commands.door import console, experiment_argument, json_option, print_j
 @click.option("--from", "first", type=click.IntRange(0), metavar="COLUMN",
               help="First column of the grid to show.  [default: 0, or shortly before I]")
 @click.option("--to", "last", type=click.IntRange(0), metavar="COLUMN",
-              help="Last column to show.  [default: as many as the terminal is wide]")
-@click.option("--column", "slot_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="Last column to show, below the others where the terminal is too narrow.  "
+                   "[default: as many as the terminal is wide]")
+@click.option("--column", "slot_s", type=float, metavar="SECONDS",
               help="Seconds of a column.  [default: a short pass]")
 @program_option
 @json_option
