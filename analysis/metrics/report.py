@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from analysis.metrics import staleness as late
+from analysis.metrics.convergence import fluctuation
 from analysis.metrics.memory import activation_changes, device_peaks, memory, steps
 from analysis.metrics.timing import steady_of, timing, why_no_rate
 from sim.rows import plain
@@ -40,6 +41,7 @@ def report(trace: Trace) -> dict[str, Any]:
         "weight_gap": {p: late.mean_gap(trace, p) for p in late.PASSES},
         "memory": _memory(trace, plan),
         **_training(trace),
+        "accuracy_fluctuation": fluctuation(trace),
         "seed": trace.header.seed,
     }
     return dict(plain(values))
@@ -80,6 +82,7 @@ def _memory(whole: Trace, plan: Any) -> dict[str, Any]:
     return {
         "weight_bytes": [s.weight_bytes for s in held],
         "peak_stash_bytes": [s.stash_bytes.peak for s in held],
+        "peak_copy_bytes": [s.copy_bytes.peak for s in held],
         "peak_activation_bytes": [s.activation_bytes.peak for s in held],
         "peak_bytes": [s.total_bytes.peak for s in held],
         "peak_device_bytes": device_peaks(trace, held),
@@ -102,7 +105,7 @@ def _link_bytes(trace: Trace) -> float:
 
 def peak_in_flight(trace: Trace, stage: int) -> int:
     """The most micro-batches of which a stage held activations at once."""
-    return int(steps(*activation_changes(trace, trace.stage == stage)).peak)
+    return int(steps(activation_changes(trace, trace.stage == stage)).peak)
 
 
 def _training(trace: Trace) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import inf
 from typing import Any
 
 from rich.table import Table
@@ -14,7 +13,6 @@ from analysis.terminal.grid import blocks
 from analysis.terminal.grid_text import cut, legend, lines
 from analysis.terminal.tables import round_trip_table
 from sim.errors import ConfigurationError
-from sim.times.costs import TICK
 from sim.trace import Trace
 
 
@@ -56,10 +54,6 @@ class TimelineView:
 
         `columns` are those of `analysis.terminal.grid.blocks`.  Raises ConfigurationError.
         """
-        slot_s = columns.get("slot_s")
-        if slot_s is not None and not TICK <= slot_s < inf:
-            raise ConfigurationError(["--column: finite seconds, at least the 2⁻³⁰ that times are "
-                                      f"multiples of, got {slot_s:g}"])
         try:
             grids = blocks(self.trace, width, self.labels, minibatch=self.minibatch, **columns)
         except ValueError as error:
