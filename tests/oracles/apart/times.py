@@ -1,0 +1,210 @@
+"""When everything runs, in whole ticks: one pass of longest paths over all workers' streams.
+
+    start(x) = max(end of what is before x in its stream, arrivals of what x needs, its exchange)
+    arrival  = max(end of the sender, when the message before let go of the link) + on the link
+               + latency, which is part of the time on the link where that is held
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tests.oracles.apart.case import Case, Pass, Refused, per, ticks
+from tests.oracles.apart.orders import Streams
+
+Row = tuple[int, Pass]  # worker and what it does
+Seconds = Callable[[int, Pass], int]  # ticks alone
+
+
+@dataclass
+class Times:
+    """By worker and pass, in ticks; `arrived` is when the message it needs was here.
+
+    Rows stand in an order in which each comes after all it waits for.
+    """
+
+    start: dict[Row, int] = field(default_factory=dict)
+    end: dict[Row, int] = field(default_factory=dict)
+    arrived: dict[Row, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Whatever `op` of a mini-batch waits until all workers have ended another one of its own,
+    and until the exchange that then begins is over."""
+
+    op: str  # the first forward, or the update, of a mini-batch
+    minibatch: int
+    awaits: tuple[str, int]  # the last backward, or the update, of a mini-batch
+
+
+def nominal(case: Case, worker: int, each: Pass) -> int:
+    """Ticks an instruction takes alone: without jitter and stragglers."""
+    once = {"F": case.forward_s, "U": case.update_s}.get(each.op, case.backward_s)
+    seconds = per(once, each.stage) / (2 if each.op in "IW" else 1)
+    if each.kind == "B" and case.backward == "recompute":
+        again = case.forward_s if case.recompute_s is None else case.recompute_s
+        seconds += per(again, each.stage) * each.count
+    return ticks(seconds * per(case.slowdown, worker))
+
+
+def stretched(case: Case, each: Pass, start: int, alone: int) -> int:
+    """Ticks it takes from where it starts: windows in which its stage is slow."""
+    seconds = alone * 2.0**-30
+    for window in case.stragglers:
+        begins, ends = (window[name] * 2.0**30 for name in ("from_s", "to_s"))
+        if window["stage"] == each.stage and begins <= start < ends:
+            seconds *= window["factor"]
+    return ticks(seconds)
+
+
+def boundary_bytes(case: Case) -> list[float]:
+    """Bytes a micro-batch sends over each boundary: as given, else the perceptron's outputs."""
+    number = case.stages - 1
+    if case.boundary_bytes is not None:
+        return [per(case.boundary_bytes, k) for k in range(number)]
+    if case.task != "digits-mlp":
+        return [0.0] * number
+    return [8.0 * case.examples * case.sizes[k][-1] for k in range(number)]
+
+
+def weight_bytes(case: Case) -> list[float]:
+    if case.task == "quadratic":
+        return [8.0 * len(case.curvatures)] * case.stages
+    if case.task == "none":
+        return [0.0] * case.stages
+    return [8.0 * sum((a + 1) * b for a, b in zip(units, units[1:], strict=False))
+            for units in case.sizes]
+
+
+def waits(case: Case) -> list[Wait]:
+    """By what the workers wait for each other, on every stage alike."""
+    own, name = case.own_minibatches, case.combine["name"]
+    if case.count == 1 and name != "block-momentum":
+        return []
+    if name == "all-reduce":
+        return [Wait("U", i, ("B", i)) for i in range(own)]
+    if name == "block-momentum":
+        block = case.combine.get("block", 5)
+        return [Wait("F", i, ("U", i - 1)) for i in range(block, own, block)]
+    size, distance = wave_size(case), case.combine.get("distance", 0)
+    return [Wait("F", i, ("U", (i // size - distance) * size - 1)) for i in range(own)
+            if i % size == size - 1 and i // size > distance]
+
+
+def wave_size(case: Case) -> int:
+    return min(case.in_flight or case.stages, case.own_minibatches)
+
+
+def exchange_ticks(case: Case, stage: int) -> int:
+    """A ring all-reduce of the stage's weights, or a push and a pull of them."""
+    latency = case.latency_s if case.sync_latency_s is None else case.sync_latency_s
+    rate = case.bandwidth_bytes_per_s if case.sync_bandwidth_bytes_per_s is None else (
+        case.sync_bandwidth_bytes_per_s)
+    size, workers = weight_bytes(case)[stage], case.count
+    part, trips = (size, 2) if case.combine["name"] == "wave" else (
+        size / workers, 2 * (workers - 1))
+    return ticks(trips * (latency + (part / rate if rate else 0.0)))
+
+
+def run(case: Case, order: Streams, seconds: Seconds) -> Times:
+    """Raises Refused where the order cannot be executed."""
+    return _Run(case, order, seconds).through()
+
+
+class _Run:
+    def __init__(self, case: Case, order: Streams, seconds: Seconds) -> None:
+        self.case, self.order, self.seconds = case, order, seconds
+        self.home = {each.stage: d for d, stream in enumerate(order) for each in stream}
+        self.does = {(each.kind, each.stage, m): each for stream in order for each in stream
+                     for m in each.covers}
+        self.bytes, self.times = boundary_bytes(case), Times()
+        self.link: dict[tuple[int, int, int], int] = {}
+        self.came: dict[Row, int] = {}  # by sender
+        n = case.microbatches
+        self.waits = {}
+        for wait in waits(case):
+            op, minibatch = wait.awaits
+            for k in range(case.stages):
+                ends = [each for stream in order for each in stream if each.stage == k
+                        and each.op == op and each.first // n == minibatch]
+                self.waits[wait.op, k, wait.minibatch * n] = ends[-1]
+
+    def through(self) -> Times:
+        clock = {(w, d): 0 for w in range(self.case.count) for d in range(len(self.order))}
+        place = dict.fromkeys(clock, 0)
+        moved = True
+        while moved:
+            moved = False
+            for (worker, device), at in place.items():
+                stream = self.order[device]
+                while at < len(stream):
+                    begins = self.begins(worker, stream[at])
+                    if begins is None:
+                        break
+                    row = worker, stream[at]
+                    start = max(clock[worker, device], begins)
+                    alone = self.seconds(*row)
+                    end = start + stretched(self.case, stream[at], start, alone)
+                    self.times.start[row], self.times.end[row] = start, end
+                    clock[worker, device] = end
+                    self.send(worker, stream[at])
+                    at, moved = at + 1, True
+                place[worker, device] = at
+        if any(at < len(self.order[device]) for (_, device), at in place.items()):
+            raise Refused("some wait for each other for ever")
+        return self.times
+
+    def begins(self, worker: int, each: Pass) -> int | None:
+        """The earliest tick it can start at, its device apart; None: not known yet."""
+        moments = [0]
+        for op, stage, micro in self.needs(each):
+            source = worker, self.does[op, stage, micro]
+            if source not in self.times.end:
+                return None
+            if self.home[stage] == self.home[each.stage]:
+                moments.append(self.times.end[source])
+            else:
+                moments.append(self.came[source])
+                self.times.arrived[worker, each] = max(
+                    self.times.arrived.get((worker, each), 0), self.came[source])
+        awaited = self.waits.get((each.op, each.stage, each.first))
+        if awaited is not None:
+            ends = [self.times.end.get((w, awaited)) for w in range(self.case.count)]
+            known = [end for end in ends if end is not None]
+            if len(known) < len(ends):
+                return None
+            moments.append(max(known) + exchange_ticks(self.case, each.stage))
+        return max(moments)
+
+    def needs(self, each: Pass) -> list[tuple[str, int, int]]:
+        found = []
+        for m in each.covers:
+            if each.op == "F" and each.stage:
+                found.append(("F", each.stage - 1, m))
+            if each.kind == "B":
+                found.append(("F", each.stage, m))
+                if each.stage + 1 < self.case.stages:
+                    found.append(("B", each.stage + 1, m))
+            if each.op in "WU":
+                found.append(("B", each.stage, m))
+            if each.op == "U" and ("W", each.stage, m) in self.does:
+                found.append(("W", each.stage, m))
+        return found
+
+    def send(self, worker: int, each: Pass) -> None:
+        target = each.stage + {"F": 1, "B": -1}.get(each.kind, 0)
+        if target == each.stage or not 0 <= target < self.case.stages or (
+                self.home[target] == self.home[each.stage]):
+            return
+        case, rate = self.case, self.case.bandwidth_bytes_per_s
+        size = self.bytes[min(each.stage, target)] * each.count
+        on_link = size / rate if rate else 0.0
+        way = worker, self.home[each.stage], self.home[target]
+        begins = max(self.times.end[worker, each], self.link.get(way, 0))
+        if case.latency == "held":
+            self.link[way] = self.came[worker, each] = begins + ticks(case.latency_s + on_link)
+        else:
+            self.link[way] = begins + ticks(on_link)
+            self.came[worker, each] = self.link[way] + ticks(case.latency_s)
