@@ -62,6 +62,14 @@ class DeadlockError(MistakeError, RuntimeError):
         return f"the pipeline is deadlocked: {self.waits}"
 
 
+class OutputError(MistakeError, OSError):
+    """A file or folder that cannot be written."""
+
+
+class InputError(MistakeError, OSError):
+    """A file that cannot be read: not there, no file at all, larger than any of its kind."""
+
+
 class TraceError(MistakeError, ValueError):
     """A file that is not a trace this version can read."""
 
@@ -85,6 +93,15 @@ def missing_part(error: ImportError) -> MissingPartError | None:
         return None
     return MissingPartError(f"{part} is not installed; pip install 'pipestale[{PARTS[part]}]'",
                             name=part)
+
+
+def shown(value: object, most: int = 100) -> str:
+    """A wrong value as a message quotes it: its `repr`, cut to `most` characters."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        text = "a number of thousands of digits"
+    return text if len(text) <= most else f"{text[:most - 1]}…"
 
 
 def unknown(kind: str, name: str, choices: Sequence[str], more: Sequence[str] = ()) -> str:

@@ -7,8 +7,6 @@ header as JSON text in the array `header`.  It is the contract between the rooms
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from sim.arrays import NARROW, Floats, Ints
 from sim.errors import TraceError, missing_part
+from sim.files.writing import atomic_file
 from sim.header import TraceHeader
 from sim.op import Op
 from sim.order.columns import Instructions
@@ -195,24 +194,3 @@ class Trace:
         except TraceError as error:
             raise TraceError(f"{path}: {error}") from None
         return cls(header, **{name: arrays[name] for name in columns}, curves=curves)
-
-
-class atomic_file:  # noqa: N801 - used as a function
-    """A binary file that appears under its name complete, or not at all."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-
-    def __enter__(self) -> Any:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        number, self.temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
-        self.handle = os.fdopen(number, "wb")
-        return self.handle
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self.handle.close()
-        if kind is None:
-            os.chmod(self.temporary, 0o644)
-            os.replace(self.temporary, self.path)
-        else:
-            os.unlink(self.temporary)

@@ -35,7 +35,8 @@ class Link:
         return np.asarray(self.latency_s + size_bytes / self.bandwidth_bytes_per_s)
 
     def occupied_s(self, size_bytes: Floats) -> Floats:
-        """Seconds of those for which no other may use the link; result and sizes have one shape."""
+        """Seconds for which a message of so many bytes keeps others off the link; result and sizes
+        have one shape."""
         if self.held:
             return self.transfer_s(size_bytes)
         return np.asarray(size_bytes / self.bandwidth_bytes_per_s)
@@ -77,11 +78,13 @@ class Cluster:
     `boundary_bytes[k]` are the bytes one micro-batch sends from stage k to k+1, and back as its
     gradient (shape (stages-1,)); `activation_bytes[k]` those stage k keeps of a micro-batch from
     the start of its forward to the end of its backward (shape (stages,)), of which a device has
-    room for `activation_limit_bytes`.  `sync_s[k]` is how many seconds workers take to exchange
-    stage k's weights or gradients once all are ready (shape (stages,)).  `measured` are the
-    messages over a boundary, by its number and whether they go forward, whose seconds are known by
-    size; all others take what the link says.  [choice] What is measured holds its link all the
-    time: how much of it was latency, a measured message does not say.
+    room for `activation_limit_bytes`; `recomputed_bytes[k]` those of the activations that its
+    backward makes again and has besides (shape (stages,); None: it makes none).  `sync_s[k]` is how
+    many seconds workers take to exchange stage k's weights or gradients once all are ready (shape
+    (stages,)).  `measured` are the messages over a boundary, by its number and whether they go
+    forward, whose seconds are known by size; all others take what the link says.  [choice] What is
+    measured holds its link all the time: how much of it was latency, a measured message does not
+    say.
     """
 
     link: Link
@@ -90,6 +93,7 @@ class Cluster:
     activation_limit_bytes: float = float("inf")
     sync_s: Floats | None = None
     measured: Mapping[tuple[int, bool], MessageTimes] = field(default_factory=dict)
+    recomputed_bytes: Floats | None = None
 
     def transfers(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
         """Seconds each row's message occupies its link, shape (rows,).
@@ -153,8 +157,11 @@ class Cluster:
         return seconds
 
     def latencies_of(self, program: Program, rows: Ints) -> Floats:
-        """The same of some rows, all of which send; `rows` and the result have shape (rows asked
-        for,)."""
+        """Seconds the messages of some rows, all of which send, take from letting go of their
+        links to their arrival.
+
+        `rows` and the result have shape (rows asked for,).
+        """
         return self._latencies(program.rows.op[rows], program.rows.stage[rows])
 
     def _latencies(self, op: Ints, stage: Ints) -> Floats:

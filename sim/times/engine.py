@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import simpy
@@ -63,6 +63,7 @@ class Run:
     rng: np.random.Generator
     env: simpy.Environment = field(default_factory=simpy.Environment)
     pace: Pace | None = None
+    chooses: ClassVar[bool] = False  # whether devices choose their order
 
     def through(self) -> Timeline:
         """Go from event to event until none is left.
@@ -90,7 +91,7 @@ class Run:
         self.arrival: list[float] = [-1.0] * size
         self.waiting: list[Event | None] = [None] * size
         self.stretch = [self.costs.stretch(k) for k in range(program.shape.stages)]
-        self.memory = ActivationMemory(program, self.cluster)
+        self.memory = ActivationMemory(program, self.cluster, chosen=self.chooses)
         self.exchange = Exchange(program, self.cluster)
         self.exchanging: dict[int, Event] = {}
 
@@ -191,6 +192,8 @@ class Run:
 class GreedyRun(Run):
     """A simulation in which each device takes what is ready, backward first: see
     `sim.times.dispatch`."""
+
+    chooses: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         program = self.program

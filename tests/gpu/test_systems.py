@@ -23,7 +23,8 @@ STAGE_PROGRAMS = [name for name in SYSTEMS.names()
 
 
 def test_all_but_those_of_several_workers_are_stage_programs():
-    assert set(SYSTEMS.names()) - set(STAGE_PROGRAMS) == {"data-parallel", "hetpipe", "bmuf"}
+    assert set(SYSTEMS.names()) - set(STAGE_PROGRAMS) == {
+        "data-parallel", "data-parallel-scaled", "data-parallel-strong", "hetpipe", "bmuf"}
 
 
 @pytest.mark.parametrize("name", STAGE_PROGRAMS)

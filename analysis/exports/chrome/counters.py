@@ -20,9 +20,10 @@ def counters(trace: Trace, drawn: Slices) -> Iterator[tuple[Key, Event]]:
         name = f"stage {k:0{digits}}"
         pid = int(drawn.pid[np.argmax(trace.stage == k)])
         weights = Held(np.zeros(1), np.full(1, held.weight_bytes))
-        in_flight = steps(*activation_changes(trace, trace.stage == k))
+        in_flight = steps(activation_changes(trace, trace.stage == k))
         yield from _counter(pid, f"{name} bytes", {
-            "weights": weights, "stash": held.stash_bytes, "activations": held.activation_bytes})
+            "weights": weights, "stash": held.stash_bytes, "copies": held.copy_bytes,
+            "activations": held.activation_bytes})
         yield from _counter(pid, f"{name} weight versions", {"held": held.versions})
         yield from _counter(pid, f"{name} in flight", {"micro-batches": in_flight})
 
@@ -39,6 +40,6 @@ def _counter(pid: int, name: str, series: dict[str, Held]) -> Iterator[tuple[Key
 
 def _at(held: Held, moments: Floats) -> Floats:
     """The step function's values; 0 before its first change."""
-    place = np.searchsorted(held.time_s, moments, side="right") - 1
-    values: Floats = np.where(place >= 0, held.value[np.maximum(place, 0)], 0.0)
+    values: Floats = np.concatenate(([0.0], held.value))[
+        np.searchsorted(held.time_s, moments, side="right")]
     return values
