@@ -14,6 +14,7 @@ from sim.errors import ConfigurationError, DeadlockError, InvalidProgramError
 from sim.experiment.run import run
 from sim.op import Op
 from sim.order.program import Program
+from sim.times.profile import Profile
 from sim.trace import Trace
 from tests.oracles.apart import learning, memory, orders, times, versions
 from tests.oracles.apart.case import TICK, Case, Pass, Refused
@@ -68,6 +69,9 @@ def differences(keys: dict[str, Any], order: Order | None = None, **options: Any
     """Everything in which the two do not agree, a line each; `order` is a file's."""
     case = Case(**keys, given=order)
     refused, ours = None, None
+    if case.profile is not None:
+        options["profile"] = Profile.model_validate(case.profile)
+        keys = {name: value for name, value in keys.items() if name != "profile"}
     try:
         if order is not None:
             options["program"] = Program.parse(
@@ -78,7 +82,7 @@ def differences(keys: dict[str, Any], order: Order | None = None, **options: Any
     if ours is not None and case.dispatch == "greedy":
         case = replace(case, given=executed(ours.trace))
     try:
-        theirs = apart(case, _alone(case, keys, ours, options.get("program")))
+        theirs = apart(case, _alone(case, keys, ours, options))
     except Refused as error:
         return [] if refused else [f"not refused: {error}"]
     if ours is None:
@@ -98,14 +102,14 @@ def executed(trace: Trace) -> Order:
 
 
 def _alone(case: Case, keys: dict[str, Any], ours: Product | None,
-           program: Program | None) -> times.Seconds:
+           options: dict[str, Any]) -> times.Seconds:
     """Ticks of every instruction without stragglers; of jittered ones those the product drew, and
     of slowed workers too, which may be a tick off."""
     if ours is None or (case.jitter is None and case.slowdown == 1.0):
         return lambda worker, each: times.nominal(case, worker, each)
     plain = ours.trace
     if case.stragglers:
-        plain = run(experiment(**{**keys, "stragglers": []}), program, training=False)
+        plain = run(experiment(**{**keys, "stragglers": []}), training=False, **options)
     took = {row: round((plain.end_s[at] - plain.start_s[at]) / TICK)
             for row, at in rows(case, plain).items()}
     return lambda worker, each: took[worker, each]
@@ -237,7 +241,7 @@ def _learning(case: Case, ours: Product, theirs: Apart) -> Iterator[str]:
                 continue
             measured = learnt.learners[w][each.stage].distance
             mean = sum(measured[each.kind, m][place] for m in each.covers) / each.count
-            if abs(column[at] - mean) > 1e-12 * (1 + abs(mean)):
+            if not same(column[at] + 1, mean + 1):  # a small one is a difference of large ones
                 yield f"distance {place} of {each} is {column[at]}, not {mean}"
                 return
     moved = [sum(sum(crew[k].moved) for crew in learnt.learners) / case.minibatches
@@ -248,12 +252,17 @@ def _learning(case: Case, ours: Product, theirs: Apart) -> Iterator[str]:
 def _close(name: str, ours: Any, theirs: Any) -> Iterator[str]:
     pairs = list(zip(ours, theirs, strict=True))
     for place, (one, other) in enumerate(pairs):
-        one, other = (math.nan if value is None else float(value) for value in (one, other))
-        if math.isnan(one) and math.isnan(other):
-            continue
-        if not (one == other or abs(one - other) <= 1e-11 * max(abs(one), abs(other), 1e-3)):
+        if not same(one, other):
             yield f"{name} {place}: {one}, not {other}"
             return
+
+
+def same(one: float | None, other: float | None) -> bool:
+    """To the rounding of sums in another order; what is no number is alike."""
+    a, b = (math.nan if value is None else float(value) for value in (one, other))
+    if not (math.isfinite(a) and math.isfinite(b)):
+        return math.isfinite(a) == math.isfinite(b)
+    return abs(a - b) <= 1e-11 * max(abs(a), abs(b), 1e-3)
 
 
 def _memory(case: Case, ours: Product, theirs: Apart) -> Iterator[str]:
@@ -274,9 +283,9 @@ def _memory(case: Case, ours: Product, theirs: Apart) -> Iterator[str]:
 
 def _near(ours: dict[str, Any], theirs: dict[str, Any], tolerance: float) -> Iterator[str]:
     for name, value in theirs.items():
-        mine = ours[name]
-        same = mine == value or (
+        mine = ours.get(name)
+        alike = mine == value or (
             isinstance(mine, float) and isinstance(value, float)
             and abs(mine - value) <= tolerance * max(1.0, abs(value)))
-        if not same:
+        if not alike:
             yield f"{name}: {mine}, not {value}"

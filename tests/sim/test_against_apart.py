@@ -19,11 +19,10 @@ NOT_YET = ("steady_throughput", "peak_", "versions held")
 
 
 def waits(keys) -> bool:
-    several = "count" in keys and (keys["combine"]["name"] != "all-reduce" or
-                                   {"rate_schedule", "evaluate_every"} & set(keys))
+    alone_in_blocks = keys.get("count") == 1 and keys["combine"]["name"] == "block-momentum"
     no_version = keys["mitigation"].get("decay") == float("inf")
-    return several or no_version or (keys["backward"] == "recompute"
-                                     and "activation_limit_bytes" in keys)
+    return alone_in_blocks or no_version or (keys["backward"] == "recompute"
+                                             and "activation_limit_bytes" in keys)
 
 
 def disagreements(seeds: range) -> dict[int, list[str]]:

@@ -36,7 +36,8 @@ class Refused(Exception):
 class Case:
     """Names and defaults are those of the configuration; `minibatches` are all workers'.
 
-    `given` is the order of each device where it is a file's, or came about by greedy dispatch.
+    `given` is the order of each device where it is a file's, or came about by greedy dispatch;
+    `profile` are measured stages, as their JSON file has them.
     """
 
     schedule: str = "round-robin"
@@ -54,7 +55,7 @@ class Case:
     jitter: Any = None
     stragglers: Any = ()
     latency: str = "pipelined"
-    latency_s: float = 0.0
+    latency_s: float | None = None
     bandwidth_bytes_per_s: float | None = None
     boundary_bytes: Any = None
     activation_bytes: Any = None
@@ -78,6 +79,7 @@ class Case:
     sync_bandwidth_bytes_per_s: float | None = None
     dispatch: str = "static"
     given: tuple[tuple[Pass, ...], ...] | None = None
+    profile: dict[str, Any] | None = None
 
     @property
     def own_minibatches(self) -> int:
@@ -114,6 +116,19 @@ class Case:
             cuts.append(tuple(units[at : at + more + 1]))
             at += more
         return cuts
+
+    def measured(self, stage: int, name: str, otherwise: float) -> float:
+        """What a profile says of a stage, where it does."""
+        if self.profile is None:
+            return otherwise
+        return float(self.profile["stages"][stage].get(name, otherwise))
+
+    def of_link(self, name: str, otherwise: float | None) -> float | None:
+        """Latency or bandwidth: as given, else the profile's."""
+        given = getattr(self, name)
+        if given is None and self.profile is not None:
+            given = self.profile.get(name)
+        return otherwise if given is None else float(given)
 
     def whole(self, worker: int, micro: int) -> int:
         """A worker's micro-batch as the run counts it: workers take mini-batches in turn."""

@@ -23,6 +23,8 @@ def draw(seed: int) -> tuple[dict[str, Any], Order | None]:
     if order is None and r.random() < 0.3:
         keys |= _workers(r, keys)
     keys |= _costs(r, keys) | _links(r, keys)
+    if r.random() < 0.15:
+        keys["profile"] = _profile(r, keys)
     if order is None and "count" not in keys and r.random() < 0.1:
         keys["dispatch"] = "greedy"
     return keys, order
@@ -135,6 +137,28 @@ def _costs(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
             {"stage": r.randrange(stages), "from_s": (begins := r.uniform(0, 10)),
              "to_s": begins + r.uniform(0.5, 15), "factor": r.choice([3.0, 0.5, 1.3])}
             for _ in range(r.randint(1, 3))]
+    return found
+
+
+def _profile(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
+    """Measured stages, some of whose optional numbers are there."""
+    def maybe(name: str, value: float) -> dict[str, float]:
+        return {name: value} if r.random() < 0.5 else {}
+
+    stages = [{"forward_s": r.uniform(0.1, 2), "backward_s": r.uniform(0.1, 3),
+               **maybe("update_s", 0.25), **maybe("recompute_s", r.uniform(0.1, 2)),
+               **maybe("input_backward_s", 0.7), **maybe("weight_backward_s", 0.4),
+               **maybe("weight_bytes", 1000.0), **maybe("activation_bytes", 80.0),
+               **maybe("input_bytes", 10.0)} for _ in range(keys["stages"])]
+    found: dict[str, Any] = {"format": "pipestale-profile", "version": 1, "stages": stages}
+    found |= maybe("latency_s", 0.3) | maybe("bandwidth_bytes_per_s", 300.0)
+    if r.random() < 0.5:
+        found["boundary_bytes"] = [r.choice([50.0, 200.0]) for _ in stages[1:]]
+    found["transfers"] = [
+        {"boundary": k, "direction": way, "samples": [
+            {"size_bytes": size, "seconds": {"median": r.uniform(0.1, 1), "iqr": 0.0, "repeats": 9}}
+            for size in r.sample([10.0, 60.0, 300.0], r.randint(1, 3))]}
+        for k in range(len(stages) - 1) for way in ("forward", "backward") if r.random() < 0.3]
     return found
 
 

@@ -84,8 +84,8 @@ def _copies(case: Case, stream: list[Pass], k: int, found: Versions) -> list[int
             return op == "B" and 0 < share(case, gap) < 1
         return case.rule != "spectrain-stashed" and predicts(case, found, op, k, m) > 0
 
-    return [int(each.stage == k and each.op not in "UW" and any(own(each.kind, m) for m in each.covers))
-            for each in stream]
+    return [int(each.stage == k and each.op not in "UW"
+                and any(own(each.kind, m) for m in each.covers)) for each in stream]
 
 
 def _activations(case: Case, stream: list[Pass], k: int) -> list[float]:
@@ -103,12 +103,15 @@ def _activations(case: Case, stream: list[Pass], k: int) -> list[float]:
 
 def _kept_bytes(case: Case, k: int) -> tuple[float, float]:
     """Of a micro-batch: kept until its backward, made again for it.  Activations that are given
-    are all of them, or under `recompute` those made again, beside an input as large as the task's
-    or the message that brings it."""
+    or measured are all of them, or under `recompute` those made again, beside an input as large
+    as measured, as the task's, or as the message that brings it."""
     units = case.sizes[k] if case.task == "digits-mlp" else (0,)
     sizes = [8.0 * case.examples * each for each in units]
-    given = None if case.activation_bytes is None else per(case.activation_bytes, k)
-    if case.backward == "graph":
-        return sum(sizes) if given is None else given, 0.0
-    entry = sizes[0] if case.task != "none" else ([0.0, *boundary_bytes(case)])[k]
-    return entry, sum(sizes[1:]) if given is None else given
+    again = case.backward == "recompute"
+    full = case.measured(k, "activation_bytes", sum(sizes[again:]))
+    if case.activation_bytes is not None:
+        full = per(case.activation_bytes, k)
+    if not again:
+        return full, 0.0
+    entry = sizes[0] if case.task != "none" else [0.0, *boundary_bytes(case)][k]
+    return case.measured(k, "input_bytes", entry), full

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -56,7 +57,7 @@ class Digits:
     def __init__(self, case: Case) -> None:
         self.case, self.inputs, self.labels = case, *pictures()[:2]
         draw = generator(case.seed, 0)
-        self.first = [np.concatenate([part for a, b in zip(units, units[1:], strict=False)
+        self.first = [np.concatenate([part for a, b in itertools.pairwise(units)
                                       for part in (draw.normal(0.0, (2.0 / a) ** 0.5, a * b),
                                                    np.zeros(b))])
                       for units in case.sizes]
@@ -76,7 +77,7 @@ class Digits:
     def layers(self, stage: int, weights: Array) -> list[tuple[Array, Array]]:
         found, at = [], 0
         units = self.case.sizes[stage]
-        for a, b in zip(units, units[1:], strict=False):
+        for a, b in itertools.pairwise(units):
             found.append((weights[at : at + a * b].reshape(a, b),
                           weights[at + a * b : at + a * b + b]))
             at += a * b + b
@@ -120,15 +121,11 @@ class Digits:
         return self.outputs(stage, weights, values[0]), right
 
     def judge(self, weights: list[Array]) -> tuple[float, float | None, float | None]:
-        scores = []
-        for here in (self.inputs, pictures()[2]):
-            for stage, own in enumerate(weights):
-                here = self.outputs(stage, own, here)[-1]
-            scores.append(here)
-        right = pictures()[3]
-        return (float(surprise(scores[0], self.labels).mean()),
-                float(surprise(scores[1], right).mean()),
-                float((scores[1].argmax(1) == right).mean()))
+        scores, held, right = self.inputs, *pictures()[2:]
+        for stage, own in enumerate(weights):
+            scores, held = (self.outputs(stage, own, here)[-1] for here in (scores, held))
+        return (float(surprise(scores, self.labels).mean()), float(surprise(held, right).mean()),
+                float((held.argmax(1) == right).mean()))
 
 
 def surprise(scores: Array, right: Array) -> Array:

@@ -7,8 +7,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from tests.oracles.apart.case import Case, Pass, Refused, per, ticks
 from tests.oracles.apart.orders import Streams
@@ -41,12 +43,49 @@ class Wait:
 
 def nominal(case: Case, worker: int, each: Pass) -> int:
     """Ticks an instruction takes alone: without jitter and stragglers."""
-    once = {"F": case.forward_s, "U": case.update_s}.get(each.op, case.backward_s)
-    seconds = per(once, each.stage) / (2 if each.op in "IW" else 1)
+    k, times = each.stage, 1 if case.profile is None else each.count
+    name = {"F": "forward_s", "U": "update_s"}.get(each.op, "backward_s")
+    whole = case.measured(k, name, 0.0 if case.profile else per(getattr(case, name), k))
+    half = {"I": "input_backward_s", "W": "weight_backward_s"}.get(each.op)
+    seconds = whole if half is None else case.measured(k, half, whole / 2)
+    if each.op != "U" and each.op != "F":
+        seconds *= times
     if each.kind == "B" and case.backward == "recompute":
-        again = case.forward_s if case.recompute_s is None else case.recompute_s
-        seconds += per(again, each.stage) * each.count
+        again = case.measured(k, "forward_s", per(case.forward_s, k))
+        again = case.measured(k, "recompute_s", again) if case.recompute_s is None else (
+            per(case.recompute_s, k))
+        seconds += again * each.count
     return ticks(seconds * per(case.slowdown, worker))
+
+
+def message(case: Case, stage: int, target: int, count: int) -> tuple[int, int]:
+    """Ticks a message of so many micro-batches holds its link, and those until it arrives."""
+    size = boundary_bytes(case)[min(stage, target)] * count
+    way = {"boundary": min(stage, target),
+           "direction": "forward" if stage < target else "backward"}
+    if case.latency_s is None and case.bandwidth_bytes_per_s is None and case.profile:
+        for samples in case.profile.get("transfers", []):
+            if way.items() <= samples.items():
+                return ticks(_measured(samples["samples"], size)), 0
+    rate, latency = case.of_link("bandwidth_bytes_per_s", None), case.of_link("latency_s", 0.0)
+    on_link = size / rate if rate else 0.0
+    if case.latency == "held":
+        return ticks(latency + on_link), 0
+    return ticks(on_link), ticks(latency)
+
+
+def _measured(samples: list[dict[str, Any]], size: float) -> float:
+    """Seconds of a message: straight lines between the samples, level before the first, as steep
+    as before it beyond the last, but never falling."""
+    points = sorted((each["size_bytes"], each["seconds"]["median"]) for each in samples)
+    if size <= points[0][0]:
+        return points[0][1]
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
+        if size <= x1:
+            return y0 + (y1 - y0) * (size - x0) / (x1 - x0)
+    slope = 0.0 if len(points) == 1 else max(
+        0.0, (points[-1][1] - points[-2][1]) / (points[-1][0] - points[-2][0]))
+    return points[-1][1] + slope * (size - points[-1][0])
 
 
 def stretched(case: Case, each: Pass, start: int, alone: int) -> int:
@@ -64,18 +103,23 @@ def boundary_bytes(case: Case) -> list[float]:
     number = case.stages - 1
     if case.boundary_bytes is not None:
         return [per(case.boundary_bytes, k) for k in range(number)]
+    if case.profile and case.profile.get("boundary_bytes"):
+        return [float(size) for size in case.profile["boundary_bytes"]]
     if case.task != "digits-mlp":
         return [0.0] * number
     return [8.0 * case.examples * case.sizes[k][-1] for k in range(number)]
 
 
 def weight_bytes(case: Case) -> list[float]:
+    return [case.measured(k, "weight_bytes", 8.0 * _weights(case, k)) for k in range(case.stages)]
+
+
+def _weights(case: Case, stage: int) -> int:
     if case.task == "quadratic":
-        return [8.0 * len(case.curvatures)] * case.stages
+        return len(case.curvatures)
     if case.task == "none":
-        return [0.0] * case.stages
-    return [8.0 * sum((a + 1) * b for a, b in zip(units, units[1:], strict=False))
-            for units in case.sizes]
+        return 0
+    return sum((a + 1) * b for a, b in itertools.pairwise(case.sizes[stage]))
 
 
 def waits(case: Case) -> list[Wait]:
@@ -99,9 +143,10 @@ def wave_size(case: Case) -> int:
 
 def exchange_ticks(case: Case, stage: int) -> int:
     """A ring all-reduce of the stage's weights, or a push and a pull of them."""
-    latency = case.latency_s if case.sync_latency_s is None else case.sync_latency_s
-    rate = case.bandwidth_bytes_per_s if case.sync_bandwidth_bytes_per_s is None else (
-        case.sync_bandwidth_bytes_per_s)
+    latency = case.of_link("latency_s", 0.0) if case.sync_latency_s is None else (
+        case.sync_latency_s)
+    rate = case.of_link("bandwidth_bytes_per_s", None) if (
+        case.sync_bandwidth_bytes_per_s is None) else case.sync_bandwidth_bytes_per_s
     size, workers = weight_bytes(case)[stage], case.count
     part, trips = (size, 2) if case.combine["name"] == "wave" else (
         size / workers, 2 * (workers - 1))
@@ -119,7 +164,7 @@ class _Run:
         self.home = {each.stage: d for d, stream in enumerate(order) for each in stream}
         self.does = {(each.kind, each.stage, m): each for stream in order for each in stream
                      for m in each.covers}
-        self.bytes, self.times = boundary_bytes(case), Times()
+        self.times = Times()
         self.link: dict[tuple[int, int, int], int] = {}
         self.came: dict[Row, int] = {}  # by sender
         n = case.microbatches
@@ -138,20 +183,17 @@ class _Run:
         while moved:
             moved = False
             for (worker, device), at in place.items():
-                stream = self.order[device]
-                while at < len(stream):
-                    begins = self.begins(worker, stream[at])
+                for each in self.order[device][at:]:
+                    begins = self.begins(worker, each)
                     if begins is None:
                         break
-                    row = worker, stream[at]
                     start = max(clock[worker, device], begins)
-                    alone = self.seconds(*row)
-                    end = start + stretched(self.case, stream[at], start, alone)
-                    self.times.start[row], self.times.end[row] = start, end
+                    end = start + stretched(self.case, each, start, self.seconds(worker, each))
+                    self.times.start[worker, each], self.times.end[worker, each] = start, end
                     clock[worker, device] = end
-                    self.send(worker, stream[at])
-                    at, moved = at + 1, True
-                place[worker, device] = at
+                    self.send(worker, each)
+                    place[worker, device] += 1
+                    moved = True
         if any(at < len(self.order[device]) for (_, device), at in place.items()):
             raise Refused("some wait for each other for ever")
         return self.times
@@ -198,13 +240,7 @@ class _Run:
         if target == each.stage or not 0 <= target < self.case.stages or (
                 self.home[target] == self.home[each.stage]):
             return
-        case, rate = self.case, self.case.bandwidth_bytes_per_s
-        size = self.bytes[min(each.stage, target)] * each.count
-        on_link = size / rate if rate else 0.0
         way = worker, self.home[each.stage], self.home[target]
-        begins = max(self.times.end[worker, each], self.link.get(way, 0))
-        if case.latency == "held":
-            self.link[way] = self.came[worker, each] = begins + ticks(case.latency_s + on_link)
-        else:
-            self.link[way] = begins + ticks(on_link)
-            self.came[worker, each] = self.link[way] + ticks(case.latency_s)
+        on_link, after = message(self.case, each.stage, target, each.count)
+        self.link[way] = max(self.times.end[worker, each], self.link.get(way, 0)) + on_link
+        self.came[worker, each] = self.link[way] + after
