@@ -96,7 +96,7 @@ def test_utilisation_is_the_complement_of_the_bubble() -> None:
     assert 1 - found.utilisation.mean() == pytest.approx(found.bubble_fraction)
 
 
-def test_recompute_takes_one_more_forward_of_time_and_less_memory() -> None:
+def test_recompute_takes_one_more_forward_of_time_and_less_memory_but_of_one_in_flight() -> None:
     common = {"stages": 3, "minibatches": 30}
     graph, again = (report(run(resolve({"pipeline": common | {"backward": how}})))
                     for how in ("graph", "recompute"))
