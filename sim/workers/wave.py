@@ -86,6 +86,7 @@ class Wave(Combine):
 
     holds = Op.F
     awaits = Op.U
+    acts_alone = False
     distance: int = 0
     combine: Literal["mean", "sum"] = "mean"
 

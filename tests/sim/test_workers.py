@@ -207,10 +207,11 @@ def test_changing_costs_never_changes_weights():
         assert np.array_equal(a, b)
 
 
-def test_an_exchange_the_order_cannot_wait_for_is_refused_and_said():
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_exchange_the_order_cannot_wait_for_is_refused_and_said(workers):
     """Blocks end where a pipeline without flush has the next block's forwards under way."""
     with pytest.raises(InvalidProgramError, match="the order cannot be executed"):
-        learnt(workers=2, combine="block-momentum", schedule="round-robin", stages=2)
+        learnt(workers=workers, combine="block-momentum", schedule="round-robin", stages=2)
 
 
 @pytest.mark.parametrize(("change", "said"), [
