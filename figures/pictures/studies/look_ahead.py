@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -19,7 +20,7 @@ from sim.rows import Rows
 from sim.spread import POSITIVE, Paired, Spread, paired
 from sim.wording import plural
 
-STAGES, MINIBATCHES, MOMENTUM = 2, 200, 0.9
+STAGES, MINIBATCHES, EVERY, MOMENTUM = 2, 200, 50, 0.9
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 OURS = "nwpt"
 METHODS = {"plain SGD": ("none", 0.0, "grey"), "momentum": ("none", MOMENTUM, "vermilion"),
@@ -33,7 +34,8 @@ def document(method: str, rate: float, seed: int) -> dict[str, Any]:
     return {"pipeline": {"schedule": "sequential", "stages": STAGES, "minibatches": MINIBATCHES,
                          "mitigation": mitigation},
             "training": {"batch_size": BATCH, "learning_rate": rate, "momentum": momentum,
-                         "convention": "heavy-ball", "seed": seed, "distances": False}}
+                         "convention": "heavy-ball", "seed": seed, "distances": False,
+                         "evaluate_every": EVERY}}
 
 
 def configuration() -> dict[str, Any]:
@@ -50,17 +52,22 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 
 
 def rows_of(method: str, rate: float, seed: int) -> Rows:
-    """How one run ended: losses and validation accuracy, None where it diverged."""
-    found = run(resolve(document(method, rate, seed))).header.training
-    if found is None or found.diverged_at is not None:
-        return [{"final_loss": None, "validation_loss": None, "accuracy": None}]
-    return [{"final_loss": found.final_loss, "validation_loss": found.validation_loss,
-             "accuracy": found.accuracy}]
+    """Losses and validation accuracy of one run at every evaluation, None once it diverged."""
+    curves = run(resolve(document(method, rate, seed))).curves
+    names = ("training_loss", "validation_loss", "accuracy")
+    return [{"minibatch": minibatch, **{name: value if math.isfinite(value) else None
+                                        for name, value in zip(names, values, strict=True)}}
+            for minibatch, *values in zip(curves["evaluated_minibatch"].tolist(),
+                                          *(curves[name].tolist() for name in names),
+                                          strict=True)]
 
 
-def losses(rows: Rows, method: str, rate: float) -> list[float | None]:
-    """The final loss of every seed of a method at one rate."""
-    return [row["final_loss"] for row in rows if (row["method"], row["rate"]) == (method, rate)]
+def losses(rows: Rows, method: str, rate: float, minibatch: int = MINIBATCHES
+           ) -> list[float | None]:
+    """The loss over the training set of every seed, of a method at one rate after so many
+    mini-batches."""
+    return [row["training_loss"] for row in rows
+            if (row["method"], row["rate"], row["minibatch"]) == (method, rate, minibatch)]
 
 
 def at_best(rows: Rows, method: str) -> tuple[float, Spread]:
@@ -70,9 +77,10 @@ def at_best(rows: Rows, method: str) -> tuple[float, Spread]:
     return best, found[best]
 
 
-def against(rows: Rows, baseline: str, rate: float) -> Paired | None:
+def against(rows: Rows, baseline: str, rate: float, minibatch: int = MINIBATCHES
+            ) -> Paired | None:
     """NWPT's losses over a baseline's at one rate, by seed; None where a run diverged."""
-    ours, theirs = losses(rows, OURS, rate), losses(rows, baseline, rate)
+    ours, theirs = (losses(rows, name, rate, minibatch) for name in (OURS, baseline))
     if None in ours or None in theirs:
         return None
     return paired([x for x in ours if x is not None], [x for x in theirs if x is not None],
