@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from figures.origin import save
+from figures.origin import paths, save
 from figures.pictures import (
     advice,
     bench,
@@ -27,8 +27,8 @@ from figures.pictures import (
 )
 from figures.pictures.validation import timelines
 from figures.pieces import Done, Piece, collect
+from sim.files.writing import check_file, write_text
 from sim.rows import Rows
-from sim.trace import atomic_file
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,15 @@ class Picture:
         """Write the picture in every format, its rows, and its tables as Markdown; their paths."""
         written = save(self.draw(rows), rows, out, name or self.file, command, configuration)
         for table, text in self.tables.items():
-            with atomic_file(out / f"{table}.md") as file:
-                file.write(text(rows, command).encode())
+            write_text(out / f"{table}.md", text(rows, command))
             written.append(out / f"{table}.md")
         return written
+
+    def check_out(self, out: Path, name: str | None = None) -> None:
+        """Make sure that what `write` writes can be written.  Raises OutputError."""
+        tables = (out / f"{table}.md" for table in self.tables)
+        for path in (*paths(out, name or self.file), *tables):
+            check_file(path)
 
 
 def _single(name: str, module: Any, **more: Any) -> tuple[Picture, ...]:
@@ -82,7 +87,10 @@ FIGURES: dict[str, tuple[Picture, ...]] = {
         for stages in (3, 8)),
     "prediction": (Picture("prediction", prediction.pieces, prediction.draw_digits,
                            prediction.message, prediction.configuration),),
-    "learning": _single("learning", learning),
+    "learning": tuple(
+        Picture(name, partial(learning.pieces, minibatches), learning.draw, learning.message,
+                partial(learning.configuration, minibatches))
+        for name, minibatches in (("learning", 800), ("learning-5000", 5000))),
     "rates": _single("rates", rates, tables={"rates": rates.markdown}),
     "systems": _single("systems", systems, tables={"systems": systems.markdown}),
     "memory": _single("memory", memory),

@@ -8,8 +8,9 @@ from pathlib import Path
 from figures.catalogue import FIGURES
 from figures.origin import FORMATS, read_origin
 from figures.rows import read_rows
-from sim.trace import atomic_file
+from sim.files.writing import write_text
 
+PAGE = "README.md"
 OPENING = """# Gallery
 
 Every picture with its data beside it; the command and configuration that made it stand in the
@@ -40,6 +41,5 @@ def _sections(folder: Path) -> Iterator[str]:
 
 def write_page(folder: Path) -> Path:
     """Write the gallery's page into the folder as README.md; its path."""
-    with atomic_file(folder / "README.md") as file:
-        file.write(page(folder).encode())
-    return folder / "README.md"
+    write_text(folder / PAGE, page(folder))
+    return folder / PAGE

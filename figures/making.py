@@ -26,6 +26,13 @@ def check(names: tuple[str, ...], data: Path | None) -> list[str]:
     return list(FIGURES if "all" in names else dict.fromkeys(names))
 
 
+def check_out(names: list[str], out: Path) -> None:
+    """Make sure that the files of these figures can be written.  Raises OutputError."""
+    for name in names:
+        for picture in pictures(name):
+            picture.check_out(out)
+
+
 def make(name: str, out: Path, seeds: int, jobs: int) -> Iterator[Path]:
     """Run what one figure needs and draw it; the paths of its files, as they are written."""
     command = shlex.join(["python", "-m", "figures", name, "--seeds", str(seeds)])
@@ -39,6 +46,7 @@ def make(name: str, out: Path, seeds: int, jobs: int) -> Iterator[Path]:
 def redraw(name: str, data: Path, out: Path) -> list[Path]:
     """Draw the rows of a CSV again; nothing is run.  Raises ConfigurationError for others' rows."""
     rows = read_rows(data)
+    _of(name, data.stem).check_out(out, data.stem)
     command = shlex.join(["python", "-m", "figures", name, "--from", data.name])
     picture = _of(name, data.stem)
     try:

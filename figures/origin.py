@@ -13,8 +13,8 @@ from xml.etree import ElementTree
 
 from matplotlib.figure import Figure
 
+from sim.files.writing import atomic_file, write_whole
 from sim.rows import rows_as_csv
-from sim.trace import atomic_file
 
 FORMATS = ("png", "svg", "pdf")
 DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
@@ -34,20 +34,24 @@ class Origin:
     data_sha256: str
 
 
+def paths(out: Path, name: str) -> list[Path]:
+    """The files that `save` writes for a picture: one in each format, its data last."""
+    return [out / f"{name}.{kind}" for kind in (*FORMATS, "csv")]
+
+
 def save(figure: Figure, rows: Sequence[Mapping[str, Any]], out: Path, name: str, command: str,
          configuration: Mapping[str, Any] | None = None) -> list[Path]:
     """Write a picture in every format, and its data as CSV; their paths.
 
     No date is in them, so equal data give equal files.
     """
-    written = [out / f"{name}.{kind}" for kind in (*FORMATS, "csv")]
+    written = paths(out, name)
     table = rows_as_csv(rows).encode()
     origin = Origin(command, configuration, hashlib.sha256(table).hexdigest())
     for path, kind in zip(written, FORMATS, strict=False):
         with atomic_file(path) as file:
             figure.savefig(file, format=kind, metadata=_metadata(name, origin, kind))
-    with atomic_file(written[-1]) as file:
-        file.write(table)
+    write_whole(written[-1], table)
     return written
 
 

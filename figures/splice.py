@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from sim.errors import ConfigurationError
+from sim.files.writing import write_text
+
 
 def splice(path: Path, name: str, text: str) -> None:
     """Replace what stands between the markers of `name` in a document.
 
-    Raises ValueError where they are not there.
+    Raises ConfigurationError where they are not there.
     """
-    document = path.read_text()
+    document = path.read_text(encoding="utf-8")
     between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not between.search(document):
-        raise ValueError(f"{path} has no markers <!-- {name} --> … <!-- /{name} -->")
-    path.write_text(between.sub(lambda m: m.group(1) + text + m.group(2), document))
+        raise ConfigurationError([f"{path}: has no markers <!-- {name} --> … <!-- /{name} -->"])
+    write_text(path, between.sub(lambda m: m.group(1) + text + m.group(2), document))

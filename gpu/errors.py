@@ -11,10 +11,6 @@ class DeviceError(MistakeError, ValueError):
     """A device specification that cannot be read, or names what this machine does not have."""
 
 
-class OutputError(MistakeError, OSError):
-    """A folder or file that cannot be written."""
-
-
 class StageError(MistakeError, RuntimeError):
     """A run ended because a stage failed: the first failure, with its stage and instruction."""
 

@@ -62,6 +62,14 @@ class DeadlockError(MistakeError, RuntimeError):
         return f"the pipeline is deadlocked: {self.waits}"
 
 
+class OutputError(MistakeError, OSError):
+    """A file or folder that cannot be written."""
+
+
+class InputError(MistakeError, OSError):
+    """A file that cannot be read: not there, no file at all, larger than any of its kind."""
+
+
 class TraceError(MistakeError, ValueError):
     """A file that is not a trace this version can read."""
 

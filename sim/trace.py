@@ -7,8 +7,6 @@ header as JSON text in the array `header`.  It is the contract between the rooms
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 
 from sim.arrays import NARROW, Floats, Ints
 from sim.errors import TraceError, missing_part
+from sim.files.writing import atomic_file
 from sim.header import TraceHeader
 from sim.op import Op
 from sim.order.columns import Instructions
@@ -107,14 +106,18 @@ class Trace:
         return int(self.index[row]) // self.shape.microbatches + 1
 
     def first_worker(self) -> Trace:
-        """The part of the trace that is worker 0's, its micro-batches numbered as its own.
+        """The part of the trace that is worker 0's, see `of_worker`."""
+        return self.of_worker(0)
+
+    def of_worker(self, number: int) -> Trace:
+        """The part of the trace that is one worker's (from 0), its micro-batches as it counts them.
 
         The trace itself where that is the only worker.
         """
         shape = self.shape
         if shape.workers == 1:
             return self
-        rows = self.device < shape.worker_devices
+        rows = self.device // shape.worker_devices == number
         columns = {name: getattr(self, name)[rows] for name in self.columns}
         columns["index"] = own_index(columns["index"], shape)
         header = replace(self.header, shape=shape.of_worker)
@@ -199,24 +202,3 @@ class Trace:
         except TraceError as error:
             raise TraceError(f"{path}: {error}") from None
         return cls(header, **{name: arrays[name] for name in columns}, curves=curves)
-
-
-class atomic_file:  # noqa: N801 - used as a function
-    """A binary file that appears under its name complete, or not at all."""
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-
-    def __enter__(self) -> Any:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        number, self.temporary = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
-        self.handle = os.fdopen(number, "wb")
-        return self.handle
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self.handle.close()
-        if kind is None:
-            os.chmod(self.temporary, 0o644)
-            os.replace(self.temporary, self.path)
-        else:
-            os.unlink(self.temporary)

@@ -9,6 +9,7 @@ import click
 
 from sim.commands.bars import counted
 from sim.commands.door import console, json_option, print_json
+from sim.commands.outputs import OUT_FOLDER
 
 
 def whole_numbers(_: click.Context, option: click.Parameter, text: str | None) -> tuple[int, ...]:
@@ -39,8 +40,8 @@ def whole_numbers(_: click.Context, option: click.Parameter, text: str | None) -
               help="Only where forward and backward read the same version (an interpolation "
                    "reads the stale one).")
 @click.option("--all", "everything", is_flag=True, help="Also show what the front beats.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=None,
-              metavar="DIR", help="Write an experiment per front point, the rows and a picture.")
+@click.option("--out", type=OUT_FOLDER, default=None, metavar="DIR",
+              help="Write an experiment per front point, the rows and a picture.")
 @json_option
 def advise(profile: Path, memory_limit: float, backward: str, everything: bool,
            out: Path | None, as_json: bool, **given: Any) -> None:
@@ -77,15 +78,14 @@ def _write_advice(advice: dict[str, Any], out: Path) -> list[Path]:
     from analysis.advice.files import experiment_files
     from figures.origin import save
     from figures.pictures.advice import draw, flat
-    from sim.trace import atomic_file
+    from sim.files.writing import write_text
 
     files = experiment_files(advice)
     files["advice.json"] = json.dumps(advice, indent=2, allow_nan=False) + "\n"
     rows = flat(advice)
     figure = draw(rows)
     for name, content in files.items():
-        with atomic_file(out / name) as file:
-            file.write(content.encode())
+        write_text(out / name, content)
     command = shlex.join(["python", "-m", "analysis", "advise", advice["profile"],
                           "--memory-limit", repr(advice["memory_limit_bytes"]),
                           "--devices", str(advice["devices"])])

@@ -7,18 +7,18 @@ from pathlib import Path
 import click
 
 from analysis.exports import FORMATS
+from sim.commands.outputs import OUT_FILE
 
 
 @click.command()
 @click.argument("trace", type=click.Path(path_type=Path))
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE")
+@click.option("--out", type=OUT_FILE, required=True, metavar="FILE")
 def export(trace: Path, form: str, out: Path) -> None:
     """Write a trace for other tools: chrome opens in Perfetto, torch-csv in PyTorch."""
     from analysis.exports import export as content_of
-    from sim.trace import Trace, atomic_file
+    from sim.files.writing import write_whole
+    from sim.trace import Trace
 
-    content = content_of(Trace.load(trace), form)
-    with atomic_file(out) as file:
-        file.write(content)
+    write_whole(out, content_of(Trace.load(trace), form))
     click.echo(f"{out} written")

@@ -9,6 +9,7 @@ import click
 
 from sim.commands.bars import busy, counted
 from sim.commands.door import console, json_option, print_json
+from sim.commands.outputs import OUT_FILE
 
 
 @click.command()
@@ -21,23 +22,22 @@ from sim.commands.door import console, json_option, print_json
 @click.option("--decay", type=float, default=None,
               help="Of the interpolation's share of stale weights.  [default: 1]")
 @click.option("--grid", is_flag=True, help="Every mitigation, delay 0 to 7, momentum 0 and 0.9.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=None,
-              metavar="FILE", help="Also write the rows as CSV.")
+@click.option("--out", type=OUT_FILE, default=None, metavar="FILE",
+              help="Also write the rows as CSV.")
 @json_option
 def stability(grid: bool, out: Path | None, as_json: bool, **given: Any) -> None:
     """Largest stable ηλ on the quadratic: by root location, and as the simulator shows it."""
     from analysis.terminal.theory_tables import stability_table
     from analysis.theory.stability import delayed_training
+    from sim.files.writing import write_text
     from sim.rows import rows_as_csv
-    from sim.trace import atomic_file
 
     case = delayed_training(**given)
     if grid:
         _refuse_with_grid(given)
     rows = _grid() if grid else _one(case)
     if out is not None:
-        with atomic_file(out) as file:
-            file.write(rows_as_csv(rows).encode())
+        write_text(out, rows_as_csv(rows))
     if as_json:
         print_json(rows if grid else rows[0])
         return

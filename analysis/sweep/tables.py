@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analysis.sweep.journal import Record
+from sim.files.writing import write_text
 from sim.rows import Row, rows_as_csv
-from sim.trace import atomic_file
+
+FILES = ("table.csv", "table.json")
 
 
 def rows(records: Sequence[Record]) -> list[Row]:
@@ -27,12 +29,11 @@ def write(found: Sequence[Row], out: Path) -> list[Path]:
     """Write `table.csv`, lists and tables in its cells as JSON, and `table.json`; their paths."""
     text = rows_as_csv([{key: json.dumps(value) if isinstance(value, list | dict) else value
                          for key, value in row.items()} for row in found])
-    contents = {"table.csv": text,
-                "table.json": json.dumps(found, indent=1, allow_nan=False) + "\n"}
-    for name, content in contents.items():
-        with atomic_file(out / name) as file:
-            file.write(content.encode())
-    return [out / name for name in contents]
+    written = [out / name for name in FILES]
+    for path, content in zip(written, (text, json.dumps(found, indent=1, allow_nan=False) + "\n"),
+                             strict=True):
+        write_text(path, content)
+    return written
 
 
 def failures(found: Sequence[Row]) -> list[tuple[str, int]]:

@@ -9,8 +9,8 @@ from typing import Any
 from figures.bundles import network
 from figures.origin import save
 from figures.pictures import prediction
+from sim.files.writing import write_text
 from sim.rows import rows_as_csv
-from sim.trace import atomic_file
 from sim.wording import plural
 
 
@@ -30,6 +30,5 @@ def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
                          "prediction"))
     paths = [path for figure, rows, name in pictures
              for path in save(figure, rows, out, name, report["command"])]
-    with atomic_file(out / "targets.csv") as file:
-        file.write(rows_as_csv(found.targets).encode())
+    write_text(out / "targets.csv", rows_as_csv(found.targets))
     return [*paths, out / "targets.csv"]

@@ -16,9 +16,9 @@ from figures.pictures.validation.settings import network
 from figures.rows import read_rows
 from sim.errors import ConfigurationError
 from sim.experiment.compared.validated import Validated
+from sim.files.writing import write_text
 from sim.rows import Row, Rows, rows_as_csv
 from sim.times.profile import write_profile
-from sim.trace import atomic_file
 
 LABELS = ("model", "schedule", "mitigation", "microbatches", "batch_size", "image_size")
 REPORT, ROWS = "report.json", "rows.csv"
@@ -39,8 +39,7 @@ def write(report: Report, found: Sequence[Validated], out: Path) -> None:
     _pictures([report], [rows], out, report["command"])
     for name, text in ((ROWS, rows_as_csv(rows)), ("report.md", markdown(report)),
                        (REPORT, json.dumps(report, indent=1, allow_nan=False) + "\n")):
-        with atomic_file(out / name) as file:
-            file.write(text.encode())
+        write_text(out / name, text)
 
 
 def draw(folders: Sequence[Path], out: Path, command: str) -> list[Path]:

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from sim.commands.door import HELP
+from sim.commands.outputs import OUT_FOLDER
 
 
 @click.command(context_settings=HELP)
 @click.argument("names", nargs=-1, required=True, metavar="NAME…|all")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), default=Path("out"),
-              show_default=True, help="Folder for PNG, SVG, PDF and CSV.")
+@click.option("--out", type=OUT_FOLDER, default=Path("out"), show_default=True,
+              help="Folder for PNG, SVG, PDF and CSV.")
 @click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True,
               help="Seeds where a figure trains (jitter: ten runs for each).")
 @click.option("--jobs", type=click.IntRange(1, 256), default=1, show_default=True,
@@ -32,14 +33,20 @@ def draw(names: tuple[str, ...], out: Path, seeds: int, jobs: int, data: Path | 
     `explore TRACE… --out FILE.html` makes a page to look through traces with (explore --help).
     """
     from figures import making
-    from figures.gallery import write_page
+    from figures.gallery import PAGE, write_page
     from figures.splice import splice
+    from sim.files.writing import check_file
 
-    for name in making.check(names, data):
+    chosen = making.check(names, data)
+    if data is None:
+        making.check_out(chosen, out)
+    for written in (*([out / PAGE] if page else []), *([readme] if readme else [])):
+        check_file(written)
+    for name in chosen:
         for path in (making.make(name, out, seeds, jobs) if data is None
                      else making.redraw(name, data, out)):
             click.echo(f"{path} written")
             if readme is not None and path.suffix == ".md":
-                splice(readme, path.stem, path.read_text())
+                splice(readme, path.stem, path.read_text(encoding="utf-8"))
     if page:
         click.echo(f"{write_page(out)} written")

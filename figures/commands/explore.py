@@ -7,19 +7,18 @@ from pathlib import Path
 import click
 
 from sim.commands.door import HELP
+from sim.commands.outputs import OUT_FILE
 
 
 @click.command(context_settings=HELP)
 @click.argument("traces", nargs=-1, required=True, metavar="TRACE…",
                 type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.html",
+@click.option("--out", type=OUT_FILE, metavar="FILE.html",
               default=Path("out/explorer.html"), show_default=True)
 def explore(traces: tuple[Path, ...], out: Path) -> None:
     """Traces as one HTML file to zoom, hover and click through, offline; several are stacked."""
     from figures.explorer.page import explore as page
-    from sim.trace import atomic_file
+    from sim.files.writing import write_text
 
-    text = page(traces)
-    with atomic_file(out) as file:
-        file.write(text.encode())
+    write_text(out, page(traces))
     click.echo(f"{out} written")

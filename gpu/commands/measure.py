@@ -12,6 +12,7 @@ from gpu.commands.door import end, typed
 from gpu.commands.options import devices_option, graphs_option, own_orders
 from gpu.commands.prepared import prepared
 from sim.commands.bars import named
+from sim.commands.outputs import OUT_FOLDER
 
 if TYPE_CHECKING:
     from gpu.studies.measure.execute import Outcome
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 @devices_option
 @own_orders("a machine is measured by programs of its own")
 @graphs_option
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path),
-              metavar="DIR", help="A folder named after the machine.")
+@click.option("--out", required=True, type=OUT_FOLDER, metavar="DIR",
+              help="A folder named after the machine.")
 def measure(devices: str, graphs: str, out: Path) -> None:
     """Validate, captured and eager, and run the tutorial: nine minutes at most.
 
@@ -31,7 +32,7 @@ def measure(devices: str, graphs: str, out: Path) -> None:
     from gpu.studies.measure.execute import execute
     from gpu.studies.measure.page import page
     from gpu.studies.measure.steps import steps
-    from sim.trace import atomic_file
+    from sim.files.writing import write_text
 
     prepared(None, (), devices, out)
     todo, command = steps(devices, out, graphs), typed()
@@ -43,8 +44,7 @@ def measure(devices: str, graphs: str, out: Path) -> None:
             show(len(written), line)
 
         def after(found: Sequence[Outcome]) -> None:
-            with atomic_file(out / "README.md") as file:
-                file.write(page(found, todo, out, command).encode())
+            write_text(out / "README.md", page(found, todo, out, command))
             written.append(len(found))
 
         outcomes = execute(todo, tell, after)

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from sim.commands.outputs import OUT_FOLDER
 from sim.errors import ConfigurationError
 
 GRAPHS = ("auto", "on", "off")
@@ -17,8 +18,8 @@ devices_option = click.option("--devices", default="cpu,cpu", show_default=True,
 model_option = click.option("--model", default="narrow", show_default=True,
                             help="narrow, resnet50 or vgg16.")
 size_option = click.option("--image-size", type=click.IntRange(min=8), help="Side in pixels.")
-folder_option = click.option("--out", type=click.Path(file_okay=False, path_type=Path),
-                             metavar="DIR", help="Write everything into this folder.")
+folder_option = click.option("--out", type=OUT_FOLDER, metavar="DIR",
+                             help="Write everything into this folder.")
 graphs_option = click.option("--graphs", type=click.Choice(GRAPHS), default="auto",
                              show_default=True, help="Capture stages as CUDA graphs: auto (where "
                              "they run on CUDA), on, off.")
@@ -27,8 +28,7 @@ limit_option = click.option("--limit", type=click.IntRange(min=1),
 seeds_option = click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True)
 threads_option = click.option("--threads", type=click.IntRange(min=1), default=1,
                               show_default=True)
-results_option = click.option("--out", type=click.Path(file_okay=False, path_type=Path),
-                              default=Path("out"), show_default=True,
+results_option = click.option("--out", type=OUT_FOLDER, default=Path("out"), show_default=True,
                               help="Folder for JSON, Markdown, CSV and figures.")
 
 

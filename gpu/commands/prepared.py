@@ -21,12 +21,14 @@ def prepared(experiment: Path | Experiment | None, settings: tuple[str, ...], de
     ConfigurationError, InvalidProgramError, DeviceError or OutputError.
     """
     from gpu.determinism import exact
-    from gpu.distributed.launch import asked_for, check_out, check_places
+    from gpu.distributed.launch import asked_for, check_places
     from gpu.lanes.devices import parse_devices
+    from sim.files.writing import check_folder
 
     exact()
     specs = parse_devices(devices)
     resolved, given = asked_for(experiment, settings, len(specs), program, **otherwise)
     check_places(specs, resolved, given)
-    check_out(out / "report.json" if out else None)
+    if out is not None:
+        check_folder(out)
     return specs, resolved, given

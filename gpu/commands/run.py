@@ -11,6 +11,7 @@ from gpu.commands.options import devices_option, graphs_option, model_option, si
 from sim.commands.asked import program_option
 from sim.commands.bars import timed
 from sim.commands.door import experiment_argument, json_option, number, print_json
+from sim.commands.outputs import OUT_FILE
 
 if TYPE_CHECKING:
     from sim.trace import Trace
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
               help="Threads of one CPU operation; results differ with their number.")
 @click.option("--keep-going", is_flag=True, help="Record a divergence instead of stopping at it.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), metavar="TRACE.npz",
+@click.option("--out", type=OUT_FILE, metavar="TRACE.npz",
               help="Write the trace here.")
 @json_option
 def run(experiment: Path | None, settings: tuple[str, ...], model: str,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import torch
 from gpu.determinism import exact
 from gpu.distributed.ranks import run_rank
 from gpu.distributed.world import World, check_ranks
-from gpu.errors import DeviceError, OutputError
+from gpu.errors import DeviceError
 from gpu.lanes.devices import DeviceSpec, check_devices, open_lanes, parse_devices, rank_spec
 from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.run import Watch, run
@@ -20,6 +19,7 @@ from sim.errors import ConfigurationError
 from sim.experiment.configuration import read_experiment
 from sim.experiment.options import Experiment
 from sim.experiment.program_file import reshaped, with_program
+from sim.files.writing import check_file
 from sim.order.program import Program
 from sim.trace import Trace
 from sim.wording import plural
@@ -53,7 +53,8 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
     specs, world = parse_devices(request.devices), World.of_environment()
     experiment, program = asked_for(request.experiment, request.settings,
                                     world.size if world else len(specs), request.program)
-    check_out(request.out)
+    if request.out is not None:
+        check_file(request.out)
     if world:
         trace = _on_rank(world, specs, experiment, program, request)
     else:
@@ -62,7 +63,7 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
                             program=program)
         trace = run(assembly, open_lanes(specs), strict=request.strict, watch=watch)
     if trace is not None and request.out is not None:
-        _save(trace, request.out)
+        trace.save(request.out)
     return trace
 
 
@@ -112,18 +113,3 @@ def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment,
     return run_rank(world, lane,
                     lambda: assemble(experiment, request.run, homes, program=program),
                     strict=request.strict)
-
-
-def check_out(out: Path | None) -> None:
-    """Make sure that `out` can be written.  Raises OutputError naming the folder in the way."""
-    if out is not None:
-        folder = next(p for p in out.absolute().parents if p.exists())
-        if not folder.is_dir() or not os.access(folder, os.W_OK):
-            raise OutputError(f"--out {out}: {folder} is no folder that can be written to")
-
-
-def _save(trace: Trace, out: Path) -> None:
-    try:
-        trace.save(out)
-    except OSError as error:
-        raise OutputError(f"--out {out}: {error.strerror}") from None

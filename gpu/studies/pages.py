@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sim.rows import plain
-from sim.trace import atomic_file
+from sim.files.writing import write_json, write_text
 from sim.wording import markdown_table
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write a JSON file whole or not at all; numbers that are not finite become null."""
-    write_text(path, json.dumps(plain(values), indent=2, allow_nan=False) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file, as UTF-8, whole or not at all."""
-    with atomic_file(path) as file:
-        file.write(text.encode())
 
 
 def write_report(report: dict[str, Any], text: str, out: Path, name: str) -> list[Path]:

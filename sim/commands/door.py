@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import math
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -12,6 +15,7 @@ import click
 
 from sim.errors import MistakeError, missing_part
 
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # no more can be written
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
 
 
@@ -39,7 +43,8 @@ class Door(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a mistake ends the process with its code."""
         try:
-            return super().invoke(ctx)
+            with standard_output():
+                return super().invoke(ctx)
         except Exception as error:
             mistake = mistake_of(error)
             if mistake is None:
@@ -60,12 +65,46 @@ class Door(click.Group):
 
 
 def mistake_of(error: Exception) -> MistakeError | None:
-    """What a user can act on in `error`, a missing file or optional part too; None for a bug."""
+    """What a user can act on in `error`, a missing file or optional part too; None for a bug.
+
+    A reader of standard output that has gone away is nobody's mistake.
+    """
     if isinstance(error, MistakeError):
         return error
-    if isinstance(error, OSError) and error.filename:
-        return MistakeError(f"{error.filename}: {error.strerror}")
+    if isinstance(error, MemoryError):
+        return MistakeError(f"out of memory; make the experiment smaller{_said(error)}")
+    if isinstance(error, OSError) and not isinstance(error, BrokenPipeError):
+        named = isinstance(error.filename, str | bytes)
+        where = f"{os.fsdecode(error.filename)}: " if named else ""
+        return MistakeError(f"{where}{error.strerror or error}")
     return missing_part(error) if isinstance(error, ImportError) else None
+
+
+def _said(error: Exception) -> str:
+    return f" ({error})" if str(error) else ""
+
+
+@contextmanager
+def standard_output() -> Iterator[None]:
+    """What a command prints arrives, or it is a mistake that it does not.
+
+    A letter that the output's encoding lacks is written by its number.  Raises MistakeError where
+    standard output is closed or takes no more.
+    """
+    out: Any = sys.stdout
+    if out is None:
+        raise MistakeError("standard output is closed")
+    if hasattr(out, "reconfigure"):
+        out.reconfigure(errors="backslashreplace")
+    try:
+        yield
+        out.flush()
+    except OSError as error:
+        if error.errno not in FULL or error.filename is not None:
+            raise
+        with suppress(OSError):  # what is left goes nowhere, so that Python ends quietly
+            os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
+        raise MistakeError(f"standard output: {error.strerror}") from None
 
 
 def plugin_option() -> click.Option:

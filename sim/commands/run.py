@@ -9,6 +9,7 @@ import click
 from sim.commands.asked import asked, program_option
 from sim.commands.bars import running
 from sim.commands.door import console, experiment_argument, json_option, print_json
+from sim.commands.outputs import OUT_FILE
 
 
 @click.command()
@@ -18,7 +19,7 @@ from sim.commands.door import console, experiment_argument, json_option, print_j
                    "is fixed beforehand (static dispatch) and nothing slows anything else, "
                    "else simpy.")
 @program_option
-@click.option("--out", type=click.Path(path_type=Path), metavar="TRACE.npz",
+@click.option("--out", type=OUT_FILE, metavar="TRACE.npz",
               help="Write the trace here.")
 @json_option
 def run(experiment: Path | None, settings: tuple[str, ...], engine: str,

@@ -8,11 +8,12 @@ import click
 
 from sim.commands.bars import points
 from sim.commands.door import json_option, print_json
+from sim.commands.outputs import OUT_FOLDER
 
 
 @click.command()
 @click.argument("sweep", metavar="SWEEP.toml", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+@click.option("--out", type=OUT_FOLDER, metavar="DIR",
               help="Journal and tables; a sweep begun there goes on.  [default: out/SWEEP]")
 @click.option("--workers", type=click.IntRange(1, 1024), metavar="N",
               help="Processes of this machine.  [default: its cores]")
@@ -23,11 +24,14 @@ def sweep(sweep: Path, out: Path | None, workers: int | None, dask: str | None,
     """Grid or random search over any keys; killed at any moment, the same command goes on."""
     from analysis.sweep.pool import cluster, processes
     from analysis.sweep.reading import read_sweep
-    from analysis.sweep.run import run_sweep
-    from analysis.sweep.tables import failures
+    from analysis.sweep.run import JOURNAL, run_sweep
+    from analysis.sweep.tables import FILES, failures
+    from sim.files.writing import check_file
 
     _refuse_both(dask, workers)
     out = out or Path("out", sweep.stem)
+    for name in (JOURNAL, *FILES):
+        check_file(out / name)
     asked = read_sweep(sweep)
     with points(len(asked)) as progress:
         rows = run_sweep(asked, out, processes(workers) if dask is None else cluster(dask),

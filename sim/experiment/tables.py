@@ -130,13 +130,16 @@ class ClusterOptions(BaseModel):
     """The table `cluster`: links between neighbours, message sizes, memory of each device.
 
     `latency_s` is in seconds, `bandwidth_bytes_per_s` in bytes per second (None: no limit);
+    `latency` says whether a transfer holds its link for its bytes alone and arrives later by its
+    latency (`pipelined`) or holds it for both (`held`);
     `boundary_bytes` are those a micro-batch sends from a stage to the next, `activation_bytes`
-    those a stage keeps of it (None: those of the profile or task), `activation_limit_bytes` the
-    most a device has room for (None: no limit).
+    those a stage keeps of it, or makes again under `recompute` (None: those of the profile or
+    task), `activation_limit_bytes` the most a device has room for (None: no limit).
     """
 
     model_config = STRICT
     latency_s: Annotated[Seconds, Bears.TIMES] = 0.0
+    latency: Annotated[Literal["pipelined", "held"], Bears.TIMES] = "pipelined"
     bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES] = None
     boundary_bytes: Annotated[BytesPerStage | None, Bears.TIMES] = None
     activation_bytes: Annotated[BytesPerStage | None, Bears.TIMES] = None

@@ -37,7 +37,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sim.errors import ProfileError
-from sim.trace import atomic_file
+from sim.files.writing import write_text
 
 # Bounds as the configuration's, so that sums of what is measured stay finite
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
@@ -212,5 +212,4 @@ def _twice(profile: Profile) -> Iterator[str]:
 def write_profile(profile: Profile, path: str | Path) -> None:
     """Write a profile's file, complete or not at all, without what was not measured."""
     text = profile.model_dump_json(indent=1, exclude_defaults=True)
-    with atomic_file(path) as file:
-        file.write(f"{text}\n".encode())
+    write_text(path, f"{text}\n")

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from sim.files.writing import atomic_file
 from sim.header import TraceHeader
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.trace import COLUMNS, HOST_COLUMNS, Trace, atomic_file
+from sim.trace import COLUMNS, HOST_COLUMNS, Trace
 from tests.sim.experiments import TIMES, TINY, schedule_program, simulate
 from tests.sim.strategies import names, shapes
 

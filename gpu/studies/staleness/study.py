@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpu.determinism import exact
-from gpu.distributed.launch import check_out
 from gpu.lanes.devices import DeviceSpec, check_devices, parse_devices
 from gpu.runtime.assembly import RunSettings
 from gpu.studies.staleness.investigation import Study
 from gpu.studies.staleness.methods import methods, with_defaults
+from sim.files.writing import check_folder
 
 DEFAULTS: dict[str, object] = {"pipeline.minibatches": 120, "training.batch_size": 16,
                                "training.learning_rate": 0.1, "training.evaluate_every": 4}
@@ -40,7 +40,7 @@ def prepare(request: StudyRequest) -> tuple[Study, Sequence[DeviceSpec]]:
     """
     exact(request.threads)
     specs = parse_devices(request.devices)
-    check_out(request.out / "staleness.json")
+    check_folder(request.out)
     check_devices(specs, len(specs))
     base = with_defaults(request.experiment, request.settings,
                          DEFAULTS | {"pipeline.stages": len(specs)})

@@ -10,7 +10,6 @@ from time import perf_counter
 
 import torch
 
-from gpu.distributed.launch import check_out
 from gpu.errors import DeviceError
 from gpu.images.labelled import DataError
 from gpu.lanes.devices import DeviceSpec, check_devices, parse_devices
@@ -18,6 +17,7 @@ from gpu.runtime.assembly import RunSettings
 from gpu.studies.tutorial.look_ahead import LEARNING_RATE, METHODS, Course, compare
 from gpu.studies.tutorial.split_sizes import FULL, REDUCED, Places, SplitStudy, measure, rounds
 from sim.errors import ConfigurationError
+from sim.files.writing import check_folder
 from sim.rows import Rows
 
 SMALL = 32  # pixels a side of the images learnt from in the reduced setting
@@ -129,7 +129,7 @@ def prepare(asked: Asked) -> Tutorial:
     if len(specs) < 2:
         raise DeviceError("a pipeline needs at least two devices: --devices cpu,cpu or "
                           "cuda:0,cuda:1 or cuda:0/2")
-    check_out(asked.out / "tutorial.json")
+    check_folder(asked.out)
     setting = asked.setting()
     course = asked.course(setting)
     try:

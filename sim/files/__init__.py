@@ -1,0 +1,1 @@
+"""Files of the user's: read where they are what they should be, written whole or not at all."""
