@@ -23,6 +23,7 @@ from figures.explorer.columns import encode
 from sim.errors import ConfigurationError, TraceError
 from sim.trace import Trace
 
+MOST_ROWS = 4_000_000  # of all traces: a page of some 80 MB, and ten times that once it is open
 WEB = files("figures.explorer").joinpath("web")
 SCRIPTS = ("inflate", "decode", "words", "lanes", "sums", "colours", "legend", "view", "axis",
            "trip", "labels", "paint", "overlay", "find", "tooltip", "panel", "actions", "pointer",
@@ -42,6 +43,10 @@ def explore(paths: Sequence[Path]) -> str:
             traces.append(trace)
         except TraceError as error:
             problems.append(str(error))
+    rows = sum(map(len, traces))
+    if rows > MOST_ROWS:
+        problems.append(f"{', '.join(map(str, paths))}: {rows:,} instructions make a page that no "
+                        f"browser holds, at most {MOST_ROWS:,} do; simulate fewer mini-batches")
     if problems:
         raise ConfigurationError(problems)
     return page(traces, _names(paths))
