@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sim.commands.asked import asked, program_option
+from sim.commands.bars import running
 from sim.commands.door import Number, console, experiment_argument, json_option, print_json
 
 
@@ -20,7 +21,8 @@ from sim.commands.door import Number, console, experiment_argument, json_option,
 @click.option("--from", "first", type=click.IntRange(0), metavar="COLUMN",
               help="First column of the grid to show.  [default: 0, or shortly before I]")
 @click.option("--to", "last", type=click.IntRange(0), metavar="COLUMN",
-              help="Last column to show.  [default: as many as the terminal is wide]")
+              help="Last column to show, below the others where the terminal is too narrow.  "
+                   "[default: as many as the terminal is wide]")
 @click.option("--column", "slot_s", type=Number(1e-9, 1e7), metavar="SECONDS",
               help="Seconds of a column.  [default: a short pass]")
 @program_option
@@ -33,7 +35,8 @@ def timeline(experiment: Path | None, settings: tuple[str, ...], minibatch: int 
     from sim.experiment.run import run as simulate
 
     resolved, program = asked(experiment, settings, program_file)
-    view = TimelineView.of(simulate(resolved, program, training=False), minibatch, labels)
+    with running(resolved, program, training=False):
+        view = TimelineView.of(simulate(resolved, program, training=False), minibatch, labels)
     if as_json:
         _refuse_columns(columns)
         print_json(view.as_json())
