@@ -72,7 +72,7 @@ def option(rng: Random) -> Case:
     files = {"e.toml": toml(plausible(rng, 2)).encode(), "t.npz": packed(rng.choice(sound())),
              "p.json": json_text(WHOLE).encode(), "s.toml": toml(GRID).encode()}
     used = {name: content for name, content in files.items() if name in base}
-    return Case(door, (*base, *given), used, outputs=("o", "out", "o.npz"))
+    return Case(door, (*base, *given), used, outputs=("o", "out", "o.npz", "--json"))
 
 
 def _with_value(name: str, values: tuple[str, ...], rng: Random) -> list[str]:
