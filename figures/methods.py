@@ -126,7 +126,8 @@ BARS = "95 % interval of the mean (of fewer than four seeds, least to most)"
 
 def short_text(found: Spread, form: str) -> str:
     """A spread for a headline: mean ± deviation, or the values of fewer than three seeds."""
-    return found._replace(ci95=None).text(lambda value: f"{value:{form}}") if found.values else "–"
+    short = found._replace(ci95=None).text(lambda value: f"{value:{form}}")
+    return short.replace(", ", "/") or "–"
 
 
 def loss_text(losses: Sequence[float | None]) -> str:

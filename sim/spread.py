@@ -136,8 +136,9 @@ class Paired(NamedTuple):
         return between.join(parts if self.p is None else [*parts, p_text(self.p)])
 
     def document(self) -> dict[str, Any]:
-        """The same as a table that JSON can hold."""
-        return dict(self._asdict())
+        """The pair as a table that JSON can hold: its fields by name, tuples as lists."""
+        return {name: list(value) if isinstance(value, tuple) else value
+                for name, value in self._asdict().items()}
 
 
 def paired(values: Sequence[float], baseline: Sequence[float], within: Range = ANY) -> Paired:

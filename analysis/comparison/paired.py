@@ -36,6 +36,4 @@ def _pair(row: Mapping[str, Any], first: Mapping[str, Any], quantity: str, withi
     ours, theirs = (each[f"{quantity}_values"] for each in (row, first))
     if ours is None or theirs is None:
         return None
-    found = paired(ours, theirs, within).document()
-    return {key: list(value) if isinstance(value, tuple) else value
-            for key, value in found.items()}
+    return paired(ours, theirs, within).document()

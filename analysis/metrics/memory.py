@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
-from sim.op import Op
+from sim.op import Op, among
 from sim.trace import Trace
 from sim.weights.versions import VersionPlan
 
@@ -67,7 +67,7 @@ class Changes(NamedTuple):
     by: Floats
 
     def times(self, size: float) -> Changes:
-        """The same changes of something of another size."""
+        """Changes of one thing as those of bytes, of which it has `size`."""
         return self._replace(by=self.by * size)
 
     @classmethod
@@ -77,7 +77,8 @@ class Changes(NamedTuple):
 
     @classmethod
     def at(cls, trace: Trace, taken: Ints, given: Ints, more: Floats, fewer: Floats) -> Self:
-        """Changes as the rows `taken` start, by `more`, and as the rows `given` end, by `fewer`."""
+        """Changes as the rows `taken` start, up by `more`, and as the rows `given` end, down by
+        `fewer`: shapes (rows taken,) and (rows given,), two each."""
         return cls(np.concatenate((trace.start_s[taken], trace.end_s[given])),
                    np.concatenate((2 * taken, 2 * given + 1)), np.concatenate((more, -fewer)))
 
@@ -147,18 +148,18 @@ def activation_changes(trace: Trace, rows: NDArray[np.bool_]) -> Changes:
     More as a forward starts, fewer as its backward ends.
     """
     forward = np.flatnonzero(rows & (trace.op == Op.F))
-    backward = np.flatnonzero(rows & np.isin(trace.op, (Op.B, Op.W)))
+    backward = np.flatnonzero(rows & among(trace.op, (Op.B, Op.W)))
     return Changes.at(trace, forward, backward, trace.count[forward].astype(float),
                       trace.count[backward].astype(float))
 
 
 def recomputed_changes(trace: Trace, rows: NDArray[np.bool_]) -> Changes:
-    """How the number of micro-batches whose activations are there again changes, among `rows`.
+    """How the number of micro-batches whose activations are there again changes.
 
-    One while a backward runs, which does its micro-batches one after another; where it is split,
-    those of its input half until its weight half has ended.
+    Of those among `rows`, a mask (rows,): one while a backward runs, which does its micro-batches
+    one after another; where it is split, those of its input half until its weight half has ended.
     """
-    start = np.flatnonzero(rows & np.isin(trace.op, (Op.B, Op.I)))
-    end = np.flatnonzero(rows & np.isin(trace.op, (Op.B, Op.W)))
+    start = np.flatnonzero(rows & among(trace.op, (Op.B, Op.I)))
+    end = np.flatnonzero(rows & among(trace.op, (Op.B, Op.W)))
     amount = np.where(trace.op == Op.B, 1.0, trace.count)
     return Changes.at(trace, start, end, amount[start], amount[end])

@@ -33,8 +33,8 @@ METHODS = {800: SHORT, 5000: LONG}  # by mini-batches: SpecTrain's authors train
 EVERY = {800: 20, 5000: 50}  # mini-batches between evaluations
 BANDS = ("sequential", "none", "spectrain")
 QUANTITIES: tuple[tuple[str, str, Range], ...] = (
-    ("training_loss", "loss, training set", POSITIVE),
-    ("validation_loss", "loss, validation set", POSITIVE),
+    ("training_loss", "loss over the training set", POSITIVE),
+    ("validation_loss", "loss over the validation set", POSITIVE),
     ("accuracy", "validation accuracy", SHARE))
 LATE = 0.8  # of a run: its accuracies fluctuate over what comes after
 
@@ -120,8 +120,8 @@ def draw(rows: Rows) -> Figure:
     headline(figure, message(rows), f"{STAGES} stages, digits, batch {methods.BATCH}, learning "
              f"rate {RATES[STAGES]}, mean of {plural(len(seeds), 'seed')}, bands of "
              f"{', '.join(BANDS)}: {methods.BARS}; a mini-batch takes a stage 1 s forward "
-             "and 2 s backward, links "
-             f"are free; data parallel on {STAGES} devices, an update of {STAGES} mini-batches"
+             "and 2 s backward, links are "
+             f"free; data parallel on {STAGES} devices, an update of {STAGES} mini-batches"
              f"{flushed}")
     axes = np.atleast_2d(figure.subplots(3, 2, sharey="row", sharex="col"))
     for line, (quantity, label, within) in zip(axes, QUANTITIES, strict=True):
@@ -135,7 +135,7 @@ def draw(rows: Rows) -> Figure:
     axes[2, 0].set_xlabel("mini-batches")
     axes[2, 1].set_xlabel("simulated time (s, logarithmic)")
     axes[2, 1].set_xscale("log")
-    _seconds(axes[2, 1], max(row["second"] for row in rows))
+    _seconds(axes[2, 1], [row["second"] for row in rows])
     legend_below(figure, axes[0, 0].get_legend_handles_labels(), columns=4)
     return figure
 
@@ -145,9 +145,11 @@ def _shown(rows: Rows) -> Sequence[Method]:
     return [method for method in dict.fromkeys((*SHORT, *LONG)) if method.label in there]
 
 
-def _seconds(axis: Axes, most: float) -> None:
-    """1, 2 and 5 of every power of ten, written out."""
-    ticks = [m * 10**e for e in range(2, 6) for m in (1, 2, 5) if m * 10**e <= 1.5 * most]
+def _seconds(axis: Axes, seconds: Sequence[float]) -> None:
+    """A few of every power of ten, written out."""
+    some = (1, 2, 5) if max(seconds) < 30_000 else (1, 4)
+    ticks = [m * 10**e for e in range(2, 6) for m in some
+             if min(seconds) <= m * 10**e <= 1.2 * max(seconds)]
     axis.set_xticks(ticks, [f"{second}" for second in ticks])
     axis.minorticks_off()
 

@@ -113,8 +113,9 @@ def markdown(rows: Rows, command: str) -> str:
     cells = [[method.label, *(_cell([row for row in rows if (row["method"], row["rate"])
                                      == (method.label, rate)]) for rate in RATES)]
              for method in METHODS]
+    said = f" Over seeds: {SAID}." if len({row["seed"] for row in rows}) > 1 else ""
     return (markdown_table(("method", *(f"η = {rate:g}" for rate in RATES)), cells)
-            + f"\nMade by `{command}`. Over seeds: {SAID}.\n")
+            + f"\nMade by `{command}`.{said}\n")
 
 
 def _cell(rows: Rows) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from sim.errors import ConfigurationError, DeadlockError
+from sim.experiment.demands.estimate import affordable, learning_parts, refuse_beyond
 from sim.experiment.options import Experiment
 from sim.experiment.recording import record
 from sim.experiment.setup import Timed, VirtualSetup, make_stages, rows_of
@@ -27,6 +28,7 @@ from sim.times.timeline import Timeline
 from sim.trace import Trace
 from sim.workers.all_reduce import AllReduce
 from sim.workers.copies import Copies
+from sim.workers.synchronisation import waiting
 
 
 def run(experiment: Experiment, program: Program | None = None, *, training: bool = True,
@@ -41,7 +43,9 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
 
     Raises ConfigurationError, InvalidProgramError or DeadlockError.
     """
-    kernels = kernels_of(engine, len(program) if program else rows_of(experiment), in_all)
+    rows = len(program) if program else rows_of(experiment)
+    affordable(experiment, rows, learning=training, engine=engine)
+    kernels = kernels_of(engine, rows, in_all)
     setup = VirtualSetup.of(experiment, program, profile, kernels=kernels)
     return run_setup(setup, training=training, watch=watch, engine=engine)
 
@@ -52,6 +56,7 @@ def run_setup(setup: VirtualSetup, *, training: bool = True, watch: Watch | None
     timed = settle(setup, engine=engine)
     if setup.task is None or not training:
         return record(timed)
+    refuse_beyond(learning_parts(setup.experiment, timed.plan, setup.task))
     crews = [make_stages(setup, timed.plan, setup.task) for _ in range(setup.shape.workers)]
     whole = timed.timeline.program
     with threadpool_limits(1):  # sums in one order whatever the machine's cores
@@ -73,6 +78,8 @@ def settle(setup: VirtualSetup, *, timeline: Timeline | None = None, engine: str
             setup.program.validate()  # a rule can ask for what the order gives later: say so then
         raise
     own = own_program(timeline.program, setup.kernels)
+    if setup.shape.workers == 1 and setup.combine.acts_alone:
+        waiting(own, setup.combine).validate()  # as several workers, which wait for themselves too
     return Timed(setup, timeline, setup.checked_versions(own))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.errors import ConfigurationError
 from sim.experiment.checks import FILE
+from sim.experiment.demands.estimate import affordable
 from sim.experiment.machine import Sizes, cost_model, load_profile, make_cluster, stage_sizes
 from sim.experiment.making import make_combine, make_mitigation, make_optimizer
 from sim.experiment.options import Experiment
@@ -107,6 +108,7 @@ class VirtualSetup(Setup):
 
         Raises ConfigurationError.
         """
+        affordable(experiment, len(program) if program else rows_of(experiment), learning=False)
         rules = Setup.of(experiment, program, kernels=kernels)
         profile = profile or load_profile(experiment)
         task = task or make_task(experiment)

@@ -79,7 +79,8 @@ class Exchange:
 class Combine(ABC):
     """A rule by which workers learn together; subclasses are frozen dataclasses of its parameters.
 
-    `holds` is the operation of a mini-batch that waits, `awaits` the one it waits for.  Every
+    `holds` is the operation of a mini-batch that waits, `awaits` the one it waits for.
+    `acts_alone` says whether the rule does something to what a single worker learns.  Every
     mini-batch here is the number of a worker's own one, from 0.
     """
 
@@ -88,6 +89,7 @@ class Combine(ABC):
     source: ClassVar[str]
     holds: ClassVar[Op]
     awaits: ClassVar[Op]
+    acts_alone: ClassVar[bool] = True
 
     @abstractmethod
     def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:

@@ -269,4 +269,4 @@ def test_a_missing_profile_is_told(tmp_path):
         Question(tmp_path / "none.json", -1.0, 3)
     result = ask(tmp_path / "none.json")
     assert result.exit_code == 2
-    assert "No such file" in result.output
+    assert "there is no such file" in result.output

@@ -4,17 +4,23 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from analysis.advice.footprint import footprint
 from analysis.metrics.memory import Changes, memory, steps
 from analysis.metrics.report import report
 from analysis.metrics.staleness import plan_of
+from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.header import StageBytes
 from sim.mitigations import MITIGATIONS
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from tests.sim.experiments import simulate
+from sim.times.profile import Profile, StageProfile
+from tests.sim.experiments import experiment, simulate
+from tests.sim.strategies import placed
 
 
 def held(mitigation: str, schedule: str = "round-robin", n: int = 1, **pipeline: object):
@@ -155,3 +161,29 @@ def test_versions_that_have_no_share_are_not_held(decay, held) -> None:
     trace = simulate(stages=4, minibatches=12, mitigation={"name": "i-timeprest", "decay": decay})
     assert trace.header.versions_held == held
     assert [stage.versions.peak for stage in stages_of(trace)] == held
+
+
+@given(placed(), st.sampled_from(MITIGATIONS.names()), st.sampled_from(["graph", "recompute"]),
+       st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=3, max_size=3))
+@settings(max_examples=60)
+def test_a_runs_peaks_are_those_of_its_order_whatever_its_times(case, mitigation, backward, times):
+    """The advisor counts by the order, a report by the clock; some instructions take no time."""
+    schedule, shape = case
+    assume(shape.chunks == shape.workers == 1)
+    sizes = {"weight_bytes": 7.0, "activation_bytes": 50.0, "input_bytes": 3.0}
+    forward, back, update = times
+    profile = Profile(format="pipestale-profile", version=1, stages=tuple(
+        StageProfile(forward_s=forward, backward_s=back, update_s=update, recompute_s=0.0, **sizes)
+        for _ in range(shape.stages)))
+    try:
+        given = experiment(schedule=schedule.name, stages=shape.stages, backward=backward,
+                           minibatches=shape.minibatches, microbatches=shape.microbatches,
+                           mitigation=mitigation, task="none")
+        trace = run(given, profile=profile)
+    except ConfigurationError:
+        assume(False)
+    plan = plan_of(trace)
+    held, counted = memory(trace, plan), footprint(plan, profile, backward, 0.0)
+    assert [stage.total_bytes.peak for stage in held] == counted.peak.tolist()
+    assert [stage.copy_bytes.peak for stage in held] == counted.copies.tolist()
+    assert [stage.activation_bytes.peak for stage in held] == counted.activations.tolist()

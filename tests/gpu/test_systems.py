@@ -42,3 +42,6 @@ def test_several_workers_are_refused_on_torch():
     experiment = resolve({"workers": {"count": 2}})
     with pytest.raises(ConfigurationError, match=r"workers\.count: the torch backend runs one"):
         assemble(experiment, RunSettings(), [])
+    experiment = resolve({"workers": {"combine": "block-momentum"}})
+    with pytest.raises(ConfigurationError, match=r"workers\.combine: the torch backend exchanges"):
+        assemble(experiment, RunSettings(), [])

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.metrics.memory import memory
+from analysis.metrics.staleness import plan_of
 from sim.errors import DeadlockError
 from sim.experiment.run import run
 from sim.op import Op
+from sim.schedules import SCHEDULES
 from tests.sim.experiments import TIMES, experiment, schedule_program, simulate
 from tests.sim.strategies import halved, shapes
 
@@ -103,6 +106,21 @@ def test_under_greedy_dispatch_forwards_leave_room_for_what_is_made_again(case, 
     kept = [0.0] + [crossing] * (shape.stages - 1)
     assert max(most_held(trace, kept, again)) <= limit
     assert (trace.end_s > trace.start_s)[np.isin(trace.op, (Op.F, Op.B))].all()
+
+
+@given(limited(), st.sampled_from(["1f1b", "gpipe", "nf1b"]))
+def test_halves_under_greedy_dispatch_end_in_the_least_memory_they_can(case, schedule):
+    """An input half leaves activations to its weight half: the next one waits, nothing stalls."""
+    shape, sizes, more, seed = case
+    crossing, again = 1.0, sizes[0]
+    program = halved(SCHEDULES[schedule].program(shape))
+    limit = shape.microbatches * (crossing + again) + more
+    trace = simulate(program, stages=shape.stages, minibatches=shape.minibatches, seed=seed,
+                     microbatches=shape.microbatches, activation_bytes=again,
+                     boundary_bytes=crossing, backward="recompute", jitter={"sigma": 0.5},
+                     activation_limit_bytes=limit, dispatch="greedy", **TIMES)
+    held = memory(trace, plan_of(trace))
+    assert max(stage.activation_bytes.peak for stage in held) <= limit
 
 
 @given(limited(), st.sampled_from(["simpy", "exact-plain", "exact-periodic"]))
