@@ -87,7 +87,10 @@ FIGURES: dict[str, tuple[Picture, ...]] = {
         for stages in (3, 8)),
     "prediction": (Picture("prediction", prediction.pieces, prediction.draw_digits,
                            prediction.message, prediction.configuration),),
-    "learning": _single("learning", learning),
+    "learning": tuple(
+        Picture(name, partial(learning.pieces, minibatches), learning.draw, learning.message,
+                partial(learning.configuration, minibatches))
+        for name, minibatches in (("learning", 800), ("learning-5000", 5000))),
     "rates": _single("rates", rates, tables={"rates": rates.markdown}),
     "systems": _single("systems", systems, tables={"systems": systems.markdown}),
     "memory": _single("memory", memory),

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from sim.experiment.compared.contender import Contender
+from sim.experiment.compared.entrant import entrants
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 from sim.experiment.run import run
 from sim.experiment.setup import generate
 from sim.op import Op
+from sim.spread import POSITIVE, Range, Spread, spread_of
 from sim.trace import Trace
 
 FORWARD_S, BACKWARD_S = 1.0, 2.0  # of a whole mini-batch on one stage
@@ -21,10 +22,14 @@ BATCH, EPOCH = 28, 1437  # images; 7 micro-batches divide the batch
 MINIBATCHES = 800
 # high enough that staleness matters and sequential training still does well
 RATES = {3: 0.6, 8: 0.05}
+SYSTEM = "system:"  # before the name of a system among contenders
 
 
 class Method(NamedTuple):
-    """What figures call a method, its contender (`analysis.comparison.compare`), and its stroke."""
+    """What figures call a method, its contender (`analysis.comparison.compare`), and its stroke.
+
+    A contender may also be a system by name: `system:data-parallel`.
+    """
 
     label: str
     contender: str
@@ -64,10 +69,19 @@ def experiment(base: Mapping[str, Any], contender: str, seed: int) -> Experiment
     schedule has.
     """
     common = resolve(dict(base))
+    if contender.startswith(SYSTEM):
+        return _system(common, contender.removeprefix(SYSTEM), seed)
     chosen = common.changed(Contender.parse(contender).changes(common, seed))
     pipeline, n = chosen.pipeline, chosen.pipeline.microbatches
     covered = _covered(pipeline.schedule, pipeline.stages, n)
     return chosen.changed(forward_s=FORWARD_S / n, backward_s=BACKWARD_S * covered / n)
+
+
+def _system(common: Experiment, name: str, seed: int) -> Experiment:
+    """A system in the same pipeline: a device for each stage, and no more layers than those."""
+    whole = common.changed(forward_s=FORWARD_S, backward_s=BACKWARD_S,
+                           layers=common.training.layers or common.pipeline.stages)
+    return whole.changed(entrants(name)[0].changes(whole), {"training.seed": seed})
 
 
 @cache
@@ -92,7 +106,30 @@ def configuration(base: Mapping[str, Any], methods: Iterable[Method], **more: An
             **more}
 
 
-def mean_sd(values: Sequence[float | None]) -> tuple[float, float]:
-    """Mean and sample standard deviation over seeds; NaN as soon as one is missing."""
-    known = np.array([np.nan if v is None else v for v in values], dtype=np.float64)
-    return float(known.mean()), float(known.std(ddof=1)) if len(known) > 1 else 0.0
+def spread(values: Sequence[float | None], within: Range = POSITIVE) -> Spread:
+    """What values over seeds spread around; none, and a mean of NaN, as soon as one is missing."""
+    known = [float(v) for v in values if v is not None and math.isfinite(v)]
+    if not known or len(known) < len(values):
+        return Spread((), math.nan, None, None)
+    return spread_of(known, within)
+
+
+def bounds(found: Spread) -> tuple[float, float]:
+    """Where a bar or band ends: the 95 % interval, of fewer than four seeds the extremes."""
+    if found.ci95 is not None:
+        return found.ci95
+    return (min(found.values), max(found.values)) if found.values else (math.nan, math.nan)
+
+
+BARS = "95 % interval of the mean (of fewer than four seeds, least to most)"
+
+
+def short_text(found: Spread, form: str) -> str:
+    """A spread for a headline: mean ± deviation, or the values of fewer than three seeds."""
+    short = found._replace(ci95=None).text(lambda value: f"{value:{form}}")
+    return short.replace(", ", "/") or "–"
+
+
+def loss_text(losses: Sequence[float | None]) -> str:
+    """A loss over seeds for a table."""
+    return spread(losses).text("{:.2g}".format, "{:.1g}".format)

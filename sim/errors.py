@@ -95,6 +95,15 @@ def missing_part(error: ImportError) -> MissingPartError | None:
                             name=part)
 
 
+def shown(value: object, most: int = 100) -> str:
+    """A wrong value as a message quotes it: its `repr`, cut to `most` characters."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of more digits than Python writes
+        text = "a number of thousands of digits"
+    return text if len(text) <= most else f"{text[:most - 1]}…"
+
+
 def unknown(kind: str, name: str, choices: Sequence[str], more: Sequence[str] = ()) -> str:
     """The message for a misspelt name: `kind 'name' is unknown`, the closest choice, and all.
 

@@ -50,11 +50,23 @@ class Part:
 @dataclass(frozen=True)
 class StageBytes(Part):
     """How large each stage is, in bytes: its weights, the activations it keeps of one micro-batch,
-    and what one micro-batch sends on to the next stage (one entry fewer)."""
+    and what one micro-batch sends on to the next stage (one entry fewer).
+
+    `recomputed_bytes` are the activations of one micro-batch that a backward makes again, and has
+    beside those kept while it runs; empty where it makes none, or a trace is older than that.
+    """
 
     weight_bytes: list[float]
     activation_bytes: list[float]
     boundary_bytes: list[float]
+    recomputed_bytes: list[float] = field(default_factory=list)
+
+    def as_dict(self) -> Table:
+        """The inverse of `of`: the table as JSON has it, without what is not made again."""
+        written = super().as_dict()
+        if not self.recomputed_bytes:
+            del written["recomputed_bytes"]
+        return written
 
 
 @dataclass(frozen=True)

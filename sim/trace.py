@@ -84,14 +84,18 @@ class Trace:
         return self.index // self.shape.microbatches + 1
 
     def first_worker(self) -> Trace:
-        """The part of the trace that is worker 0's, its micro-batches numbered as its own.
+        """The part of the trace that is worker 0's, see `of_worker`."""
+        return self.of_worker(0)
+
+    def of_worker(self, number: int) -> Trace:
+        """The part of the trace that is one worker's (from 0), its micro-batches as it counts them.
 
         The trace itself where that is the only worker.
         """
         shape = self.shape
         if shape.workers == 1:
             return self
-        rows = self.device < shape.worker_devices
+        rows = self.device // shape.worker_devices == number
         columns = {name: getattr(self, name)[rows] for name in self.columns}
         columns["index"] = own_index(columns["index"], shape)
         header = replace(self.header, shape=shape.of_worker)

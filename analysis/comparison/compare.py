@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from analysis.comparison.paired import OF_TRAINING, against_first
 from analysis.metrics.report import report
 from sim.errors import ConfigurationError
 from sim.experiment.batched import run_many
 from sim.experiment.compared.contender import Contender
 from sim.experiment.options import Experiment
-from sim.interval import Mean, mean_of
 from sim.rows import plain
+from sim.spread import POSITIVE, SHARE, Range, Spread, spread_of
 from sim.trace import Trace
 
-LEARNT = ("final_loss", "validation_loss", "accuracy")
+LEARNT = ("final_loss", "validation_loss", "accuracy", "accuracy_fluctuation")
 TIMED = ("makespan_s", "bubble_fraction", "comm_wait_fraction", "throughput_minibatches_per_s",
          "steady_throughput_minibatches_per_s")
+SHARES = ("accuracy", "bubble_fraction", "comm_wait_fraction")  # the others have no upper end
 DISTANCES = ("weight_distance", "weight_rmse", "weight_gap")
 
 
 def rows(experiment: Experiment, contenders: Sequence[Contender], seeds: Sequence[int],
          done: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
-    """The report of each contender over seeds: means with their deviation and interval, or the
-    reason why it is refused.
+    """The report of each contender over seeds: means with their deviation and interval and the
+    paired difference from the first row, or the reason why it is refused.
 
     Runs that share a program train together; `done` is called after each run.
     """
@@ -35,7 +38,13 @@ def rows(experiment: Experiment, contenders: Sequence[Contender], seeds: Sequenc
         refused = [outcome for outcome in mine if isinstance(outcome, str)]
         rows.append(_refusal(experiment, each, refused[0]) if refused else
                     merge([outcome for outcome in mine if not isinstance(outcome, str)], seeds))
-    return rows
+    return against_first(rows, named, OF_TRAINING)
+
+
+def named(row: Mapping[str, Any]) -> str:
+    """How a row is called beside others: `stash@round-robin`, `timeprest@nf1b/7`."""
+    many = f"/{row['microbatches']}" if row["microbatches"] > 1 else ""
+    return f"{row['mitigation']}@{row['schedule']}{many}"
 
 
 def reports(experiment: Experiment, changes: Sequence[dict[str, Any]],
@@ -66,10 +75,12 @@ def _refusal(experiment: Experiment, contender: Contender, reason: str) -> dict[
 
 
 def merge(reports: Sequence[dict[str, Any]], seeds: Sequence[int]) -> dict[str, Any]:
-    """One report from those of several seeds: means, with `…_sd` and `…_ci95` [low, high] beside.
+    """One report from those of several seeds: means, with `…_sd`, `…_ci95` [low, high] and the
+    `…_values` of the seeds beside.
 
     What training gave and times (which jitter moves) are averaged; a mean is empty as soon as one
-    seed has no value (diverged), an interval where there is one seed.
+    seed has no value (diverged), a deviation of fewer than three seeds, an interval of fewer than
+    four.
     """
     merged = dict(reports[0]) | {"seeds": list(seeds), "refused": None}
     for name in (*LEARNT, *TIMED):
@@ -83,25 +94,34 @@ def merge(reports: Sequence[dict[str, Any]], seeds: Sequence[int]) -> dict[str, 
 
 
 def averaged(name: str, values: Sequence[float | None]) -> dict[str, Any]:
-    """Mean, deviation and 95 % interval of one number, under its `name`, `…_sd` and `…_ci95`.
+    """Mean, deviation, 95 % interval and values of one number, under its `name`, `…_sd`, `…_ci95`
+    and `…_values`.
 
     All are None where a value is missing.
     """
-    found = _mean(values)
+    found = _spread(values, SHARE if name in SHARES else POSITIVE)
     return {name: found and found.mean, f"{name}_sd": found and found.sd,
-            f"{name}_ci95": found and found.ci95}
+            f"{name}_ci95": found and found.ci95, f"{name}_values": found and found.values}
 
 
 def _by_stage(name: str, reports: Sequence[dict[str, list[float | None]]]) -> dict[str, Any]:
-    """The same of a number that every pass has on every stage."""
-    found = {p: [_mean(column) for column in zip(*(each[p] for each in reports), strict=True)]
+    """The same of a number that every pass has on every stage, without the values."""
+    found = {p: [_spread(column, POSITIVE)
+                 for column in zip(*(each[p] for each in reports), strict=True)]
              for p in reports[0]}
     return {f"{name}{suffix}": {p: [each and getattr(each, field) for each in stages]
                                 for p, stages in found.items()}
             for suffix, field in (("", "mean"), ("_sd", "sd"), ("_ci95", "ci95"))}
 
 
-def _mean(values: Sequence[float | None]) -> Mean | None:
-    """None as soon as one value is missing."""
-    known = [value for value in values if value is not None]
-    return mean_of(known) if known and len(known) == len(values) else None
+def _spread(values: Sequence[float | None], within: Range) -> Spread | None:
+    """None as soon as one value is missing, or not finite."""
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    return spread_of(known, within) if known and len(known) == len(values) else None
+
+
+def spread_in(row: Mapping[str, Any], name: str) -> Spread | None:
+    """What a row says of one averaged number, None where a seed has no value."""
+    values, bounds = row[f"{name}_values"], row[f"{name}_ci95"]
+    return values and Spread(tuple(values), row[name], row[f"{name}_sd"],
+                             bounds and (bounds[0], bounds[1]))

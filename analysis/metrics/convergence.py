@@ -39,7 +39,10 @@ def epochs(trace: Trace, minibatches: int) -> float | None:
 
 
 def fluctuation(trace: Trace) -> float | None:
-    """Sample standard deviation of the accuracies evaluated in the last fifth of the run."""
+    """Sample standard deviation of the accuracies evaluated in the last fifth of the run.
+
+    None where there are fewer than two.
+    """
     accuracy = trace.curves.get("accuracy", np.zeros(0))
     at = trace.curves.get("evaluated_minibatch", np.zeros(0))
     late = accuracy[at > 0.8 * trace.shape.minibatches]

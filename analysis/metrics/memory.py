@@ -1,14 +1,19 @@
-"""What every stage holds over time: weight versions, stash and activations, in bytes."""
+"""What every stage holds over time: weight versions, stash, copies and activations, in bytes.
+
+Everything is taken as an instruction starts or given back as one ends, so changes go by the rows of
+the device; what is there for the moment of an instruction that takes no time counts too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays import Floats
+from sim.arrays import Floats, Ints
 from sim.op import Op
 from sim.trace import Trace
 from sim.weights.versions import VersionPlan
@@ -18,7 +23,8 @@ from sim.weights.versions import VersionPlan
 class Held:
     """How much is held over time, as a step function: `value[i]` from `time_s[i]` to the next.
 
-    Both have shape (moments,), times in seconds ascending.
+    Both have shape (moments,), times in seconds ascending.  Where several are equal, one change
+    came after another, and it is the last value that stays.
     """
 
     time_s: Floats
@@ -34,76 +40,126 @@ class Held:
 class StageMemory:
     """What one stage holds over time: weight versions (a count), and bytes.
 
-    `weight_bytes` is one weight set; `stash_bytes` are the versions beside the newest one,
-    `total_bytes` weights, stash and activations together.
+    `weight_bytes` is one weight set; `stash_bytes` are the versions beside the newest one and
+    stashed predictions, `copy_bytes` what a pass computes with that is neither, `activation_bytes`
+    what is kept of micro-batches and made again, and `total_bytes` all of it together, made of
+    `changes`.
     """
 
     versions: Held
     weight_bytes: float
     stash_bytes: Held
+    copy_bytes: Held
     activation_bytes: Held
     total_bytes: Held
+    changes: Changes
 
 
-def steps(time_s: Floats, change: Floats) -> Held:
-    """The step function of changes (changes,) at times (s) in any order, a step for each moment."""
-    order = np.argsort(time_s, kind="stable")
-    moments, first = np.unique(time_s[order], return_index=True)
-    sums = np.add.reduceat(change[order], first) if len(first) else change
-    return Held(moments, np.cumsum(sums))
+class Changes(NamedTuple):
+    """Changes of what is held, (changes,) each: when (s), at which end of which row, and by how
+    much.
+
+    The end of a row is `2·row` for its start and `2·row + 1` for its end; −1 is before the run.
+    """
+
+    time_s: Floats
+    end: Ints
+    by: Floats
+
+    def times(self, size: float) -> Changes:
+        """Changes of one thing as those of bytes, of which it has `size`."""
+        return self._replace(by=self.by * size)
+
+    @classmethod
+    def together(cls, parts: Sequence[Changes]) -> Self:
+        """All changes of the parts."""
+        return cls(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+    @classmethod
+    def at(cls, trace: Trace, taken: Ints, given: Ints, more: Floats, fewer: Floats) -> Self:
+        """Changes as the rows `taken` start, up by `more`, and as the rows `given` end, down by
+        `fewer`: shapes (rows taken,) and (rows given,), two each."""
+        return cls(np.concatenate((trace.start_s[taken], trace.end_s[given])),
+                   np.concatenate((2 * taken, 2 * given + 1)), np.concatenate((more, -fewer)))
+
+
+def steps(changes: Changes) -> Held:
+    """The step function of changes in any order: those at one end of one row come at once."""
+    order = np.lexsort((changes.end, changes.time_s))
+    time_s, end = changes.time_s[order], changes.end[order]
+    new = np.ones(len(order), dtype=bool)
+    new[1:] = (time_s[1:] != time_s[:-1]) | (end[1:] != end[:-1])
+    first = np.flatnonzero(new)
+    sums = np.add.reduceat(changes.by[order], first) if len(first) else changes.by
+    return Held(time_s[first], np.cumsum(sums))
 
 
 def device_peaks(trace: Trace, held: Sequence[StageMemory]) -> list[float]:
     """The most bytes each device holds at once, of all stages on it."""
     peaks = []
     for device in range(trace.shape.devices):
-        mine = [held[k].total_bytes for k in np.unique(trace.stage[trace.device == device])]
-        peaks.append(_together(mine).peak)
+        mine = [held[k] for k in np.unique(trace.stage[trace.device == device])]
+        peaks.append(mine[0].total_bytes.peak if len(mine) == 1 else
+                     steps(Changes.together([each.changes for each in mine])).peak)
     return peaks
-
-
-def _together(parts: Sequence[Held]) -> Held:
-    """The sum of step functions."""
-    if len(parts) == 1:
-        return parts[0]
-    return steps(np.concatenate([each.time_s for each in parts]),
-                 np.concatenate([np.diff(each.value, prepend=0.0) for each in parts]))
 
 
 def memory(trace: Trace, plan: VersionPlan) -> list[StageMemory]:
     """What each stage of a run held over time; sizes in bytes come from the trace's header."""
+    return [_stage(trace, plan, k) for k in range(trace.shape.stages)]
+
+
+def _stage(trace: Trace, plan: VersionPlan, k: int) -> StageMemory:
     sizes = trace.header.sizes
-    return [_stage(trace, plan, k, sizes.weight_bytes[k], sizes.activation_bytes[k])
-            for k in range(trace.shape.stages)]
+    weights, mine = sizes.weight_bytes[k], trace.stage == k
+    versions, copies = version_changes(trace, plan, k), copy_changes(trace, plan, k)
+    activations = activation_changes(trace, mine).times(sizes.activation_bytes[k])
+    if sizes.recomputed_bytes:
+        activations = Changes.together([activations, recomputed_changes(trace, mine).times(
+            sizes.recomputed_bytes[k])])
+    whole = Changes.together([versions.times(weights), copies.times(weights), activations])
+    stash = steps(versions.times(weights))
+    return StageMemory(steps(versions), weights, Held(stash.time_s, stash.value - weights),
+                       steps(copies.times(weights)), steps(activations), steps(whole), whole)
 
 
-def _stage(trace: Trace, plan: VersionPlan, k: int, weights: float, kept: float) -> StageMemory:
-    version_at, version_change = version_changes(trace, plan, k)
-    activation_at, activation_change = activation_changes(trace, trace.stage == k)
-    stash = steps(version_at, version_change * weights)
-    total = steps(np.concatenate((version_at, activation_at)),
-                  np.concatenate((version_change * weights, activation_change * kept)))
-    return StageMemory(steps(version_at, version_change), weights,
-                       Held(stash.time_s, stash.value - weights),
-                       steps(activation_at, activation_change * kept), total)
-
-
-def version_changes(trace: Trace, plan: VersionPlan, stage: int) -> tuple[Floats, Floats]:
-    """When (s) a stage's number of weight sets changes, and by how much, (changes,) each."""
+def version_changes(trace: Trace, plan: VersionPlan, stage: int) -> Changes:
+    """How a stage's number of weight sets changes, copies for one pass aside."""
     born, dropped, predicted = plan.holdings(stage)
-    ends = np.concatenate(([0.0], trace.end_s, [np.inf]))
-    at = np.where(predicted == 1, trace.start_s[np.clip(born, 0, None)], ends[born + 1])
-    kept = dropped < len(trace)
-    times = np.concatenate((at, ends[dropped[kept] + 1]))
-    return times, np.repeat([1.0, -1.0], [len(born), int(kept.sum())])
+    ends = np.concatenate(([0.0], trace.end_s))
+    early = predicted == 1
+    kept = dropped[dropped < len(trace)]
+    times = np.where(early, trace.start_s[np.clip(born, 0, None)], ends[born + 1])
+    return Changes(np.concatenate((times, trace.end_s[kept])),
+                   np.concatenate((np.where(early, 2 * born, 2 * born + 1), 2 * kept + 1)),
+                   np.repeat([1.0, -1.0], [len(born), len(kept)]))
 
 
-def activation_changes(trace: Trace, rows: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """When (s) the number of micro-batches in flight changes, and by how much, (changes,) each.
+def copy_changes(trace: Trace, plan: VersionPlan, stage: int) -> Changes:
+    """How the number of copies that a stage's passes compute with changes."""
+    rows = plan.copies(stage)
+    one = np.ones(len(rows))
+    return Changes.at(trace, rows, rows, one, one)
 
-    Of those among `rows`, a mask (rows,): more as a forward starts, fewer as its backward ends.
+
+def activation_changes(trace: Trace, rows: NDArray[np.bool_]) -> Changes:
+    """How the number of micro-batches in flight changes, of those among `rows`, a mask (rows,).
+
+    More as a forward starts, fewer as its backward ends.
     """
-    forward = rows & (trace.op == Op.F)
-    backward = rows & np.isin(trace.op, (Op.B, Op.W))
-    return (np.concatenate((trace.start_s[forward], trace.end_s[backward])),
-            np.concatenate((np.ones(int(forward.sum())), -trace.count[backward].astype(float))))
+    forward = np.flatnonzero(rows & (trace.op == Op.F))
+    backward = np.flatnonzero(rows & np.isin(trace.op, (Op.B, Op.W)))
+    return Changes.at(trace, forward, backward, trace.count[forward].astype(float),
+                      trace.count[backward].astype(float))
+
+
+def recomputed_changes(trace: Trace, rows: NDArray[np.bool_]) -> Changes:
+    """How the number of micro-batches whose activations are there again changes.
+
+    Of those among `rows`, a mask (rows,): one while a backward runs, which does its micro-batches
+    one after another; where it is split, those of its input half until its weight half has ended.
+    """
+    start = np.flatnonzero(rows & np.isin(trace.op, (Op.B, Op.I)))
+    end = np.flatnonzero(rows & np.isin(trace.op, (Op.B, Op.W)))
+    amount = np.where(trace.op == Op.B, 1.0, trace.count)
+    return Changes.at(trace, start, end, amount[start], amount[end])

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from analysis.metrics import staleness as late
+from analysis.metrics.convergence import fluctuation
 from analysis.metrics.memory import activation_changes, device_peaks, memory, steps
-from analysis.metrics.timing import steady_minibatches, timing
+from analysis.metrics.timing import steady_of, timing, why_no_rate
 from sim.rows import plain
 from sim.trace import Trace
 
@@ -17,7 +18,6 @@ def report(trace: Trace) -> dict[str, Any]:
     """Every metric of a run by name, as `--json` prints it; what is not finite is None."""
     pipeline = trace.header.pipeline
     plan = late.plan_of(trace)
-    first, last = steady_minibatches(trace)
     values: dict[str, Any] = {
         "schedule": pipeline["schedule"],
         "mitigation": trace.header.mitigation,
@@ -29,7 +29,7 @@ def report(trace: Trace) -> dict[str, Any]:
         "workers": _workers(trace),
         "dispatch": pipeline["dispatch"],
         "backward": pipeline["backward"],
-        "steady_minibatches": [first, last],
+        "steady_minibatches": steady_of(trace.shape),
         **_timing(trace),
         "staleness": _staleness(trace),
         "inconsistent_fraction": late.inconsistent_fraction(trace, plan),
@@ -41,6 +41,7 @@ def report(trace: Trace) -> dict[str, Any]:
         "weight_gap": {p: late.mean_gap(trace, p) for p in late.PASSES},
         "memory": _memory(trace, plan),
         **_training(trace),
+        "accuracy_fluctuation": fluctuation(trace),
         "seed": trace.header.seed,
     }
     return dict(plain(values))
@@ -55,6 +56,7 @@ def _timing(trace: Trace) -> dict[str, Any]:
         "utilisation": found.utilisation.tolist(),
         "throughput_minibatches_per_s": found.throughput_minibatches_per_s,
         "steady_throughput_minibatches_per_s": found.steady_throughput_minibatches_per_s,
+        "steady_throughput_reason": why_no_rate(trace),
     }
 
 
@@ -80,6 +82,7 @@ def _memory(whole: Trace, plan: Any) -> dict[str, Any]:
     return {
         "weight_bytes": [s.weight_bytes for s in held],
         "peak_stash_bytes": [s.stash_bytes.peak for s in held],
+        "peak_copy_bytes": [s.copy_bytes.peak for s in held],
         "peak_activation_bytes": [s.activation_bytes.peak for s in held],
         "peak_bytes": [s.total_bytes.peak for s in held],
         "peak_device_bytes": device_peaks(trace, held),
@@ -102,7 +105,7 @@ def _link_bytes(trace: Trace) -> float:
 
 def peak_in_flight(trace: Trace, stage: int) -> int:
     """The most micro-batches of which a stage held activations at once."""
-    return int(steps(*activation_changes(trace, trace.stage == stage)).peak)
+    return int(steps(activation_changes(trace, trace.stage == stage)).peak)
 
 
 def _training(trace: Trace) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.metrics.timing import steady_minibatches, steady_of
+from analysis.metrics.timing import averaged_over
 from sim.arrays import Floats
 from sim.experiment.making import make_mitigation
 from sim.experiment.setup import version_plan
@@ -28,8 +28,11 @@ def plan_of(trace: Trace) -> VersionPlan:
 
 
 def steady_rows(trace: Trace, name: str) -> NDArray[np.bool_]:
-    """Which rows are passes of one kind (`forward` or `backward`) in the steady state, (rows,)."""
-    first, last = steady_minibatches(trace)
+    """Which rows are passes of one kind (`forward` or `backward`) in the steady state, (rows,).
+
+    Of a run that has none, all of them.
+    """
+    first, last = averaged_over(trace.shape)
     minibatch = trace.minibatch
     return np.isin(trace.op, PASSES[name]) & (minibatch >= first) & (minibatch <= last)
 
@@ -67,7 +70,7 @@ def max_staleness(trace: Trace) -> float:
 
 
 def _steady_micro(shape: PipelineShape) -> slice:
-    first, last = steady_of(shape)
+    first, last = averaged_over(shape)
     n = shape.microbatches
     return slice((first - 1) * n, last * n)
 

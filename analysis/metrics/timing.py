@@ -18,7 +18,8 @@ class Timing:
 
     `makespan_s` is in seconds.  The bubble includes communication wait: `comm_wait_fraction` is the
     part of it in which a device stood idle while the message it needed was under way. `utilisation`
-    has shape (devices,); the steady throughput is None where nothing lies between two ends.
+    has shape (devices,); the steady throughput is None where fewer than two mini-batches are steady
+    or no time passes between their ends.
     Source: DOORS, Definitions.
     """
 
@@ -30,21 +31,30 @@ class Timing:
     steady_throughput_minibatches_per_s: float | None
 
 
-def steady_minibatches(trace: Trace) -> tuple[int, int]:
-    """First and last mini-batch (from 1) of the steady state of a trace."""
-    return steady_of(trace.shape)
+def steady_of(shape: PipelineShape) -> tuple[int, int] | None:
+    """First and last mini-batch (from 1) of the steady state of a pipeline; None without one.
 
-
-def steady_of(shape: PipelineShape) -> tuple[int, int]:
-    """First and last mini-batch (from 1) of the steady state of a pipeline.
-
-    These are all but each worker's first and last S; a run with no more than those has no steady
-    state, and then they are all.
+    They are all but each worker's first and last S.  Source: DOORS, Definitions.
     """
     edge = shape.stages * shape.workers
-    if shape.minibatches <= 2 * edge:
-        return 1, shape.minibatches
-    return edge + 1, shape.minibatches - edge
+    first, last = edge + 1, shape.minibatches - edge
+    return (first, last) if first <= last else None
+
+
+def averaged_over(shape: PipelineShape) -> tuple[int, int]:
+    """First and last mini-batch (from 1) that means of the steady state are taken over.
+
+    [choice] In a run without a steady state they are all: a mean is told as that of the whole run,
+    where a rate would only measure how pipelines fill and drain.
+    """
+    return steady_of(shape) or (1, shape.minibatches)
+
+
+def rated(shape: PipelineShape) -> tuple[int, int] | None:
+    """First and last mini-batch (from 1) that a steady rate is taken between; None where fewer
+    than two are steady."""
+    steady = steady_of(shape)
+    return steady if steady and steady[0] < steady[1] else None
 
 
 def timing(trace: Trace) -> Timing:
@@ -86,11 +96,24 @@ def finished_s(trace: Trace) -> Floats:
 def steady_rate(trace: Trace) -> float | None:
     """Mini-batches per second between the ends of the first and last steady mini-batch.
 
-    None where no time passes between them.
+    None where there are no two, or no time passes between them: see `why_no_rate`.
     """
-    first, last = steady_minibatches(trace)
+    between = rated(trace.shape)
+    if between is None:
+        return None
     done = finished_s(trace)
-    seconds = float(done[last - 1] - done[first - 1])
+    begin, end = (float(done[number - 1]) for number in between)
     # workers can end several at once: those that end with the first are before it
-    between = int(((done > done[first - 1]) & (done <= done[last - 1])).sum())
-    return between / seconds if seconds > 0 else None
+    count = int(((done > begin) & (done <= end)).sum())
+    return count / (end - begin) if end > begin else None
+
+
+def why_no_rate(trace: Trace) -> str | None:
+    """Why a run has no steady rate, in words; None where it has one."""
+    if steady_rate(trace) is not None:
+        return None
+    if rated(trace.shape):
+        return "no time passes between the ends of the first and the last steady mini-batch"
+    shape = trace.shape
+    return (f"a rate needs two steady mini-batches: of {shape.minibatches} the first and the last "
+            f"{shape.stages * shape.workers} are not steady")

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from sim.errors import ConfigurationError
+from sim.files.writing import check_file
 
 FORMAT, VERSION = "pipestale-sweep", 1
 Record = dict[str, Any]
@@ -21,7 +22,7 @@ class Journal:
     Only ever appended to.  `records` has those found when it was opened and those added since, by
     point.  A last line without an end was being written when its writer was killed: it is cut off.
     One writer at a time.  Raises ConfigurationError for the journal of another sweep, or one in
-    use.
+    use, OutputError where it is no file that can be written.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
@@ -29,6 +30,7 @@ class Journal:
         self._header = {"format": FORMAT, "version": VERSION, **header}
 
     def __enter__(self) -> Journal:
+        check_file(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:

@@ -38,7 +38,7 @@ def advice_tables(advice: dict[str, Any], everything: bool) -> Iterator[Table | 
     yield ("late: effective updates behind, over stages and passes. Larger mini-batches are less "
            "late by count;\nwhat they cost in epochs is not seen here: compare at one --batch-size."
            f" Memory counts weights, {advice['state_copies']:g} more\nof their size (gradient, "
-           "velocity), stash, activations and workspace (--json says exactly).")
+           "velocity), stash, copies, activations and workspace (--json says exactly).")
 
 
 def _table(advice: dict[str, Any], everything: bool) -> Table:

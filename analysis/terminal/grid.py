@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from sim.op import Op
 from sim.trace import Trace
 
 NARROWEST = 2  # characters of a column: a sign and a space
+MOST_COLUMNS = 2_000  # drawn at once: beyond, nobody scrolls
 
 
 @dataclass
@@ -52,7 +54,8 @@ class Grid:
     """A timeline laid out in columns `first … last-1` of `total`, each `width` characters wide.
 
     A column is `slot_s` seconds.  `waits` are stretches (device, first, last) in which a message a
-    device waits for is under way; what is neither a box nor a wait is idle.
+    device waits for is under way; what is neither a box nor a wait is idle.  `trip` is the first
+    and the last column of the mini-batch that is `selected`.
     """
 
     boxes: list[Box]
@@ -68,6 +71,7 @@ class Grid:
     labels: str
     microbatches: int
     selected: int | None = None
+    trip: tuple[int, int] | None = None
 
 
 def usual_slot_s(trace: Trace) -> float:
@@ -89,13 +93,30 @@ def _round_number(seconds: float) -> float:
     return float(power * max(step for step in (1, 2, 5) if step * power <= seconds))
 
 
+def blocks(trace: Trace, characters: int, labels: str, *, last: int | None = None, **options: Any
+           ) -> list[Grid]:
+    """The grid up to column `last`, however many times `characters` reach that takes, one below
+    the other; as far as they reach once where no `last` is given.
+
+    `options` are the others of `lay_out`.  At most `MOST_COLUMNS` are laid out.  Raises ValueError
+    where there is no such column.
+    """
+    found = [lay_out(trace, characters, labels, last=last, **options)]
+    if last is not None:
+        stop = min(found[0].total, last + 1, found[0].first + MOST_COLUMNS)
+        while found[-1].last < stop:
+            found.append(lay_out(trace, characters, labels,
+                                 **{**options, "first": found[-1].last, "last": stop - 1}))
+    return found
+
+
 def lay_out(trace: Trace, characters: int, labels: str, *, first: int | None = None,
             last: int | None = None, minibatch: int | None = None, slot_s: float | None = None
             ) -> Grid:
     """The grid from column `first` on, up to column `last` or as far as `characters` reach.
 
     A column is `slot_s` seconds.  Without `first` the grid starts shortly before `minibatch`, if
-    one is selected.  Raises ValueError where there is no such column.
+    one is selected and that is not beyond `last`.  Raises ValueError where there is no such column.
     """
     slot = slot_s or usual_slot_s(trace)
     devices = max(trace.shape.devices, int(trace.device.max()) + 1)
@@ -103,8 +124,10 @@ def lay_out(trace: Trace, characters: int, labels: str, *, first: int | None = N
     room = max(NARROWEST, characters - margin)
     start, end = columns(trace.start_s, slot), columns(trace.end_s, slot)
     total = max(1, int(np.ceil(trace.end_s.max() / slot - 1e-9)))
+    trip = None if minibatch is None else _trip(trace, start, end, minibatch)
     if first is None:
-        first = _shortly_before(trace, start, minibatch, room)
+        first = 0 if trip is None else _shortly_before(trace, trip, room)
+        first = first if last is None or first <= last else 0
     if not 0 <= first < total:
         raise ValueError(f"columns are 0 to {total - 1}, got {first}")
     if last is not None and last < first:
@@ -115,7 +138,7 @@ def lay_out(trace: Trace, characters: int, labels: str, *, first: int | None = N
     width, stop = _fit(boxes, chunked, first, stop, room)
     return Grid([box for box in boxes if box.first < stop], _waits(trace, slot, (first, stop)),
                 devices, chunked, slot, first, stop, total, width, margin, labels,
-                trace.shape.microbatches, minibatch)
+                trace.shape.microbatches, minibatch, trip)
 
 
 def columns(seconds: Floats, slot_s: float) -> Ints:
@@ -123,11 +146,16 @@ def columns(seconds: Floats, slot_s: float) -> Ints:
     return np.floor(np.asarray(seconds) / slot_s + 0.5).astype(np.int64)
 
 
-def _shortly_before(trace: Trace, start: Ints, minibatch: int | None, room: int) -> int:
-    if minibatch is None:
-        return 0
+def _trip(trace: Trace, start: Ints, end: Ints, minibatch: int) -> tuple[int, int]:
+    """The first and the last column of a mini-batch's passes, which begin and end where given."""
+    its = (trace.minibatch == minibatch) & (trace.op <= Op.W)
+    first = int(start[its].min())
+    return first, max(first, int(end[its].max()) - 1)
+
+
+def _shortly_before(trace: Trace, trip: tuple[int, int], room: int) -> int:
     lead = min(2 * trace.shape.stages, room // 16)  # what led to it, a quarter of the width
-    return max(0, int(start[(trace.minibatch == minibatch) & (trace.op <= Op.W)].min()) - lead)
+    return max(0, trip[0] - lead)
 
 
 def _chunks(trace: Trace) -> dict[tuple[int, int], int]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
-from analysis.terminal.grid import Box, Grid
+from analysis.terminal.grid import MOST_COLUMNS, Box, Grid
 from sim.op import Op
 
 # Okabe & Ito 2008, distinguishable under every common colour blindness: of a pass, and of one of
@@ -100,9 +100,11 @@ def _ruler(grid: Grid) -> Iterator[Text]:
         at = column + -(-len(shown) // grid.width)
 
 
-def legend(grid: Grid) -> str:
-    """What the grid's signs mean, in one line; only of those that are there."""
-    boxes, n = grid.boxes, grid.microbatches
+def legend(*grids: Grid) -> str:
+    """What the signs of a grid, or of several of one trace, mean in one line; only of those that
+    are there."""
+    grid, boxes = grids[0], [box for each in grids for box in each.boxes]
+    n = grid.microbatches
     named = "F or letter" if n <= 26 else "F"
     said = [f"one column = {grid.slot_s:g} s", f"number = mini-batch, {named} = forward, "
             + ("bare = backward" if n == 1 else "bare or small letter = backward" if n <= 26
@@ -112,7 +114,7 @@ def legend(grid: Grid) -> str:
         (any(b.op is Op.U for b in boxes), "U = update"),
         (any(b.last - b.first > 1 for b in boxes), f"{MORE} goes on"),
         (any(b.several for b in boxes), "+ several passes"),
-        (bool(grid.waits), f"{WAIT} waits for a message under way"),
+        (any(each.waits for each in grids), f"{WAIT} waits for a message under way"),
         (True, f"{IDLE} idle"),
         (any(b.selected for b in boxes), f"* = mini-batch {grid.selected}"),
     ):
@@ -123,9 +125,23 @@ def legend(grid: Grid) -> str:
     return "; ".join([*said, f"below: {below}"])
 
 
-def cut(grid: Grid) -> str:
-    """What the width or the options left out of the grid; empty where nothing is."""
-    if (grid.first, grid.last) == (0, grid.total):
+def cut(*grids: Grid, asked: int | None = None) -> str:
+    """What the width, the options or the run's end left out of a grid, or of several of one trace.
+
+    `asked` is the last column asked for.  Empty where nothing is left out.
+    """
+    first, last, total = grids[0].first, grids[-1].last, grids[0].total
+    wanted = last - 1 if asked is None else asked
+    said = []
+    if wanted >= total:
+        said.append("the run ends there")
+    elif wanted >= last:
+        said.append(f"at most {MOST_COLUMNS} are drawn at once")
+    if last < total:
+        said.append(f"--from {last} goes on")
+    trip = grids[0].trip
+    if trip and not (first <= trip[0] and trip[1] < last):
+        said.append(f"mini-batch {grids[0].selected} takes columns {trip[0]} to {trip[1]}")
+    if (first, last) == (0, total) and not said:
         return ""
-    more = f"; --from {grid.last} goes on" if grid.last < grid.total else ""
-    return f"columns {grid.first} to {grid.last - 1} of {grid.total} shown{more}"
+    return "; ".join([f"columns {first} to {last - 1} of {total} shown", *said])

@@ -7,7 +7,9 @@ from typing import Any
 
 from rich.table import Table
 
-from analysis.terminal.tables import interval, loss, new_table, over_seeds, share_over_seeds, span
+from analysis.comparison.compare import spread_in
+from analysis.terminal.paired_table import paired_tables
+from analysis.terminal.tables import accuracy, loss, new_table, over_seeds, span, spread_cell
 from sim.commands.door import number
 from sim.experiment.options import Experiment
 
@@ -20,7 +22,8 @@ GAINS = ("<system", "distance %\nforward", "final\nloss", "validation\naccuracy 
 
 def system_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, seeds: int,
                   target: float) -> list[Table | str]:
-    """The systems for a screen: what each costs, what it buys; below, readings and refusals.
+    """The systems for a screen: what each costs, what it buys, pairs by seed; below, readings and
+    refusals.
 
     A row a system in each table; `target` is a validation accuracy.
     """
@@ -39,7 +42,8 @@ def system_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, seeds:
         gains.add_row(*gain_cells(row))
     readings = [f"[choice] {row['system']}: {row['reading']}" for row in given if row["reading"]]
     refused = [f"refused: {row['system']}: {row['refused']}" for row in rows if row["refused"]]
-    return [costs, gains, *readings, *refused]
+    pairs = paired_tables(rows, "system", lambda row: str(row["system"]))
+    return [costs, gains, *pairs, *readings, *refused]
 
 
 def cost_cells(row: dict[str, Any]) -> list[str]:
@@ -57,7 +61,7 @@ def gain_cells(row: dict[str, Any]) -> list[str]:
     """A system's cells in the table of gains."""
     far = [None if d is None else 100 * d for d in row["weight_distance"]["forward"]]
     return [row["system"], span(far), loss(row),
-            share_over_seeds(row["accuracy"], row["accuracy_sd"], row["accuracy_ci95"]),
+            accuracy(row),
             number(None if row["accuracy_fluctuation"] is None
                    else 100 * row["accuracy_fluctuation"], 2),
             *(_reached(row, name, digits) for name, digits in (
@@ -66,10 +70,7 @@ def gain_cells(row: dict[str, Any]) -> list[str]:
 
 
 def _reached(row: dict[str, Any], name: str, digits: int) -> str:
-    """Mean ± sd and interval where every seed met the target, else how many did."""
+    """The spread over seeds where every one met the target, else how many did."""
     if row[name] is None:
         return f"{row['reached_target']} of {len(row['seeds'])}"
-    mean, sd, bounds = (row[f"{name}{suffix}"] for suffix in ("", "_sd", "_ci95"))
-    if not bounds:
-        return number(mean, digits)
-    return f"{number(mean, digits)} ± {number(sd, 2)}\n{interval(bounds, digits)}"
+    return spread_cell(spread_in(row, name), digits)

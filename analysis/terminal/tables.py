@@ -10,9 +10,10 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from analysis.comparison.compare import spread_in
 from analysis.metrics.timeline import Pass
 from sim.commands.door import number
-from sim.experiment.options import Experiment
+from sim.spread import ENOUGH, FEWEST, Spread
 from sim.trace import Trace
 
 
@@ -30,7 +31,6 @@ def _whole(values: dict[str, Any]) -> Table:
         table.add_row("workers", f"{workers['count']}, {workers['combine']}, ahead of what they "
                       f"have seen of each other by {number(workers['behind_mean'])} mini-batches "
                       f"of their own, at most {workers['behind_max']}")
-    first, last = values["steady_minibatches"]
     for label, text in (
         ("makespan", f"{number(values['makespan_s'], 6)} s"),
         ("bubble", f"{number(values['bubble_fraction'])} of device time, communication wait "
@@ -39,11 +39,19 @@ def _whole(values: dict[str, Any]) -> Table:
                        f"{number(values['steady_throughput_minibatches_per_s'])}"),
         ("inconsistent", f"{number(values['inconsistent_fraction'])} of passes on a stage, "
                          f"{number(values['vertical_inconsistent_fraction'])} across stages"),
-        ("steady state", f"mini-batches {first} to {last} of {values['minibatches']}"),
+        ("steady state", _steady(values)),
         ("training", _training(values)),
     ):
         table.add_row(label, text)
     return table
+
+
+def _steady(values: dict[str, Any]) -> str:
+    """Which mini-batches are steady, and why there is no steady rate where there is none."""
+    steady, reason = values["steady_minibatches"], values["steady_throughput_reason"]
+    said = ("none: means are of the whole run" if steady is None else
+            f"mini-batches {steady[0]} to {steady[1]} of {values['minibatches']}")
+    return f"{said}; {reason}" if reason else said
 
 
 def _training(values: dict[str, Any]) -> str:
@@ -73,27 +81,12 @@ def _by_stage(values: dict[str, Any]) -> Table:
     return table
 
 
-def comparison_tables(rows: Sequence[dict[str, Any]], experiment: Experiment, seeds: int
-                      ) -> list[Table | str]:
-    """A comparison for a screen: a row per contender; below, why any was refused."""
-    training, pipeline = experiment.training, experiment.pipeline
-    table = new_table(f"{pipeline.stages} stages, {pipeline.minibatches} mini-batches, "
-                   f"{training.task}, learning rate {training.learning_rate}, {over_seeds(seeds)}; "
-                   "a…b: first to last stage; late: updates behind, forward and backward",
-                   "<mitigation", "<schedule", "late\nfwd", "late\nbwd", "incon-\nsistent",
-                   "distance %\nforward", "versions\nheld", "bubble", "final\nloss",
-                   "validation\naccuracy %")
-    for each in rows:
-        table.add_row(*([each["mitigation"], each["schedule"], "refused"] if each["refused"]
-                        else _comparison_cells(each)))
-    reasons = [f"refused: {r['mitigation']} on {r['schedule']}: {r['refused']}"
-               for r in rows if r["refused"]]
-    return [table, *reasons]
-
-
 def over_seeds(count: int) -> str:
-    """What a table's title says of the seeds, and of how deviation and interval are written."""
-    return "one seed" if count == 1 else f"{count} seeds (mean ± sd, [95 % interval of the mean])"
+    """What a table's title says of the seeds, and of how their spread is written."""
+    if count == 1:
+        return "one seed"
+    said = ("each seed's value", "mean ± sd", "mean ± sd, [95 % interval of the mean]")
+    return f"{count} seeds ({said[(count >= ENOUGH) + (count >= FEWEST)]})"
 
 
 def new_table(title: str, *names: str) -> Table:
@@ -107,41 +100,34 @@ def new_table(title: str, *names: str) -> Table:
     return table
 
 
-def _comparison_cells(values: dict[str, Any]) -> list[str]:
-    many = values["microbatches"] > 1
-    schedule = values["schedule"] + (f"/{values['microbatches']}" if many else "")
-    return [values["mitigation"], schedule,
-            span(values["staleness"]["forward"]), span(values["staleness"]["backward"]),
-            number(values["inconsistent_fraction"], 2),
-            span([None if d is None else 100 * d for d in values["weight_distance"]["forward"]]),
-            span(values["versions_held"]),
-            number(values["bubble_fraction"], 2), loss(values),
-            share_over_seeds(values["accuracy"], values["accuracy_sd"], values["accuracy_ci95"])]
-
-
 def loss(values: dict[str, Any]) -> str:
-    """A cell of the final loss over seeds: `mean ± sd`, or of how many seeds it diverged."""
+    """A cell of the final loss over seeds, or of how many it diverged."""
     if values["diverged"]:
         seeds = values["diverged_seeds"]
         return f"diverged ({len(seeds)} of {len(values['seeds'])})"
-    mean, sd, bounds = (values[f"final_loss{suffix}"] for suffix in ("", "_sd", "_ci95"))
-    if not bounds:
-        return number(mean, 3)
-    return f"{number(mean, 3)} ± {number(sd, 1)}\n{interval(bounds, 2)}"
+    return spread_cell(spread_in(values, "final_loss"), 3)
 
 
-def share_over_seeds(share: float | None, sd: float | None,
-                     bounds: Sequence[float] | None) -> str:
-    """A cell of a share in percent: `mean ± sd` above its interval; of one seed the value alone."""
-    if share is None or sd is None or not bounds:
-        return "–" if share is None else f"{100 * share:.2f}"
-    low, high = (f"{100 * bound:.1f}" for bound in bounds)
-    return f"{100 * share:.2f} ± {100 * sd:.2f}\n[{low}, {high}]"
+def spread_cell(found: Spread | None, digits: int) -> str:
+    """A cell of a number over seeds, its interval in a line of its own; `–` where one has none."""
+    if found is None:
+        return "–"
+    return found.text(lambda value: short(value, digits), lambda sd: short(sd, 1),
+                      lambda bound: short(bound, 2), between="\n")
 
 
-def interval(bounds: Sequence[float], digits: int) -> str:
-    """A confidence interval for a table: `[low, high]`."""
-    return f"[{', '.join(number(bound, digits) for bound in bounds)}]"
+def short(value: float, digits: int) -> str:
+    """A number in so many significant digits, whole where it has more before the point."""
+    return f"{value:.0f}" if abs(value) >= 10**digits else number(float(value), digits)
+
+
+def accuracy(values: dict[str, Any]) -> str:
+    """A cell of the validation accuracy over seeds, in percent."""
+    found = spread_in(values, "accuracy")
+    if found is None:
+        return "–"
+    return found.text(lambda value: f"{100 * value:.2f}",
+                      bound=lambda value: f"{100 * value:.1f}", between="\n")
 
 
 def span(values: Sequence[float | None]) -> str:

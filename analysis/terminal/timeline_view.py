@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.metrics.timeline import Pass, as_json, has_time_units, json_cells, round_trip
-from analysis.terminal.grid import lay_out
+from analysis.terminal.grid import blocks
 from analysis.terminal.grid_text import cut, legend, lines
 from analysis.terminal.tables import round_trip_table
 from sim.errors import ConfigurationError
@@ -49,15 +49,18 @@ class TimelineView:
         return json_cells(self.trace) if self.minibatch is None else as_json(self.passes)
 
     def grid(self, width: int, **columns: Any) -> tuple[list[Text], list[str]]:
-        """Lines of at most `width` characters; what was cut, and what the signs mean.
+        """Lines of at most `width` characters, an empty one where they go on below; what was left
+        out, and what the signs mean.
 
-        `columns` are those of `analysis.terminal.grid.lay_out`.  Raises ConfigurationError.
+        `columns` are those of `analysis.terminal.grid.blocks`.  Raises ConfigurationError.
         """
         try:
-            grid = lay_out(self.trace, width, self.labels, minibatch=self.minibatch, **columns)
+            grids = blocks(self.trace, width, self.labels, minibatch=self.minibatch, **columns)
         except ValueError as error:
             raise ConfigurationError([f"--from, --to: {error}"]) from None
-        return lines(grid), [said for said in (cut(grid), legend(grid)) if said]
+        drawn = [line for grid in grids for line in (Text(), *lines(grid))]
+        left_out = cut(*grids, asked=columns.get("last"))
+        return drawn[1:], [said for said in (left_out, legend(*grids)) if said]
 
     def tables(self) -> list[Table]:
         """The round trip as a table; none without a mini-batch."""

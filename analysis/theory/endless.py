@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from analysis.theory.pattern import Pattern
 from analysis.theory.steady import SteadyState, as_json, steady_state
 from sim.errors import ConfigurationError
 from sim.experiment.machine import load_profile
 from sim.experiment.options import Experiment
 from sim.experiment.setup import VirtualSetup
-from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.times.cluster import Cluster
+from sim.times.memory import most_claimed
 from sim.weights.versions import VersionPlan
 
 SHORTEST, DOUBLINGS = 6, 5  # mini-batches beyond 2·S of the first program looked at; then twice
@@ -94,11 +92,7 @@ def _refuse_huge(shape: PipelineShape) -> None:
 
 def _refuse_full(program: Program, cluster: Cluster) -> None:
     """Refuse an order that would stop for want of activation memory."""
-    op, stage, _, count = program.rows
-    size = cluster.activation_bytes[stage] * count
-    held = np.cumsum(np.where(op == Op.F, size, np.where(np.isin(op, (Op.B, Op.W)), -size, 0.0)))
-    before = np.concatenate(([0.0], held))[list(program.offsets[:-1])][program.device]
-    peak = float((held - before).max())
+    peak = float(most_claimed(program, cluster).max())
     if peak > cluster.activation_limit_bytes:
         raise ConfigurationError([
             f"cluster.activation_limit_bytes: the order holds up to {peak:g} bytes on a device, "

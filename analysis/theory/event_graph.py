@@ -2,7 +2,7 @@
 
 Events are the starts of a pattern's instructions and of its messages on their links.  A device
 does one instruction at a time in its order, a link carries one message at a time in the order
-they are sent (latency included), and a receiver waits for its message.
+they are sent, and a receiver waits for its message to arrive, its latency after the link is free.
 Source: Baccelli, Cohen, Olsder and Quadrat 1992, chapter 2; rules as in
 `sim.times.engine`.
 """
@@ -23,12 +23,13 @@ def event_graph(pattern: Pattern, seconds: Floats, cluster: Cluster) -> tuple[Ev
     """The graph of a pattern whose rows take `seconds` (rows of the program,); and who sends.
 
     Nodes are the pattern's rows, then the messages of those that send, which the second result
-    (messages,) names by their place in the pattern.  Each edge carries the time of its source, so a
-    cycle's ticks are those of its nodes.
+    (messages,) names by their place in the pattern.  Each edge carries the time of its source: of
+    a message that on its link, and to its receiver its latency as well.
     """
     program, rows = pattern.program, pattern.rows
-    ticks, transfer = (np.rint(s / TICK).astype(np.int64)
-                       for s in (seconds, cluster.transfers(program)))
+    holds, late = cluster.transfers(program), cluster.latencies(program)
+    ticks, transfer, arrival = (np.rint(s / TICK).astype(np.int64)
+                                for s in (seconds, holds, holds + late if late.size else holds))
     here = np.arange(len(rows))
     senders = np.flatnonzero(program.sends[rows])
     message = np.full(len(rows), -1)
@@ -36,17 +37,20 @@ def event_graph(pattern: Pattern, seconds: Floats, cluster: Cluster) -> tuple[Ev
     source = program.arrives_from[rows]
     receivers = np.flatnonzero(source >= 0)
 
-    def edges(before: Ints, after: Ints, through: bool) -> tuple[Ints, Ints, Ints, Ints]:
+    def edges(before: Ints, after: Ints, sent: Ints | None = None
+              ) -> tuple[Ints, Ints, Ints, Ints]:
+        """Edges from instructions, or where their messages take `sent` ticks, from those."""
         node, periods = pattern.locate(before)
-        time = transfer if through else ticks
-        return message[node] if through else node, after, time[before], -periods
+        if sent is None:
+            return node, after, ticks[before], -periods
+        return message[node], after, sent[before], -periods
 
     sent_before = _previous_on_link(program, cluster)[rows[senders]]
     return EventGraph.of(
-        len(rows) + len(senders), edges(rows - 1, here, False),
-        edges(rows[senders], message[senders], False),
-        edges(sent_before, message[senders], True),
-        edges(source[receivers], receivers, True)), senders
+        len(rows) + len(senders), edges(rows - 1, here),
+        edges(rows[senders], message[senders]),
+        edges(sent_before, message[senders], transfer),
+        edges(source[receivers], receivers, arrival)), senders
 
 
 def _previous_on_link(program: Program, cluster: Cluster) -> Ints:

@@ -19,6 +19,7 @@ from sim.numerics.optimizers import Convention
 
 LEAST, STEP, CHUNK = 1e-6, 1.01, 128  # the scan for a first unstable x: geometric, in chunks
 LARGEST_DELAY = 64
+MOST_MOMENTUM = 0.999  # a run that measures the edge forgets within some thousand updates
 DELAYS, MOMENTA = range(8), (0.0, 0.9)  # the grid that theory and simulation must agree on
 GRID = ("none", "stash", "spectrain", "spectrain-stashed", "nwpt", "i-timeprest")
 
@@ -32,7 +33,7 @@ def delayed_training(mitigation: str, delay: int, momentum: float, convention: s
     """
     problems = [f"{name}: {rule}, got {value}" for name, value, good, rule in (
         ("delay", delay, 0 <= delay <= LARGEST_DELAY, f"0 to {LARGEST_DELAY} updates"),
-        ("momentum", momentum, 0 <= momentum < 1, "at least 0 and below 1"),
+        ("momentum", momentum, 0 <= momentum <= MOST_MOMENTUM, f"0 to {MOST_MOMENTUM}"),
         ("horizon", horizon, horizon is None or 0 <= horizon <= LARGEST_DELAY,
          f"0 to {LARGEST_DELAY} updates"),
         ("decay", decay, decay is None or decay >= 0, "0 or more (inf included)")) if not good]

@@ -20,14 +20,19 @@ from sim.experiment.run import run
 COARSE, FINE, REFINED = 48, 9, 2  # curvatures of the first run, of those that refine, how many
 
 
-def stable_rate(experiment: Experiment, system: Mapping[str, Any]) -> float | None:
+def stable_rate(experiment: Experiment, system: Mapping[str, Any], *, recompute: bool = False
+                ) -> float | None:
     """Largest stable ηλ (learning rate times curvature); None where the grid does not bracket it.
 
-    `system` is what to change of the experiment to run it as the system.  Raises
+    `system` is what to change of the experiment to run it as the system.  With `recompute` its
+    forwards run again under the backward's weights: on the quadratic only then do those bear on a
+    gradient, so that interpolation and a fresh backward show (REFERENCE section 3).  Raises
     ConfigurationError.
     """
     updates = 400 + round(40 / (1 - experiment.training.momentum))
     probe, at = _probe(experiment, system, updates), _grid(experiment)
+    if recompute:
+        probe = probe.changed({"pipeline.backward": "recompute"})
     rates = _growth(probe, at, updates)
     for _ in range(REFINED):
         pair = first_crossing(at, rates)

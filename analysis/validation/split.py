@@ -17,7 +17,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from analysis.metrics.timing import finished_s, first_rows, steady_minibatches
+from analysis.metrics.timing import finished_s, first_rows, rated
 from sim.arrays import Floats
 from sim.op import Op
 from sim.trace import Trace
@@ -49,10 +49,10 @@ def steady_window(trace: Trace) -> tuple[float, float, int]:
     """Where the steady state begins and ends, in seconds, and how many mini-batches end in it.
 
     From the end of the first steady mini-batch to the end of the last, as for the steady rate; the
-    whole run where no time passes between those.
+    whole run where it has no such rate.
     """
-    first, last = steady_minibatches(trace)
     done = finished_s(trace)
+    first, last = rated(trace.shape) or (1, 1)
     begin, end = float(done[first - 1]), float(done[last - 1])
     if end > begin:
         return begin, end, int(((done > begin) & (done <= end)).sum())

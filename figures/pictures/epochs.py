@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,11 @@ from analysis.metrics.staleness import plan_of
 from analysis.metrics.timing import finished_s
 from figures import methods
 from figures.colours import COLOURS
-from figures.methods import NAMED, RATES, Method, mean_sd
+from figures.methods import BARS, NAMED, RATES, Method, bounds, short_text, spread
 from figures.pieces import Piece
 from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.rows import Rows
+from sim.spread import Spread
 from sim.wording import plural
 
 STAGES, TARGET, EVERY = 8, 0.9, 5
@@ -54,7 +55,7 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
     """One run's epochs and simulated seconds to the target (None: not reached), and peak bytes.
 
-    `peak_bytes` adds up every stage's own peak of weights, stash and activations.
+    `peak_bytes` adds up every stage's own peak of weights, stash, copies and activations.
     """
     trace = methods.trained(document, contender, seed)
     good = np.flatnonzero(trace.curves["accuracy"] >= TARGET)
@@ -66,25 +67,25 @@ def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
              "stash_bytes": sum(stage.stash_bytes.peak for stage in held)}]
 
 
-def over_seeds(rows: Rows, method: str, quantity: str) -> tuple[float, float]:
-    """Mean and standard deviation of a method's quantity; NaN where a seed missed the target."""
-    return mean_sd([row[quantity] for row in rows if row["method"] == method])
+def over_seeds(rows: Rows, method: str, quantity: str) -> Spread:
+    """The spread of a method's quantity; of NaN where a seed missed the target."""
+    return spread([row[quantity] for row in rows if row["method"] == method])
 
 
-def sweep(rows: Rows, order: str, quantity: str = "epochs") -> list[tuple[float, float]]:
-    """Mean and standard deviation of a quantity by decay, of one order."""
+def sweep(rows: Rows, order: str, quantity: str = "epochs") -> list[Spread]:
+    """The spread of a quantity by decay, of one order."""
     return [over_seeds(rows, f"i-timeprest λ={decay}, {order}", quantity) for decay in DECAYS]
 
 
 def message(rows: Rows) -> str:
     """The headline: what λ changes, and where the memory goes."""
-    epochs = [mean for mean, _ in sweep(rows, "nF1B 7")]
-    held = {mean for mean, _ in sweep(rows, "nF1B 7", "peak_bytes")}
+    epochs = [each.mean for each in sweep(rows, "nF1B 7")]
+    held = {each.mean for each in sweep(rows, "nF1B 7", "peak_bytes")}
     kept = []
     for name in ("timeprest", "v-timeprest", "i-timeprest λ=1.0"):
-        mean, sd = over_seeds(rows, f"{name}, nF1B 7", "epochs")
-        peak, _ = over_seeds(rows, f"{name}, nF1B 7", "peak_bytes")
-        kept.append(f"{name.split()[0]} {mean:.1f} ± {sd:.1f} at {peak / 1e3:.0f} kB")
+        found = over_seeds(rows, f"{name}, nF1B 7", "epochs")
+        peak = over_seeds(rows, f"{name}, nF1B 7", "peak_bytes").mean
+        kept.append(f"{name.split()[0]} {short_text(found, '.1f')} at {peak / 1e3:.0f} kB")
     return (f"λ changes {'no byte' if len(held) == 1 else 'the bytes'} held; epochs under nF1B: "
             f"{min(epochs):.1f} to {max(epochs):.1f} over λ, {', '.join(kept)}")
 
@@ -95,8 +96,8 @@ def draw(rows: Rows) -> Figure:
     figure = new_figure(PAGE_IN, 5.6)
     headline(figure, message(rows), f"To {100 * TARGET:.0f} % validation accuracy (looked at every "
              f"{EVERY} mini-batches); {STAGES} stages, digits, batch {methods.BATCH}, learning "
-             f"rate {RATES[STAGES]}, {plural(len(seeds), 'seed')}, bars: one standard deviation; "
-             "λ = 0 is stash, λ = ∞ the latest weights (its stash, needless there, is counted); "
+             f"rate {RATES[STAGES]}, {plural(len(seeds), 'seed')}, bars: {BARS}; "
+             "λ = 0 is stash, λ = ∞ the latest weights alone; "
              "1 s forward and 2 s backward a mini-batch and stage, links are free")
     above, below = np.asarray(figure.subplots(2, 2), dtype=object)
     for axis, quantity, label in zip(above, ("epochs", "seconds"), (
@@ -117,32 +118,38 @@ def draw(rows: Rows) -> Figure:
 def _against_memory(axis: Axes, rows: Rows, quantity: str) -> None:
     marks = {"sequential": "v", "GPipe 7": "^"}
     for method in PLAIN:
-        x, sd = over_seeds(rows, method.label, quantity)
-        y, _ = over_seeds(rows, method.label, "peak_bytes")
+        found = over_seeds(rows, method.label, quantity)
+        y = over_seeds(rows, method.label, "peak_bytes").mean
         mark = marks.get(method.label, "s" if "nF1B" in method.label else "o")
-        axis.errorbar(x, y / 1e3, xerr=sd, marker=mark, markersize=4.5, elinewidth=0.8,
-                      linestyle="", color=COLOURS[method.colour], label=method.label)
+        axis.errorbar(found.mean, y / 1e3, xerr=_bars([found]), marker=mark,
+                      markersize=4.5, elinewidth=0.8, linestyle="",
+                      color=COLOURS[method.colour], label=method.label)
     for (order, _), mark in zip(ORDERS, "os", strict=True):
-        means, deviations = np.array(sweep(rows, order, quantity)).T
-        heights = np.array(sweep(rows, order, "peak_bytes"))[:, 0] / 1e3
-        axis.errorbar(means, heights, xerr=deviations, marker=mark, markersize=4.5, elinewidth=0.5,
-                      linestyle="",
+        swept = sweep(rows, order, quantity)
+        heights = [each.mean / 1e3 for each in sweep(rows, order, "peak_bytes")]
+        axis.errorbar([each.mean for each in swept], heights, xerr=_bars(swept), marker=mark,
+                      markersize=4.5, elinewidth=0.5, linestyle="",
                       mfc="none", color=COLOURS["green"],
                       label=f"i-timeprest, {order}, every λ")
     axis.set_ylim(bottom=0)
     axis.grid()
 
 
+def _bars(found: Sequence[Spread]) -> Any:
+    """What matplotlib takes: how far the bars reach below and above the means."""
+    means = np.array([each.mean for each in found])
+    return np.abs(np.array([bounds(each) for each in found]).T - means)
+
+
 def _by_decay(axis: Axes, rows: Rows, order: str) -> None:
-    means, deviations = np.array(sweep(rows, order)).T
-    axis.errorbar(range(len(DECAYS)), means, deviations,
+    found = sweep(rows, order)
+    axis.errorbar(range(len(DECAYS)), [each.mean for each in found], _bars(found),
                   marker="o" if order == "round-robin" else "s",
                   color=COLOURS["green"], mfc="none", markersize=4.5, elinewidth=0.8)
     for name in BESIDE[order]:
-        mean, sd = over_seeds(rows, name, "epochs")
-        colour = COLOURS[NAMED[name].colour]
-        axis.axhline(mean, color=colour, linestyle=NAMED[name].line)
-        axis.axhspan(mean - sd, mean + sd, color=colour, alpha=0.13, linewidth=0)
+        beside, colour = over_seeds(rows, name, "epochs"), COLOURS[NAMED[name].colour]
+        axis.axhline(beside.mean, color=colour, linestyle=NAMED[name].line)
+        axis.axhspan(*bounds(beside), color=colour, alpha=0.13, linewidth=0)
     axis.set_xticks(range(len(DECAYS)), ["∞" if d == "inf" else f"{float(d):g}" for d in DECAYS])
     axis.set_xlabel(f"λ of i-timeprest, {order} (no unit)")
     axis.set_ylabel("epochs to the target")

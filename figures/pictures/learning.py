@@ -1,8 +1,8 @@
-"""Loss and accuracy by mini-batch and by simulated second, a line per method."""
+"""Losses and accuracy by mini-batch and by simulated second, a line per method."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,106 +12,165 @@ from matplotlib.figure import Figure
 from analysis.metrics.timing import finished_s
 from figures import methods
 from figures.colours import COLOURS
-from figures.methods import NAMED, RATES, Method, mean_sd
+from figures.methods import NAMED, RATES, Method, bounds, short_text, spread
 from figures.pieces import Piece
 from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.rows import Rows
+from sim.spread import POSITIVE, SHARE, Range, Spread
 from sim.wording import plural
 
 STAGES = 8
-METHODS = (NAMED["sequential"], Method("GPipe 7 (flushed)", "none@gpipe/7", "black", ":"),
-           *(NAMED[name] for name in (
-               "none", "stash", "vertical-sync", "spectrain", "nwpt", "i-timeprest",
-               "timeprest, nF1B 7", "v-timeprest, nF1B 7")))
-QUANTITIES = (("training_loss", "loss over the training set"),
-              ("accuracy", "validation accuracy"))
-SECONDS = (200, 500, 1000, 2000, 5000, 10000)  # marked on the axis
+PARALLEL = (Method("data parallel", "system:data-parallel", "grey", ":"),
+            Method("data parallel, scaled rate", "system:data-parallel-scaled", "grey", "--"))
+SHORT = (NAMED["sequential"], Method("GPipe 7 (flushed)", "none@gpipe/7", "black", ":"),
+         *PARALLEL,
+         *(NAMED[name] for name in (
+             "none", "stash", "vertical-sync", "spectrain", "nwpt", "i-timeprest",
+             "timeprest, nF1B 7", "v-timeprest, nF1B 7")))
+LONG = (NAMED["sequential"], *PARALLEL,
+        *(NAMED[name] for name in ("none", "stash", "spectrain", "spectrain-stashed")))
+METHODS = {800: SHORT, 5000: LONG}  # by mini-batches: SpecTrain's authors train for 5,000
+EVERY = {800: 20, 5000: 50}  # mini-batches between evaluations
+BANDS = ("sequential", "none", "spectrain")
+QUANTITIES: tuple[tuple[str, str, Range], ...] = (
+    ("training_loss", "loss over the training set", POSITIVE),
+    ("validation_loss", "loss over the validation set", POSITIVE),
+    ("accuracy", "validation accuracy", SHARE))
+LATE = 0.8  # of a run: its accuracies fluctuate over what comes after
 
 
-def configuration() -> dict[str, Any]:
+def base(minibatches: int) -> dict[str, Any]:
+    """The configuration all methods start from."""
+    document = methods.document(STAGES, RATES[STAGES], minibatches=minibatches)
+    document["training"] |= {"evaluate_every": EVERY[minibatches], "distances": False}
+    return document
+
+
+def configuration(minibatches: int) -> dict[str, Any]:
     """What to write into the picture: the pipeline and the methods."""
-    return methods.configuration(methods.document(STAGES, RATES[STAGES]), METHODS)
+    return methods.configuration(base(minibatches), METHODS[minibatches])
 
 
-def pieces(seeds: Iterable[int]) -> list[Piece]:
+def pieces(minibatches: int, seeds: Iterable[int]) -> list[Piece]:
     """One run a method and seed."""
-    base = methods.document(STAGES, RATES[STAGES])
-    return [Piece({"method": m.label, "seed": seed}, rows_of, (base, m.contender, seed))
-            for seed in seeds for m in METHODS]
+    return [Piece({"method": m.label, "seed": seed}, rows_of,
+                  (base(minibatches), m.contender, seed))
+            for seed in seeds for m in METHODS[minibatches]]
 
 
-def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
-    """A row per evaluation: mini-batch, second it was done on every stage, loss and accuracy."""
-    trace = methods.trained(base, contender, seed)
+def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
+    """A row per evaluation: mini-batch, second it was done on every stage, losses and accuracy."""
+    trace = methods.trained(document, contender, seed)
     at, done = trace.curves["evaluated_minibatch"], finished_s(trace)
-    columns = (at, done[at - 1], *(trace.curves[name] for name, _ in QUANTITIES))
-    return [{"minibatch": m, "second": s, "training_loss": loss, "accuracy": accuracy}
-            for m, s, loss, accuracy in zip(*(c.tolist() for c in columns), strict=True)]
+    columns = (at, np.maximum.accumulate(done)[at - 1],
+               *(trace.curves[name] for name, *_ in QUANTITIES))
+    names = ("minibatch", "second", *(name for name, *_ in QUANTITIES))
+    return [dict(zip(names, row, strict=True))
+            for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def at_the_end(rows: Rows, method: str, quantity: str) -> list[float]:
+    """A method's quantity at the last evaluation, of every seed in order."""
+    end = {row["seed"]: row[quantity] for row in rows if row["method"] == method}
+    return [end[seed] for seed in sorted(end)]
+
+
+def fluctuations(rows: Rows, method: str) -> list[float]:
+    """Sample standard deviation of the accuracies over the last fifth, of every seed in order."""
+    mine = [row for row in rows if row["method"] == method]
+    last = max(row["minibatch"] for row in mine)
+    late: dict[int, list[float]] = {}
+    for row in mine:
+        if row["minibatch"] > LATE * last:
+            late.setdefault(row["seed"], []).append(row["accuracy"])
+    return [float(np.std(late[seed], ddof=1)) for seed in sorted(late)]
 
 
 def loss_at(rows: Rows, method: str, second: float) -> float:
     """Mean loss over seeds at the last evaluation until a second; NaN before the first."""
-    _, seconds, means = _line(rows, method, "second", "training_loss")
-    known = [mean for at, mean in zip(seconds, means, strict=True) if at <= second]
+    seconds, found = _line(rows, method, "second", "training_loss", POSITIVE)
+    known = [each.mean for at, each in zip(seconds, found, strict=True) if at <= second]
     return known[-1] if known else float("nan")
 
 
 def message(rows: Rows) -> str:
-    """The headline: losses after all mini-batches, and when the unflushed pipeline is through."""
+    """The headline: losses after all mini-batches, and when the unflushed pipeline is through; of
+    a long training, how much accuracies fluctuate at its end."""
+    last = max(row["minibatch"] for row in rows)
+    if last not in METHODS or METHODS[last] is LONG:
+        found = ", ".join(
+            f"{short_text(spread([100 * v for v in fluctuations(rows, m)]), '.2f')} {m}"
+            for m in ("none", "stash", "spectrain", "sequential"))
+        return (f"Validation accuracy over the last fifth of {last} mini-batches fluctuates by (% "
+                f"points): {found}")
     end = max(row["second"] for row in rows if row["method"] == "none")
-    last = [f"{loss_at(rows, m, float('inf')):.2g} {m}"
-            for m in ("sequential", "spectrain", "none")]
+    lost = [f"{loss_at(rows, m, float('inf')):.2g} {m}"
+            for m in ("sequential", "spectrain", "none", "data parallel")]
     then = [f"{loss_at(rows, m, end):.2g} {m.removesuffix(' (flushed)')}"
             for m in ("spectrain", "GPipe 7 (flushed)", "none", "sequential")]
-    return (f"Loss after {max(row['minibatch'] for row in rows)} mini-batches: {', '.join(last)}; "
-            f"after {end:.0f} s: {', '.join(then)}")
+    return (f"Loss after {last} mini-batches: {', '.join(lost)}; after {end:.0f} s: "
+            f"{', '.join(then)}")
 
 
 def draw(rows: Rows) -> Figure:
-    """Loss above, accuracy below; by mini-batch left, by simulated second right."""
-    seeds = {row["seed"] for row in rows}
-    figure = new_figure(PAGE_IN, 5.6)
+    """Losses above, accuracy below; by mini-batch left, by simulated second right."""
+    seeds, shown = {row["seed"] for row in rows}, _shown(rows)
+    flushed = "; by mini-batch GPipe 7 lies on sequential" if len(shown) > len(LONG) else ""
+    figure = new_figure(PAGE_IN, 7.4)
     headline(figure, message(rows), f"{STAGES} stages, digits, batch {methods.BATCH}, learning "
-             f"rate {RATES[STAGES]}, mean of {plural(len(seeds), 'seed')}, band: one standard "
-             "deviation of sequential, none and spectrain; a mini-batch takes a stage 1 s forward "
-             "and 2 s backward, links are free; by mini-batch GPipe 7 lies on sequential")
-    axes = np.atleast_2d(figure.subplots(2, 2, sharey="row", sharex="col"))
-    for line, (quantity, label) in zip(axes, QUANTITIES, strict=True):
+             f"rate {RATES[STAGES]}, mean of {plural(len(seeds), 'seed')}, bands of "
+             f"{', '.join(BANDS)}: {methods.BARS}; a mini-batch takes a stage 1 s forward "
+             "and 2 s backward, links are "
+             f"free; data parallel on {STAGES} devices, an update of {STAGES} mini-batches"
+             f"{flushed}")
+    axes = np.atleast_2d(figure.subplots(3, 2, sharey="row", sharex="col"))
+    for line, (quantity, label, within) in zip(axes, QUANTITIES, strict=True):
         for axis, along in zip(line, ("minibatch", "second"), strict=True):
-            for method in METHODS:
-                _plot(axis, rows, method, along, quantity)
+            for method in shown:
+                _plot(axis, rows, method, along, quantity, within)
             axis.grid()
         line[0].set_ylabel(label)
-    axes[0, 0].set_yscale("log")
-    axes[1, 0].set_ylim(0, 1)
-    axes[1, 0].set_xlabel("mini-batches")
-    axes[1, 1].set_xlabel("simulated time (s, logarithmic)")
-    axes[1, 1].set_xscale("log")
-    axes[1, 1].set_xticks(SECONDS, [f"{second}" for second in SECONDS])
-    axes[1, 1].minorticks_off()
-    legend_below(figure, axes[0, 0].get_legend_handles_labels(), columns=5)
+        line[0].set_yscale("linear" if within == SHARE else "log")
+    axes[2, 0].set_ylim(0, 1)
+    axes[2, 0].set_xlabel("mini-batches")
+    axes[2, 1].set_xlabel("simulated time (s, logarithmic)")
+    axes[2, 1].set_xscale("log")
+    _seconds(axes[2, 1], [row["second"] for row in rows])
+    legend_below(figure, axes[0, 0].get_legend_handles_labels(), columns=4)
     return figure
 
 
-def _plot(axis: Axes, rows: Rows, method: Method, along: str, quantity: str) -> None:
-    deviation, xs, means = _line(rows, method.label, along, quantity)
-    axis.plot(xs, means, color=COLOURS[method.colour], linestyle=method.line, label=method.label,
+def _shown(rows: Rows) -> Sequence[Method]:
+    there = {row["method"] for row in rows}
+    return [method for method in dict.fromkeys((*SHORT, *LONG)) if method.label in there]
+
+
+def _seconds(axis: Axes, seconds: Sequence[float]) -> None:
+    """A few of every power of ten, written out."""
+    some = (1, 2, 5) if max(seconds) < 30_000 else (1, 4)
+    ticks = [m * 10**e for e in range(2, 6) for m in some
+             if min(seconds) <= m * 10**e <= 1.2 * max(seconds)]
+    axis.set_xticks(ticks, [f"{second}" for second in ticks])
+    axis.minorticks_off()
+
+
+def _plot(axis: Axes, rows: Rows, method: Method, along: str, quantity: str, within: Range
+          ) -> None:
+    xs, found = _line(rows, method.label, along, quantity, within)
+    axis.plot(xs, [each.mean for each in found], color=COLOURS[method.colour],
+              linestyle=method.line, label=method.label,
               linewidth=1.8 if method.colour == "black" else 1.1)
-    if method.label in ("sequential", "none", "spectrain"):
-        low = np.array(means) - deviation
-        if quantity == "training_loss":  # below zero has no place on a logarithm
-            low = np.maximum(low, 0.1 * np.array(means))
-        axis.fill_between(xs, low, np.array(means) + deviation, color=COLOURS[method.colour],
-                          alpha=0.15, linewidth=0)
+    if method.label in BANDS:
+        low, high = zip(*map(bounds, found), strict=True)
+        axis.fill_between(xs, low, high, color=COLOURS[method.colour], alpha=0.15, linewidth=0)
 
 
-def _line(rows: Rows, method: str, along: str, quantity: str
-          ) -> tuple[Any, list[float], list[float]]:
-    """Standard deviations, places, and means over seeds there."""
+def _line(rows: Rows, method: str, along: str, quantity: str, within: Range
+          ) -> tuple[list[float], list[Spread]]:
+    """Places, and what the seeds have there."""
     at: dict[int, Rows] = {}
     for row in rows:
         if row["method"] == method:
             at.setdefault(row["minibatch"], []).append(row)
-    found = [mean_sd([row[quantity] for row in some]) for some in at.values()]
-    return (np.array([sd for _, sd in found]), [some[0][along] for some in at.values()],
-            [mean for mean, _ in found])
+    return ([some[0][along] for some in at.values()],
+            [spread([row[quantity] for row in some], within) for some in at.values()])

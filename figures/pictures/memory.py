@@ -58,7 +58,7 @@ def rows_of(document: dict[str, Any], contender: str) -> Rows:
 
 def moments(held: Held) -> Iterator[float]:
     """Seconds at which what is held changes, up to the end of the picture, and that end."""
-    yield from (time for time in held.time_s.tolist() if time < UNTIL_S)
+    yield from (time for time in np.unique(held.time_s).tolist() if time < UNTIL_S)
     yield UNTIL_S
 
 

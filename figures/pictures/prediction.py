@@ -12,11 +12,12 @@ from matplotlib.figure import Figure
 from figures import methods
 from figures.colours import COLOURS
 from figures.horizons import HORIZONS, Probe
-from figures.methods import NAMED, RATES, mean_sd
+from figures.methods import NAMED, RATES, short_text, spread
 from figures.pieces import Piece
 from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.run import run
 from sim.rows import Row, Rows
+from sim.spread import Spread
 from sim.wording import plural
 
 LINES = (("stale", "vermilion", "stale $W_t$"),
@@ -46,8 +47,8 @@ def rows_of(base: dict[str, Any], contender: str, seed: int) -> Rows:
     return probe.rows(UPDATES_A_ROW)
 
 
-def nearer(rows: Sequence[Row], method: str, horizon: int) -> tuple[float, float]:
-    """How many times nearer the prediction is: mean over seeds of a ratio, and its deviation.
+def nearer(rows: Sequence[Row], method: str, horizon: int) -> Spread:
+    """How many times nearer the prediction is: the spread over seeds of a ratio.
 
     The ratio is that of the stale and the predicted weights' mean RMSE.
     """
@@ -55,16 +56,16 @@ def nearer(rows: Sequence[Row], method: str, horizon: int) -> tuple[float, float
     for row in rows:
         if (row["method"], row["horizon"]) == (method, horizon):
             by_seed.setdefault(row["seed"], []).append(dict(row))
-    return mean_sd([float(np.mean([r["stale_rmse"] for r in some])
-                          / np.mean([r["predicted_rmse"] for r in some]))
-                    for some in by_seed.values()])
+    return spread([float(np.mean([r["stale_rmse"] for r in some])
+                         / np.mean([r["predicted_rmse"] for r in some]))
+                   for some in by_seed.values()])
 
 
 def message(rows: Sequence[Row]) -> str:
     """The headline: how many times nearer, by horizon, in the training shown last."""
     method, horizons = rows[-1]["method"], sorted({row["horizon"] for row in rows})
     found = [nearer(rows, method, s) for s in horizons]
-    ratios = ", ".join(f"{mean:.2f} ± {sd:.2f}" for mean, sd in found)
+    ratios = ", ".join(short_text(each, ".2f") for each in found)
     return (f"Predicted weights are {ratios} times nearer than stale ones to the weights "
             f"{', '.join(map(str, horizons))} updates on (training: {method})")
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from analysis.metrics.report import report
 from figures import methods
-from figures.methods import METHODS, RATES, mean_sd
+from figures.methods import METHODS, RATES, spread
 from figures.pieces import Piece
 from figures.style import PAGE_IN, headline, new_figure, shaded_table
 from sim.rows import Rows
@@ -93,6 +93,6 @@ def _short(value: float, percent: bool) -> str:
 
 
 def _mean(rows: Rows, method: str, quantity: str, name: str, stage: int) -> float:
-    return mean_sd([row["value"] for row in rows
-                    if (row["method"], row["quantity"], row["pass"], row["stage"])
-                    == (method, quantity, name, stage)])[0]
+    return spread([row["value"] for row in rows
+                   if (row["method"], row["quantity"], row["pass"], row["stage"])
+                   == (method, quantity, name, stage)]).mean

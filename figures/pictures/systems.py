@@ -11,18 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.metrics.convergence import convergence
-from analysis.metrics.report import report
-from analysis.theory.system_edge import stable_rate
+from analysis.comparison.systems import stable_rates, system_run
 from figures.colours import COLOURS
-from figures.methods import mean_sd
+from figures.methods import BARS, bounds, loss_text, short_text, spread
 from figures.pieces import Piece
 from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.compared.entrant import Entrant, entrants
 from sim.experiment.configuration import read_experiment
-from sim.experiment.run import run
-from sim.interval import mean_of
 from sim.rows import Rows
+from sim.spread import POSITIVE, SAID, SHARE
 from sim.wording import markdown_table, plural
 
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "systems.toml"
@@ -59,11 +56,9 @@ def rows_of(name: str, seed: int) -> Rows:
 
     Throughput is in mini-batches a second, memory and links in kB, lateness in updates.
     """
-    entrant, experiment = _entrant(name), read_experiment(EXPERIMENT)
-    trace = run(experiment.changed(entrant.changes(experiment), {"training.seed": seed}))
-    found = report(trace)
+    entrant = _entrant(name)
+    found = system_run(read_experiment(EXPERIMENT), entrant, seed, TARGET)
     memory = found["memory"]
-    reached = convergence(trace, TARGET)
     return [{
         "choice": bool(entrant.system.reading), "devices": found["devices"],
         "throughput": found["steady_throughput_minibatches_per_s"],
@@ -74,9 +69,10 @@ def rows_of(name: str, seed: int) -> Rows:
         "peak_kB": max(memory["peak_device_bytes"]) / 1e3,
         "link_kB": memory["link_bytes_per_minibatch"] / 1e3,
         "diverged": found["diverged"], "final_loss": found["final_loss"],
-        "accuracy": found["accuracy"], "epochs_to_target": reached["epochs_to_target"],
-        "seconds_to_target": reached["seconds_to_target"],
-        "fluctuation": reached["accuracy_fluctuation"]}]
+        "validation_loss": found["validation_loss"], "accuracy": found["accuracy"],
+        "epochs_to_target": found["epochs_to_target"],
+        "seconds_to_target": found["seconds_to_target"],
+        "fluctuation": found["accuracy_fluctuation"]}]
 
 
 def _ends(values: Sequence[float]) -> str:
@@ -91,16 +87,23 @@ def _once(ends: str) -> str:
 
 
 def edge_of(name: str, _: None) -> Rows:
-    """The largest stable ηλ on the quadratic, through the system's own order."""
-    experiment = read_experiment(EXPERIMENT)
-    return [{"stable_rate": stable_rate(experiment, _entrant(name).changes(experiment))}]
+    """The largest stable ηλ on the quadratic, through the system's own order.
+
+    As the system reads a backward under other weights than its forward's, and under `recompute`.
+    """
+    return [{NAMED_EDGES[key]: rate for key, rate in
+             stable_rates(read_experiment(EXPERIMENT), _entrant(name)).items()}]
 
 
-def of_system(rows: Rows, name: str) -> tuple[Rows, float | None]:
-    """The rows of a system's runs, and its stable rate; None where it has none."""
+NAMED_EDGES = {"largest_stable_rate": "stable_rate",
+               "largest_stable_rate_recompute": "stable_rate_recompute"}
+
+
+def of_system(rows: Rows, name: str) -> tuple[Rows, dict[str, Any]]:
+    """The rows of a system's runs, and the row of its stable rates."""
     mine = [row for row in rows if row["system"] == name]
     return ([row for row in mine if row["seed"] is not None],
-            next((row["stable_rate"] for row in mine if row["seed"] is None), None))
+            next((row for row in mine if row["seed"] is None), {}))
 
 
 def shown(rows: Rows) -> list[str]:
@@ -111,22 +114,21 @@ def shown(rows: Rows) -> list[str]:
 
 
 def message(rows: Rows) -> str:
-    """The headline: who reaches the target first on as many devices as stages."""
-    fair = {name: mean_sd([r["seconds_to_target"] for r in of_system(rows, name)[0]])
+    """The headline: who reaches the target first, all on as many devices or one."""
+    fair = {name: spread([r["seconds_to_target"] for r in of_system(rows, name)[0]])
             for name in shown(rows) if of_system(rows, name)[0][0]["devices"] <= 4}
-    first = [name for name in sorted(fair, key=lambda n: fair[n][0])
-             if np.isfinite(fair[name][0])][:3]
+    first = [name for name in sorted(fair, key=lambda n: fair[n].mean) if fair[name].values][:3]
     return (f"First to {100 * TARGET:g} % accuracy on at most four devices: " + ", ".join(
-        f"{name} ({fair[name][0]:.0f} ± {fair[name][1]:.0f} s)" for name in first)
-        + f"; a single device takes {fair['single-gpu'][0]:.0f} s")
+        f"{name} ({short_text(fair[name], '.0f')} s)" for name in first)
+        + f"; a single device takes {short_text(fair['single-gpu'], '.0f')} s")
 
 
 def draw(rows: Rows) -> Figure:
-    """Four panels on one axis of systems, the fastest at the top, bars of one deviation."""
+    """Four panels on one axis of systems, the fastest at the top, bars: the interval."""
     order, seeds = shown(rows), {r["seed"] for r in rows if r["seed"] is not None}
     figure = new_figure(PAGE_IN, 0.19 * len(order) + 1.6)
     headline(figure, message(rows), "digits, eight layers in four stages, batch 28, 800 "
-             f"mini-batches, {plural(len(seeds), 'seed')}, bars: one standard deviation; devices "
+             f"mini-batches, {plural(len(seeds), 'seed')}, bars: {BARS}; devices "
              "in brackets; no mark: a seed did not reach the target; links of 100 kB/s")
     axes = figure.subplots(1, len(PANELS), sharey=True)
     for axis, (quantity, label) in zip(axes, PANELS, strict=True):
@@ -142,12 +144,13 @@ def draw(rows: Rows) -> Figure:
 def _panel(axis: Axes, rows: Rows, order: Sequence[str], quantity: str, label: str) -> None:
     for place, name in enumerate(order):
         runs, _ = of_system(rows, name)
-        value, sd = mean_sd([row[quantity] for row in runs])
-        if not np.isfinite(value):
+        found = spread([row[quantity] for row in runs])
+        if not found.values:
             continue
         colour = COLOURS["vermilion" if runs[0]["latest"] else "black"]
-        axis.errorbar(value, place, xerr=np.array([[min(sd, 0.9 * value)], [sd]]),
-                      color=colour, marker="o", markersize=3.5, linewidth=1)
+        ends = np.array(bounds(found)).reshape(2, 1)
+        axis.errorbar(found.mean, place, xerr=np.abs(ends - found.mean), color=colour,
+                      marker="o", markersize=3.5, linewidth=1)
     if quantity == "final_loss":
         axis.set_xscale("log")
     else:
@@ -157,44 +160,48 @@ def _panel(axis: Axes, rows: Rows, order: Sequence[str], quantity: str, label: s
 
 
 def markdown(rows: Rows, command: str) -> str:
-    """The README's systems table, in alphabetical order, the sweep of λ last."""
+    """The results' table, in the order of the registry, the sweep of λ last."""
     head = ("system", "devices", "mini-batches/s", "late, fwd / bwd", "versions", "peak kB",
-            "link kB", "final loss", "accuracy", f"epochs to {100 * TARGET:g} %",
-            f"seconds to {100 * TARGET:g} %", "stable ηλ")
+            "link kB", "final loss", "validation loss", "accuracy", "fluctuation",
+            f"epochs to {100 * TARGET:g} %", f"seconds to {100 * TARGET:g} %", "stable ηλ",
+            "under `recompute`")
     cells = []
     for name in dict.fromkeys(row["system"] for row in rows):
-        runs, rate = of_system(rows, name)
+        runs, edges = of_system(rows, name)
         called = name + (" [choice]" if runs[0]["choice"] else "")
-        cells.append([called, *_cells(runs, rate)])
-    return (markdown_table(head, cells) + f"\nMade by `{command}`. Mean ± standard deviation, "
-            "[95 % interval of the mean, Student's t].\n")
+        cells.append([called, *_cells(runs, edges)])
+    return (markdown_table(head, cells) + f"\nMade by `{command}`. Over seeds: {SAID}; validation "
+            "loss, accuracy and its fluctuation (standard deviation over the last fifth, points) "
+            "are means.\n")
 
 
-def _cells(runs: Rows, rate: float | None) -> list[str]:
+def _cells(runs: Rows, edges: dict[str, Any]) -> list[str]:
     one, missed = runs[0], [row for row in runs if row["seconds_to_target"] is None]
     count = f"{len(runs) - len(missed)} of {len(runs)} seeds"
-    accuracy = mean_sd([row["accuracy"] for row in runs])[0]
     return [
         str(one["devices"]), f"{one['throughput']:.3f}",
         f"{_once(one['late_forward'])} / {_once(one['late_backward'])}", _once(one["versions"]),
         f"{one['peak_kB']:.0f}", f"{one['link_kB']:.0f}", _loss(runs),
-        "–" if np.isnan(accuracy) else f"{100 * accuracy:.1f} %",
-        count if missed else _with_interval([row["epochs_to_target"] for row in runs], ".1f"),
-        count if missed else _with_interval([row["seconds_to_target"] for row in runs], ".0f"),
-        "–" if rate is None else f"{rate:.3g}"]
+        _mean(runs, "validation_loss", 1, ".2g"), _mean(runs, "accuracy", 100, ".1f", " %"),
+        _mean(runs, "fluctuation", 100, ".2f"),
+        count if missed else _spread(runs, "epochs_to_target", ".1f"),
+        count if missed else _spread(runs, "seconds_to_target", ".0f"),
+        *("–" if rate is None else f"{rate:.3g}"
+          for rate in (edges.get(name) for name in NAMED_EDGES.values()))]
 
 
 def _loss(runs: Rows) -> str:
     diverged = sum(row["diverged"] for row in runs)
     if diverged:
         return f"diverged ({diverged} of {len(runs)})"
-    found = mean_of([row["final_loss"] for row in runs])
-    bounds = "" if found.ci95 is None else f" [{found.ci95[0]:.2g}, {found.ci95[1]:.2g}]"
-    return f"{found.mean:.2g} ± {found.sd:.1g}{bounds}"
+    return loss_text([row["final_loss"] for row in runs])
 
 
-def _with_interval(values: Sequence[float], form: str) -> str:
-    found = mean_of(values)
-    bounds = "" if found.ci95 is None else (
-        f" [{found.ci95[0]:{form}}, {found.ci95[1]:{form}}]")
-    return f"{found.mean:{form}} ± {found.sd:{form}}{bounds}"
+def _mean(runs: Rows, name: str, scale: float, form: str, unit: str = "") -> str:
+    """A mean in short; `–` where a seed has none."""
+    found = spread([row[name] for row in runs], SHARE if name == "accuracy" else POSITIVE)
+    return f"{scale * found.mean:{form}}{unit}" if found.values else "–"
+
+
+def _spread(runs: Rows, name: str, form: str) -> str:
+    return spread([row[name] for row in runs]).text(lambda value: f"{value:{form}}")

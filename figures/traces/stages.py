@@ -31,7 +31,7 @@ def staleness(trace: Trace, ax: Axes | None = None) -> Axes:
 
 def memory(trace: Trace, ax: Axes | None = None) -> Axes:
     """Draw the bytes each stage of the first worker holds over time (seconds): weights, the
-    versions stashed beside them, and activations."""
+    versions stashed beside them, copies made for one pass, and activations."""
     ax = axes_or_new(ax)
     first = trace.first_worker()
     end_s = float(first.end_s.max(initial=0.0))

@@ -17,6 +17,7 @@ from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES, TorchStage
 from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
+from sim.experiment.making import make_combine
 from sim.experiment.options import Experiment
 from sim.experiment.setup import Setup
 from sim.numerics.stage import Stage
@@ -122,6 +123,9 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
                                   f"{experiment.workers.count}; sim runs several"])
     experiment = with_optimizer(experiment, settings)
+    if make_combine(experiment.workers.combine).acts_alone:
+        raise ConfigurationError(["workers.combine: the torch backend exchanges nothing, got "
+                                  f"{experiment.workers.combine!r}; sim does"])
     try:
         setup = Setup.of(experiment, program)
         plan = setup.versions(setup.program)

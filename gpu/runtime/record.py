@@ -129,11 +129,13 @@ def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
 def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any],
             final: Evaluation | None, diverged: int | None, graphs: Graphs) -> TraceHeader:
     sizes, experiment = assembly.task.stage_sizes(), assembly.experiment
+    again = experiment.pipeline.backward == "recompute"
     return TraceHeader(
         experiment.model_dump(), describe(assembly.plan.mitigation), assembly.program.shape,
         experiment.training.seed, assembly.plan.versions_held.tolist(),
         StageBytes([s.weight_bytes for s in sizes], [s.activation_bytes for s in sizes],
-                   [s.input_bytes for s in sizes[1:]]),
+                   [s.input_bytes for s in sizes[1:]],
+                   [s.graph_bytes for s in sizes] if again else []),
         {"python": platform.python_version(), "numpy": np.__version__,
          "torch": str(torch.__version__)},
         training=_learnt(assembly, pieces, final, diverged),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sim.commands.bars import counted
-from sim.commands.door import console, experiment_argument, json_option, print_json
+from sim.commands.door import Number, console, experiment_argument, json_option, print_json
 
 if TYPE_CHECKING:
     from sim.experiment.options import Experiment
@@ -27,10 +27,11 @@ Tables = Callable[[], Iterable[Any]]  # made where a screen is there to print th
 @click.option("--systems", default=None, metavar="A,B,…|all",
               help="Rows are systems by name instead, e.g. pipedream,i-timeprest:decay=2; "
                    "forward_s and backward_s are then those of a whole mini-batch.")
-@click.option("--target", type=click.FloatRange(0, 1), default=None,
+@click.option("--target", type=Number(0, 1), default=None,
               help="Validation accuracy to reach, of systems.  [default: 0.9]")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True,
-              help="Seeds to average over, counted from training.seed.")
+              help="Seeds to average over, counted from training.seed; rows are paired by them "
+                   "with the first.")
 @json_option
 def compare(experiment: Path | None, settings: tuple[str, ...], mitigations: str,
             systems: str | None, target: float | None, seeds: int, as_json: bool) -> None:
@@ -66,7 +67,7 @@ def of_mitigations(experiment: Experiment, names: str, seeds: range) -> tuple[Ro
     Numbers are means over `seeds`.  Raises ConfigurationError.
     """
     from analysis.comparison.compare import rows as compared
-    from analysis.terminal.tables import comparison_tables
+    from analysis.terminal.comparison_tables import comparison_tables
     from sim.experiment.compared.contender import contenders
 
     chosen = contenders(names)
@@ -82,11 +83,11 @@ def of_systems(experiment: Experiment, names: str, seeds: range, target: float
     Numbers are means over `seeds`; `target` is the validation accuracy to reach.  Raises
     ConfigurationError.
     """
-    from analysis.comparison.systems import system_row
+    from analysis.comparison.systems import system_rows
     from analysis.terminal.system_tables import system_tables
     from sim.experiment.compared.entrant import entrants
 
     chosen = entrants(names)
     with counted("simulating", len(chosen) * len(seeds)) as done:
-        rows = [system_row(experiment, each, seeds, target, done) for each in chosen]
+        rows = system_rows(experiment, chosen, seeds, target, done)
     return rows, lambda: system_tables(rows, experiment, len(seeds), target)

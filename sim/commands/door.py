@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -118,6 +119,19 @@ def _load(ctx: click.Context, option: click.Parameter, files: tuple[Path, ...]) 
 
     for file in files:
         add_plugin(file)
+
+
+class Number(click.FloatRange):
+    """A number of an option, within a range; one that is not finite (nan, inf) is a mistake."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number that a text stands for."""
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return found
 
 
 Command = Callable[..., Any]

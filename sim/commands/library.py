@@ -21,7 +21,7 @@ def compare(experiment: Asked = None, /, *, mitigations: str | Iterable[str] | N
     Raises ConfigurationError; what a row alone refuses stands in the row, under `refused`.
     """
     from analysis.comparison.compare import rows
-    from analysis.comparison.systems import system_row
+    from analysis.comparison.systems import system_rows
     from sim.errors import ConfigurationError
     from sim.experiment.compared.contender import contenders
     from sim.experiment.compared.entrant import entrants
@@ -37,8 +37,8 @@ def compare(experiment: Asked = None, /, *, mitigations: str | Iterable[str] | N
     averaged = range(resolved.training.seed, resolved.training.seed + seeds)
     if systems is None:
         return rows(resolved, contenders(_commas(mitigations or "all")), averaged)
-    return [system_row(resolved, each, averaged, TARGET if target is None else target)
-            for each in entrants(_commas(systems))]
+    return system_rows(resolved, entrants(_commas(systems)), averaged,
+                       TARGET if target is None else target)
 
 
 def _commas(names: str | Iterable[str]) -> str:

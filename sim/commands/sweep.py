@@ -15,7 +15,7 @@ from sim.commands.outputs import OUT_FOLDER
 @click.argument("sweep", metavar="SWEEP.toml", type=click.Path(path_type=Path))
 @click.option("--out", type=OUT_FOLDER, metavar="DIR",
               help="Journal and tables; a sweep begun there goes on.  [default: out/SWEEP]")
-@click.option("--workers", type=click.IntRange(min=1), metavar="N",
+@click.option("--workers", type=click.IntRange(1, 1024), metavar="N",
               help="Processes of this machine.  [default: its cores]")
 @click.option("--dask", metavar="ADDRESS", help="The workers of a running Dask cluster instead.")
 @json_option

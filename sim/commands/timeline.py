@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from sim.commands.asked import asked, program_option
-from sim.commands.door import console, experiment_argument, json_option, print_json
+from sim.commands.door import Number, console, experiment_argument, json_option, print_json
 
 
 @click.command()
@@ -20,8 +20,9 @@ from sim.commands.door import console, experiment_argument, json_option, print_j
 @click.option("--from", "first", type=click.IntRange(0), metavar="COLUMN",
               help="First column of the grid to show.  [default: 0, or shortly before I]")
 @click.option("--to", "last", type=click.IntRange(0), metavar="COLUMN",
-              help="Last column to show.  [default: as many as the terminal is wide]")
-@click.option("--column", "slot_s", type=click.FloatRange(0, min_open=True), metavar="SECONDS",
+              help="Last column to show, below the others where the terminal is too narrow.  "
+                   "[default: as many as the terminal is wide]")
+@click.option("--column", "slot_s", type=Number(1e-9, 1e7), metavar="SECONDS",
               help="Seconds of a column.  [default: a short pass]")
 @program_option
 @json_option

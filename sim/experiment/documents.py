@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from sim.errors import ConfigurationError, InputError
+from sim.errors import ConfigurationError, InputError, shown
 from sim.experiment.tables import Tables
 from sim.files.reading import text_of
 
@@ -19,11 +19,29 @@ def read_document(path: str | Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        return tomllib.loads(text_of(path))
+        document = tomllib.loads(text_of(path))
     except InputError as error:
         raise ConfigurationError(error.lines) from None
     except (ValueError, RecursionError) as error:
         raise ConfigurationError([f"{path}: not TOML: {error}"]) from None
+    too_large = _beyond_64_bits(document, "")
+    if too_large:
+        raise ConfigurationError([f"{path}: {line}" for line in too_large])
+    return document
+
+
+def _beyond_64_bits(value: Any, where: str) -> list[str]:
+    """A line for each whole number larger than TOML's, which hold 64 bits."""
+    found, left = [], [(where, value)]
+    while left:  # no recursion: dotted keys nest as deep as somebody likes
+        path, here = left.pop()
+        if isinstance(here, dict):
+            left += [(f"{path}.{key}" if path else key, inner) for key, inner in here.items()]
+        elif isinstance(here, list):
+            left += [(f"{path}.{place}", inner) for place, inner in enumerate(here)]
+        elif isinstance(here, int) and here.bit_length() > 63:
+            found.append(f"{path}: a whole number of TOML holds 64 bits, got {shown(here)}")
+    return found[::-1]
 
 
 def apply_setting(document: dict[str, Any], setting: str) -> None:
@@ -36,7 +54,11 @@ def apply_setting(document: dict[str, Any], setting: str) -> None:
     path = full_key(key.strip())
     if not equals or not path:
         raise ConfigurationError([f"--set {setting}: write KEY=VALUE, e.g. pipeline.stages=8"])
-    put(document, path, toml_value(text.strip()))
+    value = toml_value(text.strip())
+    too_large = _beyond_64_bits(value, f"--set {path}")
+    if too_large:
+        raise ConfigurationError(too_large)
+    put(document, path, value)
 
 
 def put(document: dict[str, Any], path: str, value: Any) -> None:

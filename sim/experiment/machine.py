@@ -22,11 +22,16 @@ LINK_KEYS = {"latency_s", "bandwidth_bytes_per_s"}  # of `cluster`: one that is 
 @dataclass(frozen=True)
 class Sizes:
     """Bytes of each stage: its weights, the activations it keeps of one micro-batch, (stages,)
-    each, and what of a micro-batch crosses each boundary to the next stage, (stages − 1,)."""
+    each, and what of a micro-batch crosses each boundary to the next stage, (stages − 1,).
+
+    `recomputed_bytes` are the activations that a backward makes again, and has besides while it
+    runs, (stages,); None where it makes none.
+    """
 
     weight_bytes: Floats
     activation_bytes: Floats
     boundary_bytes: Floats
+    recomputed_bytes: Floats | None = None
 
 
 def load_profile(experiment: Experiment) -> Profile | None:
@@ -56,24 +61,37 @@ def stage_sizes(experiment: Experiment, profile: Profile | None, task: Task | No
     """What the stages hold and send: as configured, else as profiled, else as large as the task's
     NumPy arrays, else 0.
 
-    Under `recompute` a stage keeps only its input.
+    Under `recompute` a stage keeps only its input, and its backward makes the activations again:
+    of the task's arrays all but the input, which it has; of a profile, which does not say whether
+    they hold an input too, all of them.  [choice] `cluster.activation_bytes` are what is made
+    again, too; the input is as profiled, else the task's, else what crosses the boundary before
+    the stage.
     """
+    again = experiment.pipeline.backward == "recompute"
     pipeline, cluster = experiment.pipeline, experiment.cluster
-    stages, again = pipeline.stages, pipeline.backward == "recompute"
-    weights, kept, boundary = (np.zeros(n) for n in (stages, stages, stages - 1))
+    stages = pipeline.stages
+    weights, full, boundary = (np.zeros(n) for n in (stages, stages, stages - 1))
+    entry = None
     if task is not None:
         micro = experiment.training.batch_size // pipeline.microbatches
         weights = np.array([float(w.nbytes) for w in task.weights])
         sizes = [getattr(m, "sizes", (0, 0)) for m in task.models]
         boundary = np.array([8.0 * micro * s[-1] for s in sizes[:-1]])
-        kept = np.array([8.0 * micro * (s[0] if again else sum(s)) for s in sizes])
+        full = np.array([8.0 * micro * sum(s[again:]) for s in sizes])
+        entry = np.array([8.0 * micro * s[0] for s in sizes])
     if profile is not None:
-        key = "input_bytes" if again else "activation_bytes"
         weights = _measured(profile, "weight_bytes", weights)
-        kept = _measured(profile, key, kept)
+        full = _measured(profile, "activation_bytes", full)
         boundary = np.array(profile.boundary_bytes or boundary, dtype=float)
-    return Sizes(weights, per_stage(cluster.activation_bytes, stages, kept),
-                 per_stage(cluster.boundary_bytes, stages - 1, boundary))
+    full = per_stage(cluster.activation_bytes, stages, full)
+    boundary = per_stage(cluster.boundary_bytes, stages - 1, boundary)
+    if not again:
+        return Sizes(weights, full, boundary)
+    if entry is None:
+        entry = np.concatenate(([0.0], boundary))
+    if profile is not None:
+        entry = _measured(profile, "input_bytes", entry)
+    return Sizes(weights, entry, boundary, full)
 
 
 def _measured(profile: Profile, name: str, otherwise: Floats) -> Floats:
@@ -138,11 +156,11 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
         latency = profile.latency_s
     if profile is not None and "bandwidth_bytes_per_s" not in given:
         bandwidth = profile.bandwidth_bytes_per_s
-    link = Link(latency, bandwidth or float("inf"))
+    link = Link(latency, bandwidth or float("inf"), options.latency == "held")
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
                    _exchange_s(experiment, link, sizes, combine),
-                   {} if LINK_KEYS & given else _transfers(profile))
+                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes)
 
 
 def _transfers(profile: Profile | None) -> dict[tuple[int, bool], MessageTimes]:

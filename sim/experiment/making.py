@@ -68,7 +68,7 @@ def _checked_parameters(kind: type[Any], table: dict[str, Any], where: str) -> d
     """The given parameters as strictly typed as every other key, and accepted by `kind`."""
     if not table:
         return {}
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)  # with the bounds that stand in them
     keys: dict[str, Any] = {f.name: (hints[f.name], f.default) for f in fields(kind)}
     model = create_model(kind.__name__, __config__=STRICT, **keys)
     try:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from sim.errors import unknown
+from sim.errors import shown, unknown
 
 TAGS = ("#number", "#list", "#name", "#table")  # of unions; no part of a key's path
 
@@ -27,7 +27,7 @@ def listed(errors: ValidationError, model: type[BaseModel], prefix: Sequence[str
         else:
             message = error["msg"][0].lower() + error["msg"][1:]
             if error["type"] != "missing":
-                message += f", got {error['input']!r}"[:120]
+                message += f", got {shown(error['input'])}"
         said.setdefault(path, message)
     return [f"{path}: {message}" for path, message in said.items()]
 

@@ -91,12 +91,12 @@ def _curves(result: TrainingResult | None) -> dict[str, Any]:
 def _header(timed: Timed, crews: Sequence[Sequence[Measures]], result: TrainingResult | None
             ) -> TraceHeader:
     setup, shape, plan = timed.setup, timed.timeline.program.shape, timed.plan
-    sizes = setup.sizes
+    sizes, again = setup.sizes, setup.sizes.recomputed_bytes
     return TraceHeader(
         setup.experiment.model_dump(), describe(plan.mitigation), shape,
         setup.experiment.training.seed, plan.held(setup.kernels).tolist(),
         StageBytes(sizes.weight_bytes.tolist(), sizes.activation_bytes.tolist(),
-                   sizes.boundary_bytes.tolist()),
+                   sizes.boundary_bytes.tolist(), [] if again is None else again.tolist()),
         _libraries(),
         workers=_between_workers(setup.combine, shape, sizes) if shape.workers > 1 else None,
         training=None if result is None else _learnt(crews, result, shape))

@@ -26,6 +26,7 @@ from sim.times.timeline import Timeline
 from sim.trace import Trace
 from sim.workers.all_reduce import AllReduce
 from sim.workers.copies import Copies
+from sim.workers.synchronisation import waiting
 
 
 def run(experiment: Experiment, program: Program | None = None, *, training: bool = True,
@@ -72,6 +73,8 @@ def settle(setup: VirtualSetup, *, timeline: Timeline | None = None, engine: str
             setup.program.validate()  # a rule can ask for what the order gives later: say so then
         raise
     own = own_program(timeline.program, setup.kernels)
+    if setup.shape.workers == 1 and setup.combine.acts_alone:
+        waiting(own, setup.combine).validate()  # as several workers, which wait for themselves too
     return Timed(setup, timeline, setup.checked_versions(own))
 
 

@@ -187,10 +187,14 @@ def make_task(experiment: Experiment) -> Task | None:
 
 
 def make_rate(experiment: Experiment) -> LearningRate:
-    """The experiment's learning rate, called with the number of an update of a stage, from 0."""
+    """The experiment's learning rate, called with the number of an update of a stage, from 0.
+
+    A schedule spans the updates that a stage does itself: one for each mini-batch of its worker.
+    """
     training, schedule = experiment.training, experiment.training.rate_schedule
-    return LearningRate(training.learning_rate, schedule.name, experiment.pipeline.minibatches,
-                        schedule.every, schedule.factor, schedule.warmup)
+    return LearningRate(training.learning_rate, schedule.name,
+                        experiment.shape.of_worker.minibatches, schedule.every, schedule.factor,
+                        schedule.warmup)
 
 
 def make_stages(setup: Setup, plan: VersionPlan, task: Task,

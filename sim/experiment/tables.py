@@ -13,11 +13,17 @@ from sim.numerics.stage import Backward
 from sim.order.shape import PipelineShape
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
+# Bounds keep every sum finite and every whole number within 64 bits: a number beyond one of them
+# is a slip of the finger, and would end in an overflow far from the key it stands at
+MOST_BYTES, MOST_COUNT, MOST_SEED = 1e15, 10**9, 2**62
+MOST_MOMENTUM = 1 - 1e-6
 Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-Bytes = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-AboveZero = Annotated[float, Field(gt=0)]
+Bytes = Annotated[float, Field(ge=0, le=MOST_BYTES, allow_inf_nan=False)]
+Room = Annotated[float, Field(gt=0)]  # bytes, inf for no limit
+Bandwidth = Annotated[float, Field(ge=1e-6)]  # bytes per second, inf for no limit
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=MOST_COUNT)]
+Whole = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 
 # Tagged, so that a wrong value is reported once, as what it was meant to be
 NUMBER_OR_LIST = Discriminator(lambda value: "#list" if isinstance(value, list) else "#number")
@@ -26,7 +32,7 @@ SecondsPerStage = Annotated[
     Annotated[Seconds, Tag("#number")] | Annotated[list[Seconds], Tag("#list")], NUMBER_OR_LIST]
 BytesPerStage = Annotated[
     Annotated[Bytes, Tag("#number")] | Annotated[list[Bytes], Tag("#list")], NUMBER_OR_LIST]
-Slowdown = Annotated[float, Field(gt=0, le=1e4)]
+Slowdown = Annotated[float, Field(ge=1e-6, le=1e4)]
 SlowdownPerWorker = Annotated[
     Annotated[Slowdown, Tag("#number")] | Annotated[list[Slowdown], Tag("#list")], NUMBER_OR_LIST]
 NamedTable = Annotated[
@@ -82,7 +88,7 @@ class Workers(BaseModel):
     combine: Annotated[NamedTable, Bears.TIMES | Bears.LEARNING] = "all-reduce"
     slowdown: Annotated[SlowdownPerWorker, Bears.TIMES] = 1.0
     sync_latency_s: Annotated[Seconds | None, Bears.TIMES] = None
-    sync_bandwidth_bytes_per_s: Annotated[AboveZero | None, Bears.TIMES] = None
+    sync_bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES] = None
 
 
 class Jitter(BaseModel):
@@ -97,10 +103,10 @@ class StragglerWindow(BaseModel):
     `factor` times as long."""
 
     model_config = STRICT
-    stage: Annotated[int, Field(ge=0)]
+    stage: Whole
     from_s: Seconds
     to_s: Seconds
-    factor: Annotated[float, Field(gt=0, le=1e4)]
+    factor: Slowdown
 
 
 class Costs(BaseModel):
@@ -124,17 +130,20 @@ class ClusterOptions(BaseModel):
     """The table `cluster`: links between neighbours, message sizes, memory of each device.
 
     `latency_s` is in seconds, `bandwidth_bytes_per_s` in bytes per second (None: no limit);
+    `latency` says whether a transfer holds its link for its bytes alone and arrives later by its
+    latency (`pipelined`) or holds it for both (`held`);
     `boundary_bytes` are those a micro-batch sends from a stage to the next, `activation_bytes`
-    those a stage keeps of it (None: those of the profile or task), `activation_limit_bytes` the
-    most a device has room for (None: no limit).
+    those a stage keeps of it, or makes again under `recompute` (None: those of the profile or
+    task), `activation_limit_bytes` the most a device has room for (None: no limit).
     """
 
     model_config = STRICT
     latency_s: Annotated[Seconds, Bears.TIMES] = 0.0
-    bandwidth_bytes_per_s: Annotated[AboveZero | None, Bears.TIMES] = None
+    latency: Annotated[Literal["pipelined", "held"], Bears.TIMES] = "pipelined"
+    bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES] = None
     boundary_bytes: Annotated[BytesPerStage | None, Bears.TIMES] = None
     activation_bytes: Annotated[BytesPerStage | None, Bears.TIMES] = None
-    activation_limit_bytes: Annotated[AboveZero | None, Bears.TIMES] = None
+    activation_limit_bytes: Annotated[Room | None, Bears.TIMES] = None
 
 
 class RateSchedule(BaseModel):
@@ -147,7 +156,7 @@ class RateSchedule(BaseModel):
     name: Literal["constant", "step", "cosine"] = "constant"
     every: Count = 1000
     factor: Annotated[float, Field(gt=0, le=1)] = 0.1
-    warmup: Annotated[int, Field(ge=0)] = 0
+    warmup: Whole = 0
 
 
 class Training(BaseModel):
@@ -162,16 +171,16 @@ class Training(BaseModel):
     task: Annotated[str, SIZED] = "digits-mlp"
     learning_rate: Annotated[Positive, Bears.LEARNING] = 0.05
     rate_schedule: Annotated[RateSchedule, Bears.LEARNING] = RateSchedule()
-    momentum: Annotated[float, Field(ge=0, lt=1), Bears.ARRAYS] = 0.9
+    momentum: Annotated[float, Field(ge=0, le=MOST_MOMENTUM), Bears.ARRAYS] = 0.9
     convention: Annotated[Convention, Bears.ARRAYS] = "ema"
     optimizer: Annotated[NamedTable, Bears.ARRAYS] = "momentum"
     batch_size: Annotated[int, Field(ge=1, le=100_000), SIZED] = 32
     width: Annotated[int, Field(ge=1, le=16_384), SIZED] = 64
     layers: Annotated[Annotated[int, Field(ge=1, le=4096)] | None, SIZED] = None
     curvatures: Annotated[list[Positive], Field(min_length=1), SIZED] = [1.0]
-    seed: Annotated[int, Field(ge=0), Bears.JITTER | Bears.DATA] = 0
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED), Bears.JITTER | Bears.DATA] = 0
     distances: Annotated[bool, Bears.ARRAYS] = True
-    evaluate_every: Annotated[int, Field(ge=0), Bears.ARRAYS] = 0
+    evaluate_every: Annotated[Whole, Bears.ARRAYS] = 0
 
 
 class Tables(BaseModel):

@@ -15,7 +15,8 @@ class LaneOrder(NamedTuple):
     is in the levels before, and a device has at most one of them.  `source` is the row whose
     message a row waits for, `link` the number of the link its own takes (−1: none); `place` and
     `kind` say where it finds its seconds and its transfer in a block of lanes.  `devices` and
-    `links` are how many there are.
+    `links` are how many there are; `late` says whether messages of any replica are under way after
+    they have let go of their links.
     """
 
     rows: Ints
@@ -27,3 +28,4 @@ class LaneOrder(NamedTuple):
     kind: Ints
     devices: int
     links: int
+    late: bool

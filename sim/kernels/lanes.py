@@ -62,9 +62,10 @@ def _lay_out_slots(order: LaneOrder) -> Slots:
                  order.kind[rows], order.devices, order.links, slots)
 
 
-def _execute_slots(layout: Slots, seconds: Floats, transfer_s: Floats, start: Floats) -> Floats:
+def _execute_slots(layout: Slots, seconds: Floats, transfer_s: Floats, latency_s: Floats,
+                   start: Floats) -> Floats:
     device, needed, slot, link, place, kind, devices, links, slots = layout
-    lanes, keeps = seconds.shape[1], start.shape[0] > 0
+    lanes, keeps, late = seconds.shape[1], start.shape[0] > 0, latency_s.shape[0] > 0
     clock, free = np.zeros((devices, lanes)), np.zeros((links, lanes))
     arrival = np.zeros((slots, lanes))
     for i in range(len(device)):
@@ -87,6 +88,10 @@ def _execute_slots(layout: Slots, seconds: Floats, transfer_s: Floats, start: Fl
                 now[r] = end
                 way[r] = sent
                 here[r] = sent
+            if late:
+                after = latency_s[kind[i]]
+                for r in range(lanes):
+                    here[r] += after[r]
     makespan = np.zeros(lanes)
     for d in range(devices):
         for r in range(lanes):
@@ -99,5 +104,6 @@ LAY_OUT = Pair(lay_out_levels, _lay_out_slots)
 beside its seconds."""
 
 EXECUTE = Pair(execute_levels, _execute_slots)
-"""`(layout, seconds, transfer_s, start)`: makespans by lane, from seconds of shape (places, lanes)
-and transfers of (kinds, lanes); `start` (rows of the order, lanes) is filled where it has rows."""
+"""`(layout, seconds, transfer_s, latency_s, start)`: makespans by lane, from seconds of shape
+(places, lanes), transfers of (kinds, lanes) and latencies of the same or none, (0, lanes); `start`
+(rows of the order, lanes) is filled where it has rows."""

@@ -58,11 +58,12 @@ class Levels(NamedTuple):
 
     Rows of level `l` are `first[l] … first[l+1] - 1` of the order; `place` and `kind` are columns
     by row of it, shape (rows executed,), and `first` has shape (levels + 1,).  One ring holds the
-    ends of rows, another the arrivals of what they send, as far back as anything asks; a level's
-    are put at `at[l]` and the following places.  In them `before` finds the row before on the
-    device, `needed` the one whose message is waited for, `queued` the one whose message is before
-    on the link.  `last` says whether any device ends in a level, `ring` counts the places of a ring
-    and `widest` the rows of the largest level.
+    ends of rows, another the arrivals of what they send, and where those are `late` a third when
+    their links are free again, as far back as anything asks; a level's are put at `at[l]` and the
+    following places.  In them `before` finds the row before on the device, `needed` the one whose
+    message is waited for, `queued` the one whose message is before on the link.  `last` says
+    whether any device ends in a level, `ring` counts the places of a ring and `widest` the rows of
+    the largest level.
     """
 
     first: Ints
@@ -75,11 +76,12 @@ class Levels(NamedTuple):
     kind: Ints
     ring: int
     widest: int
+    late: bool
 
     @property
     def kept(self) -> int:
         """How many numbers are kept for each lane while it is run."""
-        return 2 * (1 + self.ring) + 2 * self.widest
+        return (3 if self.late else 2) * (1 + self.ring) + 2 * self.widest
 
 
 def lay_out_levels(order: LaneOrder) -> Levels:
@@ -99,19 +101,22 @@ def lay_out_levels(order: LaneOrder) -> Levels:
     return Levels(first, at.tolist(), before, needed, queued,
                   np.logical_or.reduceat(last, first[:-1]).tolist(),
                   order.place[rows].astype(np.intp), order.kind[rows].astype(np.intp),
-                  reach + int(size.max()), int(size.max()))
+                  reach + int(size.max()), int(size.max()), order.late)
 
 
-def execute_levels(layout: Levels, seconds: Floats, transfer_s: Floats, start: Floats) -> Floats:
+def execute_levels(layout: Levels, seconds: Floats, transfer_s: Floats, latency_s: Floats,
+                   start: Floats) -> Floats:
     """Makespans in seconds, shape (lanes,), of replicas executed side by side.
 
-    `seconds` has shape (places, lanes), `transfer_s` (kinds, lanes) in seconds; `start`, shape
-    (rows executed, lanes) or (0, lanes), is filled with the starts of rows where it has any.
+    `seconds` has shape (places, lanes), `transfer_s` and `latency_s` (kinds, lanes) in seconds, or
+    the latter (0, lanes) where nothing is late; `start`, shape (rows executed, lanes) or
+    (0, lanes), is filled with the starts of rows where it has any.
     """
     lanes, (first, place, kind) = seconds.shape[1], (layout.first.tolist(), layout.place,
                                                      layout.kind)
     end, arrival = (np.empty((1 + layout.ring, lanes)) for _ in range(2))
     end[NEVER], arrival[NEVER] = 0.0, -np.inf
+    free = arrival.copy() if layout.late else arrival
     some, more = (np.empty((layout.widest, lanes)) for _ in range(2))
     makespan = np.zeros(lanes)
     for level, at in enumerate(layout.at):
@@ -123,8 +128,10 @@ def execute_levels(layout: Levels, seconds: Floats, transfer_s: Floats, start: F
         if len(start):
             start[rows] = now
         ends = np.add(now, _gathered(seconds, place[rows], two), out=end[here])
-        sent = np.maximum(layout.queued.read(level, rows, arrival, one), ends, out=one)
-        np.add(sent, _gathered(transfer_s, kind[rows], two), out=arrival[here])
+        sent = np.maximum(layout.queued.read(level, rows, free, one), ends, out=one)
+        gone = np.add(sent, _gathered(transfer_s, kind[rows], two), out=free[here])
+        if layout.late:
+            np.add(gone, _gathered(latency_s, kind[rows], two), out=arrival[here])
         if layout.last[level]:
             np.maximum(makespan, ends.max(axis=0), out=makespan)
     return makespan

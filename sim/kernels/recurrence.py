@@ -48,14 +48,16 @@ class Work(NamedTuple):
     """What rows take and send.
 
     By row: `seconds` it takes, `target` the row of another device that waits for its message,
-    `link` the number of the link that takes (−1: none of either) and `transfer_s` its seconds
-    there.  By link: `receiver`, the device at its end.
+    `link` the number of the link that takes (−1: none of either), `transfer_s` for how many seconds
+    and `latency_s` how many more until it arrives (empty: none of any).  By link: `receiver`, the
+    device at its end.
     """
 
     target: Column[int]
     seconds: Column[float]
     link: Column[int]
     transfer_s: Column[float]
+    latency_s: Column[float]
     receiver: Column[int]
 
 
@@ -107,7 +109,7 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
     A device is on the stack when what its head waits for may have come.
     """
     head, clock, free, stack = position
-    target, seconds, link, transfer, receiver = work
+    target, seconds, link, transfer, latency, receiver = work
     stage, window_stage, window_s = windows
     missing, opened, exchange, first, opens, home = gates
     start, end, sent, arrived = times
@@ -115,7 +117,7 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
     for device in range(len(head)):
         stack[top] = len(head) - 1 - device
         top += 1
-    slowed, gated = len(window_stage), len(opens) > 0
+    slowed, gated, late = len(window_stage), len(opens) > 0, len(latency) > 0
     while top > 0:
         top -= 1
         device = stack[top]
@@ -152,6 +154,8 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
                     came = now
                 came += transfer[row]
                 free[way] = came
+                if late:
+                    came += latency[row]
                 sent[waits] = now
                 arrived[waits] = came
                 other = receiver[way]

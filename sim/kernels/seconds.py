@@ -63,5 +63,5 @@ def _transfers_in_loops(op: Ints, stage: Ints, link: Ints, seconds: Floats) -> F
 
 
 TRANSFERS_OF_ROWS = Pair(_transfers_at_once, _transfers_in_loops)
-"""`(op, stage, link, seconds)`: seconds each row's message takes its link, by (operation, stage);
-0 where nothing is sent (`link` −1)."""
+"""`(op, stage, link, seconds)`: seconds of each row's message, on its link or after it, from those
+by (operation, stage); 0 where nothing is sent (`link` −1)."""

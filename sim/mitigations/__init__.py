@@ -118,20 +118,28 @@ class Mitigation:
         return gradient
 
     def steps_ahead(self, horizon: Any, unit_horizon: int | None) -> Any:
-        """How many updates ahead a forward's weights are predicted: none unless it `predicts`.
+        """How many updates ahead a pass's weights are predicted: none unless it `predicts`.
 
-        `horizon`, a number or an array, is the updates until the mini-batch's own, and
-        `unit_horizon` SpecTrain's closed form of it (None: undefined); the result is like
-        `horizon`.
+        A pass that is ahead by any computes with a copy of its own.  `horizon`, a number or an
+        array, is the updates until the mini-batch's own, and `unit_horizon` SpecTrain's closed form
+        of it (None: undefined); the result is like `horizon`.  One that `predicts` and says no more
+        is one step ahead, whatever the horizon.
         """
-        return 0 * horizon
+        return 0 * horizon + int(self.predicts)
 
     def effective_staleness(self, gap: Any) -> Any:
         """How many updates weights are behind in effect, where `gap` versions back are read.
 
-        Other than the gap only of a mitigation that `interpolates`.
+        Other than the gap only of a mitigation that `interpolates`; between 0 and the gap the pass
+        computes with a copy of its own.
         """
         return gap
+
+    @property
+    def finds_forward(self) -> bool:
+        """Whether a backward finds the very weights its forward read, though workers have put
+        others in their place since: `keeps_forward`, unless parameters make that mean nothing."""
+        return self.keeps_forward
 
 
 MITIGATIONS: Registry[type[Mitigation]] = Registry("mitigation", "sim.mitigations")

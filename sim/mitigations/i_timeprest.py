@@ -6,6 +6,9 @@ from typing import Any, Literal
 
 from sim.mitigations import Look, Mitigation, Reads, mitigation
 
+NO_SHARE = 1075 * math.log(2)  # exp(-x) is 0 in float64 from here on
+WIDEST = 2**31  # more versions than there can be between two
+
 
 @mitigation("i-timeprest",
             rule="backward computes with a*W_stale + (1-a)*W_latest, a = exp(-d*decay)",
@@ -15,7 +18,7 @@ class ITimePrest(Mitigation):
     """A backward's weights are a mean of those its forward read and the latest.
 
     The share of the former falls with `d`, the updates between the two: `decay=0` is `stash`,
-    `decay=inf` the latest weights.
+    `decay=inf` the latest weights, and no others are read.
 
     `weighting="reciprocal"` uses a = 1/(1+d) instead and ignores `decay`.
     """
@@ -37,8 +40,30 @@ class ITimePrest(Mitigation):
             return 1 / (1 + gap)
         return math.exp(-self.decay * gap)
 
+    @property
+    def reach(self) -> float:
+        """The widest gap at which stale weights have a share; beyond it only the latest count.
+
+        [choice] A share that float64 cannot tell from 0 is 0.
+        """
+        if self.weighting == "reciprocal" or self.decay * WIDEST < NO_SHARE:
+            return math.inf
+        near = math.floor(NO_SHARE / self.decay)  # off by one where it was rounded
+        return next((gap for gap in (near + 1, near, near - 1)
+                     if gap > 0 and self.stale_weight(gap) > 0), 0)
+
+    @property
+    def finds_forward(self) -> bool:
+        return self.reach > 0
+
     def backward_version(self, reads: Reads) -> Any:
-        return reads.forward
+        reach = self.reach
+        if reach == math.inf:
+            return reads.forward
+        if reach == 0:
+            return reads.latest
+        gap = reads.latest - reads.forward
+        return reads.forward + gap * (gap > reach)
 
     def backward_weights(self, look: Look) -> Any:
         share = self.stale_weight(look.gap)

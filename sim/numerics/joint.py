@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,12 @@ class JointStage:
     def version(self) -> int:
         """Updates every replica has done."""
         return self.members[0].version
+
+    def points(self, minibatch: int, every: int) -> Iterator[tuple[int, Floats]]:
+        """The point of a curve that an update completes: mini-batches done, and the weights
+        (replicas, parameters) they made."""
+        if (minibatch + 1) % every == 0:
+            yield minibatch + 1, self.weights
 
     @property
     def measures_by_replica(self) -> list[Measures]:

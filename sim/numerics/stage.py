@@ -7,7 +7,7 @@ the pass computes with, and puts together what holds the versions (`store`), add
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Generic, Literal, Protocol
 
 from sim.mitigations import Look, Mitigation
@@ -95,6 +95,12 @@ class Stage(Generic[Model]):
         """How many updates the stage has done."""
         return self.store.version
 
+    def points(self, minibatch: int, every: int) -> Iterator[tuple[int, Any]]:
+        """The point of a curve that an update completes: mini-batches done, and the weights
+        (parameters,) they made."""
+        if (minibatch + 1) % every == 0:
+            yield minibatch + 1, self.store.newest
+
     def compute_with(self, model: Model) -> None:
         """Go on with another model of the same mathematics; no pass may be under way."""
         self.model = self.passes.model = model
@@ -154,9 +160,10 @@ class Stage(Generic[Model]):
 
         A backward that reads its forward's version still finds the weights that forward used.
         """
-        reads, newest = self._reads[Op.B], self.store.version
+        first, second, newest = self._reads[Op.F], self._reads[Op.B], self.store.version
+        finds = self.mitigation.finds_forward
         self.store.replace(weights, [index for index in self.passes.under_way
-                                     if self.mitigation.keeps_forward and reads[index] == newest])
+                                     if finds and first[index] == second[index] == newest])
 
     def weights_for(self, op: Op, index: int) -> Any:
         """The weights a pass of one micro-batch computes with: read, and mitigated."""

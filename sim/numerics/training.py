@@ -6,7 +6,7 @@ Only the order of the program matters here, never a time, so costs cannot change
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -37,6 +37,13 @@ class Learning(Protocol):
     def learnt(self) -> Any:
         """The weights to judge the stage by."""
 
+    def points(self, minibatch: int, every: int) -> Iterable[tuple[int, Any]]:
+        """The points of a curve that the update of a mini-batch, just done, completes.
+
+        A point comes after `every` mini-batches each: how many are done there, and the weights to
+        judge the stage by, (parameters,), once those have been learnt and no other.
+        """
+
     def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
         """The forward of micro-batch `index`: what the next stage gets, or the mean loss."""
 
@@ -52,11 +59,11 @@ class TrainingResult:
     """What training through a program gave.
 
     `loss` is each mini-batch's mean loss as its forwards saw it, shape (mini-batches,),
-    `evaluated` the mini-batches (from 1) after whose update (on every stage) an evaluation was
-    made, `diverged_at` the first mini-batch (from 1) with a loss that is not finite, or the last
-    where the norm of the final weights is not (None: neither), `examples` how many the training
-    set has (None: no such set).  Of replicas side by side `loss` and the numbers of an evaluation
-    have one more axis, the last.
+    `evaluated` how many mini-batches every stage had learnt from at each evaluation, ascending,
+    `diverged_at` the first mini-batch (from 1) with a loss that is not finite, or the last where
+    the norm of the final weights is not (None: neither), `examples` how many the training set has
+    (None: no such set).  Of replicas side by side `loss` and the numbers of an evaluation have one
+    more axis, the last.
     """
 
     loss: Floats
@@ -79,7 +86,8 @@ def train(
     """Train by stepping `stages` through the rows of `program`, in the given executable order.
 
     `watch(stage, version, weights)` sees every update.  Every so many mini-batches, if
-    `evaluate_every` is not 0, the task judges the weights just after that mini-batch's updates.
+    `evaluate_every` is not 0, the task judges the weights that those so far have made; of several
+    workers the weights they have learnt together.
     Non-finite numbers are a result, not an error: the run goes on and `diverged_at` says when
     they came.
     """
@@ -159,8 +167,9 @@ class _Run:
         stage.update(minibatch)
         if self.watch is not None:
             self.watch(k, stage.version, stage.weights)
-        if self.every and (minibatch + 1) % self.every == 0:
-            self.snapshot(minibatch + 1, k, stage.weights)
+        if self.every:
+            for done, weights in stage.points(minibatch, self.every):
+                self.snapshot(done, k, weights)
 
     def snapshot(self, done: int, k: int, weights: Any) -> None:
         """Stage `k` after `done` mini-batches; once all stages are there they are judged."""

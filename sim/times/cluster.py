@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
 from sim.kernels.pairs import NUMPY, Kernels
@@ -19,15 +20,31 @@ from sim.times.costs import quantize
 class Link:
     """A one-way connection between two devices: one message at a time, first come first served.
 
-    `latency_s` is in seconds, `bandwidth_bytes_per_s` in bytes per second.
+    A message holds the link for as long as its bytes take at `bandwidth_bytes_per_s`, in bytes per
+    second, and arrives `latency_s`, in seconds, after it has let go: the next one may follow while
+    it is under way.  A link that is `held` is not free before the message has arrived.
     """
 
     latency_s: float = 0.0
     bandwidth_bytes_per_s: float = float("inf")
+    held: bool = False
 
     def transfer_s(self, size_bytes: Floats) -> Floats:
-        """Seconds a message of so many bytes occupies the link; result and sizes have one shape."""
+        """Seconds a message of so many bytes takes to arrive over a free link; result and sizes
+        have one shape."""
         return np.asarray(self.latency_s + size_bytes / self.bandwidth_bytes_per_s)
+
+    def occupied_s(self, size_bytes: Floats) -> Floats:
+        """Seconds for which a message of so many bytes keeps others off the link; result and sizes
+        have one shape."""
+        if self.held:
+            return self.transfer_s(size_bytes)
+        return np.asarray(size_bytes / self.bandwidth_bytes_per_s)
+
+    @property
+    def after_s(self) -> float:
+        """Seconds from when a message has let go of the link to its arrival."""
+        return 0.0 if self.held else self.latency_s
 
 
 @dataclass(frozen=True)
@@ -61,10 +78,13 @@ class Cluster:
     `boundary_bytes[k]` are the bytes one micro-batch sends from stage k to k+1, and back as its
     gradient (shape (stages-1,)); `activation_bytes[k]` those stage k keeps of a micro-batch from
     the start of its forward to the end of its backward (shape (stages,)), of which a device has
-    room for `activation_limit_bytes`.  `sync_s[k]` is how many seconds workers take to exchange
-    stage k's weights or gradients once all are ready (shape (stages,)).  `measured` are the
-    messages over a boundary, by its number and whether they go forward, whose seconds are known by
-    size; all others take what the link says.
+    room for `activation_limit_bytes`; `recomputed_bytes[k]` those of the activations that its
+    backward makes again and has besides (shape (stages,); None: it makes none).  `sync_s[k]` is how
+    many seconds workers take to exchange stage k's weights or gradients once all are ready (shape
+    (stages,)).  `measured` are the messages over a boundary, by its number and whether they go
+    forward, whose seconds are known by size; all others take what the link says.  [choice] What is
+    measured holds its link all the time: how much of it was latency, a measured message does not
+    say.
     """
 
     link: Link
@@ -73,6 +93,7 @@ class Cluster:
     activation_limit_bytes: float = float("inf")
     sync_s: Floats | None = None
     measured: Mapping[tuple[int, bool], MessageTimes] = field(default_factory=dict)
+    recomputed_bytes: Floats | None = None
 
     def transfers(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
         """Seconds each row's message occupies its link, shape (rows,).
@@ -82,7 +103,7 @@ class Cluster:
         if self._all_alike:
             return np.broadcast_to(self._empty_s, len(program))  # in the room of one
         (op, stage, _, count), link = program.rows, program.messages.link
-        kinds = np.divmod(np.arange(len(Op) * program.shape.stages), program.shape.stages)
+        kinds = _kinds(program)
         single = self._seconds(*kinds, np.ones_like(kinds[0])).reshape(len(Op), -1)
         seconds: Floats = kernels.of(TRANSFERS_OF_ROWS)(op, stage, link, single)
         if program.wide:
@@ -103,14 +124,57 @@ class Cluster:
     def _seconds(self, op: Ints, stage: Ints, count: Ints) -> Floats:
         """Seconds a link is occupied by what such instructions send."""
         bytes_of = np.concatenate(([0.0], self.boundary_bytes, [0.0]))
-        forward = among(op, (Op.F, Op.SEND_F))
-        boundary = stage - 1 + forward
-        size_bytes: Floats = bytes_of[boundary + 1] * count
-        seconds = self.link.transfer_s(size_bytes)
-        for (number, onward), samples in self.measured.items():
-            its = (boundary == number) & (forward == onward)
+        size_bytes: Floats = bytes_of[_boundary(op, stage) + 1] * count
+        seconds = self.link.occupied_s(size_bytes)
+        for its, samples in self._measured(op, stage):
             seconds[its] = samples.transfer_s(size_bytes[its])
         return quantize(seconds)
+
+    def _measured(self, op: Ints, stage: Ints) -> Iterator[tuple[NDArray[np.bool_], MessageTimes]]:
+        """Which of the instructions send what is measured, and how long it takes."""
+        boundary, forward = _boundary(op, stage), _onward(op)
+        for (number, onward), samples in self.measured.items():
+            yield (boundary == number) & (forward == onward), samples
+
+    @property
+    def late(self) -> bool:
+        """Whether some message arrives later than it lets go of its link."""
+        return bool(self._after_s)
+
+    def latencies(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
+        """Seconds from when each row's message has let go of its link to its arrival.
+
+        Shape (rows,), or (0,) where every message is there at once.  Of a row that sends nothing
+        the value means nothing.
+        """
+        if not self.late:
+            return np.zeros(0)
+        if not self.measured:
+            return np.broadcast_to(self._after_s, len(program))  # in the room of one
+        (op, stage, _, _), link = program.rows, program.messages.link
+        single = self._latencies(*_kinds(program)).reshape(len(Op), -1)
+        seconds: Floats = kernels.of(TRANSFERS_OF_ROWS)(op, stage, link, single)
+        return seconds
+
+    def latencies_of(self, program: Program, rows: Ints) -> Floats:
+        """Seconds the messages of some rows, all of which send, take from letting go of their
+        links to their arrival.
+
+        `rows` and the result have shape (rows asked for,).
+        """
+        return self._latencies(program.rows.op[rows], program.rows.stage[rows])
+
+    def _latencies(self, op: Ints, stage: Ints) -> Floats:
+        """Seconds that what such instructions send is under way after its link."""
+        seconds = np.full(len(op), self._after_s)
+        for its, _ in self._measured(op, stage):
+            seconds[its] = 0.0
+        return seconds
+
+    @property
+    def _after_s(self) -> Floats:
+        """Seconds from when what is not measured has let go of its link to its arrival."""
+        return quantize(np.float64(self.link.after_s))
 
     @property
     def _all_alike(self) -> bool:
@@ -120,7 +184,7 @@ class Cluster:
     @property
     def _empty_s(self) -> Floats:
         """Seconds a message of no size takes its link."""
-        return quantize(self.link.transfer_s(np.zeros(())))
+        return quantize(self.link.occupied_s(np.zeros(())))
 
     def exchange_s(self, program: Program) -> Floats:
         """Seconds the exchange before each row takes, shape (rows,).
@@ -138,3 +202,19 @@ class Cluster:
         """
         number: Ints = np.append(program.messages.links, 0)[program.messages.link]
         return number
+
+
+def _kinds(program: Program) -> tuple[Ints, Ints]:
+    """Operation and stage of every pair of them that a program can have."""
+    stages = program.shape.stages
+    return np.divmod(np.arange(len(Op) * stages), stages)
+
+
+def _onward(op: Ints) -> NDArray[np.bool_]:
+    """Whether what such operations send goes on to the next stage, not back."""
+    return among(op, (Op.F, Op.SEND_F))
+
+
+def _boundary(op: Ints, stage: Ints) -> Ints:
+    """Number of the boundary that what such instructions send goes over."""
+    return stage - 1 + _onward(op)

@@ -80,12 +80,17 @@ class GreedyQueue:
         """The row to execute now, or −1 where nothing is ready and admitted."""
         for urgency, heap in enumerate(self.ready):
             if heap:
-                row = self._forward(fits) if urgency == FORWARD else heappop(heap)[3]
+                row = self._forward(fits) if urgency == FORWARD else self._first(heap, fits)
                 if row >= 0:
                     self.remaining -= 1
                     self._count(row)
                     return row
         return -1
+
+    @staticmethod
+    def _first(heap: list[Ready], fits: Callable[[int], bool]) -> int:
+        """The first of what is ready, unless it has to wait for memory: nothing overtakes it."""
+        return heappop(heap)[3] if fits(heap[0][3]) else -1
 
     def _forward(self, fits: Callable[[int], bool]) -> int:
         """The first forward that may start; a stage whose first may not lets none overtake."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import simpy
@@ -63,6 +63,7 @@ class Run:
     rng: np.random.Generator
     env: simpy.Environment = field(default_factory=simpy.Environment)
     pace: Pace | None = None
+    chooses: ClassVar[bool] = False  # whether devices choose their order
 
     def through(self) -> Timeline:
         """Go from event to event until none is left.
@@ -80,6 +81,7 @@ class Run:
         program, size = self.program, len(self.program)
         self.seconds: list[float] = self.costs.durations(program, self.rng).tolist()
         self.transfer: list[float] = self.cluster.transfers(program).tolist()
+        self.latency: list[float] = self.cluster.latencies(program).tolist()
         self.link: list[int] = self.cluster.links(program).tolist()
         self.sends: list[bool] = program.sends.tolist()
         self.source: list[int] = program.arrives_from.tolist()
@@ -89,7 +91,7 @@ class Run:
         self.arrival: list[float] = [-1.0] * size
         self.waiting: list[Event | None] = [None] * size
         self.stretch = [self.costs.stretch(k) for k in range(program.shape.stages)]
-        self.memory = ActivationMemory(program, self.cluster)
+        self.memory = ActivationMemory(program, self.cluster, chosen=self.chooses)
         self.exchange = Exchange(program, self.cluster)
         self.exchanging: dict[int, Event] = {}
 
@@ -155,7 +157,10 @@ class Run:
         link = self.link[row]
         free = self.free[link]
         came = (free if free > now else now) + self.transfer[row]
-        self.free[link] = self.arrival[row] = came
+        self.free[link] = came
+        if self.latency:
+            came += self.latency[row]
+        self.arrival[row] = came
         event = self.waiting[row]
         if event is not None:
             event._ok, event._value = True, None
@@ -187,6 +192,8 @@ class Run:
 class GreedyRun(Run):
     """A simulation in which each device takes what is ready, backward first: see
     `sim.times.dispatch`."""
+
+    chooses: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         program = self.program

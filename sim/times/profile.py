@@ -40,10 +40,11 @@ from sim.errors import InputError, ProfileError
 from sim.files.reading import text_of
 from sim.files.writing import write_text
 
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+# Bounds as the configuration's, so that sums of what is measured stay finite
+Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
+Factor = Annotated[float, Field(ge=1e-6, le=1e6)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Place = Annotated[int, Field(ge=0)]
+Place = Annotated[int, Field(ge=0, le=10**9)]
 OpName = Annotated[str, Field(pattern="^[FBIWU]$")]
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
@@ -54,7 +55,7 @@ class Spread(BaseModel):
     model_config = STRICT
     median: Amount
     iqr: Amount
-    repeats: Annotated[int, Field(ge=1)]
+    repeats: Annotated[int, Field(ge=1, le=10**9)]
 
 
 class LinkSample(BaseModel):
@@ -144,10 +145,10 @@ class Profile(BaseModel):
     version: Literal[1]
     stages: Annotated[tuple[StageProfile, ...], Field(min_length=1, strict=False)]
     device: str = ""
-    microbatch_size: Annotated[int, Field(ge=1)] | None = None
+    microbatch_size: Annotated[int, Field(ge=1, le=10**9)] | None = None
     boundary_bytes: Annotated[tuple[Amount, ...], Field(strict=False)] | None = None
     latency_s: Amount = 0.0
-    bandwidth_bytes_per_s: Annotated[float, Field(gt=0)] | None = None
+    bandwidth_bytes_per_s: Annotated[float, Field(ge=1e-6)] | None = None
     placement: Annotated[tuple[str, ...], Field(strict=False)] | None = None
     contention_factor: Factor | None = None
     beside: Annotated[tuple[Beside, ...], Field(strict=False)] = ()

@@ -123,6 +123,31 @@ class VersionPlan:
             np.maximum.at(end, self.backward[stage].astype(np.int64), backward_row)
         return born, end, predicted
 
+    def copies(self, stage: int) -> Ints:
+        """The rows of a stage whose passes compute with a copy: with weights it does not hold.
+
+        Shape (passes that do,), ascending.  The copy is a prediction that nobody stashes, or an
+        interpolation, and lives while its pass runs; of a pass over several micro-batches, which
+        makes them one after another, it is one.  A pass that is predicted no update ahead, or whose
+        share of stale weights is 0 or 1, computes with a version and needs none.
+        """
+        rule, rows = self.mitigation, [np.zeros(0, dtype=np.int64)]
+        units = self.unit_horizons(stage) or (None, None)
+        passes = self.passes
+        if rule.predicts and rule.stash != "prediction":
+            for table, horizon, unit in ((passes.forward, self.forward_horizon, units[0]),
+                                         (passes.backward, self.backward_horizon, units[1])):
+                ahead = np.broadcast_to(rule.steps_ahead(horizon[stage], unit) > 0,
+                                        horizon[stage].shape)
+                rows.append(table[stage][ahead])
+        if rule.interpolates:
+            gaps = self.backward_latest[stage] - self.backward[stage]
+            between = np.zeros(int(gaps.max(initial=0)) + 1, dtype=bool)
+            for gap in np.flatnonzero(np.bincount(gaps)).tolist():
+                between[gap] = 0 < rule.effective_staleness(gap) < gap
+            rows.append(passes.backward[stage][between[gaps]])
+        return np.unique(np.concatenate(rows)).astype(np.int64)
+
     @property
     def passes(self) -> Passes:
         """Where the program's forwards, backwards and updates are, see `passes_of`."""

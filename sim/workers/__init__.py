@@ -7,7 +7,7 @@ takes once they are done, and what happens to gradients and weights then.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -17,9 +17,16 @@ from sim.order.shape import PipelineShape
 from sim.registry import Registry
 from sim.times.cluster import Link
 
+MOST_MINIBATCHES = 10**9  # that a rule may count: as many as a configuration takes
+
 
 class Learner(Protocol):
-    """One stage of one worker, as an exchange sees it (`sim.numerics.stage.Stage` is one)."""
+    """One stage of one worker, as an exchange sees it (`sim.numerics.stage.Stage` is one).
+
+    `optimizer` is the one at work on this copy, with its state.
+    """
+
+    optimizer: Any
 
     @property
     def weights(self) -> Any:
@@ -52,16 +59,28 @@ class Exchange:
     def after_update(self, worker: int, minibatch: int, step: Any) -> None:
         """What a worker gives once it has updated: `step` is its new weights minus the old."""
 
-    def consensus(self) -> Any:
-        """The weights the workers have learnt together, shape (parameters,)."""
-        return self.copies[0].weights
+    def share(self, worker: int) -> Any:
+        """What a worker has learnt up to its last update, for `consensus` to put together.
+
+        What it learns later leaves a share as it is.
+        """
+        return self.copies[worker].weights
+
+    def consensus(self, shares: Mapping[int, Any]) -> Any:
+        """The weights that these shares make together, shape (parameters,).
+
+        `shares` is by worker; one that has none has not updated yet.  Worker 0 has one, and any
+        two workers are at most one update apart.  Nothing that is still learnt changes by it.
+        """
+        return shares[0]
 
 
 @dataclass(frozen=True)
 class Combine(ABC):
     """A rule by which workers learn together; subclasses are frozen dataclasses of its parameters.
 
-    `holds` is the operation of a mini-batch that waits, `awaits` the one it waits for.  Every
+    `holds` is the operation of a mini-batch that waits, `awaits` the one it waits for.
+    `acts_alone` says whether the rule does something to what a single worker learns.  Every
     mini-batch here is the number of a worker's own one, from 0.
     """
 
@@ -70,6 +89,7 @@ class Combine(ABC):
     source: ClassVar[str]
     holds: ClassVar[Op]
     awaits: ClassVar[Op]
+    acts_alone: ClassVar[bool] = True
 
     @abstractmethod
     def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:

@@ -46,6 +46,7 @@ class AllReduce(Combine):
 
     holds = Op.U
     awaits = Op.B
+    acts_alone = False
 
     def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
         own = np.arange(shape.of_worker.minibatches)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sim.numerics.stage import Stage
@@ -22,6 +22,7 @@ class Copies:
         self.copies, self.exchange = copies, exchange
         self._workers, self._per_minibatch = shape.workers, shape.microbatches
         self._latest = copies[0]
+        self._points: dict[int, dict[int, Any]] = {}  # by mini-batches done: the workers' shares
 
     @property
     def weights(self) -> Any:
@@ -36,7 +37,8 @@ class Copies:
     @property
     def learnt(self) -> Any:
         """The weights (parameters,) all workers have learnt together."""
-        return self.exchange.consensus()
+        return self.exchange.consensus({worker: self.exchange.share(worker)
+                                        for worker in range(self._workers)})
 
     def forward(self, index: int, inputs: Any, target: Any = None) -> Any:
         worker, minibatch, micro = self._place(index)
@@ -56,6 +58,21 @@ class Copies:
         before = self._latest.weights
         self._latest.update(own, self.exchange.gradient(worker, own))
         self.exchange.after_update(worker, own, self._latest.weights - before)
+
+    def points(self, minibatch: int, every: int) -> Iterator[tuple[int, Any]]:
+        """The points of a curve that an update completes, each with what the workers have learnt
+        together there: a worker may be ahead of a point that another has yet to reach.
+
+        The worker that has just updated stands where it does until its next mini-batch, the
+        number of workers later.
+        """
+        first = -(-(minibatch + 1) // every) * every
+        for done in range(first, minibatch + self._workers + 1, every):
+            shares = self._points.setdefault(done, {})
+            worker = minibatch % self._workers
+            shares[worker] = self.exchange.share(worker)
+            if len(shares) == min(done, self._workers):
+                yield done, self.exchange.consensus(self._points.pop(done))
 
     def _place(self, index: int) -> tuple[int, int, int]:
         """Worker, its own mini-batch and the micro-batch within it."""

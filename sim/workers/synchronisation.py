@@ -16,10 +16,15 @@ def synchronised(program: Program, rule: Combine) -> Program:
 
     That of one worker comes back as it is.
     """
-    shape = program.shape
-    if shape.workers == 1:
-        return program
-    own = own_program(program)
+    return program if program.shape.workers == 1 else waiting(program, rule)
+
+
+def waiting(program: Program, rule: Combine) -> Program:
+    """A program with every edge by which workers wait under `rule`, for themselves as well.
+
+    Of one worker they say what its own order has to keep to.
+    """
+    shape, own = program.shape, own_program(program)
     holds, awaits = rule.waits(shape)
     after = _last_rows(own, rule.holds)[:, holds].ravel()
     before = _last_rows(own, rule.awaits)[:, awaits].ravel()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from sim.arrays import Floats, Ints
+from sim.errors import shown
 from sim.op import Op
 from sim.order.shape import PipelineShape
 from sim.times.cluster import Link
-from sim.workers import Combine, Exchange, Learner, combine
+from sim.workers import MOST_MINIBATCHES, Combine, Exchange, Learner, combine
 
 
 def wave_size(shape: PipelineShape) -> int:
@@ -23,19 +24,21 @@ def wave_size(shape: PipelineShape) -> int:
 class ParameterServer(Exchange):
     """The `Exchange` of HetPipe: workers push waves of updates to a server, and pull the others'.
 
-    A pull adds the others' share and keeps what is in flight.  The server's weights are the first
-    ones plus every pushed update divided by the number of workers.  A worker's own waves count in
-    full until it pulls them back as its share.
+    A pull adds the others' part and keeps what is in flight.  The server's weights are the first
+    ones plus `part` of every pushed update: that of one worker among all for their mean, 1 for
+    their sum.  A worker's own waves count in full until it pulls them back as its part.
     """
 
-    def __init__(self, copies: Sequence[Learner], distance: int, size: int) -> None:
+    def __init__(self, copies: Sequence[Learner], distance: int, size: int, part: float) -> None:
         super().__init__(copies)
-        self.distance, self.size = distance, size
+        self.distance, self.size, self.part = distance, size, part
         self._first = copies[0].weights
+        self._total: list[Any] = [0.0] * len(copies)
         self._waves: list[list[Any]] = [[] for _ in copies]
         self._pulled = [0] * len(copies)
 
     def after_update(self, worker: int, minibatch: int, step: Any) -> None:
+        self._total[worker] = self._total[worker] + step
         waves = self._waves[worker]
         if minibatch % self.size:
             waves[-1] = waves[-1] + step
@@ -47,41 +50,49 @@ class ParameterServer(Exchange):
         visible = wave - self.distance
         if place != self.size - 1 or visible < 1 or len(self.copies) == 1:
             return
-        weights, share = self.copies[worker].weights, 1 / len(self.copies)
+        weights = self.copies[worker].weights
         for number in range(self._pulled[worker], visible):
             for other, waves in enumerate(self._waves):
-                weights = weights + waves[number] * (share - (other == worker))
+                weights = weights + waves[number] * (self.part - (other == worker))
         self._pulled[worker] = visible
         self.copies[worker].refresh(weights)
 
-    def consensus(self) -> Any:
+    def share(self, worker: int) -> Any:
+        """What a worker has learnt itself, (parameters,); of a single one all its weights."""
+        return self.copies[0].weights if len(self.copies) == 1 else self._total[worker]
+
+    def consensus(self, shares: Mapping[int, Any]) -> Any:
         """The server's weights (parameters,) once every worker has pushed all it did."""
         if len(self.copies) == 1:
-            return self.copies[0].weights
-        steps = [step for waves in self._waves for step in waves]
-        return self._first + sum(steps[1:], steps[0]) / len(self.copies)
+            return shares[0]
+        return self._first + self.part * sum(shares[worker] for worker in sorted(shares))
 
 
 @combine("wave", rule="a wave is Nm mini-batches; the last forward of wave c waits for all "
-                      "workers' waves up to c − D − 1 and adds the others' mean share",
+                      "workers' waves up to c − D − 1 and adds the others' part: their updates' "
+                      "mean, or sum",
          source="Park et al. 2020 (HetPipe), wave-synchronous parallel [recalled]; a pull brings "
-                "exactly the waves it has to wait for [choice]")
+                "exactly the waves it has to wait for [choice]; updates combine by their mean "
+                "[choice: the paper may sum them]")
 @dataclass(frozen=True)
 class Wave(Combine):
     """HetPipe's wave-synchronous parallel as a `Combine`: how many waves workers may be ahead.
 
     `distance` is that clock distance D; a wave is Nm mini-batches: `pipeline.in_flight`, or the
     pipeline's depth.  Local staleness is at most Nm − 1, global staleness at most
-    (D+1)·Nm + Nm − 2.  Raises ValueError.
+    (D+1)·Nm + Nm − 2.  `combine` says what the server makes of the workers' updates: their mean,
+    or their sum.  Raises ValueError.
     """
 
     holds = Op.F
     awaits = Op.U
+    acts_alone = False
     distance: int = 0
+    combine: Literal["mean", "sum"] = "mean"
 
     def __post_init__(self) -> None:
-        if self.distance < 0:
-            raise ValueError(f"distance is at least 0, got {self.distance}")
+        if not 0 <= self.distance <= MOST_MINIBATCHES:
+            raise ValueError(f"distance is 0 to {MOST_MINIBATCHES}, got {shown(self.distance)}")
 
     def waits(self, shape: PipelineShape) -> tuple[Ints, Ints]:
         size = wave_size(shape)
@@ -104,4 +115,5 @@ class Wave(Combine):
         return behind
 
     def exchange(self, copies: Sequence[Learner], shape: PipelineShape) -> Exchange:
-        return ParameterServer(copies, self.distance, wave_size(shape))
+        part = 1.0 if self.combine == "sum" else 1 / len(copies)
+        return ParameterServer(copies, self.distance, wave_size(shape), part)

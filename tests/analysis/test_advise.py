@@ -114,20 +114,24 @@ def test_refusals_are_listed_with_their_reason(tmp_path):
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES.names())
-@pytest.mark.parametrize("mitigation", ["none", "stash", "vertical-sync", "spectrain-stashed"])
-def test_bytes_and_staleness_are_those_of_a_run(tmp_path, schedule, mitigation):
+@pytest.mark.parametrize(("mitigation", "backward"), [
+    ("none", "recompute"), ("stash", "graph"), ("vertical-sync", "graph"),
+    ("spectrain-stashed", "recompute"), ("spectrain", "graph"), ("nwpt", "recompute"),
+    ("i-timeprest", "graph")])
+def test_bytes_and_staleness_are_those_of_a_run(tmp_path, schedule, mitigation, backward):
     path = written(tmp_path)
-    advice = advise(Question(path, 1e9, 3, (2,), backwards=("graph",), state_copies=0.0))
+    advice = advise(Question(path, 1e9, 3, (2,), backwards=(backward,), state_copies=0.0))
     (row,) = [r for r in advice["rows"]
               if (r["schedule"], r["mitigation"]) == (schedule, mitigation)]
     values = report(run(resolve({
         "pipeline": {"schedule": schedule, "stages": 3, "microbatches": 2,
-                     "mitigation": mitigation},
+                     "mitigation": mitigation, "backward": backward},
         "costs": {"profile": str(path)}, "training": {"task": "none"}})))
     workspace = np.full(3, 7.0)
     held, memory = row["device_bytes"], values["memory"]
     assert (held["peak"] - workspace).tolist() == memory["peak_bytes"]
     assert held["stash"] == memory["peak_stash_bytes"]
+    assert held["copies"] == memory["peak_copy_bytes"]
     assert held["activations"] == memory["peak_activation_bytes"]
     assert row["versions_held"] == values["versions_held"]
     late = values["staleness"]

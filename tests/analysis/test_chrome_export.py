@@ -106,10 +106,18 @@ def test_counters_follow_the_memory_of_each_stage(default):
 
         assert peak("bytes", "weights") == held.weight_bytes
         assert peak("bytes", "stash") == held.stash_bytes.peak
+        assert peak("bytes", "copies") == held.copy_bytes.peak == held.weight_bytes
         assert peak("bytes", "activations") == held.activation_bytes.peak
         assert peak("weight versions", "held") == held.versions.peak
         assert peak("in flight", "micro-batches") == peak_in_flight(default, k)
         assert found.counters[k + 1, f"stage {k} in flight", "micro-batches"][-1][1] == 0
+
+
+def test_counters_of_a_worker_are_on_its_own_devices():
+    found = loaded(simulate(stages=2, minibatches=8, count=2, mitigation="stash", **TIMES))
+    for process, (stage, flying) in enumerate(2 * [(0, 2), (1, 1)], 1):
+        held = found.counters[process, f"stage {stage} in flight", "micro-batches"]
+        assert max(value for _, value in held) == flying
 
 
 @given(st.data())

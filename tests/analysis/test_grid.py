@@ -173,10 +173,39 @@ def test_from_and_to_choose_columns():
     assert part[0].split()[2:] == whole[0].split()[12:15]
     assert "columns 10 to 12 of 124 shown; --from 13 goes on" in part
     for options in (["--from", "124"], ["--from", "9", "--to", "8"], ["--column", "0"],
+                    ["--column", "nan"], ["--column", "inf"], ["--column", "1e-300"],
                     ["--from", "1", "--json"]):
         refused = CliRunner().invoke(sim, ["timeline", *options])
         assert refused.exit_code == 2
         assert "Traceback" not in refused.output
+
+
+def test_columns_that_do_not_fit_go_on_below():
+    whole = timeline("--from", "5", "--to", "30", COLUMNS="200")
+    narrow = timeline("--from", "5", "--to", "30", COLUMNS="80")
+    assert max(map(len, narrow)) <= 80
+    blank = [number for number, line in enumerate(narrow) if not line]
+    assert blank == [7]
+    for row in (0, 2, 4):
+        titled, *on = narrow[row].split(), narrow[8 + row].split()[2:]
+        assert titled + on[0] == whole[row].split()
+        assert narrow[row + 1].split() + narrow[9 + row].split() == whole[row + 1].split()
+    assert narrow[15] == whole[7] == "columns 5 to 30 of 124 shown; --from 31 goes on"
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (("--from", "120", "--to", "300"), "columns 120 to 123 of 124 shown; the run ends there"),
+    (("--to", "124", "--column", "1"), "columns 0 to 123 of 124 shown; the run ends there"),
+    (("--to", "123"), None),
+    (("--to", "3", "--minibatch", "30"), "columns 0 to 3 of 124 shown; --from 4 goes on; "
+                                         "mini-batch 30 takes columns 58 to 63"),
+    (("--minibatch", "30", "--from", "60"), "columns 60 to 73 of 124 shown; --from 74 goes on; "
+                                            "mini-batch 30 takes columns 58 to 63"),
+    (("--column", "0.01", "--to", "9999"), "columns 0 to 1999 of 12400 shown; at most 2000 are "
+                                           "drawn at once; --from 2000 goes on")])
+def test_what_is_not_shown_of_what_was_asked_is_said(options, said):
+    found = " ".join(" ".join(timeline(*options, COLUMNS="80")).split())
+    assert said in found if said else " shown" not in found
 
 
 def test_a_program_file_is_drawn(tmp_path):

@@ -114,7 +114,7 @@ def test_growth_is_fitted_through_oscillation_and_overflow():
 
 @pytest.mark.parametrize(("given", "said"), [
     (("stash", -1, 0.9, "ema"), "delay: 0 to 64 updates, got -1"),
-    (("stash", 1, 1.0, "ema"), "momentum: at least 0 and below 1, got 1.0"),
+    (("stash", 1, 1.0, "ema"), "momentum: 0 to 0.999, got 1.0"),
     (("stash", 1, float("nan"), "ema"), "momentum"),
     (("stash", 1, 0.9, "EMA"), "choose from ema, heavy-ball"),
     (("stahs", 1, 0.9, "ema"), "did you mean stash?"),

@@ -95,7 +95,8 @@ def systems(draw):
     some = draw(st.sampled_from([seconds, st.integers(1, 5)]))
     costs = CostModel(each(some), each(some), each(st.sampled_from([0.0, 0.25])),
                       each(st.sampled_from([0.0, 0.5])), per_micro_batch=draw(st.booleans()))
-    link = Link(draw(st.sampled_from([0.0, 0.3, 4.0])), draw(st.sampled_from([np.inf, 1.0, 7.7])))
+    link = Link(draw(st.sampled_from([0.0, 0.3, 4.0])), draw(st.sampled_from([np.inf, 1.0, 7.7])),
+                draw(st.booleans()))
     return order, costs, Cluster(link, each(st.sampled_from([0.0, 1.0, 9.0]), stages - 1),
                                  np.zeros(stages))
 

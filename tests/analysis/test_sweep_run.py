@@ -107,12 +107,13 @@ def test_an_unforeseen_exception_is_recorded_too(tmp_path, monkeypatch):
 
 
 def test_seeds_are_averaged_and_counted_from_the_points_own(tmp_path):
-    (row,) = swept(tmp_path, "seeds = 3\n[experiment]\npipeline = { minibatches = 9 }\n"
+    (row,) = swept(tmp_path, "seeds = 4\n[experiment]\npipeline = { minibatches = 9 }\n"
                              "training = { width = 6 }\n[grid]\n'training.seed' = [4]")
     alone = [report(run(resolve({"pipeline": {"minibatches": 9},
-                                 "training": {"width": 6, "seed": seed}}))) for seed in (4, 5, 6)]
-    assert row["seeds"] == [4, 5, 6]
-    expected = merge(alone, [4, 5, 6])
+                                 "training": {"width": 6, "seed": seed}})))
+             for seed in (4, 5, 6, 7)]
+    assert row["seeds"] == [4, 5, 6, 7]
+    expected = merge(alone, [4, 5, 6, 7])
     assert row["final_loss"] == pytest.approx(expected["final_loss"], rel=1e-12)
     assert row["final_loss_ci95"] == pytest.approx(expected["final_loss_ci95"], rel=1e-9)
     low, high = row["final_loss_ci95"]

@@ -3,7 +3,8 @@
 import pytest
 
 from analysis.metrics.report import report
-from analysis.metrics.timing import comm_wait_s, steady_minibatches, timing
+from analysis.metrics.timing import comm_wait_s, steady_of, timing
+from analysis.terminal.tables import report_tables
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.trace import Trace
@@ -46,8 +47,42 @@ def test_lowered_program_waits_as_long(tmp_path) -> None:
 
 
 def test_steady_state_leaves_out_s_minibatches_at_each_end() -> None:
-    assert steady_minibatches(simulated({"stages": 3, "minibatches": 60})) == (4, 57)
-    assert steady_minibatches(simulated({"stages": 3, "minibatches": 6})) == (1, 6)
+    shapes = [simulated({"stages": 3, "minibatches": m}).shape for m in (60, 8, 7, 6)]
+    assert [steady_of(each) for each in shapes] == [(4, 57), (4, 5), (4, 4), None]
+
+
+@pytest.mark.parametrize(("minibatches", "rate", "said"), [
+    (1, None, "of 1 the first and the last 3 are not steady"),
+    (6, None, "of 6 the first and the last 3 are not steady"),
+    (7, None, "a rate needs two steady mini-batches"),
+    (8, 0.5, None)])
+def test_a_steady_rate_needs_two_steady_minibatches(minibatches, rate, said) -> None:
+    found = report(simulated({"stages": 3, "minibatches": minibatches}))
+    assert found["steady_throughput_minibatches_per_s"] == rate
+    assert (said or "") in (found["steady_throughput_reason"] or "")
+    assert (found["steady_throughput_reason"] is None) == (said is None)
+    shown = "".join(str(cell) for column in report_tables(found)[0].columns
+                    for cell in column.cells)
+    assert (said or "mini-batches 4 to 5 of 8") in shown
+    assert ("means are of the whole run" in shown) == (minibatches <= 6)
+
+
+def test_several_workers_have_as_many_more_at_each_end() -> None:
+    rates = {m: timing(simulated_together(m)).steady_throughput_minibatches_per_s
+             for m in (12, 16)}
+    assert rates[12] is None
+    assert rates[16] == pytest.approx(2 * 0.5)
+
+
+def test_no_time_at_all_has_no_rate_and_says_why() -> None:
+    found = report(simulated({"minibatches": 20}, {"forward_s": 0.0, "backward_s": 0.0}))
+    assert found["steady_throughput_minibatches_per_s"] is None
+    assert found["steady_throughput_reason"].startswith("no time passes")
+
+
+def simulated_together(minibatches: int) -> Trace:
+    return run(resolve({"pipeline": {"minibatches": minibatches}, "workers": {"count": 2},
+                        "training": {"width": 8}}), training=False)
 
 
 def test_steady_throughput_is_the_slowest_stage() -> None:

@@ -15,8 +15,8 @@ from figures.style import COLUMN_IN, PAGE_IN, SMALLEST_PT
 TALLEST_IN = 9.2
 # quantities without a unit; every other number's axis says its unit in brackets
 BARE = {"stage", "momentum", "largest stable ηλ", "final loss", "mini-batches",
-        "validation accuracy",
-        "validation accuracy at the end", "loss over the training set",
+        "validation accuracy", "validation accuracy at the end",
+        "loss over the training set", "loss over the validation set",
         "loss over the training set at the end", "learning rate (logarithmic)",
         "epochs to the target", "share of forwards", "over that without jitter",
         "RMSE to $W_{t+s}$", "update $t+s$", "samples per second", "accuracy", "epoch",

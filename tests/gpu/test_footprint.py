@@ -4,7 +4,9 @@ import pytest
 
 from gpu.profiling.rises import stage_bytes
 from gpu.profiling.solo import Solo
+from gpu.runtime.run import run
 from sim.errors import ConfigurationError
+from sim.experiment.run import run as simulate
 from sim.mitigations import MITIGATIONS
 from sim.order.torch_csv.reading import parse, repeated
 from sim.schedules import SCHEDULES
@@ -98,3 +100,27 @@ def test_adam_is_resident_with_all_it_keeps():
     stages = stage_bytes(Solo(small(optimizer="adam"), cpu_lanes(2)))
     sizes = small().task.stage_sizes()
     assert [s.resident_bytes for s in stages] == [4.0 * size.weight_bytes for size in sizes]
+
+
+@pytest.mark.parametrize(("mitigation", "made"), [("spectrain", "F"), ("nwpt", "FB"),
+                                                  ("spectrain-stashed", "F")])
+def test_a_pass_that_predicts_needs_one_weight_set_more_while_it_runs(mitigation, made):
+    """As the simulator counts copies: stage 0 looks ahead in its forwards, NWPT in both passes."""
+    def rises(name):
+        assembly = small(mitigation=name)
+        solo = Solo(assembly, cpu_lanes(assembly.program.devices))
+        return stage_bytes(solo)[0].rise_bytes, assembly.task.stage_sizes()[0].weight_bytes
+
+    (plain, one), (own, _) = rises("none"), rises(mitigation)
+    assert {op: own[op] - plain[op] for op in "FBU"} == {op: one * (op in made) for op in "FBU"}
+
+
+def test_a_run_that_recomputes_says_what_its_backwards_make_again():
+    assembly = small(backward="recompute")
+    profile = profile_of(assembly)
+    trace = simulate(assembly.experiment.changed(task="none"), program=assembly.program,
+                     profile=profile)
+    made = trace.header.sizes.recomputed_bytes
+    assert made == [stage.activation_bytes for stage in profile.stages]
+    assert made == run(assembly, cpu_lanes(2)).header.sizes.recomputed_bytes
+    assert run(small(), cpu_lanes(2)).header.sizes.recomputed_bytes == []

@@ -181,7 +181,7 @@ def test_the_way_to_a_target():
 
 def test_a_summary_leaves_out_what_is_missing_and_says_so():
     found = summarised([1.0, 3.0, None, float("nan")])
-    assert (found["mean"], found["sd"], found["missing"]) == (2.0, 2.0**0.5, 2)
+    assert (found["mean"], found["sd"], found["missing"]) == (2.0, None, 2)
     assert formatted(found, 1) == "1.0, 3.0 (2 missing)"
     assert formatted(summarised([None])) == "–"
     assert formatted(summarised([2.0]), 1) == "2.0"
@@ -191,12 +191,10 @@ def test_intervals_are_of_four_values_and_stay_in_the_range():
     assert summarised([1.0, 2.0, 3.0])["ci95"] is None
     assert formatted(summarised([1.0, 2.0, 3.0]), 1) == "2.0 ± 1.0"
     low, high = summarised([0.01, 0.5, 3.0, 40.0])["ci95"]
-    assert 0 < low < 1 < 40 < high  # of the logarithms: a mean ± t·sd would begin at -21
+    assert 0 < low < 10.9 < high  # of the logarithm: a mean ± t·sd would begin at -21
     low, high = summarised([0.2, 0.9, 0.97, 0.99], share=True)["ci95"]
-    assert 0 < low < 0.9 < high < 1
-    assert summarised([0.4, 1.0, 1.0, 1.0], share=True)["ci95"][1] == 1.0
-    assert summarised([0.0, 0.1, 0.2, 0.9])["ci95"][0] == 0.0
-    assert summarised([0.5] * 4)["ci95"] == (0.5, 0.5)
+    assert 0 < low < 0.765 < high < 1
+    assert summarised([0.4, 1.0, 1.0, 1.0], share=True)["ci95"][1] < 1
     assert formatted(summarised([0.5] * 4), 1) == "0.5 ± 0.0 [0.5, 0.5]"
 
 

@@ -23,7 +23,8 @@ STAGE_PROGRAMS = [name for name in SYSTEMS.names()
 
 
 def test_all_but_those_of_several_workers_are_stage_programs():
-    assert set(SYSTEMS.names()) - set(STAGE_PROGRAMS) == {"data-parallel", "hetpipe", "bmuf"}
+    assert set(SYSTEMS.names()) - set(STAGE_PROGRAMS) == {
+        "data-parallel", "data-parallel-scaled", "data-parallel-strong", "hetpipe", "bmuf"}
 
 
 @pytest.mark.parametrize("name", STAGE_PROGRAMS)
@@ -40,4 +41,7 @@ def test_a_system_runs_on_torch_with_the_versions_it_is_known_for(name):
 def test_several_workers_are_refused_on_torch():
     experiment = resolve({"workers": {"count": 2}})
     with pytest.raises(ConfigurationError, match=r"workers\.count: the torch backend runs one"):
+        assemble(experiment, RunSettings(), [])
+    experiment = resolve({"workers": {"combine": "block-momentum"}})
+    with pytest.raises(ConfigurationError, match=r"workers\.combine: the torch backend exchanges"):
         assemble(experiment, RunSettings(), [])

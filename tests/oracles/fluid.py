@@ -21,13 +21,15 @@ Seconds = Callable[[Instruction], float]
 class Machine:
     """What instructions and their messages take alone, and how they slow each other.
 
-    `issue` is None without hosts; `asks` names the interpreter of a stage, `runs_on` its hardware.
+    A message holds its way for `message` seconds and arrives `latency` seconds later.  `issue` is
+    None without hosts; `asks` names the interpreter of a stage, `runs_on` its hardware.
     """
 
     alone: Seconds
     message: Seconds
     factor: Callable[[Instruction, Instruction], float]
     runs_on: Callable[[int], str]
+    latency: float = 0.0
     issue: Seconds | None = None
     asks: Callable[[int], str] = str
     lock_share: float = 1.0
@@ -88,7 +90,7 @@ def flow(program: Program, machine: Machine) -> Times:
             way = home[each.stage], home[receiver[each].stage]
             busy_until[way] = max(busy_until.get(way, 0.0), times.end[each])
             busy_until[way] += machine.message(each)
-            times.arrived[each] = busy_until[way]
+            times.arrived[each] = busy_until[way] + machine.latency
         if any(_at_once(line, now, times, source, machine) for line in lines):
             continue
         if any(line.working < len(line.stream) for line in lines):

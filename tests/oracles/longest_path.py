@@ -1,7 +1,8 @@
 """Start times of a fixed order as a (max,+) recurrence in plain Python, no events.
 
     start(x) = max(end of the instruction before x in its stream, arrivals of what x needs)
-    arrival  = max(end of the sender, arrival of the message before on that link) + transfer
+    leaving  = max(end of the sender, leaving of the message before on that link) + transfer
+    arrival  = leaving + latency
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ Seconds = Mapping[Instruction, float]
 
 
 def start_times(program: Program, seconds: Seconds,
-                transfer: Callable[[Instruction], float]) -> dict[Instruction, float]:
+                transfer: Callable[[Instruction], float], latency: float = 0.0
+                ) -> dict[Instruction, float]:
     """Start of every instruction; the order must be executable."""
     table, last = done_by(program), program.shape.stages - 1
     home = {each.stage: d for d in range(program.devices) for each in program.stream(d)}
@@ -44,7 +46,8 @@ def start_times(program: Program, seconds: Seconds,
                 clock[d] = end[each] = start[each] + seconds[each]
                 for other in receivers.get(each, ()):
                     sent = max(end[each], free.get((d, other), 0.0))
-                    free[d, other] = here[each, other] = sent + transfer(each)
+                    free[d, other] = sent + transfer(each)
+                    here[each, other] = free[d, other] + latency
                 position[d] += 1
         assert sum(position) > before, "the order cannot be executed"
     return start

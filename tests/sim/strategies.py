@@ -36,7 +36,7 @@ seconds = st.floats(1e-6, 10.0)
 
 @st.composite
 def timings(draw: Any, stages: int) -> dict[str, Any]:
-    """Costs per stage, latency, bandwidth, message sizes and jitter."""
+    """Costs per stage, latency in either reading, bandwidth, message sizes and jitter."""
     def one_each(values: Any) -> list[float]:
         return draw(st.lists(values, min_size=stages, max_size=stages))
 
@@ -44,6 +44,7 @@ def timings(draw: Any, stages: int) -> dict[str, Any]:
         "forward_s": one_each(seconds), "backward_s": one_each(seconds),
         "update_s": one_each(st.floats(0.0, 1.0)),
         "latency_s": draw(st.sampled_from([0.0, 0.3, 2.7])),
+        "latency": draw(st.sampled_from(["pipelined", "held"])),
         "boundary_bytes": draw(st.sampled_from([0.0, 1.0, 1000.0])),
         "bandwidth_bytes_per_s": draw(st.sampled_from([None, 100.0, 777.7])),
         "seed": draw(st.integers(0, 5)),

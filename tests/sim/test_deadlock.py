@@ -39,14 +39,15 @@ def test_a_given_program_that_cannot_run_is_refused_by_an_experiment():
         experiments.simulate(program, stages=2, minibatches=2, task="none")
 
 
-@pytest.mark.parametrize("dispatch", ["static", "greedy"])
-def test_memory_below_one_activation_is_a_deadlock(dispatch):
+@pytest.mark.parametrize(("dispatch", "more"), [("static", ", and its order needs 20"),
+                                                ("greedy", "")])
+def test_memory_below_one_activation_is_a_deadlock(dispatch, more):
     with pytest.raises(DeadlockError) as caught:
         experiments.simulate(stages=2, minibatches=3, activation_bytes=10.0, task="none",
                              activation_limit_bytes=9.0, dispatch=dispatch)
     said = str(caught.value).removeprefix("the pipeline is deadlocked: ").split("; ")
     assert said[0] == ("device 0 at 0F0 waits for activation memory (10 bytes beside 0 held, "
-                       "limit 9)")
+                       f"limit 9){more}")
 
 
 @pytest.mark.parametrize("dispatch", ["static", "greedy"])
@@ -65,7 +66,8 @@ def test_a_static_order_that_needs_more_memory_than_there_is_names_device_and_am
         experiments.simulate(stages=3, minibatches=6, activation_bytes=10.0, task="none",
                              activation_limit_bytes=25.0)
     said = str(caught.value)
-    assert "device 0 at 0F2 waits for activation memory (10 bytes beside 20 held, limit 25)" in said
+    assert "device 0 at 0F2 waits for activation memory (10 bytes beside 20 held, limit 25), "\
+        "and its order needs 30" in said
 
 
 def test_a_message_nobody_awaits_is_no_deadlock():

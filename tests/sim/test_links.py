@@ -1,4 +1,4 @@
-"""A link carries one transfer at a time each way, first come first served."""
+"""A link carries one transfer at a time each way, first come first served; latency comes after."""
 
 import numpy as np
 import pytest
@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sim.op import Op
 from tests.sim.experiments import TIMES, by_pass, simulate
 from tests.sim.strategies import names, shapes, timings
+from tests.sim.times.engines import NAMES, times
 
 
 @st.composite
@@ -17,17 +18,22 @@ def linked(draw):
     return draw(names), shape, keys, draw(st.sampled_from(["static", "greedy"]))
 
 
-def transfer_s(keys, count):
-    rate = keys["bandwidth_bytes_per_s"]
-    seconds = keys["latency_s"] + (keys["boundary_bytes"] * count / rate if rate else 0.0)
+def rounded(seconds):
     return np.round(seconds * 2**30) / 2**30
 
 
+def transfer_s(keys, count):
+    rate = keys["bandwidth_bytes_per_s"]
+    held = keys["latency_s"] if keys["latency"] == "held" else 0.0
+    return rounded(held + (keys["boundary_bytes"] * count / rate if rate else 0.0))
+
+
 @given(linked())
-def test_a_message_starts_when_sent_or_when_the_one_before_has_arrived(case):
+def test_a_message_goes_when_sent_or_when_the_one_before_has_let_go_of_the_link(case):
     name, shape, keys, dispatch = case
     trace = simulate(schedule=name, stages=shape.stages, minibatches=shape.minibatches,
                      microbatches=shape.microbatches, dispatch=dispatch, **TIMES, **keys)
+    after = rounded(keys["latency_s"]) if keys["latency"] == "pipelined" else 0.0
     for op in (Op.F, Op.B):
         for stage in range(shape.stages):
             rows = np.flatnonzero((trace.op == op) & (trace.stage == stage)
@@ -36,10 +42,24 @@ def test_a_message_starts_when_sent_or_when_the_one_before_has_arrived(case):
                 assert len(rows) == 0
                 continue
             rows = rows[np.argsort(trace.sent_s[rows], kind="stable")]
-            sent, arrived = trace.sent_s[rows], trace.arrived_s[rows]
-            before = np.concatenate(([0.0], arrived[:-1]))
+            sent, gone = trace.sent_s[rows], trace.arrived_s[rows] - after
+            before = np.concatenate(([0.0], gone[:-1]))
             transfer = transfer_s(keys, trace.count[rows])
-            assert np.array_equal(arrived, np.maximum(sent, before) + transfer)
+            assert np.array_equal(gone, np.maximum(sent, before) + transfer)
+
+
+@pytest.mark.parametrize(("latency", "makespan"), [("pipelined", 3.8), ("held", 16.4)])
+@pytest.mark.parametrize("engine", ["simpy", *NAMES])
+def test_latency_is_no_occupancy_unless_the_link_is_held(latency, makespan, engine):
+    """GPipe on two stages: eight messages each way, 1 s of latency and no bytes to speak of.
+
+    Pipelined: 8 forwards of 0.1 s, 1 s, the last forward and 8 backwards, 1 s, the last backward.
+    Held: 8 messages of 1 s there and 8 back, and 4 passes outside them.
+    """
+    keys = {"stages": 2, "minibatches": 1, "microbatches": 8, "latency_s": 1.0,
+            "forward_s": 0.1, "backward_s": 0.1}
+    found = times(engine, schedule="gpipe", latency=latency, **keys)
+    assert found.end_s.max() == pytest.approx(makespan, abs=1e-7)
 
 
 @given(linked())
@@ -58,7 +78,8 @@ def test_a_message_is_sent_when_its_producer_ends_and_waited_for(case):
 
 
 def test_the_two_directions_do_not_wait_for_each_other():
-    trace = simulate(schedule="round-robin", stages=2, minibatches=4, latency_s=10.0, **TIMES)
+    trace = simulate(schedule="round-robin", stages=2, minibatches=4, latency_s=10.0,
+                     latency="held", **TIMES)
     down = by_pass(trace, "sent_s", Op.F)[1], by_pass(trace, "arrived_s", Op.F)[1]
     up = by_pass(trace, "sent_s", Op.B)[0], by_pass(trace, "arrived_s", Op.B)[0]
     overlapping = [(i, j) for i in range(4) for j in range(4)

@@ -33,9 +33,11 @@ def test_start_times_are_those_of_the_recurrence(case):
     def transfer(each: Instruction) -> float:
         rate = keys["bandwidth_bytes_per_s"]
         size = keys["boundary_bytes"] * each.count
-        return ticks(keys["latency_s"] + (size / rate if rate else 0.0))
+        held = keys["latency_s"] if keys["latency"] == "held" else 0.0
+        return ticks(held + (size / rate if rate else 0.0))
 
-    starts = start_times(trace.program(), seconds, transfer)
+    after = ticks(keys["latency_s"]) if keys["latency"] == "pipelined" else 0.0
+    starts = start_times(trace.program(), seconds, transfer, after)
     assert starts == {each: trace.start_s[row] for each, row in rows.items()}
 
 

@@ -5,14 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.metrics.memory import memory
+from analysis.metrics.staleness import plan_of
 from sim.errors import DeadlockError
+from sim.experiment.run import run
 from sim.op import Op
-from tests.sim.experiments import TIMES, simulate
-from tests.sim.strategies import shapes
+from sim.schedules import SCHEDULES
+from tests.sim.experiments import TIMES, experiment, schedule_program, simulate
+from tests.sim.strategies import halved, shapes
 
 
-def most_held(trace, bytes_of: list[float]) -> list[float]:
-    """Peak activation bytes of each device, from the times alone."""
+def most_held(trace, bytes_of: list[float], again: float = 0.0) -> list[float]:
+    """Peak activation bytes of each device, from the times alone; `again` while a backward runs."""
     peaks = []
     for device in range(trace.shape.stages):
         moments = []
@@ -21,7 +25,7 @@ def most_held(trace, bytes_of: list[float]) -> list[float]:
             if trace.op[row] == Op.F:
                 moments.append((trace.start_s[row], 1, size))
             if trace.op[row] == Op.B:
-                moments.append((trace.end_s[row], 0, -size))
+                moments += [(trace.start_s[row], 1, again), (trace.end_s[row], 0, -size - again)]
         held = np.cumsum([size for *_, size in sorted(moments)])
         peaks.append(float(held.max()))
     return peaks
@@ -88,3 +92,70 @@ def test_halves_of_a_backward_free_the_memory_at_the_weight_half():
     assert len(simulate(program, **keys, activation_limit_bytes=2.0)) == 8
     with pytest.raises(DeadlockError, match="0F1 waits for activation memory"):
         simulate(program, **keys, activation_limit_bytes=1.0)
+
+
+@given(limited(), st.sampled_from(["round-robin", "1f1b", "gpipe", "nf1b"]))
+def test_under_greedy_dispatch_forwards_leave_room_for_what_is_made_again(case, schedule):
+    shape, sizes, more, seed = case
+    crossing, again = 1.0, sizes[0]
+    limit = shape.microbatches * crossing + again + more
+    trace = simulate(schedule=schedule, stages=shape.stages, minibatches=shape.minibatches,
+                     microbatches=shape.microbatches, activation_bytes=again, seed=seed,
+                     boundary_bytes=crossing, backward="recompute", jitter={"sigma": 0.5},
+                     activation_limit_bytes=limit, dispatch="greedy", **TIMES)
+    kept = [0.0] + [crossing] * (shape.stages - 1)
+    assert max(most_held(trace, kept, again)) <= limit
+    assert (trace.end_s > trace.start_s)[np.isin(trace.op, (Op.F, Op.B))].all()
+
+
+@given(limited(), st.sampled_from(["1f1b", "gpipe", "nf1b"]))
+def test_halves_under_greedy_dispatch_end_in_the_least_memory_they_can(case, schedule):
+    """An input half leaves activations to its weight half: the next one waits, nothing stalls."""
+    shape, sizes, more, seed = case
+    crossing, again = 1.0, sizes[0]
+    program = halved(SCHEDULES[schedule].program(shape))
+    limit = shape.microbatches * (crossing + again) + more
+    trace = simulate(program, stages=shape.stages, minibatches=shape.minibatches, seed=seed,
+                     microbatches=shape.microbatches, activation_bytes=again,
+                     boundary_bytes=crossing, backward="recompute", jitter={"sigma": 0.5},
+                     activation_limit_bytes=limit, dispatch="greedy", **TIMES)
+    held = memory(trace, plan_of(trace))
+    assert max(stage.activation_bytes.peak for stage in held) <= limit
+
+
+@given(limited(), st.sampled_from(["simpy", "exact-plain", "exact-periodic"]))
+def test_every_engine_refuses_a_recomputed_order_at_the_same_limit(case, engine):
+    shape, sizes, more, _ = case
+    given = experiment(stages=shape.stages, minibatches=shape.minibatches, backward="recompute",
+                       microbatches=shape.microbatches, activation_bytes=sizes[0],
+                       boundary_bytes=1.0, **TIMES)
+    free = run(given, engine=engine)
+    kept = [0.0] + [1.0] * (shape.stages - 1)
+    limit = sizes[0] + more
+    tight = given.changed(activation_limit_bytes=limit)
+    if limit >= max(most_held(free, kept, sizes[0])):
+        assert np.array_equal(run(tight, engine=engine).start_s, free.start_s)
+    else:
+        with pytest.raises(DeadlockError, match="activation memory"):
+            run(tight, engine=engine)
+
+
+def test_a_recomputed_backward_that_does_not_fit_is_refused_with_its_numbers():
+    """FAULTS row 1: four inputs of a byte are held when ten bytes are to be made again."""
+    keys = {"schedule": "1f1b", "stages": 4, "minibatches": 1, "microbatches": 8,
+            "backward": "recompute", "activation_bytes": 10.0, "boundary_bytes": 1.0, **TIMES}
+    with pytest.raises(DeadlockError, match=r"1B0 waits for activation memory \(10 bytes beside 3 "
+                                            r"held, limit 5\), and its order needs 13"):
+        simulate(**keys, activation_limit_bytes=5.0)
+    assert len(simulate(**keys, activation_limit_bytes=13.0))
+
+
+def test_greedy_halves_wait_for_each_others_memory():
+    """An input half that has no room waits until the weight half before it has given its back."""
+    program = halved(schedule_program("1f1b", 2, 1, 4))
+    trace = simulate(program, stages=2, minibatches=1, microbatches=4, activation_bytes=10.0,
+                     boundary_bytes=1.0, backward="recompute", dispatch="greedy",
+                     activation_limit_bytes=14.0, **TIMES)
+    for stage in range(2):
+        own = (trace.stage == stage) & np.isin(trace.op, (Op.I, Op.W))
+        assert trace.op[own].tolist() == 4 * [Op.I, Op.W]

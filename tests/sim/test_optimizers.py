@@ -150,8 +150,8 @@ def test_workers_under_adam_learn_as_one_on_the_joined_batch():
     ({"name": "momentum", "second": 0.9}, "training.optimizer.second", "it takes: none"),
     ({"name": "adam", "secnd": 0.9}, "training.optimizer.secnd", "it takes: second, epsilon"),
     ({"name": "adam", "second": "0.9"}, "training.optimizer.second", "'0.9'"),
-    ({"name": "adam", "second": 1.0}, "training.optimizer", "0 <= second < 1"),
-    ({"name": "adam", "epsilon": 0.0}, "training.optimizer", "epsilon > 0"),
+    ({"name": "adam", "second": 1.0}, "training.optimizer", "second is 0 to 0.999999"),
+    ({"name": "adam", "epsilon": 0.0}, "training.optimizer", "epsilon 1e-30 to 1"),
     (3, "training.optimizer", "3"),
 ])
 def test_an_optimizers_name_and_parameters_are_checked(entry, path, said):

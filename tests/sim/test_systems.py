@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.comparison.compare import merge
-from analysis.comparison.systems import system_row
+from analysis.comparison.systems import stable_rates, system_row, system_run
 from analysis.metrics.convergence import convergence
 from analysis.metrics.report import report
 from analysis.theory.system_edge import stable_rate
@@ -21,9 +21,9 @@ from sim.experiment.systems import SYSTEMS
 NAMED = {"single-gpu", "model-parallel", "data-parallel", "pipeline-split", "gpipe",
          "megatron-1f1b", "megatron-interleaved", "pipedream", "pipedream-vsync", "pipedream-2bw",
          "vanilla-async", "spectrain", "spectrain-stashed", "nwpt", "timeprest", "v-timeprest",
-         "i-timeprest", "hetpipe", "bmuf"}
-FRESH = ["single-gpu", "model-parallel", "data-parallel", "pipeline-split", "gpipe",
-         "megatron-1f1b", "megatron-interleaved", "bmuf"]
+         "i-timeprest", "hetpipe", "bmuf", "data-parallel-scaled", "data-parallel-strong"}
+FRESH = ["single-gpu", "model-parallel", "data-parallel", "data-parallel-scaled", "pipeline-split",
+         "gpipe", "megatron-1f1b", "megatron-interleaved", "bmuf"]
 SMALL = {"pipeline": {"minibatches": 24}, "training": {"width": 8, "batch_size": 16}}
 EVERY = pytest.mark.parametrize("name", SYSTEMS.names())
 
@@ -45,6 +45,10 @@ def test_every_system_of_the_papers_is_there():
 @EVERY
 @pytest.mark.parametrize("stages", [1, 2, 3, 4, 8])
 def test_every_system_learns_digits(name, stages):
+    if (name, stages) == ("data-parallel-strong", 3):
+        with pytest.raises(ConfigurationError, match="3 workers share a mini-batch equally"):
+            trace_of(name, stages)
+        return
     trace = trace_of(name, stages)
     assert trace.header.training.diverged_at is None
     loss = trace.curves["minibatch_loss"]
@@ -56,9 +60,10 @@ def test_every_system_learns_digits(name, stages):
 
 def test_systems_without_staleness_learn_the_same_network():
     """Those that see one mini-batch per update and are never late differ by rounding alone."""
-    losses = [trace_of(name).header.training.final_loss for name in FRESH
-              if as_system(name, resolve(SMALL)).workers.count == 1]
-    assert len(losses) == 6
+    names = [name for name in FRESH if as_system(name, resolve(SMALL)).workers.count == 1]
+    assert len(names) == 6
+    losses = [trace_of(name, 4).header.training.final_loss
+              for name in (*names, "data-parallel-strong")]
     assert np.allclose(losses, losses[0], rtol=1e-12, atol=0)
 
 
@@ -72,7 +77,7 @@ def test_nothing_is_late_where_a_pipeline_flushes(name):
     ("pipedream", [3, 2, 1, 0], [3, 2, 1, 0]),
     ("pipedream-vsync", [3, 3, 3, 3], [3, 3, 3, 3]),
     ("pipedream-2bw", [1, 1, 1, 1], [1, 1, 1, 1]),
-    ("hetpipe", [3, 2, 1, 0], [3, 2, 1, 0]),
+    ("hetpipe", [1, 0], [1, 0]),  # on two stages a worker
     ("v-timeprest", [1.5, 1, 0.5, 0], [0, 0, 0, 0]),
 ])
 def test_staleness_by_stage_is_the_papers(name, forward, backward):
@@ -101,14 +106,61 @@ def test_makespans_are_the_closed_forms(name, makespan):
 
 def test_costs_of_every_stage_are_shared_out_whatever_the_cut():
     """Each system spends the same seconds of device time on a mini-batch, recompute aside."""
-    base = resolve({"pipeline": {"minibatches": 24}, "costs": {
-        "forward_s": [1.0, 2.0, 4.0], "backward_s": [2.0, 0.5, 1.0], "update_s": 0.0},
+    base = resolve({"pipeline": {"stages": 4, "minibatches": 24}, "costs": {
+        "forward_s": [1.0, 2.0, 4.0, 0.5], "backward_s": [2.0, 0.5, 1.0, 0.5], "update_s": 0.0},
         "training": {"task": "none", "batch_size": 16}})
     for system in SYSTEMS:
-        trace = run(as_system(system.name, base))
-        again = 7.0 if system.name == "gpipe" else 0.0
-        busy = (trace.end_s - trace.start_s).sum() / trace.shape.minibatches
-        assert busy == pytest.approx(10.5 + again, rel=1e-6), system.name
+        experiment = as_system(system.name, base)
+        trace = run(experiment)
+        again = 7.5 if system.name == "gpipe" else 0.0
+        whole = trace.shape.minibatches * experiment.training.batch_size / 16
+        busy = (trace.end_s - trace.start_s).sum() / whole
+        assert busy == pytest.approx(11.5 + again, rel=1e-6), system.name
+
+
+def test_systems_have_the_same_devices_but_for_one_that_is_marked():
+    for stages in (2, 3, 4):
+        base = resolve({"pipeline": {"stages": stages, "minibatches": 24},
+                        "training": {"task": "none", "batch_size": 24}})
+        for system in SYSTEMS:
+            devices = as_system(system.name, base).shape.devices
+            expected = {"single-gpu": 1, "hetpipe": stages if stages % 2 == 0 else 2 * stages}
+            assert devices == expected.get(system.name, stages), system.name
+    assert "twice the devices" in SYSTEMS["hetpipe"].reading
+
+
+def test_the_shallower_pipeline_has_the_bytes_of_the_stages_it_joins():
+    base = resolve({"pipeline": {"stages": 4, "minibatches": 24}, "training": {"task": "none"},
+                    "cluster": {"activation_bytes": [1.0, 2.0, 3.0, 4.0],
+                                "boundary_bytes": [10.0, 20.0, 30.0]}})
+    sizes = run(as_system("hetpipe", base)).header.sizes
+    assert sizes.activation_bytes == [3.0, 7.0]
+    assert sizes.boundary_bytes == [20.0]
+
+
+def test_shares_of_a_mini_batch_are_counted_as_whole_ones():
+    """Four workers with a quarter each: one worker's learning, and rates by the closed form."""
+    base = resolve({"pipeline": {"stages": 4, "minibatches": 40}, "training": {
+        "width": 8, "batch_size": 16, "evaluate_every": 2, "layers": 4, "learning_rate": 0.2}})
+    chosen = entrants("single-gpu,data-parallel-strong,data-parallel-scaled")
+    single, strong, scaled = (system_run(base, each, 0, 0.2) for each in chosen)
+    for name in ("minibatches_to_target", "epochs_to_target", "validation_loss",
+                 "accuracy_fluctuation"):
+        assert strong[name] == pytest.approx(single[name], rel=1e-9), name
+    assert strong["throughput_minibatches_per_s"] == pytest.approx(
+        4 * single["throughput_minibatches_per_s"], rel=1e-6)
+    assert strong["seconds_to_target"] == pytest.approx(single["seconds_to_target"] / 4, rel=1e-6)
+    weights = run(as_system("data-parallel-strong", base)).header.sizes.weight_bytes[0]
+    assert strong["memory"]["link_bytes_per_minibatch"] == pytest.approx(2 * 3 * weights)
+    assert (single["batch_size"], strong["batch_size"], scaled["batch_size"]) == (16, 4, 16)
+    assert as_system("data-parallel-scaled", base).training.learning_rate == 0.8
+
+
+def test_a_curve_has_its_validation_loss_and_fluctuation_in_the_report():
+    found = report(trace_of("single-gpu", evaluate_every=2))
+    assert found["accuracy_fluctuation"] > 0
+    assert found["validation_loss"] > 0
+    assert report(trace_of("single-gpu"))["accuracy_fluctuation"] is None
 
 
 def test_parameters_go_to_the_mitigation_or_to_the_workers():
@@ -170,9 +222,29 @@ def test_the_stable_rate_of_a_pipeline_is_that_of_its_deepest_stage():
     assert stable_rate(base, changes) == pytest.approx(expected, rel=0.02)
 
 
+@pytest.mark.parametrize(("decay", "edge"), [
+    ("1", 2.718), ("inf", 38.0), pytest.param("0", 0.6816, marks=pytest.mark.verify),
+    pytest.param("3", 20.09, marks=pytest.mark.verify)])
+def test_recomputing_shows_what_an_interpolation_does_for_stability(decay, edge):
+    """Under `graph` the quadratic's gradient takes the forward's weights whatever the decay."""
+    base = resolve({"pipeline": {"stages": 4}, "training": {"batch_size": 28}})
+    found = stable_rates(base, entrants(f"i-timeprest:decay={decay}")[0])
+    assert found["largest_stable_rate"] == pytest.approx(0.6816, rel=1e-3)
+    assert found["largest_stable_rate_recompute"] == pytest.approx(edge, rel=1e-3)
+
+
+def test_bmuf_is_stable_far_beyond_what_it_is_with_velocities_that_live_on():
+    base = resolve({"pipeline": {"stages": 4}})
+    reset, kept = (stable_rate(base, each.changes(base)) for each in
+                   entrants("bmuf,bmuf:reset=false"))
+    assert reset == pytest.approx(29.07, rel=1e-3)
+    assert kept == pytest.approx(0.0517, rel=1e-2)
+
+
 def test_the_door_prints_every_system_and_none_is_refused():
     result = CliRunner().invoke(main, ["compare", "--systems", "all", "--json", "--set",
-                                       "minibatches=6", "--set", "width=4"])
+                                       "minibatches=6", "--set", "width=4",
+                                       "--set", "batch_size=24"])
     assert result.exit_code == 0, result.output
     rows = json.loads(result.stdout)
     assert {row["system"] for row in rows} >= NAMED

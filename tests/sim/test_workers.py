@@ -10,35 +10,10 @@ from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op
 from sim.workers import COMBINES
+from tests.sim.crews import close, document, final, learnt
 
-TRAINING = {"task": "digits-mlp", "width": 8, "layers": 3, "batch_size": 8}
 MOMENTUM = pytest.mark.parametrize(("momentum", "convention"), [
     (0.0, "ema"), (0.9, "ema"), (0.9, "heavy-ball")])
-
-
-def document(workers=1, combine="all-reduce", training=(), slowdown=1.0, **pipeline):
-    return {"pipeline": {"schedule": "sequential", "stages": 1, "minibatches": 12} | pipeline,
-            "workers": {"count": workers, "combine": combine, "slowdown": slowdown},
-            "training": TRAINING | dict(training)}
-
-
-def learnt(**keys):
-    """The trace, and the weights of every stage after each update of the worker that made it."""
-    seen = []
-    trace = run(resolve(document(**keys)),
-                watch=lambda stage, version, weights: seen.append((stage, version, weights.copy())))
-    return trace, seen
-
-
-def final(seen, stages=1):
-    last = [None] * stages
-    for stage, _, weights in seen:
-        last[stage] = weights
-    return np.concatenate(last)
-
-
-def close(one, other):
-    return np.linalg.norm(one - other) <= 1e-12 * np.linalg.norm(other)
 
 
 @MOMENTUM
@@ -83,7 +58,7 @@ def test_hetpipe_with_one_worker_is_the_pipeline_alone(combine):
 @MOMENTUM
 def test_bmuf_with_one_worker_is_plain_gradient_descent(momentum, convention):
     training = {"momentum": momentum, "convention": convention}
-    combine = {"name": "block-momentum", "block": 3, "momentum": 0.0, "rate": 1.0}
+    combine = {"name": "block-momentum", "block": 3, "momentum": 0.0, "rate": 1.0, "reset": False}
     _, plain = learnt(training=training)
     _, alone = learnt(combine=combine, training=training)
     assert close(final(alone), final(plain))
@@ -93,18 +68,48 @@ def test_bmuf_with_one_worker_is_plain_gradient_descent(momentum, convention):
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_the_block_filter_by_hand(count):
-    """Against Chen & Huo's three lines, workers on a quadratic without momentum."""
-    block, mu, zeta, rate = 4, 0.6, 0.8, 0.1
-    combine = {"name": "block-momentum", "block": block, "momentum": mu, "rate": zeta}
+@pytest.mark.parametrize("reset", [True, False])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_the_block_filter_by_hand(count, reset, nesterov):
+    """Against Chen & Huo's lines, workers on a quadratic with a heavy ball of their own."""
+    block, mu, zeta, rate, gamma = 4, 0.6, 0.8, 0.1, 0.5
+    combine = {"name": "block-momentum", "block": block, "momentum": mu, "rate": zeta,
+               "reset": reset, "nesterov": nesterov}
     trace, _ = learnt(workers=count, combine=combine, minibatches=count * 3 * block, training={
-        "task": "quadratic", "curvatures": [0.5], "momentum": 0.0, "learning_rate": rate})
-    w, delta = 1.0, 0.0
+        "task": "quadratic", "curvatures": [0.5], "momentum": gamma, "convention": "heavy-ball",
+        "learning_rate": rate})
+    w, delta, v = 1.0, 0.0, 0.0
     for _ in range(3):
-        mean = w * (1 - rate * 0.5) ** block
-        delta = mu * delta + zeta * (mean - w)
+        start = mean = w + mu * delta if nesterov else w
+        v = 0.0 if reset else v
+        for _ in range(block):
+            v = gamma * v + 0.5 * mean
+            mean -= rate * v
+        delta = mu * delta + zeta * (mean - start)
         w += delta
     assert trace.header.training.final_loss == pytest.approx(0.5 * 0.5 * w * w, rel=1e-12)
+
+
+def test_a_reset_gives_an_optimizer_back_all_of_its_first_state():
+    """Adam's bias correction shows it: with one worker and no filter each block starts anew."""
+    combine = {"name": "block-momentum", "block": 2}
+    training = {"task": "quadratic", "curvatures": [0.5], "optimizer": "adam",
+                "learning_rate": 0.01}
+    _, seen = learnt(combine=combine, training=training, minibatches=6)
+    weights = [1.0, *(float(w[0]) for _, _, w in seen)]
+    for block in (0, 2, 4):  # Adam's first step is the rate itself, but for epsilon
+        assert weights[block] - weights[block + 1] == pytest.approx(0.01, rel=1e-6)
+
+
+def test_hetpipes_sum_is_the_workers_updates_added_up():
+    """One at a time without distance, on equal workers: a sum of R is R times the rate."""
+    keys = {"workers": 3, "schedule": "round-robin", "in_flight": 1, "mitigation": "stash"}
+    task = {"task": "quadratic", "curvatures": [0.5], "momentum": 0.0}
+    one, _ = learnt(combine={"name": "wave", "combine": "sum"},
+                    training=task | {"learning_rate": 0.1}, **keys)
+    other, _ = learnt(combine="wave", training=task | {"learning_rate": 0.3}, **keys)
+    found, expected = (t.header.training.final_loss for t in (one, other))
+    assert found == pytest.approx(expected, rel=1e-12)
 
 
 def exchanged(size: int, in_flight: int, distance: int, workers: int):
@@ -202,10 +207,11 @@ def test_changing_costs_never_changes_weights():
         assert np.array_equal(a, b)
 
 
-def test_an_exchange_the_order_cannot_wait_for_is_refused_and_said():
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_exchange_the_order_cannot_wait_for_is_refused_and_said(workers):
     """Blocks end where a pipeline without flush has the next block's forwards under way."""
     with pytest.raises(InvalidProgramError, match="the order cannot be executed"):
-        learnt(workers=2, combine="block-momentum", schedule="round-robin", stages=2)
+        learnt(workers=workers, combine="block-momentum", schedule="round-robin", stages=2)
 
 
 @pytest.mark.parametrize(("change", "said"), [
@@ -214,7 +220,7 @@ def test_an_exchange_the_order_cannot_wait_for_is_refused_and_said():
     ({"workers": 2, "dispatch": "greedy"}, "pipeline.dispatch: greedy dispatch takes one worker"),
     ({"workers": 2, "combine": "gossip"}, "workers.combine: combine 'gossip' is unknown"),
     ({"workers": 2, "combine": {"name": "wave", "distance": -1}},
-     "workers.combine: distance is at least 0, got -1"),
+     "workers.combine: distance is 0 to 1000000000, got -1"),
     ({"workers": 2, "combine": {"name": "block-momentum", "momentum": 1.0}}, "0 <= momentum < 1"),
 ])
 def test_what_is_wrong_with_workers_is_said_with_its_path(change, said):

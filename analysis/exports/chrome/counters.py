@@ -11,18 +11,29 @@ from analysis.metrics.memory import Held, activation_changes, memory, steps
 from analysis.metrics.staleness import plan_of
 from sim.arrays import Floats
 from sim.trace import Trace
+from sim.weights.versions import VersionPlan
 
 
 def counters(trace: Trace, drawn: Slices) -> Iterator[tuple[Key, Event]]:
-    """Events of what each stage holds, at every change, on the process of its device."""
+    """Events of what each stage holds, at every change, on the process of its device.
+
+    Workers run one order, each at its own times.
+    """
+    plan = plan_of(trace)
+    for number in range(trace.shape.workers):
+        yield from _of_worker(trace.of_worker(number), plan, drawn)
+
+
+def _of_worker(trace: Trace, plan: VersionPlan, drawn: Slices) -> Iterator[tuple[Key, Event]]:
     digits = len(str(trace.shape.stages - 1))
-    for k, held in enumerate(memory(trace, plan_of(trace))):
-        name = f"stage {k:0{digits}}"
-        pid = int(drawn.pid[np.argmax(trace.stage == k)])
+    for k, held in enumerate(memory(trace, plan)):
+        mine = trace.stage == k
+        name, pid = f"stage {k:0{digits}}", drawn.pids[int(trace.device[np.argmax(mine)])]
         weights = Held(np.zeros(1), np.full(1, held.weight_bytes))
-        in_flight = steps(*activation_changes(trace, trace.stage == k))
+        in_flight = steps(activation_changes(trace, mine))
         yield from _counter(pid, f"{name} bytes", {
-            "weights": weights, "stash": held.stash_bytes, "activations": held.activation_bytes})
+            "weights": weights, "stash": held.stash_bytes, "copies": held.copy_bytes,
+            "activations": held.activation_bytes})
         yield from _counter(pid, f"{name} weight versions", {"held": held.versions})
         yield from _counter(pid, f"{name} in flight", {"micro-batches": in_flight})
 
@@ -39,6 +50,6 @@ def _counter(pid: int, name: str, series: dict[str, Held]) -> Iterator[tuple[Key
 
 def _at(held: Held, moments: Floats) -> Floats:
     """The step function's values; 0 before its first change."""
-    place = np.searchsorted(held.time_s, moments, side="right") - 1
-    values: Floats = np.where(place >= 0, held.value[np.maximum(place, 0)], 0.0)
+    values: Floats = np.concatenate(([0.0], held.value))[
+        np.searchsorted(held.time_s, moments, side="right")]
     return values

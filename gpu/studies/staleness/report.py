@@ -10,8 +10,9 @@ from gpu.lanes.devices import DeviceSpec
 from gpu.studies.pages import report_table, write_report
 from gpu.studies.staleness.investigation import PROBED, Findings, Study
 from gpu.studies.staleness.prediction import HORIZONS
-from gpu.studies.summary import SPREAD_SAID, facts, formatted, place, summarised
+from gpu.studies.summary import facts, formatted, place, summarised
 from sim.rows import Rows
+from sim.spread import SAID
 from sim.wording import plural
 
 QUANTITIES = ("minibatches_to_target", "seconds_to_target", "total_s", "training_loss",
@@ -86,7 +87,7 @@ def markdown(report: dict[str, Any]) -> str:
         f"`{report['command']}`\n",
         f"{report['data']} images, batch {s['batch_size']}, {s['minibatches']} mini-batches, "
         f"learning rate {s['learning_rate']}, momentum {s['momentum']} ({s['convention']}), "
-        f"backward `{s['backward']}`; {plural(len(report['seeds']), 'seed')}: {SPREAD_SAID}. "
+        f"backward `{s['backward']}`; {plural(len(report['seeds']), 'seed')}: {SAID}. "
         f"{place(report['machine'])}\n",
         "## Distance from the fresh weights (% of their norm), by stage\n", _distances(report),
         "## Weights to come against stale and predicted ones (RMSE, mean over updates)\n",

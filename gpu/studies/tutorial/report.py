@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from gpu.studies.pages import report_table, write_report
-from gpu.studies.summary import SPREAD_SAID, facts, formatted, place, summarised
+from gpu.studies.summary import facts, formatted, place, summarised
 from gpu.studies.tutorial.look_ahead import LEARNING_RATE, METHODS, WHY_THIS_RATE
 from gpu.studies.tutorial.performance import Measured, Tutorial
 from gpu.studies.tutorial.published import TUTORIAL
 from gpu.studies.tutorial.split_sizes import Kind, column, whole
 from sim.rows import Rows
+from sim.spread import SAID
 from sim.wording import plural
 
 QUANTITIES = ("total_s", "training_loss", "validation_loss", "training_accuracy",
@@ -96,7 +97,7 @@ def markdown(report: dict[str, Any]) -> str:
         f"{s['model']}, batch {s['batch_size']}, images 3×{s['image_size']}×{s['image_size']}, "
         f"{s['classes']} classes, {s['loss']}, SGD {s['learning_rate']:g}, {s['minibatches']} "
         f"mini-batches; {_done(report['repeats_done'], s['repeats'], 'repeat')} in turns after one "
-        f"not counted, {SPREAD_SAID}. {place(report['machine'])}\n",
+        f"not counted, {SAID}. {place(report['machine'])}\n",
         _devices(report),
         *(["**Reduced**: not the tutorial's ResNet-50, 120 images of 128×128; its numbers are no "
            "measure of ours.\n"] if report["reduced"] else []),

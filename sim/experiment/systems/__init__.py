@@ -3,7 +3,8 @@
 A comparison of systems is fair where each trains the same network on the same data in the same
 way.  So its experiment says what is common: `stages` devices to cut the network for, seconds and
 bytes of a whole mini-batch on each of those stages, and the training; a system says how it cuts
-mini-batches, orders passes and chooses weights.
+mini-batches, orders passes and chooses weights.  A system of several workers has as many devices
+as the others; where its mini-batches are parts of the experiment's, it has as many more.
 """
 
 from __future__ import annotations
@@ -71,15 +72,36 @@ class Common:
                              **more},
                 "costs": costs, "cluster": self._bytes(1 / n)}
 
-    def one_device(self, workers: int = 1, combine: Any = "all-reduce") -> Document:
-        """The changes for the whole network on one device, on each of so many workers."""
-        costs = {key: [sum(seconds)] for key, seconds in self._per_stage(1.0).items()}
-        size = self.experiment.cluster.activation_bytes
-        cluster = {} if size is None else {"activation_bytes": sum(_each(size, self.stages))}
+    def one_device(self, workers: int = 1, combine: Any = "all-reduce", *, parts: int = 1
+                   ) -> Document:
+        """The changes for the whole network on one device, on each of so many workers.
+
+        Each mini-batch of a worker is one of `parts` of the experiment's.
+        """
+        costs = {key: [sum(seconds)] for key, seconds in self._per_stage(1 / parts).items()}
+        cluster = self._bytes(1 / parts)
+        if "activation_bytes" in cluster:
+            cluster["activation_bytes"] = sum(cluster["activation_bytes"])
         return {"pipeline": {"schedule": "sequential", "stages": 1, "microbatches": 1,
                              "mitigation": "none", "minibatches": self.minibatches(workers)},
                 "costs": costs, "cluster": cluster | {"boundary_bytes": None},
                 "workers": {"count": workers, "combine": combine}}
+
+    def shared(self, workers: int) -> Document:
+        """The changes for the whole network on each of so many devices, which share every
+        mini-batch equally: a worker's mini-batch is its part.
+
+        Raises ConfigurationError where they cannot.
+        """
+        experiment, batch = self.experiment, self.experiment.training.batch_size
+        if batch % workers:
+            raise ConfigurationError([f"training.batch_size: {workers} workers share a mini-batch "
+                                      f"equally, got {batch} images"])
+        document = self.one_device(workers, parts=workers)
+        document["pipeline"]["minibatches"] = workers * experiment.pipeline.minibatches
+        document["training"] = {"batch_size": batch // workers,
+                                "evaluate_every": workers * experiment.training.evaluate_every}
+        return document
 
     def interleaved(self) -> Document:
         """The changes for stages cut in two, so that each device has two chunks of the network.
@@ -97,6 +119,18 @@ class Common:
         if isinstance(self.experiment.cluster.boundary_bytes, list):
             raise ConfigurationError(["cluster.boundary_bytes: finer stages have other boundaries; "
                                       "give one number for all"])
+        return document
+
+    def shallower(self, together: int, schedule: str, mitigation: Any, **more: Any) -> Document:
+        """The changes for a pipeline in which so many neighbouring stages are one."""
+        document = self.pipeline(schedule, mitigation, stages=self.stages // together, **more)
+        document["costs"] = {key: _sums(seconds, together)
+                             for key, seconds in document["costs"].items()}
+        cluster = document["cluster"]
+        if "activation_bytes" in cluster:
+            cluster["activation_bytes"] = _sums(cluster["activation_bytes"], together)
+        if isinstance(cluster.get("boundary_bytes"), list):
+            cluster["boundary_bytes"] = cluster["boundary_bytes"][together - 1 :: together]
         return document
 
     def _per_stage(self, share: float) -> Document:
@@ -126,6 +160,11 @@ def _each(value: float | Sequence[float], stages: int) -> list[float]:
     return list(value) if isinstance(value, Sequence) else [value] * stages
 
 
+def _sums(values: Sequence[float], together: int) -> list[float]:
+    """The values of so many neighbours added up."""
+    return [sum(values[at : at + together]) for at in range(0, len(values), together)]
+
+
 Preset = Callable[[Common], Document]
 
 
@@ -152,7 +191,8 @@ class System:
             raise ConfigurationError(["workers.count, pipeline.chunks: a system brings its own; "
                                       "leave them at 1"])
         common = Common(experiment)
-        return {"training": {"layers": common.layers}, **self.preset(common)}
+        document = self.preset(common)
+        return document | {"training": {"layers": common.layers} | document.get("training", {})}
 
 
 SYSTEMS: Registry[System] = Registry("system", "sim.experiment.systems")

@@ -7,6 +7,9 @@ from typing import Any
 
 from sim.numerics.optimizers import Convention, Optimizer, OptimizerKind, optimizer
 
+MOST_MEMORY = 1 - 1e-6  # of squared gradients: nearer to 1, its complement is mostly rounding
+LEAST_EPSILON = 1e-30  # smaller, a step of a tiny gradient is no number
+
 
 @dataclass(slots=True)
 class Adam:
@@ -51,8 +54,8 @@ class AdamKind(OptimizerKind):
     epsilon: float = 1e-8
 
     def __post_init__(self) -> None:
-        if not 0 <= self.second < 1 or not self.epsilon > 0:
-            raise ValueError("0 <= second < 1 and epsilon > 0, got "
+        if not 0 <= self.second <= MOST_MEMORY or not LEAST_EPSILON <= self.epsilon <= 1:
+            raise ValueError(f"second is 0 to {MOST_MEMORY} and epsilon {LEAST_EPSILON} to 1, got "
                              f"second={self.second} epsilon={self.epsilon}")
 
     def start(self, momentum: float, convention: Convention, zero: Any) -> Optimizer:

@@ -1,7 +1,8 @@
 """A static program with its costs as a (max,+) linear system: what each start is a maximum of.
 
     start(x)   = max(end of the instruction before x in its stream, arrival of what x waits for)
-    arrival(y) = max(end of y, arrival of the message before on y's link) + transfer(y)
+    leaving(y) = max(end of y, leaving of the message before on y's link) + transfer(y)
+    arrival(y) = leaving(y) + latency(y)
 
 One device sends on a link, in its own order, so first come first served is the order of its stream.
 Source: Baccelli, Cohen, Olsder and Quadrat 1992, chapter 2; REFERENCE section 5.
@@ -28,7 +29,8 @@ class MaxPlusSystem:
 
     Columns by row, shape (rows,): `seconds` it takes, `target` the row of another device that waits
     for its message, `link` the number of the link that takes (−1: none), `transfer_s` the seconds
-    it takes there.  By link, shape (links,): `receiver`, the device at its end.  Windows in which a
+    it holds that and `latency_s` those from then to its arrival (shape (0,): none of any).  By
+    link, shape (links,): `receiver`, the device at its end.  Windows in which a
     stage is slowed: `window_stage`, shape (windows,), and `window_s`, shape (windows, 3), as from
     and to in seconds and factor.  `gates`: how workers wait for each other.
     """
@@ -38,6 +40,7 @@ class MaxPlusSystem:
     target: Ints
     link: Ints
     transfer_s: Floats
+    latency_s: Floats
     receiver: Ints
     window_stage: Ints
     window_s: Floats
@@ -59,6 +62,7 @@ class MaxPlusSystem:
         windows = [(w.from_s, w.to_s, w.factor) for w in costs.stragglers]
         return cls(program, costs.durations(program, rng, kernels), messages.target,
                    messages.link, cluster.transfers(program, kernels),
+                   cluster.latencies(program, kernels),
                    messages.links % program.devices,
                    np.array([w.stage for w in costs.stragglers], dtype=np.int64),
                    np.array(windows, dtype=np.float64).reshape(-1, 3),

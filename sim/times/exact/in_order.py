@@ -35,7 +35,7 @@ def executed(system: MaxPlusSystem) -> Times | None:
 
 
 def _links_never_queue(segments: Segments) -> bool:
-    """Whether every message has arrived before the next on its link can be sent.
+    """Whether every message has let go of its link before the next on it can be sent.
 
     Between two sends of a device lies at least the instruction that the later one ends.
     """
@@ -66,7 +66,8 @@ def _starts_and_arrivals(segments: Segments, rows: Ints) -> tuple[Floats, Floats
     order = order[order >= 0]
     place = np.empty_like(order)
     place[order] = np.arange(1, len(order) + 1)
-    source, took = segments.source[order], segments.until_sent_s + segments.transfer_s
+    source = segments.source[order]
+    took = segments.until_sent_s + segments.transfer_s + segments.latency_s
     wait = np.where(source >= 0, took[source], -np.inf)
     device = segments.system.program.device[segments.row[order]]
     start, clock = [0.0], [0.0] * segments.system.program.devices

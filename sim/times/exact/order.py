@@ -31,7 +31,8 @@ def moments(system: MaxPlusSystem, seconds: Floats, *, quick: bool = False) -> I
     Rows that wait for a message or send one must take 1 s.  None where not every row can run or,
     with `quick`, where there is no steady period.
     """
-    unit = replace(system, seconds=seconds, transfer_s=np.zeros(len(seconds)))
+    unit = replace(system, seconds=seconds, transfer_s=np.zeros(len(seconds)),
+                   latency_s=np.zeros(0))
     state = extrapolated(unit)
     if state is None and not quick:
         state = State(unit, as_list)

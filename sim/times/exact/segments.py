@@ -57,8 +57,14 @@ class Segments:
 
     @property
     def transfer_s(self) -> Floats:
-        """Seconds each segment's message takes its link, shape (segments,)."""
+        """Seconds each segment's message holds its link, shape (segments,)."""
         return self.system.transfer_s[self.row]
+
+    @property
+    def latency_s(self) -> Floats:
+        """Seconds from then to the message's arrival, shape (segments,)."""
+        late = self.system.latency_s
+        return late[self.row] if late.size else np.zeros(len(self.row))
 
     def starts_of_rows(self, start: Floats) -> Floats:
         """Start in seconds of each row, shape (rows,), from that of each segment, (segments,)."""

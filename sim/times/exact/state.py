@@ -39,7 +39,7 @@ class State:
         self.times = RowTimes(*map(view, self.found))
         self.position = _start(system, view)
         self._work = Work(*map(view, (system.target, system.seconds, system.link,
-                                      system.transfer_s, system.receiver)))
+                                      system.transfer_s, system.latency_s, system.receiver)))
         self._windows = SlowWindows(*map(view, (
             system.program.rows.stage, system.window_stage, system.window_s.ravel())))
         self._gates = _closed(system, view)

@@ -1,7 +1,7 @@
 """Where a program repeats: from the heads of its streams on, a stride of every device at a time.
 
-A zone is structure with its costs, not times: each row has the seconds, link and transfer of the
-row one stride before, and waits for the row one stride after the one which that waited for.
+A zone is structure with its costs, not times: each row has the seconds, link, transfer and latency
+of the row one stride before, and waits for the row one stride after the one which that waited for.
 """
 
 from __future__ import annotations
@@ -105,6 +105,7 @@ def _repeats_until(system: MaxPlusSystem, row: int, end: int, step: int, stride:
     source = system.source[before]
     shift = np.where(source >= 0, np.array(stride)[system.program.device[source]], 0)
     same = system.source[after] - source == shift
-    for column in (system.seconds, system.link, system.transfer_s):
-        same &= column[after] == column[before]
+    for column in (system.seconds, system.link, system.transfer_s, system.latency_s):
+        if column.size:
+            same &= column[after] == column[before]
     return end if same.all() else row + step + int(np.argmin(same))

@@ -30,14 +30,16 @@ class Replica:
 class LaneBlock:
     """Replicas that are run together, side by side in lanes.
 
-    `seconds` of their instructions have shape (places, lanes), `transfer_s` of their messages, in
-    seconds, (kinds, lanes); `replicas` says which of all they are.  The next block may lie in the
-    same memory.
+    `seconds` of their instructions have shape (places, lanes).  `transfer_s`, seconds for which
+    their messages hold links, and `latency_s`, those from then to their arrival, have shape (kinds,
+    lanes), the latter (0, lanes) where no replica has any; `replicas` says which of all they are.
+    The next block may lie in the same memory.
     """
 
     replicas: slice
     seconds: Floats
     transfer_s: Floats
+    latency_s: Floats
 
 
 @dataclass(frozen=True)
@@ -124,13 +126,22 @@ class LaneBlocks:
             some = self.replicas[first:first + lanes]
             seconds = room[:self.places * len(some)].reshape(self.places, len(some))
             self._fill(seconds, some)
-            yield LaneBlock(slice(first, first + len(some)), seconds, self._transfers(some))
+            yield LaneBlock(slice(first, first + len(some)), seconds, *self._messages(some))
 
-    def _transfers(self, some: Sequence[Replica]) -> Floats:
+    @cached_property
+    def late(self) -> bool:
+        """Whether messages of any replica are under way after they have let go of their links."""
+        return any(each.cluster.late for each in self.replicas)
+
+    def _messages(self, some: Sequence[Replica]) -> tuple[Floats, Floats]:
+        """Seconds by kind and lane that messages hold their links, and those until they arrive."""
         distinct = {id(each.cluster): each.cluster for each in some}
-        seconds = {number: cluster.transfers_of(self.program, self._example)
+        sent = self._example if self.late else self._example[:0]
+        seconds = {number: (cluster.transfers_of(self.program, self._example),
+                            cluster.latencies_of(self.program, sent))
                    for number, cluster in distinct.items()}
-        return np.stack([seconds[id(each.cluster)] for each in some], axis=1)
+        holds, late = zip(*(seconds[id(each.cluster)] for each in some), strict=True)
+        return np.stack(holds, axis=1), np.stack(late, axis=1)
 
     def _fill(self, seconds: Floats, some: Sequence[Replica]) -> None:
         if self.jittered:

@@ -30,4 +30,4 @@ def order_of(program: Program, blocks: LaneBlocks, *, every_row: bool) -> LaneOr
         return None
     rows = rows[np.argsort(level[rows], kind="stable")]
     return LaneOrder(rows, level, program.device, system.source, system.link, blocks.place,
-                     blocks.kind, program.devices, len(system.receiver))
+                     blocks.kind, program.devices, len(system.receiver), blocks.late)

@@ -97,7 +97,8 @@ def _side_by_side(program: Program, replicas: Sequence[Replica], columns: bool, 
     times = np.empty((2, len(replicas), len(program) if columns else 0))
     for block in blocks.of(_lanes(blocks.places + layout.kept, kernels)):
         start = np.empty((times.shape[2], block.seconds.shape[1]))
-        makespan[block.replicas] = execute(layout, block.seconds, block.transfer_s, start)
+        makespan[block.replicas] = execute(layout, block.seconds, block.transfer_s,
+                                               block.latency_s, start)
         if columns:
             _keep(times[:, block.replicas], order, start, block.seconds)
     return ReplicaTimes(program, makespan, *(times if columns else ()))

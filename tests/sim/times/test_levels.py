@@ -44,7 +44,7 @@ def levels_of(system, counts):
     number = np.arange(len(system.program))
     return rows, lay_out_levels(LaneOrder(
         rows, moment, system.program.device, system.source, system.link, number,
-        system.program.rows.op, system.program.devices, len(system.receiver)))
+        system.program.rows.op, system.program.devices, len(system.receiver), False))
 
 
 def row_before(rows, key):

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from sim.errors import DeadlockError
 from sim.experiment.setup import VirtualSetup, generate
-from sim.interval import mean_of
 from sim.kernels.pairs import NUMBA, NUMPY, installed
 from sim.numerics.tasks import stream
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
+from sim.spread import spread_of
 from sim.times.engine import simulate
 from sim.times.replicas.blocks import Replica
 from sim.times.replicas.replicate import replicate
@@ -101,12 +101,12 @@ def test_what_cannot_run_is_reported_as_a_single_run_reports_it():
 
 def test_an_interval_holds_the_true_mean_as_often_as_it_says():
     rng = np.random.default_rng(1)
-    held = [mean_of(rng.normal(3.0, 2.0, 6).tolist()).ci95 for _ in range(2000)]
+    held = [spread_of(rng.normal(3.0, 2.0, 6).tolist()).ci95 for _ in range(2000)]
     share = np.mean([low <= 3.0 <= high for low, high in held])
     assert abs(share - 0.95) < 0.02
-    one = mean_of([1.0, 2.0, 3.0, 4.0])
+    one = spread_of([1.0, 2.0, 3.0, 4.0])
     assert (one.mean, one.sd) == (2.5, pytest.approx(1.2909944487358056))
     assert one.ci95[1] - one.mean == pytest.approx(3.182446305284263 * one.sd / 2)
-    assert mean_of([5.0]).ci95 is None
+    assert spread_of([5.0]).ci95 is None
     with pytest.raises(ValueError, match="at least one value"):
-        mean_of([])
+        spread_of([])

@@ -63,6 +63,16 @@ def test_each_boundary_and_direction_takes_its_own_seconds(tmp_path, engine):
     assert took(found, Op.B) == [2.0, 0.0625]  # the second boundary's way back is not measured
 
 
+@pytest.mark.parametrize(("latency", "apart"), [("pipelined", 0.25), ("held", 0.75)])
+def test_what_is_measured_holds_its_link_whatever_latency_does(tmp_path, latency, apart):
+    """Backwards end 0.25 s apart; back over the second boundary only latency is known."""
+    found = times("auto", stages=3, minibatches=1, microbatches=4, schedule="gpipe",
+                  profile=written(tmp_path, latency_s=0.75), latency=latency)
+    came = found.arrived_s[found.program.row_of(Op.B)]
+    assert np.diff(came[1]).tolist() == [apart] * 3
+    assert np.diff(came[0]).tolist() == [2.0] * 3
+
+
 @pytest.mark.parametrize(("size", "forward", "backward"), [
     (50.0, 0.125, 2.0),        # below the smallest: its seconds
     (150.0, 0.1875, 1.75),     # between two: on the line
@@ -122,7 +132,8 @@ def systems(draw):
     some = st.floats(0.01, 3.0)
     costs = CostModel(each(some), each(some), each(st.just(0.1)), 0 * each(some), True,
                       draw(st.sampled_from([0.0, 0.3])))
-    cluster = Cluster(Link(0.1, 900.0), each(st.sampled_from([0.0, 70.0, 2000.0]), stages - 1),
+    link = Link(draw(st.sampled_from([0.1, 2.0])), 900.0, draw(st.booleans()))
+    cluster = Cluster(link, each(st.sampled_from([0.0, 70.0, 2000.0]), stages - 1),
                       np.zeros(stages), measured=draw(measured(stages - 1)))
     return program.lower() if draw(st.booleans()) else program, costs, cluster
 

@@ -84,7 +84,8 @@ def cases(draw: Any, forms: list[str] = FORMS, jitter: bool = False, least: floa
                for _ in range(draw(st.integers(0, 2)))] if jitter else []
     costs = CostModel(each(some), each(some), each(st.sampled_from([0.0, 0.25])), 0 * each(some),
                       draw(st.booleans()), 0.3 if jitter else 0.0, tuple(windows), None, *halves)
-    link = Link(draw(st.sampled_from([0.0, 0.3, 4.0])), draw(st.sampled_from([np.inf, 7.7])))
+    link = Link(draw(st.sampled_from([0.0, 0.3, 4.0])), draw(st.sampled_from([np.inf, 7.7])),
+                draw(st.booleans()))
     cluster = Cluster(link, each(st.sampled_from([0.0, 9.0]), stages - 1), np.zeros(stages))
     hardware = draw(st.lists(st.sampled_from("abc"), min_size=stages, max_size=stages))
     asked = draw(st.booleans()) if with_hosts is None else with_hosts

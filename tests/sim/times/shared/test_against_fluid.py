@@ -38,7 +38,8 @@ def oracle(case: Case) -> Machine:
     def message(each):
         boundary = each.stage - (each.op not in (Op.F, Op.SEND_F))
         size = cluster.boundary_bytes[boundary] * each.count
-        return float(cluster.link.latency_s + size / cluster.link.bandwidth_bytes_per_s)
+        held = cluster.link.latency_s if cluster.link.held else 0.0
+        return float(held + size / cluster.link.bandwidth_bytes_per_s)
 
     def issue(each):
         times = each.count if each.op in (Op.B, Op.I, Op.W) else 1
@@ -47,9 +48,11 @@ def oracle(case: Case) -> Machine:
     def factor(each, other):
         return case.machine.factor.get(((each.op, each.stage), (other.op, other.stage)), 1.0)
 
+    latency = 0.0 if cluster.link.held else cluster.link.latency_s
     apart = {"issue": issue, "asks": lambda k: hosts.interpreter[k],
              "lock_share": hosts.lock_share} if hosts else {}
-    return Machine(alone, message, factor, lambda k: case.machine.hardware[k], **apart)
+    return Machine(alone, message, factor, lambda k: case.machine.hardware[k], latency,
+                   **apart)
 
 
 def columns(program: Program, by_instruction) -> np.ndarray:

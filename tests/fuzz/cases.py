@@ -1,0 +1,42 @@
+"""Cases by kind and number: the same case whenever it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from tests.fuzz.case import Case
+from tests.fuzz.kinds import (
+    backend,
+    experiments,
+    journals,
+    options,
+    pictures,
+    profiles,
+    programs,
+    sweeps,
+    traces,
+)
+from tests.fuzz.regressions import FOUND
+
+KINDS: dict[str, Callable[[Random], Case]] = {
+    "experiment": experiments.experiment, "setting": experiments.setting,
+    "option": options.option, "out": options.out, "profile": profiles.profile,
+    "program": programs.program, "trace-bytes": traces.damaged_file,
+    "trace-content": traces.damaged_content, "trace-header": traces.damaged_header,
+    "sweep": sweeps.sweep, "journal": journals.journal, "picture": pictures.picture,
+    "backend": backend.backend}
+# how many of each: cheap ones more often.  A picture that is drawn takes a second.
+QUICK = {"experiment": 70, "setting": 50, "option": 40, "out": 20, "profile": 40, "program": 50,
+         "trace-bytes": 30, "trace-content": 40, "trace-header": 40, "sweep": 30, "journal": 20,
+         "picture": 15, "backend": 30}
+FULL = {"experiment": 20_000, "setting": 14_000, "option": 6_000, "out": 2_000, "profile": 7_000,
+        "program": 16_000, "trace-bytes": 8_000, "trace-content": 8_000, "trace-header": 8_000,
+        "sweep": 4_000, "journal": 3_000, "picture": 1_000, "backend": 3_000}
+
+
+def case(kind: str, number: int | str) -> Case:
+    """The case of a kind by its number; of the kind `found`, by its name."""
+    if kind == "found":
+        return FOUND[str(number)].case
+    return KINDS[kind](Random(f"{kind} {number}"))
