@@ -83,6 +83,10 @@ class Trace:
         """Mini-batch of each row, from 1, shape (rows,)."""
         return self.index // self.shape.microbatches + 1
 
+    def minibatch_of(self, row: int) -> int:
+        """Mini-batch of one row, from 1; all rows at once are `minibatch`."""
+        return int(self.index[row]) // self.shape.microbatches + 1
+
     def first_worker(self) -> Trace:
         """The part of the trace that is worker 0's, see `of_worker`."""
         return self.of_worker(0)

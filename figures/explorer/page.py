@@ -24,6 +24,7 @@ from sim.errors import ConfigurationError, TraceError
 from sim.trace import Trace
 from sim.wording import readable
 
+MOST_ROWS = 4_000_000  # of all traces: a page of some 80 MB, and ten times that once it is open
 WEB = files("figures.explorer").joinpath("web")
 SCRIPTS = ("inflate", "decode", "words", "lanes", "sums", "colours", "legend", "view", "axis",
            "trip", "labels", "paint", "overlay", "find", "tooltip", "panel", "actions", "pointer",
@@ -41,6 +42,10 @@ def explore(paths: Sequence[Path]) -> str:
             traces.append(Trace.load(path))
         except TraceError as error:
             problems.append(str(error))
+    rows = sum(map(len, traces))
+    if rows > MOST_ROWS:
+        problems.append(f"{', '.join(map(str, paths))}: {rows:,} instructions make a page that no "
+                        f"browser holds, at most {MOST_ROWS:,} do; simulate fewer mini-batches")
     if problems:
         raise ConfigurationError(problems)
     return page(traces, _names(paths))

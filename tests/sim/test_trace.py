@@ -153,7 +153,8 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path):
 
 
 def test_a_pipeline_larger_than_the_columns_is_not_written_wrong(trace, tmp_path):
-    for shape, name in ((PipelineShape(40_000, 8), "device"), (PipelineShape(3, 2**31 + 1), "index")):
+    for shape, name in ((PipelineShape(40_000, 8), "device"),
+                        (PipelineShape(3, 2**31 + 1), "index")):
         large = dataclasses.replace(trace, header=dataclasses.replace(trace.header, shape=shape))
         with pytest.raises(OutputError, match=f"column {name} has room for"):
             large.save(tmp_path / "f")
