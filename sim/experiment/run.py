@@ -21,6 +21,7 @@ from sim.order.replicated import own_program
 from sim.times.contention import contended, contends
 from sim.times.costs import CostModel
 from sim.times.engines import engine_of, kernels_of
+from sim.times.limits import refuse_long
 from sim.times.profile import Profile
 from sim.times.shared.machine import SharedMachine
 from sim.times.timeline import Timeline
@@ -92,9 +93,10 @@ def add_times(setup: VirtualSetup, engine: str = "auto") -> Timeline:
     simulate = engine_of(engine, dispatch, setup.kernels, shared_machine(setup))
     alone = simulate(setup.program, setup.costs, setup.cluster, stream(seed, "jitter"))
     costs = beside_neighbours(setup, alone)
-    if costs is setup.costs:
-        return alone
-    return simulate(setup.program, costs, setup.cluster, stream(seed, "jitter"))
+    found = alone if costs is setup.costs else simulate(setup.program, costs, setup.cluster,
+                                                        stream(seed, "jitter"))
+    refuse_long(float(found.end_s.max(initial=0.0)))
+    return found
 
 
 def shared_machine(setup: VirtualSetup) -> SharedMachine | None:

@@ -25,6 +25,7 @@ from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
+from sim.times.limits import refuse_uncountable
 from sim.times.profile import Profile
 from sim.times.timeline import Timeline
 from sim.weights.versions import VersionPlan
@@ -112,9 +113,11 @@ class VirtualSetup(Setup):
         profile = profile or load_profile(experiment)
         task = task or make_task(experiment)
         sizes = stage_sizes(experiment, profile, task)
-        return VirtualSetup(**vars(rules), profile=profile, task=task, sizes=sizes,
-                            costs=cost_model(experiment, profile),
-                            cluster=make_cluster(experiment, profile, sizes, rules.combine))
+        costs = cost_model(experiment, profile)
+        cluster = make_cluster(experiment, profile, sizes, rules.combine)
+        refuse_uncountable(rules.program, costs, cluster)
+        return VirtualSetup(**vars(rules), profile=profile, task=task, sizes=sizes, costs=costs,
+                            cluster=cluster)
 
     def over(self, experiment: Experiment) -> VirtualSetup:
         """The setup of an experiment that differs in its number of mini-batches alone.

@@ -144,7 +144,7 @@ def test_a_fingerprint_changes_with_whatever_changes_a_point(tmp_path):
                                                   "seeds: input should be greater"]),
     ("[experiment.pipeline]\nstages = 0\nx = 1\n[grid]\nseed = [1]",
      ["experiment.pipeline.stages:", "experiment.pipeline.x: key 'x' is unknown"]),
-    ('experiment = "none.toml"\n[grid]\nseed = [1]', ["experiment: ", "No such file"]),
+    ('experiment = "none.toml"\n[grid]\nseed = [1]', ["experiment: ", "there is no such file"]),
     ("[random]\npoints = 0\n[random.keys]\nseed = { low = 0, high = 1 }", ["random.points:"]),
     ("[random]\npoints = 1\n[random.keys]", ["random.keys: name at least one key"]),
     ("[random]\npoints = 1\n[random.keys]\nseed = 3", ["random.keys.training.seed: { choices"]),

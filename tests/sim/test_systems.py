@@ -255,6 +255,13 @@ def test_the_door_prints_every_system_and_none_is_refused():
     assert "[choice] hetpipe" in shown.output
 
 
+def test_a_target_of_nothing_is_met_by_the_first_evaluation():
+    result = CliRunner().invoke(main, ["compare", "--systems", "single-gpu", "--target", "0",
+                                       "--json", "--set", "minibatches=20", "--set", "width=4"])
+    row = json.loads(result.stdout)[0]
+    assert (row["target_accuracy"], row["minibatches_to_target"]) == (0, 1)
+
+
 def test_the_door_lists_systems_with_rule_and_source():
     listed = json.loads(CliRunner().invoke(main, ["list", "--json"]).stdout)["systems"]
     assert {each["name"] for each in listed} >= NAMED
