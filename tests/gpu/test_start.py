@@ -57,7 +57,7 @@ def test_a_port_in_use_is_told_and_a_store_nobody_keeps_is_rank_0_s(monkeypatch)
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(DeviceError, match="rank 0 cannot listen at 127.0.0.1:"):
+        with pytest.raises(DeviceError, match=r"rank 0 cannot listen at 127\.0\.0\.1:"):
             open_store(place(0, port), "heartbeat", host=True)
-    with pytest.raises(RankError, match="rank 0 or its launcher does not answer .* within 1 s"):
+    with pytest.raises(RankError, match=r"rank 0 or its launcher does not answer .* within 1 s"):
         open_store(place(1, port), "heartbeat")
