@@ -25,6 +25,7 @@ from figures.pictures import (
     staleness,
     systems,
 )
+from figures.pictures.studies import look_ahead, slots
 from figures.pictures.validation import timelines
 from figures.pieces import Done, Piece, collect
 from sim.files.writing import check_file, write_text
@@ -97,6 +98,8 @@ FIGURES: dict[str, tuple[Picture, ...]] = {
     "epochs": _single("epochs", epochs),
     "advice": _single("advice", advice),
     "jitter": _single("jitter", jitter),
+    "look-ahead": _single("look-ahead", look_ahead),
+    "slots": _single("slots", slots),
     "stability": _single("stability", stability),
     "validation": _single("validation", timelines),
 }
