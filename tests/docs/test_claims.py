@@ -4,11 +4,22 @@ import re
 
 import pytest
 
-from tests.docs.claims import CHECKS, bench, learning, measured, network, rates, studies, systems
+from tests.docs.claims import (
+    CHECKS,
+    bench,
+    in_short,
+    learning,
+    measured,
+    network,
+    rates,
+    studies,
+    systems,
+)
 from tests.docs.claims.passages import Passage, header, numbers, passages
 from tests.docs.documents import text_of
 
-assert all((bench, learning, measured, network, rates, studies, systems))  # they register checks
+# importing them registers their checks
+assert all((bench, in_short, learning, measured, network, rates, studies, systems))
 RESULTS = "figures/RESULTS.md"
 # of other documents the parts that tell results: from one line to the next heading or bold line
 PARTS = {"README.md": ("## On GPUs", "What came out, in short"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from figures.rows import read_rows
 from sim.rows import Rows
 from sim.spread import ANY, Paired, Range, Spread, paired, spread_of
-from tests.docs.documents import ROOT
+from tests.docs.documents import ROOT, text_of
 
 GALLERY, MEASURED = ROOT / "figures/gallery", ROOT / "figures/measured"
 
@@ -45,8 +46,22 @@ def pair(ours: Sequence[float], theirs: Sequence[float], within: Range = ANY) ->
 
 def told(found: Paired | Spread, form: str = ".2g") -> str:
     """A pair with interval and p, or a spread, as passages write them."""
-    return found.text(lambda value: f"{value:{form}}")
+    return found.text(lambda value: plain(value, form))
+
+
+def plain(value: float, form: str = ".2g") -> str:
+    """A number without an exponent: whole where it is large."""
+    text = f"{value:{form}}"
+    return text if "e" not in text else f"{value:.0f}" if abs(value) > 1 else f"{value:.5f}"
 
 
 def mean_sd(values: Sequence[float], form: str) -> str:
     return spread_of(values)._replace(ci95=None).text(lambda value: f"{value:{form}}")
+
+
+def published(number: str) -> str:
+    """A number of the papers, which has to stand in the reference's table of them."""
+    _, _, after = text_of("sim/REFERENCE.md").partition("## 7. Published numbers")
+    table = after.partition("\n## ")[0]
+    assert re.search(rf"(?<![\d.]){re.escape(number)}(?![\d.])", table), number
+    return number

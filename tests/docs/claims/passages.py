@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_GENERATED = re.compile(r"<!-- (systems|rates|bench) -->.*?<!-- /\1 -->", re.DOTALL)
+_GENERATED = re.compile(r"^<!-- (systems|rates|bench) -->$.*?^<!-- /\1 -->$",
+                        re.DOTALL | re.MULTILINE)
 _FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _CHECK = re.compile(r"<!-- check: ([\w-]+) -->")
 _SILENT = re.compile(r"`[^`\n]+`"  # code
                      r"|!\[[^\]]*\]\([^)]*\)|(?<=\])\([^)]*\)"  # pictures, and where links go
                      r"|\b\d{4}-\d{2}-\d{2}\b"  # dates
                      r"|95 % (?=\[|interval)")  # how an interval is written
-_NUMBER = re.compile(r"(?<![\w.,/^-])[−-]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
+_NUMBER = re.compile(r"(?<![\w.^+−-])[−-]?\d+(?:,\d{3})*(?:\.\d+)?(?![\w])")
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Passage:
 
 
 def numbers(text: str) -> list[str]:
-    return _NUMBER.findall(_SILENT.sub("", text))
+    return [found.replace("-", "−") for found in _NUMBER.findall(_SILENT.sub("", text))]
 
 
 def passages(document: str) -> Iterator[Passage]:
