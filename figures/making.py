@@ -9,9 +9,7 @@ from pathlib import Path
 from figures.catalogue import FIGURES, LOCAL, Picture
 from figures.rows import read_rows
 from sim.commands.bars import counted
-from sim.errors import ConfigurationError, unknown
-
-NOT_ITS_DATA = (KeyError, TypeError, ValueError, IndexError, StopIteration, AttributeError)
+from sim.errors import ConfigurationError, MistakeError, unknown
 
 
 def check(names: tuple[str, ...], data: Path | None) -> list[str]:
@@ -53,7 +51,9 @@ def redraw(name: str, data: Path, out: Path) -> list[Path]:
         picture.message(rows)
         figure_rows = [dict(row) for row in rows]
         return picture.write(figure_rows, out, command, None, data.stem)
-    except NOT_ITS_DATA as error:
+    except (MistakeError, MemoryError):
+        raise
+    except Exception as error:  # the table of something else can go wrong in any way
         raise ConfigurationError([f"{data}: not the data of figure {name} ({error!r})"]) from None
 
 

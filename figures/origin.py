@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 
 from sim.files.writing import atomic_file, write_whole
 from sim.rows import rows_as_csv
+from sim.wording import readable
 
 FORMATS = ("png", "svg", "pdf")
 DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
@@ -57,8 +58,9 @@ def save(figure: Figure, rows: Sequence[Mapping[str, Any]], out: Path, name: str
 
 def _metadata(name: str, origin: Origin, kind: str) -> dict[str, Any]:
     text = json.dumps(asdict(origin), allow_nan=False)
+    title = readable(name)
     undated: dict[str, Any] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
-    return {"Title": name, "Subject" if kind == "pdf" else "Description": text, **undated[kind]}
+    return {"Title": title, "Subject" if kind == "pdf" else "Description": text, **undated[kind]}
 
 
 def read_origin(path: Path) -> Origin:

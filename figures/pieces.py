@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from joblib import Parallel, delayed
+from joblib import Parallel, delayed, parallel_config
 
+from analysis.sweep.work import end_with
 from sim.rows import Rows
 
 Done = Callable[[], None]
@@ -43,5 +45,14 @@ def _made(pieces: Sequence[Piece], jobs: int) -> Iterator[Rows]:
     if min(jobs, len(pieces)) < 2:
         return (piece.rows() for piece in pieces)
     work = (delayed(Piece.rows)(piece) for piece in pieces)
-    made: Iterator[Rows] = Parallel(n_jobs=jobs, return_as="generator")(work)
-    return made
+    return _side_by_side(work, jobs)
+
+
+def _side_by_side(work: Iterable[Any], jobs: int) -> Iterator[Rows]:
+    """What pieces of work give, in their order; its processes end with this one, however it does.
+
+    Each computes on one thread.
+    """
+    with parallel_config(backend="loky", inner_max_num_threads=1, initializer=end_with,
+                         initargs=(os.getpid(),)):
+        yield from Parallel(n_jobs=jobs, return_as="generator")(work)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, InputError
+from sim.files.reading import as_written
 from sim.rows import Rows
 
 INTEGER = re.compile(r"-?\d+")
@@ -20,14 +23,23 @@ def read_rows(path: Path) -> Rows:
     Raises ConfigurationError where it is none.
     """
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            rows = [{name: value(text) for name, text in row.items()}
-                    for row in csv.DictReader(file, strict=True)]
-    except (UnicodeDecodeError, csv.Error):
+        lines = list(csv.reader(io.StringIO(as_written(path), newline=""), strict=True))
+    except InputError as error:
+        raise ConfigurationError(error.lines) from None
+    except csv.Error:
         raise ConfigurationError([f"{path}: not a CSV file"]) from None
-    if not rows:
+    names, *cells = [line for line in lines if line] or [[]]
+    if not cells:
         raise ConfigurationError([f"{path}: holds no rows"])
-    return rows
+    twice = [name for name, times in Counter(names).items() if times > 1 or not name]
+    if twice:
+        raise ConfigurationError([f"{path}: a name for each column, got {name!r} twice" if name
+                                  else f"{path}: a column without a name" for name in twice])
+    odd = next((n for n, line in enumerate(cells, 2) if len(line) != len(names)), None)
+    if odd is not None:
+        raise ConfigurationError([f"{path}: {len(names)} cells in every row, got "
+                                  f"{len(cells[odd - 2])} in row {odd}"])
+    return [dict(zip(names, map(value, line), strict=True)) for line in cells]
 
 
 def value(text: Any) -> Any:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from sim.errors import ConfigurationError
+from sim.files.reading import text_of
 from sim.files.writing import write_text
 
 
@@ -14,7 +15,7 @@ def splice(path: Path, name: str, text: str) -> None:
 
     Raises ConfigurationError where they are not there.
     """
-    document = path.read_text(encoding="utf-8")
+    document = text_of(path)
     between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
     if not between.search(document):
         raise ConfigurationError([f"{path}: has no markers <!-- {name} --> … <!-- /{name} -->"])

@@ -62,6 +62,10 @@ class DeadlockError(MistakeError, RuntimeError):
         return f"the pipeline is deadlocked: {self.waits}"
 
 
+class UnsettledError(MistakeError, RuntimeError):
+    """A search that did not come to an end: what was looked for, and how far."""
+
+
 class OutputError(MistakeError, OSError):
     """A file or folder that cannot be written."""
 

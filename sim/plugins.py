@@ -101,7 +101,8 @@ def _run_file(path: str) -> None:
     """Run a file as a module of its own, under a name that no import gives."""
     name = f"pipestale_plugin_{Path(path).stem}_{len(_outcomes)}"
     spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
+    odd = os.path.exists(path) and not os.path.isfile(path)  # a pipe would be waited for
+    if spec is None or spec.loader is None or odd:
         raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # where dataclasses look for the types of their fields

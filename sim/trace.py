@@ -7,6 +7,7 @@ header as JSON text in the array `header`.  It is the contract between the rooms
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays import NARROW, Floats, Ints
-from sim.errors import TraceError, missing_part
+from sim.errors import InputError, InvalidProgramError, TraceError, missing_part
 from sim.files.writing import atomic_file
 from sim.header import TraceHeader
 from sim.op import Op
@@ -24,33 +25,14 @@ from sim.order.instruction import Instruction
 from sim.order.program import Program
 from sim.order.replicated import own_index
 from sim.order.shape import PipelineShape
+from sim.trace_file.archive import Archive, archive, check_fits
+from sim.trace_file.columns import COLUMNS, HOST_COLUMNS
+from sim.trace_file.content import check_columns, check_curves, check_versions
+from sim.trace_file.heading import check_header
 
 FORMAT, VERSION = "pipestale-trace", 1
-
-# name, dtype, meaning; NaN and −1 stand for "does not apply"
-COLUMNS: dict[str, tuple[str, str]] = {
-    "device": ("int16", "device that executed it"),
-    "op": ("int8", "operation, numbered as in sim.order.instruction.Op"),
-    "stage": ("int16", "stage"),
-    "index": ("int32", "first micro-batch covered, from 0 over the whole run"),
-    "count": ("int32", "micro-batches covered"),
-    "start_s": ("float64", "start"),
-    "end_s": ("float64", "end"),
-    "sent_s": ("float64", "when the message it needs left its producer (NaN: none)"),
-    "arrived_s": ("float64", "when that message was here (NaN: none)"),
-    "version_read": ("int32", "weight version read (oldest, where a pass covers several)"),
-    "version_applied": ("int32", "version just before the mini-batch's own update"),
-    "staleness": ("float64", "updates between the two (mean over what the pass covers)"),
-    "effective_staleness": ("float64", "the same for interpolated weights"),
-    "weight_distance": ("float64", "weights used against fresh ones, relative (NaN: unknown)"),
-    "weight_rmse": ("float64", "weights used against fresh ones, RMSE (NaN: unknown)"),
-}
-
-# of a run whose hosts are told apart from its devices, and there alone
-HOST_COLUMNS: dict[str, tuple[str, str]] = {
-    "asked_s": ("float64", "when the host began to ask for it (NaN: it does not)"),
-    "issued_s": ("float64", "when the host had asked for all of it (NaN: it does not)"),
-}
+CURVE = "curve/"
+__all__ = ["COLUMNS", "FORMAT", "HOST_COLUMNS", "VERSION", "Trace"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +83,10 @@ class Trace:
         """Mini-batch of each row, from 1, shape (rows,)."""
         return self.index // self.shape.microbatches + 1
 
+    def minibatch_of(self, row: int) -> int:
+        """Mini-batch of one row, from 1; all rows at once are `minibatch`."""
+        return int(self.index[row]) // self.shape.microbatches + 1
+
     def first_worker(self) -> Trace:
         """The part of the trace that is worker 0's, see `of_worker`."""
         return self.of_worker(0)
@@ -124,10 +110,12 @@ class Trace:
 
         Raises InvalidProgramError where the rows are no complete program.
         """
-        order = np.lexsort((np.arange(len(self)), self.device))
         counts = np.bincount(self.device, minlength=self.shape.devices)
-        named = (self.op, self.stage, self.index, self.count)
-        rows = Instructions(*(column[order].astype(NARROW) for column in named))
+        named: Sequence[Ints] = (self.op, self.stage, self.index, self.count)
+        if (self.device[1:] < self.device[:-1]).any():
+            order = np.argsort(self.device, kind="stable")
+            named = [column[order] for column in named]
+        rows = Instructions(*(column.astype(NARROW) for column in named))
         return Program.of(self.shape, rows, tuple(int(end) for end in np.cumsum([0, *counts])))
 
     def instruction(self, row: int) -> Instruction:
@@ -160,7 +148,7 @@ class Trace:
         """Write the trace's file, complete or not at all; equal traces give equal bytes."""
         arrays = {name: getattr(self, name).astype(dtype)
                   for name, (dtype, _) in self.columns.items()}
-        arrays |= {f"curve/{name}": values for name, values in self.curves.items()}
+        arrays |= {f"{CURVE}{name}": values for name, values in self.curves.items()}
         with atomic_file(path) as handle:
             np.savez_compressed(handle, header=np.array(self.header_json()), **arrays)
 
@@ -173,28 +161,42 @@ class Trace:
     def load(cls, path: str | Path) -> Trace:
         """Read and check a trace's file.  Raises TraceError with what is wrong with it."""
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
-            table = dict(json.loads(str(arrays.pop("header"))))
-            found = table.pop("format"), table.pop("version")
-        except FileNotFoundError:
-            raise TraceError(f"{path}: there is no such file") from None
-        except Exception:  # a damaged archive can make its readers raise anything
-            raise TraceError(f"{path}: not a {FORMAT} file (.npz)") from None
-        if found != (FORMAT, VERSION):
-            raise TraceError(f"{path}: {found[0]} version {found[1]}; this tool reads {FORMAT} "
-                             f"version {VERSION}")
-        columns = COLUMNS | HOST_COLUMNS if set(HOST_COLUMNS) & set(arrays) else COLUMNS
-        missing = sorted(set(columns) - set(arrays))
-        if missing:
-            raise TraceError(f"{path}: columns are missing: {', '.join(missing)}")
-        odd = [name for name in columns if arrays[name].shape != (arrays["op"].size,)]
-        if odd:
-            raise TraceError(f"{path}: columns differ in length: {', '.join(odd)}")
-        curves = {name.removeprefix("curve/"): values for name, values in arrays.items()
-                  if name.startswith("curve/")}
-        try:
-            header = TraceHeader.of(table)
+            with archive(path) as file:
+                return cls._read(file)
         except TraceError as error:
             raise TraceError(f"{path}: {error}") from None
-        return cls(header, **{name: arrays[name] for name in columns}, curves=curves)
+        except InvalidProgramError as error:
+            raise TraceError(f"{path}: the rows are no complete program: {error.rule}") from None
+        except InputError as error:
+            raise TraceError(str(error)) from None
+        except MemoryError:
+            raise
+        except Exception:  # a damaged archive can make its readers raise anything
+            raise TraceError(f"{path}: not a {FORMAT} file (.npz)") from None
+
+    @classmethod
+    def _read(cls, file: Archive) -> Trace:
+        """The trace in an open archive.  Raises TraceError or InvalidProgramError."""
+        table = dict(json.loads(file.text("header")))
+        found = table.pop("format"), table.pop("version")
+        if found != (FORMAT, VERSION):
+            raise TraceError(f"{found[0]} version {found[1]}; this tool reads {FORMAT} version "
+                             f"{VERSION}")
+        columns = COLUMNS | HOST_COLUMNS if set(HOST_COLUMNS) & set(file.names) else COLUMNS
+        missing = sorted(set(columns) - set(file.names))
+        if missing:
+            raise TraceError(f"columns are missing: {', '.join(missing)}")
+        header = TraceHeader.of(table)
+        rows = file.rows("op")
+        check_fits(rows, sum(np.dtype(dtype).itemsize for dtype, _ in columns.values()))
+        check_header(header)
+        values: dict[str, Any] = {name: file.column(name, dtype, rows)
+                                  for name, (dtype, _) in columns.items()}
+        check_columns(values, header.shape, simulated=header.gpu is None)
+        trace = cls(header, **values)
+        trace.program()
+        check_versions(values, header.shape)
+        curves = {name.removeprefix(CURVE): file.curve(name, header.shape.minibatches)
+                  for name in file.names if name.startswith(CURVE)}
+        check_curves(curves, header.shape)
+        return replace(trace, curves=curves)

@@ -15,3 +15,8 @@ def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]], rule: s
     lines = [f"| {' | '.join(cells)} |" for cells in (header, *rows)]
     lines.insert(1, f"|{'|'.join([rule] * len(header))}|")
     return "\n".join(lines) + "\n"
+
+
+def readable(name: str) -> str:
+    """A file's name as text that any encoding of Unicode takes: bytes that are none by number."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -166,7 +166,7 @@ def test_a_program_file_runs_and_a_broken_one_is_shown_marked(tmp_path) -> None:
     assert "device 1 at 1B0 waits for 1F0" in message
     assert ">1B0<" in message
     assert "line 2" in refused(sim, "run", "--program", odd)
-    assert "No such file" in refused(sim, "run", "--program", tmp_path / "none.txt")
+    assert "there is no such file" in refused(sim, "run", "--program", tmp_path / "none.txt")
 
 
 def test_every_mistake_in_a_file_is_listed_with_its_path(tmp_path) -> None:

@@ -20,7 +20,7 @@ from analysis.advice.footprint import COUNTED
 from analysis.advice.pareto import pareto_front
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
-from sim.experiment.machine import load_profile
+from sim.experiment.setup import VirtualSetup
 from sim.numerics.stage import Backward
 from sim.rows import Row
 from sim.times.profile import Profile, read_profile
@@ -28,7 +28,6 @@ from sim.times.profile import Profile, read_profile
 NEEDED = ("weight_bytes", "activation_bytes")
 BACKWARDS: tuple[Backward, ...] = ("graph", "recompute")
 MICROBATCHES = (1, 2, 4, 8)
-LONGEST_S = 1e6  # of one instruction, as in the configuration
 
 
 @dataclass(frozen=True)
@@ -165,9 +164,6 @@ def _refuse_unfit(question: Question, profile: Profile) -> None:
     problems = [f"{where}: stages.{k}.{key}: needed to count memory, but missing"
                 for k, stage in enumerate(profile.stages) for key in NEEDED
                 if getattr(stage, key) is None]
-    problems += [f"{where}: stages.{k}.{key}: at most {LONGEST_S:g} seconds, got {value:g}"
-                 for k, stage in enumerate(profile.stages) for key, value in stage
-                 if key.endswith("_s") and isinstance(value, float) and value > LONGEST_S]
     if problems:
         raise ConfigurationError(problems)
-    load_profile(resolve(Candidate("gpipe", 1, "graph", "none").document(where, stages)))
+    VirtualSetup.of(resolve(Candidate("gpipe", 1, "graph", "none").document(where, stages)))

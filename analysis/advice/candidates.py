@@ -14,7 +14,7 @@ from analysis.theory.endless import solve
 from analysis.theory.pattern import Pattern
 from analysis.theory.steady import SteadyState
 from sim.arrays import Floats
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, UnsettledError
 from sim.experiment.configuration import resolve
 from sim.experiment.setup import Setup, VirtualSetup
 from sim.mitigations import MITIGATIONS
@@ -93,6 +93,8 @@ def _solved(candidate: Candidate, measured: Measured) -> Solved | str:
         setup, found = solve(resolve(plain.document(measured.path, len(measured.profile.stages))))
     except ConfigurationError as error:
         return "; ".join(error.problems)
+    except UnsettledError as error:
+        return str(error)
     return (setup, found) if found.period else "nothing in the profile takes any time"
 
 

@@ -16,6 +16,7 @@ from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op
 from sim.rows import Row
+from sim.times.limits import LONGEST_S
 from sim.trace import Trace
 
 SHORTEST, LAPS = 60, 24
@@ -69,12 +70,13 @@ def _candidate(row: Row) -> Candidate:
 def _long_enough(chosen: Candidate, profile: Path, stages: int, period_s: float
                  ) -> tuple[int, bool]:
     """Mini-batches after which a run has settled into the period, else the most tried and no."""
-    minibatches = max(SHORTEST, 10 * stages)
+    longest = max(1, int(LONGEST_S / (2 * period_s)))  # as long again to fill and drain
+    minibatches = min(max(SHORTEST, 10 * stages), longest)
     while True:
         found = settled_period_s(run(resolve(chosen.document(profile, stages, minibatches))))
         if found is not None and math.isclose(found, period_s, rel_tol=1e-12):
             return minibatches, True
-        if 2 * minibatches * stages * chosen.microbatches > MOST:
+        if 2 * minibatches > longest or 2 * minibatches * stages * chosen.microbatches > MOST:
             return minibatches, False
         minibatches *= 2
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
-from sim.op import Op
+from sim.op import Op, among
 from sim.trace import Trace
 from sim.weights.versions import VersionPlan
 
@@ -148,7 +148,7 @@ def activation_changes(trace: Trace, rows: NDArray[np.bool_]) -> Changes:
     More as a forward starts, fewer as its backward ends.
     """
     forward = np.flatnonzero(rows & (trace.op == Op.F))
-    backward = np.flatnonzero(rows & np.isin(trace.op, (Op.B, Op.W)))
+    backward = np.flatnonzero(rows & among(trace.op, (Op.B, Op.W)))
     return Changes.at(trace, forward, backward, trace.count[forward].astype(float),
                       trace.count[backward].astype(float))
 
@@ -159,7 +159,7 @@ def recomputed_changes(trace: Trace, rows: NDArray[np.bool_]) -> Changes:
     Of those among `rows`, a mask (rows,): one while a backward runs, which does its micro-batches
     one after another; where it is split, those of its input half until its weight half has ended.
     """
-    start = np.flatnonzero(rows & np.isin(trace.op, (Op.B, Op.I)))
-    end = np.flatnonzero(rows & np.isin(trace.op, (Op.B, Op.W)))
+    start = np.flatnonzero(rows & among(trace.op, (Op.B, Op.I)))
+    end = np.flatnonzero(rows & among(trace.op, (Op.B, Op.W)))
     amount = np.where(trace.op == Op.B, 1.0, trace.count)
     return Changes.at(trace, start, end, amount[start], amount[end])

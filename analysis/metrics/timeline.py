@@ -58,7 +58,7 @@ def has_time_units(trace: Trace) -> bool:
 def _pass(trace: Trace, row: int, paper: bool) -> Pass:
     op, stage = Op(int(trace.op[row])), int(trace.stage[row])
     late = float(trace.staleness[row])
-    minibatch, stages = int(trace.minibatch[row]), trace.shape.stages
+    minibatch, stages = trace.minibatch_of(row), trace.shape.stages
     version = int(trace.version_read[row])
     unit = time_unit(op, minibatch, stage, stages) if paper else None
     read = version_unit(op, minibatch, stage, stages, version) if paper else None
@@ -101,7 +101,7 @@ def name(trace: Trace, row: int) -> str:
 def version_label(trace: Trace, row: int, labels: str) -> str:
     """The version a row read: `W4` by time unit, `v3` by updates."""
     if labels == "time-unit":
-        unit = version_unit(Op(int(trace.op[row])), int(trace.minibatch[row]),
+        unit = version_unit(Op(int(trace.op[row])), trace.minibatch_of(row),
                             int(trace.stage[row]), trace.shape.stages,
                             int(trace.version_read[row]))
         return f"W{unit}"
@@ -110,7 +110,6 @@ def version_label(trace: Trace, row: int, labels: str) -> str:
 
 def json_cells(trace: Trace) -> list[dict[str, Any]]:
     """Every pass of a run with its device, times and version, as plain objects."""
-    rows = np.flatnonzero(trace.op <= Op.W).tolist()
-    return [{"device": int(trace.device[row]), "minibatch": int(trace.minibatch[row]),
-             **asdict(_pass(trace, row, has_time_units(trace))),
-             "end_s": float(trace.end_s[row])} for row in rows]
+    rows, paper = np.flatnonzero(trace.op <= Op.W).tolist(), has_time_units(trace)
+    return [{"device": int(trace.device[row]), "minibatch": trace.minibatch_of(row),
+             **vars(_pass(trace, row, paper)), "end_s": float(trace.end_s[row])} for row in rows]

@@ -40,6 +40,8 @@ class Range(BaseModel):
     def _ordered(self) -> Range:
         if self.low > self.high:
             raise ValueError(f"low is at most high, got {self.low} and {self.high}")
+        if not math.isfinite(float(self.high) - float(self.low)):
+            raise ValueError(f"high - low is a finite number, got {self.low} and {self.high}")
         if self.scale == "log" and self.low <= 0:
             raise ValueError(f"a log scale starts above 0, got low = {self.low}")
         return self

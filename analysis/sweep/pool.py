@@ -13,16 +13,19 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 
 from analysis.sweep.journal import Record
 from analysis.sweep.points import Point
-from analysis.sweep.work import end_with, failed, work
+from analysis.sweep.work import died, end_with, failed, work
 from sim.errors import ConfigurationError
 from sim.plugins import add_plugin, plugins
 
-LIVES = 3  # pools in a row that may break without a single point done
+LIVES = 2  # pools in a row that may break without a single point done
+ALONE = 2  # times a point that was left over is then tried in a pool of its own
+DASK_TRIES = 4  # workers that Dask gives a task before it calls it a killer of them
 CONNECT_S = 10
 AHEAD = 4  # points sent to a thread of the cluster beyond the one it has
 
 # From points by number and the numbers wanted to their records, as they come.  What a worker had
-# that died is done again; a point that brings down every worker is recorded as failed.
+# that died is done again; a point that brings down every worker is recorded as one whose worker
+# died, which the next start of the sweep tries again.
 Workers = Callable[[Callable[[int], Point], Iterable[int]], Generator[Record, None, None]]
 
 
@@ -56,10 +59,12 @@ def _parallel(points: Iterable[Point], jobs: int) -> Iterator[Record]:
 
 
 def _alone(point: Point) -> Record:
-    try:
-        return next(_parallel([point], 2))  # one job would run in this very process
-    except TerminatedWorkerError as error:
-        return failed(point, error)
+    for _ in range(ALONE):
+        try:
+            return next(_parallel([point], 2))  # one job would run in this very process
+        except TerminatedWorkerError:
+            continue
+    return died(point, ALONE)
 
 
 def cluster(address: str) -> Workers:
@@ -86,7 +91,7 @@ def cluster(address: str) -> Workers:
                 else:
                     suspects.append(each)
             for each, record in _sent(client, suspects, 1):  # what it shared a worker with is safe
-                yield record or failed(each, RuntimeError("every worker it was sent to died"))
+                yield record or died(each, DASK_TRIES)
 
     return evaluate
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from analysis.sweep.options import DRAWN, LARGEST, Choices, Draw, Random, Range, SweepFile
 from analysis.sweep.points import Grid, Search, Sweep
-from sim.errors import ConfigurationError, unknown
+from sim.errors import ConfigurationError, shown, unknown
 from sim.experiment.documents import full_key, read_document
 from sim.experiment.options import Experiment
 from sim.experiment.problems import keys_of, listed
@@ -36,7 +36,9 @@ def read_sweep(path: Path) -> Sweep:
         space = _search(found.random, problems)
     if problems:
         raise ConfigurationError(problems)
-    return Sweep(base, space, found.seeds)
+    sweep = Sweep(base, space, found.seeds)
+    sweep.point(0)  # a key inside something that is no table is told before anything is written
+    return sweep
 
 
 def _base(experiment: str | dict[str, Any], path: Path, problems: list[str]) -> dict[str, Any]:
@@ -61,7 +63,7 @@ def _grid(tables: dict[str, Any], problems: list[str]) -> Grid:
     values: dict[str, list[Any]] = {}
     for key, found in _keys(tables, "grid", lambda value: False, problems):
         if not isinstance(found, list) or not found:
-            problems.append(f"grid.{key}: a list of at least one value, got {found!r}"[:160])
+            problems.append(f"grid.{key}: a list of at least one value, got {shown(found)}")
         else:
             values[key] = found
             problems += _not_json(f"grid.{key}", found)
@@ -81,7 +83,7 @@ def _search(found: Random, problems: list[str]) -> Search:
         path = f"random.keys.{key}"
         if not isinstance(value, dict):
             problems.append(f"{path}: {{ choices = [...] }} or {{ low = ..., high = ... }}, got "
-                            f"{value!r}"[:160])
+                            f"{shown(value)}")
             continue
         try:
             draws[key] = DRAW.validate_python(value)
@@ -100,12 +102,23 @@ def _keys(tables: dict[str, Any], where: str, is_leaf: Callable[[dict[str, Any]]
     seen: set[str] = set()
     for written, value in _leaves(tables, is_leaf):
         key = full_key(written)
-        problem = _unknown(key) or (f"named twice, as {key}" if key in seen else None)
+        problem = _unknown(key) or _again(key, seen)
         seen.add(key)
         if problem:
             problems.append(f"{where}.{written}: {problem}")
         else:
             yield key, value
+
+
+def _again(key: str, seen: Collection[str]) -> str | None:
+    """What is wrong with a key beside those before it: it, or a table around it, is one of them."""
+    for other in seen:
+        if other == key:
+            return f"named twice, as {key}"
+        inner, outer = (key, other) if key.startswith(f"{other}.") else (other, key)
+        if inner.startswith(f"{outer}."):
+            return f"{inner} lies in {outer}, which is set as a whole beside it; name one of them"
+    return None
 
 
 def _leaves(tables: dict[str, Any], is_leaf: Callable[[dict[str, Any]], bool], above: str = ""

@@ -13,19 +13,25 @@ from analysis.sweep.points import Sweep
 from analysis.sweep.pool import Workers
 from analysis.sweep.tables import rows, write
 from sim.rows import Row
+from sim.wording import plural
 
 JOURNAL = "points.jsonl"
 Progress = Callable[[int, int], None]
 
 
 def run_sweep(sweep: Sweep, out: Path, workers: Workers,
-              progress: Progress = lambda done, failed: None) -> list[Row]:
+              progress: Progress = lambda done, failed: None,
+              tell: Callable[[str], None] = lambda line: None) -> list[Row]:
     """Evaluate what `out` does not have yet and write its tables; the tables' rows.
 
-    `progress(done, failed)` is called at the start and after every point.  Raises
+    `progress(done, failed)` is called at the start and after every point, `tell` with a line about
+    what was found damaged.  Raises
     ConfigurationError where `out` holds another sweep.
     """
     with Journal(out / JOURNAL, header(sweep)) as journal:
+        if journal.damaged:
+            tell(f"{journal.path}: {plural(journal.damaged, 'damaged line')} skipped; points that "
+                 "have no other are done again")
         missing = [number for number in range(len(sweep)) if number not in journal.records]
         failed = sum(map(_has_failed, journal.records.values()))
         progress(len(journal.records), failed)

@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 
 from analysis.comparison.compare import merge
 from analysis.metrics.report import report
-from analysis.sweep.journal import Record
+from analysis.sweep.journal import DIED, Record
 from analysis.sweep.points import Point
 from sim.experiment.batched import run_many
 from sim.experiment.configuration import resolve
@@ -40,6 +40,13 @@ def work(point: Point) -> Record:
 def failed(point: Point, error: Exception) -> Record:
     """The record of a point that has no report."""
     return _record(point, {"kind": type(error).__name__, "message": str(error)}, None)
+
+
+def died(point: Point, times: int) -> Record:
+    """The record of a point whose worker died each time: the next start tries it again."""
+    return _record(point, {"kind": DIED, "message": f"the process that computed it died {times} "
+                           "times (killed, or out of memory); the same command tries it again"},
+                   None)
 
 
 def _record(point: Point, error: dict[str, str] | None, report: dict[str, Any] | None) -> Record:

@@ -179,7 +179,7 @@ def _boxes(trace: Trace, start: Ints, end: Ints, window: tuple[int, int], labels
         box = Box(*here, chunk[here], Op(int(trace.op[row])), int(start[row]), int(end[row]),
                   name(trace, row),
                   "" if trace.op[row] == Op.U else version_label(trace, row, labels),
-                  minibatch == int(trace.minibatch[row]))
+                  minibatch == trace.minibatch_of(row))
         before = found[-1] if found else None
         if before is None or before.device != box.device or before.last <= box.first:
             found.append(box)

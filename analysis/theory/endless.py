@@ -14,6 +14,7 @@ from sim.experiment.setup import VirtualSetup
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.times.cluster import Cluster
+from sim.times.limits import refuse_long
 from sim.times.memory import most_claimed
 from sim.weights.versions import VersionPlan
 
@@ -40,7 +41,8 @@ def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
     """The steady state of the experiment's schedule, looked for in ever longer programs, and the
     setup it was seen in: that of so many mini-batches as show it.
 
-    Raises ConfigurationError where none is found, or the order would run out of memory.
+    Raises ConfigurationError where none is found, the order would run out of memory, or times are
+    longer than ticks count, and UnsettledError where the critical cycle is not found.
     """
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the steady state is that of one worker, got "
@@ -55,6 +57,7 @@ def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
         found = steady_state(program, setup.costs, setup.cluster)
         if found is not None:
             _refuse_full(program, setup.cluster)
+            refuse_long(found.period_s, "a mini-batch of the endless run")
             return setup, found
         minibatches *= 2
     raise ConfigurationError([f"pipeline.schedule: the order of {experiment.pipeline.schedule} "

@@ -16,8 +16,10 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import breadth_first_order
 
 from sim.arrays import Ints
+from sim.errors import UnsettledError
 
 SAFE = 2**62
+MOST_ROUNDS = 10_000  # each makes some event later: hundreds of times what any pipeline took
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +59,17 @@ def critical_cycle(graph: EventGraph) -> CriticalCycle:
     """The critical cycle of a graph by policy iteration.
 
     Each node names the edge it waits for; they are improved until no other edge would be later.
-    Raises ValueError where the graph is not strongly connected or a cycle needs no token.
+    Raises ValueError where the graph is not strongly connected or a cycle needs no token, and
+    UnsettledError where there is no end of improving.
     """
     solver = _Howard(graph)
-    while True:
+    for _ in range(MOST_ROUNDS):
         root, ratio = solver.best_cycle()
         solver.lead_to(root)
         if not solver.improve(root, ratio):
             return solver.cycle(root, ratio)
+    raise UnsettledError(f"the critical cycle of {graph.nodes} events was not found in "
+                         f"{MOST_ROUNDS} rounds of policy iteration")
 
 
 class _Howard:
@@ -79,6 +84,8 @@ class _Howard:
         heaviest = np.maximum.reduceat(graph.ticks, self.starts)
         self.policy = np.empty(n, dtype=np.int64)
         self._choose(graph.ticks == heaviest[graph.target])
+        # Python's integers where a sum along a cycle might not fit into 64 bits
+        self.kind: Any = np.int64 if graph.ticks.astype(np.float64).sum() < SAFE else object
         self.doublings = max(1, int(n - 1).bit_length())
         self.key = graph.target * n + graph.source
         ones = np.ones(len(graph.source), dtype=np.int8)
@@ -97,8 +104,8 @@ class _Howard:
         self.cycle_of = least[jump]
         on_cycle = np.unique(jump)
         roots, group = np.unique(least[on_cycle], return_inverse=True)
-        ticks, height = (np.zeros(len(roots), dtype=np.int64) for _ in range(2))
-        np.add.at(ticks, group, self.graph.ticks[self.policy[on_cycle]])
+        ticks, height = (np.zeros(len(roots), dtype=kind) for kind in (self.kind, np.int64))
+        np.add.at(ticks, group, self.graph.ticks[self.policy[on_cycle]].astype(self.kind))
         np.add.at(height, group, self.graph.height[self.policy[on_cycle]])
         if (height <= 0).any():
             raise ValueError("a cycle of events without a token: the order cannot be executed")

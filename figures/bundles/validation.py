@@ -14,8 +14,9 @@ from figures.origin import save
 from figures.pictures.validation import event_errors, scatter, timelines
 from figures.pictures.validation.settings import network
 from figures.rows import read_rows
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, InputError, MistakeError
 from sim.experiment.compared.validated import Validated
+from sim.files.reading import text_of
 from sim.files.writing import write_text
 from sim.rows import Row, Rows, rows_as_csv
 from sim.times.profile import write_profile
@@ -53,22 +54,22 @@ def draw(folders: Sequence[Path], out: Path, command: str) -> list[Path]:
     reports, rows = [], []
     for folder in folders:
         reports.append(_report(folder / REPORT))
-        if not (folder / ROWS).is_file():
-            raise ConfigurationError([f"{folder / ROWS}: there is no such file"])
         rows.append(read_rows(folder / ROWS))
     try:
         return _pictures(reports, rows, out, command)
-    except (KeyError, TypeError, ValueError) as error:
+    except (MistakeError, MemoryError):
+        raise
+    except Exception as error:  # files of something else can go wrong in any way
         names = ", ".join(map(str, folders))
         raise ConfigurationError([f"{names}: not what a validation wrote ({error!r})"]) from None
 
 
 def _report(path: Path) -> Report:
     try:
-        report: Report = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigurationError([f"{path}: there is no such file"]) from None
-    except ValueError:
+        report: Report = json.loads(text_of(path))
+    except InputError as error:
+        raise ConfigurationError(error.lines) from None
+    except (ValueError, RecursionError):
         raise ConfigurationError([f"{path}: not JSON"]) from None
     if not isinstance(report, dict) or not report.get("runs"):
         raise ConfigurationError([f"{path}: not the report of a validation"])

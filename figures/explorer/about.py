@@ -1,4 +1,4 @@
-"""What a trace says of itself: title, shape, time units, and whether it can be drawn."""
+"""What a trace says of itself: title, shape and time units."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 
 from analysis.metrics.timeline import has_time_units
 from sim.arrays import Ints
-from sim.errors import TraceError
 from sim.op import Op
 from sim.order.time_units import version_unit
 from sim.trace import Trace
@@ -43,17 +42,6 @@ def _workers(trace: Trace) -> str:
 
 def _greedy(trace: Trace) -> bool:
     return bool(trace.header.pipeline.get("dispatch") == "greedy")
-
-
-def check(trace: Trace, path: str) -> None:
-    """Make sure that a trace can be drawn.  Raises TraceError with what keeps it from that."""
-    if not len(trace):
-        raise TraceError(f"{path}: there is no span in it")
-    if not np.isin(trace.op, list(Op)).all():
-        raise TraceError(f"{path}: operations are numbered 0 to {max(Op):d}")
-    times = np.concatenate((trace.start_s, trace.end_s))
-    if not np.isfinite(times).all() or (trace.end_s < trace.start_s).any():
-        raise TraceError(f"{path}: spans without a start and an end after it")
 
 
 def unit_labels(trace: Trace) -> Ints:

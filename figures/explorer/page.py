@@ -18,11 +18,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from figures.explorer.about import about, check
+from figures.explorer.about import about
 from figures.explorer.columns import encode
 from sim.errors import ConfigurationError, TraceError
 from sim.trace import Trace
+from sim.wording import readable
 
+MOST_ROWS = 4_000_000  # of all traces: a page of some 80 MB, and ten times that once it is open
 WEB = files("figures.explorer").joinpath("web")
 SCRIPTS = ("inflate", "decode", "words", "lanes", "sums", "colours", "legend", "view", "axis",
            "trip", "labels", "paint", "overlay", "find", "tooltip", "panel", "actions", "pointer",
@@ -37,11 +39,13 @@ def explore(paths: Sequence[Path]) -> str:
     traces, problems = [], []
     for path in paths:
         try:
-            trace = Trace.load(path)
-            check(trace, str(path))
-            traces.append(trace)
+            traces.append(Trace.load(path))
         except TraceError as error:
             problems.append(str(error))
+    rows = sum(map(len, traces))
+    if rows > MOST_ROWS:
+        problems.append(f"{', '.join(map(str, paths))}: {rows:,} instructions make a page that no "
+                        f"browser holds, at most {MOST_ROWS:,} do; simulate fewer mini-batches")
     if problems:
         raise ConfigurationError(problems)
     return page(traces, _names(paths))
@@ -62,7 +66,8 @@ def page(traces: Sequence[Trace], names: Sequence[str]) -> str:
 def _names(paths: Sequence[Path]) -> list[str]:
     """File names, or whole paths where two files have one name."""
     plain = [path.name for path in paths]
-    return plain if len(set(plain)) == len(plain) else [str(path) for path in paths]
+    names = plain if len(set(plain)) == len(plain) else [str(path) for path in paths]
+    return list(map(readable, names))
 
 
 def _text(*names: str) -> str:

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from figures.colours import COLOURS
 from figures.pieces import Piece
 from figures.style import PAGE_IN, headline, new_figure
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, InputError
+from sim.files.reading import text_of
 from sim.rows import Rows
 
 SOURCE = Path("bench.json")
@@ -38,17 +39,16 @@ def message(rows: Rows) -> str:
 def data(path: Path = SOURCE) -> list[dict[str, Any]]:
     """A row per ratio of speeds, slowest first.  Raises ConfigurationError."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(text_of(path))
         measured = {name: each for name, each in document.items()
                     if name != "machine" and each.get("bound") == "at least"}
         rows = [{"name": name, "ratio": each["ratio"], "target": each["target"],
                  "ours": each["ours"], "theirs": each["theirs"], "unit": each["unit"],
                  "repeats": each["repeats"], "cpu": document["machine"]["cpu"]}
                 for name, each in measured.items()]
-    except FileNotFoundError:
-        raise ConfigurationError([f"{path}: there is no such file here; "
-                                  "make bench writes it"]) from None
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except InputError as error:
+        raise ConfigurationError([f"{error}; make bench writes it"]) from None
+    except (RecursionError, AttributeError, KeyError, TypeError, ValueError):
         raise ConfigurationError([f"{path}: not what make bench writes"]) from None
     return sorted(rows, key=lambda row: float(row["ratio"]))
 

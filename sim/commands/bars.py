@@ -14,23 +14,35 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from sim.experiment.options import Experiment
+    from sim.order.program import Program
 
-UPDATES_A_SECOND = 8000
 SOON_S = 1.0  # what takes longer shows how far it is
 
 
 @contextmanager
-def updates(experiment: Experiment) -> Iterator[Any]:
-    """A bar over the updates of a training that takes more than about a second.
+def running(experiment: Experiment, program: Program | None = None, engine: str = "auto", *,
+            training: bool = True) -> Iterator[Any]:
+    """A bar over a run that takes more than about a second: its set-up, then its updates.
 
-    Yields what `train` calls as its `watch`; None where the training is short.
+    Yields what `train` calls as its `watch`; None where the run is short or trains nothing.
     """
-    total = experiment.pipeline.stages * experiment.pipeline.minibatches
-    if experiment.training.task == "none" or total < UPDATES_A_SECOND:
+    from sim.experiment.demands.estimate import learning_s, setting_up_s
+    from sim.experiment.setup import rows_of
+
+    rows = len(program) if program is not None else rows_of(experiment)
+    first = setting_up_s(experiment, rows, engine)
+    then = learning_s(experiment, rows) if training else 0.0
+    if first + then < SOON_S:
         yield None
         return
-    with counted("training", total) as done:
-        yield lambda stage, version, weights: done()
+    with _progress() as progress:
+        bar = progress.add_task(f"{rows:,} instructions, about {first + then:.0f} s", total=None)
+        total = experiment.pipeline.stages * experiment.pipeline.minibatches
+
+        def done(stage: int, version: int, weights: Any) -> None:
+            progress.update(bar, advance=1, total=total, description="training")
+
+        yield done if then else None
 
 
 @contextmanager

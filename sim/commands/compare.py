@@ -42,7 +42,7 @@ def compare(experiment: Path | None, settings: tuple[str, ...], mitigations: str
     resolved = read_experiment(experiment, (*settings, "pipeline.mitigation=none"))
     averaged = range(resolved.training.seed, resolved.training.seed + seeds)
     rows, tables = (of_mitigations(resolved, mitigations, averaged) if systems is None else
-                    of_systems(resolved, systems, averaged, target or TARGET))
+                    of_systems(resolved, systems, averaged, TARGET if target is None else target))
     if as_json:
         print_json(rows)
         return

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from sim.commands.asked import asked, program_option
-from sim.commands.bars import updates
+from sim.commands.bars import running
 from sim.commands.door import console, experiment_argument, json_option, print_json
 from sim.commands.outputs import OUT_FILE
 
@@ -30,11 +30,11 @@ def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
     from sim.experiment.run import run as simulate
 
     resolved, program = asked(experiment, settings, program_file)
-    with updates(resolved) as watch:
+    with running(resolved, program, engine) as watch:
         trace = simulate(resolved, program, watch=watch, engine=engine)
-    if out is not None:
-        trace.save(out)
-    values = report(trace)
+        if out is not None:
+            trace.save(out)
+        values = report(trace)
     if as_json:
         print_json(values)
         return

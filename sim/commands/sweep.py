@@ -33,9 +33,12 @@ def sweep(sweep: Path, out: Path | None, workers: int | None, dask: str | None,
     for name in (JOURNAL, *FILES):
         check_file(out / name)
     asked = read_sweep(sweep)
+    said: list[str] = []
     with points(len(asked)) as progress:
         rows = run_sweep(asked, out, processes(workers) if dask is None else cluster(dask),
-                         progress)
+                         progress, said.append)
+    for line in said:
+        click.echo(line, err=True)
     errors = failures(rows)
     if as_json:
         print_json(rows)

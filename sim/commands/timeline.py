@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from sim.commands.asked import asked, program_option
+from sim.commands.bars import running
 from sim.commands.door import Number, console, experiment_argument, json_option, print_json
 
 
@@ -34,7 +35,8 @@ def timeline(experiment: Path | None, settings: tuple[str, ...], minibatch: int 
     from sim.experiment.run import run as simulate
 
     resolved, program = asked(experiment, settings, program_file)
-    view = TimelineView.of(simulate(resolved, program, training=False), minibatch, labels)
+    with running(resolved, program, training=False):
+        view = TimelineView.of(simulate(resolved, program, training=False), minibatch, labels)
     if as_json:
         _refuse_columns(columns)
         print_json(view.as_json())

@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from sim.arrays import Floats
 from sim.errors import ConfigurationError, DeadlockError
+from sim.experiment.demands.estimate import first_weights, refuse_beyond
 from sim.experiment.options import Experiment
 from sim.experiment.recording import record
 from sim.experiment.run import run_setup, settle
@@ -43,8 +44,10 @@ def run_many(experiments: Sequence[Experiment], in_all: int | None = None
     """Run many experiments: the place of each in the list, and its trace or why it is refused.
 
     They come as they are done, in an order of their own.  `in_all` is how many instructions they
-    and what is run beside them have together (None: they alone).
+    and what is run beside them have together (None: they alone).  Raises ConfigurationError where
+    the networks of all do not fit into the memory beside each other.
     """
+    refuse_beyond([first_weights(experiments)])
     shared = _Shared(in_all or sum(map(rows_of, experiments)))
     groups: dict[Any, list[tuple[int, Timed]]] = {}
     for place, experiment in enumerate(experiments):

@@ -6,8 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from sim.errors import ConfigurationError, shown
+from sim.errors import ConfigurationError, InputError, shown
 from sim.experiment.tables import Tables
+from sim.files.reading import text_of
 
 
 def read_document(path: str | Path | None) -> dict[str, Any]:
@@ -18,11 +19,9 @@ def read_document(path: str | Path | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError([f"{path}: {error.strerror}"]) from None
-    except UnicodeDecodeError:
-        raise ConfigurationError([f"{path}: not a UTF-8 text file"]) from None
+        document = tomllib.loads(text_of(path))
+    except InputError as error:
+        raise ConfigurationError(error.lines) from None
     except (ValueError, RecursionError) as error:
         raise ConfigurationError([f"{path}: not TOML: {error}"]) from None
     too_large = _beyond_64_bits(document, "")

@@ -10,6 +10,7 @@ import numpy as np
 from sim.errors import InvalidProgramError
 from sim.experiment.checks import FILE
 from sim.experiment.options import Experiment
+from sim.files.reading import text_of
 from sim.order.columns import Instructions
 from sim.order.program import Program
 from sim.order.torch_csv.reading import is_torch_csv, parse, repeated
@@ -19,9 +20,10 @@ def with_program(experiment: Experiment, path: Path) -> tuple[Experiment, Progra
     """The program in a file, and the experiment reshaped to it.
 
     A PyTorch file covers one mini-batch; where `pipeline.minibatches` is given it is repeated
-    that often, with a flush in between.  Raises InvalidProgramError or ConfigurationError.
+    that often, with a flush in between.  Raises InvalidProgramError, InputError or
+    ConfigurationError.
     """
-    text = _read(path)
+    text = text_of(path)
     try:
         program = parse(text) if is_torch_csv(text) else Program.parse(text).validate()
     except InvalidProgramError as error:
@@ -58,10 +60,3 @@ def first_minibatches(program: Program, minibatches: int) -> Program:
     ends = np.concatenate([[0], np.cumsum(keep)])[list(program.offsets)]
     rows = Instructions(*(column[keep] for column in program.rows))
     return Program.of(replace(shape, minibatches=minibatches), rows, tuple(ends.tolist()))
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise InvalidProgramError(f"{path}: not a UTF-8 text file") from None

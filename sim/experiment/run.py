@@ -8,6 +8,7 @@ from typing import Any
 from threadpoolctl import threadpool_limits
 
 from sim.errors import ConfigurationError, DeadlockError
+from sim.experiment.demands.estimate import affordable, learning_parts, refuse_beyond
 from sim.experiment.options import Experiment
 from sim.experiment.recording import record
 from sim.experiment.setup import Timed, VirtualSetup, make_stages, rows_of
@@ -20,6 +21,7 @@ from sim.order.replicated import own_program
 from sim.times.contention import contended, contends
 from sim.times.costs import CostModel
 from sim.times.engines import engine_of, kernels_of
+from sim.times.limits import refuse_long
 from sim.times.profile import Profile
 from sim.times.shared.machine import SharedMachine
 from sim.times.timeline import Timeline
@@ -41,7 +43,9 @@ def run(experiment: Experiment, program: Program | None = None, *, training: boo
 
     Raises ConfigurationError, InvalidProgramError or DeadlockError.
     """
-    kernels = kernels_of(engine, len(program) if program else rows_of(experiment), in_all)
+    rows = len(program) if program else rows_of(experiment)
+    affordable(experiment, rows, learning=training, engine=engine)
+    kernels = kernels_of(engine, rows, in_all)
     setup = VirtualSetup.of(experiment, program, profile, kernels=kernels)
     return run_setup(setup, training=training, watch=watch, engine=engine)
 
@@ -52,6 +56,7 @@ def run_setup(setup: VirtualSetup, *, training: bool = True, watch: Watch | None
     timed = settle(setup, engine=engine)
     if setup.task is None or not training:
         return record(timed)
+    refuse_beyond(learning_parts(setup.experiment, timed.plan, setup.task))
     crews = [make_stages(setup, timed.plan, setup.task) for _ in range(setup.shape.workers)]
     whole = timed.timeline.program
     with threadpool_limits(1):  # sums in one order whatever the machine's cores
@@ -88,9 +93,10 @@ def add_times(setup: VirtualSetup, engine: str = "auto") -> Timeline:
     simulate = engine_of(engine, dispatch, setup.kernels, shared_machine(setup))
     alone = simulate(setup.program, setup.costs, setup.cluster, stream(seed, "jitter"))
     costs = beside_neighbours(setup, alone)
-    if costs is setup.costs:
-        return alone
-    return simulate(setup.program, costs, setup.cluster, stream(seed, "jitter"))
+    found = alone if costs is setup.costs else simulate(setup.program, costs, setup.cluster,
+                                                        stream(seed, "jitter"))
+    refuse_long(float(found.end_s.max(initial=0.0)))
+    return found
 
 
 def shared_machine(setup: VirtualSetup) -> SharedMachine | None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.errors import ConfigurationError
 from sim.experiment.checks import FILE
+from sim.experiment.demands.estimate import affordable
 from sim.experiment.machine import Sizes, cost_model, load_profile, make_cluster, stage_sizes
 from sim.experiment.making import make_combine, make_mitigation, make_optimizer
 from sim.experiment.options import Experiment
@@ -24,6 +25,7 @@ from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
+from sim.times.limits import refuse_uncountable
 from sim.times.profile import Profile
 from sim.times.timeline import Timeline
 from sim.weights.versions import VersionPlan
@@ -106,13 +108,16 @@ class VirtualSetup(Setup):
 
         Raises ConfigurationError.
         """
+        affordable(experiment, len(program) if program else rows_of(experiment), learning=False)
         rules = Setup.of(experiment, program, kernels=kernels)
         profile = profile or load_profile(experiment)
         task = task or make_task(experiment)
         sizes = stage_sizes(experiment, profile, task)
-        return VirtualSetup(**vars(rules), profile=profile, task=task, sizes=sizes,
-                            costs=cost_model(experiment, profile),
-                            cluster=make_cluster(experiment, profile, sizes, rules.combine))
+        costs = cost_model(experiment, profile)
+        cluster = make_cluster(experiment, profile, sizes, rules.combine)
+        refuse_uncountable(rules.program, costs, cluster)
+        return VirtualSetup(**vars(rules), profile=profile, task=task, sizes=sizes, costs=costs,
+                            cluster=cluster)
 
     def over(self, experiment: Experiment) -> VirtualSetup:
         """The setup of an experiment that differs in its number of mini-batches alone.

@@ -18,16 +18,10 @@ from types import FrameType, TracebackType
 from typing import IO, Any
 
 from sim.errors import MistakeError, OutputError
+from sim.files.kinds import kind_of
 from sim.rows import plain
 
 ENDINGS = (signal.SIGTERM, signal.SIGHUP)  # what ends a process that does not listen
-KINDS = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a pipe"), (stat.S_ISSOCK, "a socket"),
-         (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device"))
-
-
-def kind_of(mode: int) -> str | None:
-    """What the mode of an existing path says that it is instead of a file; None for a file."""
-    return next((name for test, name in KINDS if test(mode)), None)
 
 
 def check_file(path: str | Path) -> Path:

@@ -8,6 +8,7 @@ the same bits; one parametrised test goes through every pair.
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -53,14 +54,31 @@ def installed() -> bool:
     return importlib.util.find_spec("numba") is not None
 
 
+@cache
+def loads() -> bool:
+    """Whether numba is there and can be loaded, which takes about a second the first time.
+
+    One that is installed and broken is gone without, and a line on standard error says so.
+    """
+    if not installed():
+        return False
+    try:
+        importlib.import_module("numba")
+    except Exception as error:  # of a broken library anything
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(f"numba is installed but does not load ({said}); going on without it\n")
+        return False
+    return True
+
+
 def choose(rows: int, in_all: int | None = None) -> Kernels:
     """The make of kernels for a run of `rows`, one of several that have `in_all` rows together.
 
-    Numba takes about a second to load, so it is chosen where it is installed, where so many rows
-    would take longer than that without it, and where one run is large enough to call it for.
+    Numba takes about a second to load, so it is chosen where it loads, where so many rows would
+    take longer than that without it, and where one run is large enough to call it for.
     """
     worth = rows >= FEWEST_ROWS and max(rows, in_all or 0) >= ROWS_WORTH_LOADING
-    return NUMBA if worth and installed() else NUMPY
+    return NUMBA if worth and loads() else NUMPY
 
 
 @cache

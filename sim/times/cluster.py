@@ -121,6 +121,14 @@ class Cluster:
         op, stage, _, count = program.rows
         return self._seconds(op[rows], stage[rows], count[rows])
 
+    def arrivals_of(self, op: Ints, stage: Ints, count: Ints) -> Floats:
+        """Seconds what such instructions send takes to arrive over a free link.
+
+        They are given as columns; all have shape (rows,).  Of what sends nothing the value means
+        nothing.
+        """
+        return self._seconds(op, stage, count) + self._latencies(op, stage)
+
     def _seconds(self, op: Ints, stage: Ints, count: Ints) -> Floats:
         """Seconds a link is occupied by what such instructions send."""
         bytes_of = np.concatenate(([0.0], self.boundary_bytes, [0.0]))

@@ -36,7 +36,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sim.errors import ProfileError
+from sim.errors import InputError, ProfileError
+from sim.files.reading import text_of
 from sim.files.writing import write_text
 
 # Bounds as the configuration's, so that sums of what is measured stay finite
@@ -161,11 +162,9 @@ class Profile(BaseModel):
 def read_profile(path: str | Path) -> Profile:
     """The profile in a file.  Raises ProfileError with everything that is wrong with it."""
     try:
-        profile = Profile.model_validate(json.loads(Path(path).read_text()))
-    except OSError as error:
-        raise ProfileError(f"{path}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise ProfileError(f"{path}: not a text file") from None
+        profile = Profile.model_validate(json.loads(text_of(path)))
+    except InputError as error:
+        raise ProfileError(str(error)) from None
     except ValidationError as errors:  # a ValueError too, so it comes first
         lines = [f"{path}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in errors.errors()]
         raise ProfileError("\n".join(lines)) from None

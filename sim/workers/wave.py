@@ -36,8 +36,11 @@ class ParameterServer(Exchange):
         self._total: list[Any] = [0.0] * len(copies)
         self._waves: list[list[Any]] = [[] for _ in copies]
         self._pulled = [0] * len(copies)
+        self._dropped = 0
 
     def after_update(self, worker: int, minibatch: int, step: Any) -> None:
+        if len(self.copies) == 1:
+            return  # nobody pulls
         self._total[worker] = self._total[worker] + step
         waves = self._waves[worker]
         if minibatch % self.size:
@@ -56,6 +59,10 @@ class ParameterServer(Exchange):
                 weights = weights + waves[number] * (self.part - (other == worker))
         self._pulled[worker] = visible
         self.copies[worker].refresh(weights)
+        for number in range(self._dropped, min(self._pulled)):  # every worker has them
+            for waves in self._waves:
+                waves[number] = None
+        self._dropped = min(self._pulled)
 
     def share(self, worker: int) -> Any:
         """What a worker has learnt itself, (parameters,); of a single one all its weights."""

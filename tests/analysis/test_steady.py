@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 from analysis.__main__ import main
 from analysis.metrics.timing import timing
+from analysis.theory import howard
 from analysis.theory.endless import endless, solve
+from analysis.theory.howard import EventGraph, critical_cycle
 from analysis.theory.pattern import find_pattern
 from analysis.theory.steady import steady_state
 from sim.errors import ConfigurationError
@@ -193,6 +196,22 @@ def test_it_is_the_rate_of_a_long_run():
     measured = timing(trace_of(task="none", minibatches=400, **keys))
     assert steady(**keys)["throughput_minibatches_per_s"] == pytest.approx(
         measured.steady_throughput_minibatches_per_s, rel=1e-3)
+
+
+def test_sums_of_ticks_beyond_64_bits_are_exact():
+    size, ticks = 3000, 2**53 - 1
+    ring = np.arange(size)
+    graph = EventGraph.of(size, (ring, (ring + 1) % size, np.full(size, ticks), 1 * (ring == 0)))
+    found = critical_cycle(graph)
+    assert (found.ratio, found.height, len(found.edges)) == (size * ticks, 1, size)
+
+
+def test_a_search_without_an_end_says_so():
+    with mock.patch.object(howard, "MOST_ROUNDS", 1):
+        result = ask("--set", "forward_s=[1.0, 2.0, 1.0]", "--set", "schedule=gpipe",
+                     "--set", "microbatches=3")
+        assert result.exit_code == 2
+        assert "was not found in 1 rounds of policy iteration" in result.output
 
 
 def test_no_time_at_all_has_no_rate():

@@ -89,11 +89,12 @@ def test_two_writers_at_once_are_one_too_many(path):
 def test_a_writer_that_is_killed_lets_go(path):
     code = ("import os, sys, pathlib; from analysis.sweep.journal import Journal\n"
             "with Journal(pathlib.Path(sys.argv[1]), eval(sys.argv[2])) as journal:\n"
-            "    journal.add({'point': 5})\n"
+            "    journal.add(eval(sys.argv[3]))\n"
             "    os.kill(os.getpid(), 9)\n")
-    done = subprocess.run([sys.executable, "-c", code, str(path), repr(HEADER)], check=False)
+    done = subprocess.run([sys.executable, "-c", code, str(path), repr(HEADER),
+                           repr(record(5))], check=False)
     assert done.returncode == -9
-    assert read(path) == {5: {"point": 5}}
+    assert read(path) == {5: record(5)}
 
 
 def test_what_is_not_json_is_refused_before_anything_is_written(path):
@@ -104,3 +105,48 @@ def test_what_is_not_json_is_refused_before_anything_is_written(path):
     assert list(read(path)) == [2]
     assert all(json.loads(line) for line in path.read_text().splitlines())
     assert os.stat(path).st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("line", [
+    b'{"point": 2, "settings": {}, "error": null}', b'{"point": true, "settings": {}, "error": null'
+    b', "report": {}}', b'{"point": 2, "settings": {}, "error": null, "report": {"x": NaN}}',
+    b'{"point": 9, "settings": {}, "error": null, "report": {}}',
+    b'{"point": 2, "settings": {}, "error": null, "report": null}',
+    b'{"point": 2, "settings": {}, "error": {"kind": 1}, "report": null}',
+    b'{"point": 2, "settings": [], "error": null, "report": {}}', b"[" * 100_000, b"3", b"\xff"])
+def test_a_damaged_line_is_counted_and_its_point_done_again(path, line):
+    write(path, 4)
+    with path.open("ab") as file:
+        file.write(line + b"\n")
+    write(path, 7)
+    with Journal(path, HEADER) as journal:
+        assert (list(journal.records), journal.damaged) == ([4, 7], 1)
+
+
+def test_a_point_whose_worker_died_is_tried_again_at_the_next_start(path):
+    died = record(3) | {"error": {"kind": "WorkerDied", "message": "…"}, "report": None}
+    with Journal(path, HEADER) as journal:
+        journal.add(died)
+        assert list(journal.records) == [3]
+    assert read(path) == {}
+    write(path, 3)
+    assert read(path) == {3: record(3)}
+
+
+def test_a_journal_without_a_point_holds_up_no_other_sweep(path):
+    write(path)
+    other = {**HEADER, "fingerprint": "g"}
+    with Journal(path, other) as journal:
+        journal.add(record(1))
+    with pytest.raises(ConfigurationError, match="begun by another sweep"):
+        read(path)
+
+
+def test_a_sweep_that_ends_before_its_first_point_leaves_no_journal(path):
+    with pytest.raises(RuntimeError), Journal(path, HEADER):
+        raise RuntimeError("no scheduler answers")
+    assert not path.exists()
+    write(path, 1)
+    with pytest.raises(RuntimeError), Journal(path, HEADER):
+        raise RuntimeError("the cluster is lost")
+    assert list(read(path)) == [1]

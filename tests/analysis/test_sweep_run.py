@@ -249,7 +249,7 @@ def test_a_worker_that_is_killed_costs_no_point_and_one_that_always_dies_is_reco
             [str(tmp_path), str(Path.cwd()), os.environ.get("PYTHONPATH", "")]))
         finish(path, tmp_path / "out", "--workers", "2")
     found = json.loads((tmp_path / "out/table.json").read_text())
-    assert found[17]["error"].startswith("TerminatedWorkerError")
+    assert found[17]["error"].startswith("WorkerDied")
     assert [row for row in found if row["point"] != 17] == [
         row for row in plain if row["point"] != 17]
 

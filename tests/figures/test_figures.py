@@ -238,9 +238,9 @@ def test_a_table_alone_is_drawn_again(tmp_path) -> None:
 @pytest.mark.parametrize(("arguments", "says"), [
     (["timeline", "rates", "--from", "ok.csv"], "draws the rows of one figure"),
     (["all", "--from", "ok.csv"], "draws the rows of one figure"),
-    (["timeline", "--from", "missing.csv"], "No such file"),
+    (["timeline", "--from", "missing.csv"], "there is no such file"),
     (["timeline", "--from", "empty.csv"], "holds no rows"),
-    (["timeline", "--from", "picture.csv"], "not a CSV file"),
+    (["timeline", "--from", "picture.csv"], "not a UTF-8 text file"),
     (["rates", "--from", "ok.csv"], "not the data of figure rates"),
     (["advice", "--from", "ok.csv"], "not the data of figure advice")])
 def test_tables_that_cannot_be_drawn_are_refused(tmp_path, monkeypatch, arguments, says) -> None:

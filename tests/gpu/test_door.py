@@ -81,7 +81,7 @@ def test_a_run_says_whether_stages_were_captured():
     (["--program", "{}/order.txt", "--devices", "cpu,cpu,cpu"],
      "has its 2 stages on 2 devices, --devices names 3 (cpu,cpu,cpu); name one for each"),
     (["--program", "{}/odd.txt"], "line 2"),
-    (["--program", "{}/none.txt"], "none.txt: No such file or directory"),
+    (["--program", "{}/none.txt"], "none.txt: there is no such file"),
     (["--program", "{}/order.txt", "--set", "mitigation=timeprest"], "is defined on nf1b"),
     (["--graphs", "often"], "'often' is not one of 'auto', 'on', 'off'"),
 ])

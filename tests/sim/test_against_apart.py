@@ -14,24 +14,10 @@ from tests.sim.against import differences
 
 APART = Path(__file__).parents[1] / "oracles" / "apart"
 PRODUCT = {"sim", "analysis", "figures", "gpu"}
-# what is being mended: what its differences begin with, and which experiments it is about
-NOT_YET = ("steady_throughput", "peak_", "versions held")
-
-
-def waits(keys) -> bool:
-    alone_in_blocks = keys.get("count") == 1 and keys["combine"]["name"] == "block-momentum"
-    no_version = keys["mitigation"].get("decay") == float("inf")
-    return alone_in_blocks or no_version or (keys["backward"] == "recompute"
-                                             and "activation_limit_bytes" in keys)
 
 
 def disagreements(seeds: range) -> dict[int, list[str]]:
-    found = {}
-    for seed in seeds:
-        keys, order = draw(seed)
-        if not waits(keys):
-            found[seed] = [line for line in differences(keys, order)
-                           if not line.startswith(NOT_YET)]
+    found = {seed: differences(*draw(seed)) for seed in seeds}
     return {seed: lines for seed, lines in found.items() if lines}
 
 

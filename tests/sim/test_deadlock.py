@@ -72,4 +72,4 @@ def test_a_static_order_that_needs_more_memory_than_there_is_names_device_and_am
 
 def test_a_message_nobody_awaits_is_no_deadlock():
     trace = experiments.simulate(stages=2, minibatches=2, latency_s=50.0, task="none")
-    assert trace.end_s.max() == 1 + 50 + 50 + 2 + 50 + 1
+    assert trace.end_s.max() == 2 * (1 + 50) + 1 + 1 + 1 + 1  # none waits for another's latency

@@ -31,7 +31,8 @@ def test_a_file_that_cannot_be_read_is_one_problem(tmp_path, content, said):
 
 
 def test_a_missing_file_or_a_folder_is_one_problem(tmp_path):
-    for path, said in ((tmp_path / "none.toml", "No such file"), (tmp_path, "directory")):
+    for path, said in ((tmp_path / "none.toml", "there is no such file"),
+                       (tmp_path, "is a folder, not a file to read")):
         with pytest.raises(ConfigurationError, match=said) as caught:
             read_experiment(path)
         assert len(caught.value.problems) == 1

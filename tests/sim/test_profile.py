@@ -71,10 +71,10 @@ def test_every_error_has_the_file_and_the_path(tmp_path, content, said):
 
 
 def test_a_missing_file_and_bytes_that_are_no_text_are_said(tmp_path):
-    with pytest.raises(ProfileError, match="No such file"):
+    with pytest.raises(ProfileError, match="there is no such file"):
         read_profile(tmp_path / "none.json")
     (tmp_path / "bytes").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ProfileError, match="not a text file"):
+    with pytest.raises(ProfileError, match="not a UTF-8 text file"):
         read_profile(tmp_path / "bytes")
 
 

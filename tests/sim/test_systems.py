@@ -255,6 +255,13 @@ def test_the_door_prints_every_system_and_none_is_refused():
     assert "[choice] hetpipe" in shown.output
 
 
+def test_a_target_of_nothing_is_met_by_the_first_evaluation():
+    result = CliRunner().invoke(main, ["compare", "--systems", "single-gpu", "--target", "0",
+                                       "--json", "--set", "minibatches=20", "--set", "width=4"])
+    row = json.loads(result.stdout)[0]
+    assert (row["target_accuracy"], row["minibatches_to_target"]) == (0, 1)
+
+
 def test_the_door_lists_systems_with_rule_and_source():
     listed = json.loads(CliRunner().invoke(main, ["list", "--json"]).stdout)["systems"]
     assert {each["name"] for each in listed} >= NAMED
@@ -264,3 +271,19 @@ def test_the_door_lists_systems_with_rule_and_source():
 def test_merging_keeps_what_is_not_averaged():
     reports = [report(trace_of("hetpipe"))]
     assert merge(reports, [0])["workers"]["count"] == 2
+
+
+@pytest.mark.parametrize(("batch", "cut"), [(512, 4), (30, 5), (33, 11), (16, 4), (13, 13)])
+def test_a_system_cuts_a_mini_batch_into_four_micro_batches_a_stage_at_most(batch, cut):
+    experiment = resolve({"pipeline": {"stages": 4}, "training": {"batch_size": batch}})
+    changes = SYSTEMS["gpipe"].changes(experiment)
+    assert changes["pipeline"]["microbatches"] == cut
+
+
+@pytest.mark.parametrize("batch", [509, 3, 2 * 257])
+def test_a_mini_batch_that_only_cuts_into_single_images_is_refused(batch):
+    experiment = resolve({"pipeline": {"stages": 4}, "training": {"batch_size": batch}})
+    with pytest.raises(ConfigurationError, match="not cut into 4 to 16 equal micro-batches"):
+        SYSTEMS["gpipe"].changes(experiment)
+    as_asked = experiment.changed(microbatches=batch)
+    assert SYSTEMS["gpipe"].changes(as_asked)["pipeline"]["microbatches"] == batch

@@ -56,7 +56,6 @@ def header(text: str) -> np.ndarray:
 NOT_TRACES = {
     "text": lambda path: path.write_text("hello"),
     "empty": lambda path: path.write_bytes(b""),
-    "directory": lambda path: path.mkdir(),
     "array": write_npy,
     "pickle": write_pickle,
     "no header": lambda path: array_file(path, a=np.arange(3)),

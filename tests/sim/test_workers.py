@@ -10,6 +10,7 @@ from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op
 from sim.workers import COMBINES
+from sim.workers.wave import Wave
 from tests.sim.crews import close, document, final, learnt
 
 MOMENTUM = pytest.mark.parametrize(("momentum", "convention"), [
@@ -99,6 +100,18 @@ def test_a_reset_gives_an_optimizer_back_all_of_its_first_state():
     weights = [1.0, *(float(w[0]) for _, _, w in seen)]
     for block in (0, 2, 4):  # Adam's first step is the rate itself, but for epsilon
         assert weights[block] - weights[block + 1] == pytest.approx(0.01, rel=1e-6)
+
+
+def test_a_server_forgets_the_waves_that_every_worker_has_pulled(monkeypatch):
+    servers = []
+    made = Wave.exchange
+    monkeypatch.setattr(Wave, "exchange",
+                        lambda *given: servers.append(made(*given)) or servers[-1])
+    learnt(workers=2, combine="wave", schedule="round-robin", stages=2, minibatches=80,
+           mitigation="stash", training={"task": "quadratic", "curvatures": [0.5]})
+    kept = [[step is not None for step in waves] for waves in servers[0]._waves]
+    assert [len(waves) for waves in kept] == [20, 20]
+    assert max(map(sum, kept)) <= 3
 
 
 def test_hetpipes_sum_is_the_workers_updates_added_up():

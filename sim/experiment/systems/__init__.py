@@ -19,6 +19,7 @@ from sim.registry import Registry
 
 Document = dict[str, Any]
 CHUNKS = 2  # stages a device holds in the interleaved system
+MOST_A_STAGE = 4  # micro-batches a stage into which a system cuts a mini-batch [choice]
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,21 @@ class Common:
     @property
     def microbatches(self) -> int:
         """Parts of a mini-batch where a system cuts it: as configured, else the least divisor of
-        the batch size that is no less than the stages.
+        the batch size from the number of stages to `MOST_A_STAGE` times it.
 
-        Raises ConfigurationError where there is none.
+        Raises ConfigurationError where there is none: a large prime would make a pipeline of
+        single images.
         """
         given, batch = self.experiment.pipeline.microbatches, self.experiment.training.batch_size
         if given > 1 or self.stages == 1:
             return given
-        fitting = [n for n in range(self.stages, batch + 1) if batch % n == 0]
+        most = min(batch, MOST_A_STAGE * self.stages)
+        fitting = [n for n in range(self.stages, most + 1) if batch % n == 0]
         if not fitting:
-            raise ConfigurationError([f"training.batch_size: {batch} images make no "
-                                      f"{self.stages} micro-batches or more"])
+            raise ConfigurationError([
+                f"training.batch_size: {batch} images are not cut into {self.stages} to "
+                f"{MOST_A_STAGE * self.stages} equal micro-batches; choose another batch size, or "
+                "set pipeline.microbatches"])
         return fitting[0]
 
     @property

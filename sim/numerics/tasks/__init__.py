@@ -67,6 +67,14 @@ class TaskEntry:
     source: str
     make: Callable[[PipelineShape, TaskOptions], Task]
 
+    def parameters(self, shape: PipelineShape, options: TaskOptions) -> Sequence[int]:
+        """Numbers in the weights of each stage, without making them.
+
+        Empty where what makes the task has no `parameters` to say so, called as it is itself.
+        """
+        count = getattr(self.make, "parameters", None)
+        return () if count is None else list(count(shape, options))
+
 
 TASKS: Registry[TaskEntry] = Registry("task", "sim.numerics.tasks")
 

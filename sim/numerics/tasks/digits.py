@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.arrays import Floats
 from sim.numerics.tasks import Evaluation, TaskOptions, stream, task
-from sim.numerics.tasks.mlp import Labels, cross_entropy, cut, first_weights
+from sim.numerics.tasks.mlp import Labels, MlpStage, cross_entropy, cut, first_weights
 from sim.order.shape import PipelineShape
 
 SPLIT_SEED = 20181219  # fixes which images validate, whatever the run's seed
@@ -52,8 +52,7 @@ class DigitsMlp:
         if options.batch_size % shape.microbatches:
             raise ValueError(f"microbatches divides the batch size, got {shape.microbatches} "
                              f"and {options.batch_size}")
-        layers = options.layers or max(3, shape.stages)
-        self.models = cut((64, *[options.width] * (layers - 1), 10), shape.stages)
+        self.models = self._cut(shape, options)
         rng = stream(options.seed, "weights")
         self.weights = [first_weights(model, rng) for model in self.models]
         self._inputs, self._labels, self._valid, self._valid_labels = images()
@@ -61,6 +60,16 @@ class DigitsMlp:
         order = visiting_order(len(self._labels), visits, stream(options.seed, "order"))
         self._visits = order.reshape(shape.total, -1)
         self.examples = len(self._labels)
+
+    @classmethod
+    def parameters(cls, shape: PipelineShape, options: TaskOptions) -> list[int]:
+        """Numbers in the weights of each stage, without making them."""
+        return [model.parameters for model in cls._cut(shape, options)]
+
+    @staticmethod
+    def _cut(shape: PipelineShape, options: TaskOptions) -> list[MlpStage]:
+        layers = options.layers or max(3, shape.stages)
+        return cut((64, *[options.width] * (layers - 1), 10), shape.stages)
 
     def inputs(self, micro_batch: int) -> Floats:
         """Pixels of a micro-batch (from 0), shape (examples, 64)."""

@@ -44,6 +44,11 @@ class Quadratic:
         self.models = [QuadraticStage(curvatures) for _ in range(shape.stages)]
         self.weights = [np.ones(len(curvatures)) for _ in range(shape.stages)]
 
+    @staticmethod
+    def parameters(shape: PipelineShape, options: TaskOptions) -> list[int]:
+        """Numbers in the weights of each stage, without making them."""
+        return [len(options.curvatures)] * shape.stages
+
     def inputs(self, micro_batch: int) -> float:
         """The loss before the first stage: none."""
         return 0.0

@@ -14,6 +14,7 @@ from sim.arrays import Floats, Ints
 from sim.times.exact.equations import MaxPlusSystem
 from sim.times.exact.order import topological
 from sim.times.exact.segments import Segments
+from sim.times.limits import beyond
 from sim.times.timeline import Times
 
 FEWEST_SEGMENTS = 3_000  # below, finding an order first takes longer than it saves
@@ -23,9 +24,10 @@ def executed(system: MaxPlusSystem) -> Times | None:
     """Times of every row, found segment by segment; None where that is not possible or no faster.
 
     So it is with few segments, links that queue, an order without a steady period, and rows that
-    are slowed in windows or wait for other workers.
+    are slowed in windows, wait for other workers, or alone take longer than ticks count.
     """
-    if system.window_stage.size or system.gates.opens.size:
+    if (system.window_stage.size or system.gates.opens.size
+            or beyond(float(system.seconds.max(initial=0.0)))):
         return None
     segments = Segments.of(system)
     if len(segments.row) < FEWEST_SEGMENTS or not _links_never_queue(segments):

@@ -1,8 +1,7 @@
 """The timeline of a static program without an event loop.
 
 `sim.times.engine` is the reference, and both agree to the last bit.  What it alone can say (which
-stream head waits for what in a deadlock) it is asked for, and so it is where a sum of times would
-no longer be exact.
+stream head waits for what in a deadlock) it is asked for.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ from sim.times.memory import stays_within_limit
 from sim.times.timeline import Timeline, Times
 
 Method = Literal["auto", "plain", "periodic"]
-LONGEST_S = 2.0**23  # of ticks of 2**-30 s, what a float64 counts exactly
 FEWEST_ROWS_OF_A_PERIOD = 4000  # below, looking for one takes longer than executing all
 
 
@@ -41,7 +39,7 @@ def timeline(program: Program, costs: CostModel, cluster: Cluster, rng: np.rando
     if stays_within_limit(program, cluster):
         system = MaxPlusSystem.of(program, costs, cluster, rng, kernels)
         found = _executed(system, kernels, method, repeats=_can_repeat(program, costs))
-    if found is None or max(found[1][stop - 1] for stop in program.offsets[1:]) >= LONGEST_S:
+    if found is None:
         rng.bit_generator.state = before
         return simulate(program, costs, cluster, rng)
     return Timeline(program, *found)

@@ -15,7 +15,8 @@ from sim.kernels.lane_order import LaneOrder
 from sim.kernels.lanes import EXECUTE, LAY_OUT
 from sim.kernels.pairs import Kernels, choose
 from sim.order.program import Program
-from sim.times.exact.timeline import LONGEST_S, timeline
+from sim.times.exact.timeline import timeline
+from sim.times.limits import refuse_long
 from sim.times.memory import stays_within_limit
 from sim.times.replicas.blocks import LaneBlocks, Replica
 from sim.times.replicas.order import order_of
@@ -49,16 +50,25 @@ def replicate(program: Program, replicas: Sequence[Replica], *, columns: bool = 
 
     Without `kernels` they are chosen by the rows of all replicas.  Where an instruction is slowed
     in windows of time, or workers wait for each other, replicas are run one by one.
-    Raises DeadlockError, and ValueError for no replicas.
+    Raises DeadlockError, ConfigurationError where a run takes longer than ticks count, and
+    ValueError for no replicas.
     """
     if not replicas:
         raise ValueError("replicas are at least one, got none")
     kernels = kernels or choose(len(program) * len(replicas))
+    found = _together(program, replicas, columns, kernels)
+    refuse_long(float(found.makespan_s.max()), "a run")
+    return found
+
+
+def _together(program: Program, replicas: Sequence[Replica], columns: bool, kernels: Kernels
+              ) -> ReplicaTimes:
+    """The times of all replicas, side by side where one order serves all and can be executed."""
     if not _can_share(program, replicas):
         return _one_by_one(program, replicas, columns, kernels)
     states = [each.rng.bit_generator.state for each in replicas]
     found = _side_by_side(program, replicas, columns, kernels)
-    if found is not None and found.makespan_s.max() < LONGEST_S:
+    if found is not None:
         return found
     for each, state in zip(replicas, states, strict=True):
         each.rng.bit_generator.state = state

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from unittest import mock
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from analysis.__main__ import main as analysis
 from sim.__main__ import main
 from sim.errors import ConfigurationError, DeadlockError
 from sim.kernels import pairs
@@ -42,11 +44,56 @@ def test_a_limit_that_holds_changes_nothing(engine):
     assert_equal(times(engine, **keys), times("simpy", **keys))
 
 
-@pytest.mark.parametrize("engine", EXACT)
-def test_times_beyond_97_days_are_the_event_loops(engine):
-    keys = {"stages": 3, "minibatches": 40, "forward_s": [1e6, 0.3, 1e6 / 3],
-            "backward_s": [0.1, 1e6 / 7, 1.0], "jitter": {"sigma": 0.1}}
-    assert_equal(times(engine, **keys), times("simpy", **keys))
+@pytest.mark.parametrize("engine", ["simpy", *EXACT])
+@pytest.mark.parametrize("more", [{}, {"jitter": {"sigma": 3.0}}, {"latency_s": 1e6}])
+def test_times_beyond_97_days_are_refused_by_every_engine(engine, more):
+    keys = {"stages": 3, "minibatches": 700, "forward_s": [1e6, 0.3, 1e6 / 3],
+            "backward_s": [0.1, 1e6 / 7, 1.0], **more}
+    with pytest.raises(ConfigurationError, match=r"costs: the run takes .*below 8388608 s \(97 d"):
+        times(engine, **keys)
+
+
+def profiled(tmp_path, forward_s=1.0, **more) -> list[str]:
+    """Settings of a run over a profile of two stages, the second of which takes `forward_s`."""
+    path = tmp_path / "profile.json"
+    stage = {"forward_s": 1.0, "backward_s": 1.0, "weight_bytes": 1.0, "activation_bytes": 1.0,
+             "input_bytes": 1.0}
+    path.write_text(json.dumps({"format": "pipestale-profile", "version": 1,
+                                "stages": [stage, {**stage, "forward_s": forward_s}], **more}))
+    return ["--set", f"costs.profile={path}", "--set", "stages=2", "--set", "task=none"]
+
+
+@pytest.mark.parametrize(("keys", "said"), [
+    ({"forward_s": 1e12}, "costs: 1F0 takes 1e+12 s; times are counted exactly"),
+    ({"boundary_bytes": [9e14], "bandwidth_bytes_per_s": 1e6, "latency_s": 1.0},
+     "cluster: the message of 0F0 takes 9e+08 s; times are counted exactly")])
+@pytest.mark.parametrize("door", [
+    (main, "run"), (main, "timeline"), (analysis, "steady")], ids=["run", "timeline", "steady"])
+def test_a_profile_beyond_97_days_is_refused_by_every_door(tmp_path, keys, said, door):
+    found = CliRunner().invoke(door[0], [door[1], *profiled(tmp_path, **keys)])
+    assert found.exit_code == 2
+    assert said in found.output
+    assert found.output.count("\n") == 1
+
+
+def test_a_period_beyond_97_days_is_refused(tmp_path):
+    keys = {"forward_s": 8e6, "latency_s": 0.0}
+    found = CliRunner().invoke(analysis, ["steady", *profiled(tmp_path, **keys), "--set",
+                                          "microbatches=2", "--set", "schedule=gpipe"])
+    assert found.exit_code == 2
+    assert "a mini-batch of the endless run takes 1.6e+07 s" in found.output
+
+
+def test_rows_of_comparisons_say_the_same(tmp_path):
+    found = CliRunner().invoke(main, ["compare", "--mitigations", "none", "--json",
+                                      *profiled(tmp_path, forward_s=1e12)])
+    assert "1F0 takes 1e+12 s" in found.output
+
+
+def test_workers_exchange_no_longer_than_ticks_count():
+    with pytest.raises(ConfigurationError, match=r"workers: the exchange of stage 0 takes"):
+        times("auto", task="digits-mlp", minibatches=6, count=2,
+              sync_bandwidth_bytes_per_s=1e-6)
 
 
 def test_exact_refuses_an_order_that_depends_on_time_and_auto_does_not():

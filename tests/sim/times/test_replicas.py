@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim.errors import DeadlockError
+from sim.errors import ConfigurationError, DeadlockError
 from sim.experiment.setup import VirtualSetup, generate
 from sim.kernels.pairs import NUMBA, NUMPY, installed
 from sim.numerics.tasks import stream
@@ -80,14 +80,13 @@ def test_replicas_slowed_in_windows_are_single_runs_too():
         assert np.array_equal(found.end_s[seed], alone.end_s)
 
 
-def test_times_beyond_what_a_float_counts_exactly_are_the_event_loops():
+@pytest.mark.parametrize("stragglers", [[], [{"stage": 1, "from_s": 0.0, "to_s": 1.0,
+                                              "factor": 2.0}]])
+def test_times_beyond_what_a_float_counts_exactly_are_refused(stragglers):
     given_ = experiment(stages=3, minibatches=9, task="none", forward_s=[1e6, 0.3, 1e6 / 3],
-                        jitter={"sigma": 0.1})
-    program = generate(given_)
-    found = replicate(program, [replica(given_, seed) for seed in range(2)])
-    for seed in range(2):
-        alone = simulate(program, *vars(replica(given_, seed)).values())
-        assert found.makespan_s[seed] == alone.end_s.max() > 2.0**23
+                        jitter={"sigma": 0.1}, stragglers=stragglers)
+    with pytest.raises(ConfigurationError, match=r"a run takes .* s; times are counted exactly"):
+        replicate(generate(given_), [replica(given_, seed) for seed in range(2)])
 
 
 def test_what_cannot_run_is_reported_as_a_single_run_reports_it():
