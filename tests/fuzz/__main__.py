@@ -52,7 +52,7 @@ def one(kind: str, number: str) -> int:
 
 
 def tried(worker: Worker, kind: str, numbers: Iterable[int]) -> dict[str, Any]:
-    """How many cases of a kind were accepted and refused, the seconds of their processor, and the faults."""
+    """How many cases of a kind were accepted and refused, in what processor time, and faults."""
     seconds = 0.0
     codes: Counter[Any] = Counter()
     faults = []
@@ -62,6 +62,7 @@ def tried(worker: Worker, kind: str, numbers: Iterable[int]) -> dict[str, Any]:
         seconds += found.get("seconds", 0.0)
         if found["fault"] is not None:
             faults.append((number, found))
+            print(f"{kind} {number}: {found['fault'][:200]}", file=sys.stderr, flush=True)
     return {"codes": codes, "faults": faults, "seconds": seconds}
 
 

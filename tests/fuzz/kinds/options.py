@@ -97,8 +97,9 @@ def out(rng: Random) -> Case:
              "p.json": json_text(WHOLE).encode(), "s.toml": toml(GRID).encode(), "there": b"old"}
     used = {name: content for name, content in files.items() if name in (*command, "there")}
     outputs = ("there", "new", "nowhere", "o", "o\udcff")
-    if place in (".", ""):
-        outputs += ("table.csv", "table.json", "points.jsonl", "advice.json")
+    if place in ("", ".", ".."):
+        outputs += ("table.csv", "table.json", "points.jsonl", *(
+            f"advice.{kind}" for kind in ("csv", "json", "pdf", "png", "svg")))
     return Case(door, (*command, "--out", place), used, nodes, outputs, possible is False)
 
 
