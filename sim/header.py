@@ -6,6 +6,7 @@ are kept in `extra` and written back.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from types import NoneType, UnionType
@@ -218,6 +219,8 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     types, called = KINDS[kind]
     if not isinstance(value, types) or (isinstance(value, bool) and kind is not bool):
         raise TraceError(f"the header's {where}: {called}, got {value!r}"[:160])
+    if kind is float and isinstance(value, int) and abs(value) > sys.float_info.max:
+        raise TraceError(f"the header's {where}: {called}, got one beyond any")
     inside = get_args(hint)[-1] if get_args(hint) else Any
     if isinstance(value, list):
         return [_read(inside, each, f"{where}.{n}") for n, each in enumerate(value)]

@@ -9,6 +9,7 @@ from typing import Any
 from sim.errors import TraceError
 from sim.header import Table, TraceHeader
 
+MOST = 1e18  # bytes, or versions: sums of more would come near the end of numbers
 WORDS = ("schedule", "dispatch", "backward")  # of the pipeline's table, that reports tell
 
 
@@ -73,12 +74,9 @@ def _training(header: TraceHeader) -> Iterator[str]:
 
 
 def _entries(name: str, values: Sequence[Any], many: int, least: float = 0) -> Iterator[str]:
-    """A list with so many entries, finite numbers that are not below the `least`."""
+    """A list with so many entries, numbers from the `least` to what no machine has bytes for."""
     if len(values) != many:
         yield f"{name}: {many} entries, got {len(values)}"
-    try:
-        odd = [each for each in values if not (math.isfinite(each) and each >= least)]
-    except OverflowError:  # a whole number beyond any float
-        odd = ["a number beyond any"]
+    odd = [each for each in values if not least <= each <= MOST]
     if odd:
-        yield f"{name}: numbers from {least:g}, got {odd[0]!r}"[:160]
+        yield f"{name}: numbers from {least:g} to {MOST:g}, got {odd[0]!r}"[:160]
