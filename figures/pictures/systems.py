@@ -164,7 +164,7 @@ def markdown(rows: Rows, command: str) -> str:
     head = ("system", "devices", "mini-batches/s", "late, fwd / bwd", "versions", "peak kB",
             "link kB", "final loss", "validation loss", "accuracy", "fluctuation",
             f"epochs to {100 * TARGET:g} %", f"seconds to {100 * TARGET:g} %", "stable ηλ",
-            "under `recompute`")
+            "under recompute")
     cells = []
     for name in dict.fromkeys(row["system"] for row in rows):
         runs, edges = of_system(rows, name)
