@@ -45,8 +45,8 @@ class JointStage:
     def points(self, minibatch: int, every: int) -> Iterator[tuple[int, Floats]]:
         """The point of a curve that an update completes: mini-batches done, and the weights
         (replicas, parameters) they made."""
-        if (minibatch + 1) % every == 0:
-            yield minibatch + 1, self.weights
+        if self.version % every == 0:
+            yield self.version, self.weights
 
     @property
     def measures_by_replica(self) -> list[Measures]:

@@ -97,9 +97,12 @@ class Stage(Generic[Model]):
 
     def points(self, minibatch: int, every: int) -> Iterator[tuple[int, Any]]:
         """The point of a curve that an update completes: mini-batches done, and the weights
-        (parameters,) they made."""
-        if (minibatch + 1) % every == 0:
-            yield minibatch + 1, self.store.newest
+        (parameters,) they made.
+
+        How many are done is what counts, not which: a program may update in another order.
+        """
+        if self.version % every == 0:
+            yield self.version, self.store.newest
 
     def compute_with(self, model: Model) -> None:
         """Go on with another model of the same mathematics; no pass may be under way."""

@@ -96,12 +96,14 @@ class GreedyQueue:
         """The first forward that may start; a stage whose first may not lets none overtake."""
         heap, row = self.ready[FORWARD], -1
         refused: list[Ready] = []
-        while heap and row < 0 and len(refused) < self.program.shape.chunks:
+        stages: set[int] = set()  # of those; once stage 0 is among them only its own are left
+        while heap and row < 0 and 0 not in stages and len(stages) < self.program.shape.chunks:
             best = heappop(heap)
-            if self.admits(best[3]) and fits(best[3]):
+            if best[2] not in stages and self.admits(best[3]) and fits(best[3]):
                 row = best[3]
             else:
                 refused.append(best)
+                stages.add(best[2])
         for each in refused:
             heappush(heap, each)
         return row

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from sim.op import Op
 from sim.order.program import Program
 from sim.times.profile import Profile
 from sim.trace import Trace
-from tests.oracles.apart import learning, memory, orders, times, versions
+from tests.oracles.apart import greedy, learning, memory, orders, times, versions
 from tests.oracles.apart.case import TICK, Case, Pass, Refused
 from tests.oracles.apart.shuffled import Order, text
 from tests.sim.experiments import experiment
@@ -42,10 +42,11 @@ class Apart:
     order: orders.Streams
     versions: versions.Versions
     times: times.Times
-    learnt: learning.Learnt
+    learnt: learning.Learnt | None
 
 
 def product(keys: dict[str, Any], **options: Any) -> Product:
+    """`options` are those of `run`."""
     weights: Weights = {}
 
     def watch(stage: int, version: int, new: Any) -> None:
@@ -57,12 +58,15 @@ def product(keys: dict[str, Any], **options: Any) -> Product:
 
 def apart(case: Case, seconds: times.Seconds) -> Apart:
     order = orders.streams(case)
+    if case.dispatch == "greedy":
+        order = greedy.dispatched(case, order, seconds)
     found = versions.versions(case, order)
     limit = case.activation_limit_bytes
     if limit is not None and memory.most_activations(case, order) > limit:
         raise Refused("activations do not fit")
     when = times.run(case, order, seconds)
-    return Apart(order, found, when, learning.learn(case, found, when))
+    return Apart(order, found, when,
+                 None if case.task == "none" else learning.learn(case, found, when))
 
 
 def differences(keys: dict[str, Any], order: Order | None = None, **options: Any) -> list[str]:
@@ -79,8 +83,6 @@ def differences(keys: dict[str, Any], order: Order | None = None, **options: Any
         ours = product(keys, **options)
     except (ConfigurationError, DeadlockError, InvalidProgramError) as error:
         refused = str(error).splitlines()[0]
-    if ours is not None and case.dispatch == "greedy":
-        case = replace(case, given=executed(ours.trace))
     try:
         theirs = apart(case, _alone(case, keys, ours, options))
     except Refused as error:
@@ -88,17 +90,9 @@ def differences(keys: dict[str, Any], order: Order | None = None, **options: Any
     if ours is None:
         return [f"refused: {refused}"]
     return [*_durations(case, ours, theirs), *_times(case, ours, theirs),
-            *_versions(case, ours, theirs), *_weights(case, ours, theirs),
-            *_learning(case, ours, theirs), *_memory(case, ours, theirs)]
-
-
-def executed(trace: Trace) -> Order:
-    """The order that came about, as plain tuples."""
-    columns = (trace.op, trace.stage, trace.index, trace.count)
-    passes = [Pass(Op(op).name, *rest) for op, *rest in
-              zip(*(column.tolist() for column in columns), strict=True)]
-    return tuple(tuple(each for each, device in zip(passes, trace.device, strict=True)
-                       if device == d) for d in range(trace.shape.devices))
+            *_versions(case, ours, theirs), *_memory(case, ours, theirs),
+            *(_weights(case, ours, theirs) if theirs.learnt else ()),
+            *(_learning(case, ours, theirs) if theirs.learnt else ())]
 
 
 def _alone(case: Case, keys: dict[str, Any], ours: Product | None,
@@ -229,6 +223,8 @@ def _learning(case: Case, ours: Product, theirs: Apart) -> Iterator[str]:
     yield from _close("loss", curves["minibatch_loss"], learnt.loss)
     final = [header.final_loss, header.validation_loss, header.accuracy]
     yield from _close("judged", final, learnt.final)
+    if header.diverged_at != learnt.diverged_at:
+        yield f"diverged at {header.diverged_at}, not {learnt.diverged_at}"
     points = learnt.points
     if curves["evaluated_minibatch"].tolist() != list(points):
         yield f"evaluated at {curves['evaluated_minibatch']}, not {list(points)}"

@@ -6,6 +6,9 @@ import math
 from random import Random
 from typing import Any
 
+from tests.oracles.apart.case import Case
+from tests.oracles.apart.memory import most_activations
+from tests.oracles.apart.orders import streams
 from tests.oracles.apart.shuffled import Order, shuffled
 
 SCHEDULES = ["sequential", "gpipe", "split", "1f1b", "interleaved", "round-robin", "nf1b"]
@@ -25,6 +28,8 @@ def draw(seed: int) -> tuple[dict[str, Any], Order | None]:
     keys |= _costs(r, keys) | _links(r, keys)
     if r.random() < 0.15:
         keys["profile"] = _profile(r, keys)
+    if keys.get("dispatch") != "greedy" and r.random() < 0.2:
+        keys |= _limit(r, keys, order)
     if order is None and "count" not in keys and r.random() < 0.1:
         keys["dispatch"] = "greedy"
     return keys, order
@@ -78,7 +83,8 @@ def _possible(name: str, keys: dict[str, Any]) -> bool:
 
 def _training(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "task": r.choice(["digits-mlp", "digits-mlp", "quadratic"]), "seed": r.randint(0, 99),
+        "task": r.choice(["digits-mlp"] * 4 + ["quadratic"] * 2 + ["none"]),
+        "seed": r.randint(0, 99),
         "momentum": r.choice([0.0, 0.5, 0.9]), "convention": r.choice(["ema", "heavy-ball"]),
         "learning_rate": r.choice([0.003, 0.02, 0.05])}
     if r.random() < 0.3:
@@ -93,6 +99,7 @@ def _training(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
         found["evaluate_every"] = r.randint(1, 6)
     if found["task"] == "quadratic":
         found["curvatures"] = [r.choice([0.1, 1.0, 5.0]) for _ in range(r.randint(1, 3))]
+    if found["task"] != "digits-mlp":
         return found
     found |= {"width": r.randint(3, 9), "batch_size": keys["microbatches"] * r.randint(1, 4)}
     if r.random() < 0.4:
@@ -108,7 +115,8 @@ def _workers(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
         {"name": "block-momentum", "block": r.randint(1, 5), "momentum": r.choice([0.0, 0.4]),
          "rate": r.choice([1.0, 0.7]), "reset": r.random() < 0.7, "nesterov": r.random() < 0.4}]
     found: dict[str, Any] = {"count": count, "minibatches": count * keys["minibatches"],
-                             "combine": r.choice(rules)}
+                             "combine": r.choice([rules[1], *rules] if keys["schedule"] in (
+                                 "round-robin", "nf1b") else rules)}
     if r.random() < 0.5:
         found["slowdown"] = [r.choice([1.0, 1.5, 0.8]) for _ in range(count)]
     if r.random() < 0.5:
@@ -134,8 +142,9 @@ def _costs(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
         found["jitter"] = {"sigma": r.uniform(0.01, 0.8)}
     if r.random() < 0.25:
         found["stragglers"] = [
-            {"stage": r.randrange(stages), "from_s": (begins := r.uniform(0, 10)),
-             "to_s": begins + r.uniform(0.5, 15), "factor": r.choice([3.0, 0.5, 1.3])}
+            {"stage": r.randrange(stages), "factor": r.choice([3.0, 0.5, 1.3]),
+             "from_s": (begins := r.choice([r.uniform(0, 10), r.randint(0, 8)])),
+             "to_s": begins + r.choice([r.uniform(0.5, 15), r.randint(1, 9)])}
             for _ in range(r.randint(1, 3))]
     return found
 
@@ -157,7 +166,7 @@ def _profile(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
     found["transfers"] = [
         {"boundary": k, "direction": way, "samples": [
             {"size_bytes": size, "seconds": {"median": r.uniform(0.1, 1), "iqr": 0.0, "repeats": 9}}
-            for size in r.sample([10.0, 60.0, 300.0], r.randint(1, 3))]}
+            for size in r.sample([10.0, 30.0, 60.0, 300.0], r.randint(1, 3))]}
         for k in range(len(stages) - 1) for way in ("forward", "backward") if r.random() < 0.3]
     return found
 
@@ -175,7 +184,11 @@ def _links(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
     if r.random() < 0.3:
         found["activation_bytes"] = r.choice([100.0, [r.randint(0, 9) * 10.0
                                                       for _ in range(stages)]])
-    if r.random() < 0.15:
-        size = 100.0 if found.get("activation_bytes") == 100.0 else 8.0 * 64
-        found["activation_limit_bytes"] = size * r.randint(1, 12)
     return found
+
+
+def _limit(r: Random, keys: dict[str, Any], order: Order | None) -> dict[str, Any]:
+    """Room for activations: just enough, almost, or half of what is needed."""
+    case = Case(**keys, given=order)
+    needed = most_activations(case, streams(case))
+    return {"activation_limit_bytes": needed * r.choice([1, 1, 1.5, 0.999, 0.5])} if needed else {}

@@ -79,6 +79,10 @@ class _Run:
             for done in range(case.evaluate_every, case.minibatches + 1, case.evaluate_every):
                 found.points[done] = self.judged(done)
         strange = [i for i, loss in enumerate(self.loss, 1) if not np.isfinite(loss)]
+        last = [exchange.together([case.own_minibatches] * case.count)
+                for exchange in self.exchanges]
+        if not all(np.isfinite(np.dot(weights, weights)) for weights in last):
+            strange.append(case.minibatches)
         found.diverged_at = strange[0] if strange else None
         return found
 

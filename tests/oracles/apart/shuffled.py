@@ -43,8 +43,7 @@ def _needs(each: Pass, stages: int, microbatches: int, back: str, halves: bool) 
     if each.op == "W":
         return [Pass("I", k, m, 1)]
     last = "W" if halves else "B"
-    return [Pass(last, k, micro, 1) for micro in each.covers] + (
-        [Pass("U", k, m - microbatches, microbatches)] * (m > 0))
+    return [Pass(last, k, micro, 1) for micro in each.covers]
 
 
 def text(order: Order, minibatches: int, microbatches: int, chunks: int) -> str:
