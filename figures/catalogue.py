@@ -25,7 +25,7 @@ from figures.pictures import (
     staleness,
     systems,
 )
-from figures.pictures.studies import look_ahead, slots
+from figures.pictures.studies import look_ahead, shallow, slots
 from figures.pictures.validation import timelines
 from figures.pieces import Done, Piece, collect
 from sim.files.writing import check_file, write_text
@@ -100,6 +100,7 @@ FIGURES: dict[str, tuple[Picture, ...]] = {
     "jitter": _single("jitter", jitter),
     "look-ahead": _single("look-ahead", look_ahead),
     "slots": _single("slots", slots),
+    "shallow": _single("shallow", shallow),
     "stability": _single("stability", stability),
     "validation": _single("validation", timelines),
 }

@@ -161,7 +161,8 @@ def paired(values: Sequence[float], baseline: Sequence[float], within: Range = A
                       found.ci95 and (_exp(found.ci95[0]), _exp(found.ci95[1])), _p(found, 1.0))
     found = spread_of((ours - theirs).tolist(), CHANGE if within == SHARE else ANY)
     size = float(max(np.abs(ours).max(), np.abs(theirs).max()))
-    return Paired("difference", found.values, found.mean, found.ci95, _p(found, size))
+    mean = found.mean if abs(found.mean) > ROUNDING * size else 0.0
+    return Paired("difference", found.values, mean, found.ci95, _p(found, size))
 
 
 def quantile(freedom: int) -> float:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.arrays import NARROW, Floats, Ints
-from sim.errors import InputError, InvalidProgramError, TraceError, missing_part
+from sim.errors import InputError, InvalidProgramError, OutputError, TraceError, missing_part
 from sim.files.writing import atomic_file
 from sim.header import TraceHeader
 from sim.op import Op
@@ -145,7 +145,16 @@ class Trace:
                                     "minibatch": self.minibatch})
 
     def save(self, path: str | Path) -> None:
-        """Write the trace's file, complete or not at all; equal traces give equal bytes."""
+        """Write the trace's file, complete or not at all; equal traces give equal bytes.
+
+        Raises OutputError, also where the pipeline is larger than the columns' numbers go.
+        """
+        shape = self.shape
+        for name, many in (("device", shape.devices), ("stage", shape.stages),
+                           ("index", shape.total)):
+            most = int(np.iinfo(COLUMNS[name][0]).max) + 1
+            if many > most:
+                raise OutputError(f"{path}: column {name} has room for {most}, got {many}")
         arrays = {name: getattr(self, name).astype(dtype)
                   for name, (dtype, _) in self.columns.items()}
         arrays |= {f"{CURVE}{name}": values for name, values in self.curves.items()}

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from sim.errors import ConfigurationError
+from sim.files.writing import check_file
 
 FORMAT, VERSION = "pipestale-sweep", 1
 FIELDS = ("point", "settings", "error", "report")
@@ -25,7 +26,8 @@ class Journal:
     Whole lines that are no record of a point are left alone, and `damaged` says how many; a point
     whose worker died counts as not done.  One writer at a time.  A sweep that ends in an error
     before its first point leaves no journal, and one without a point holds up no other sweep.
-    Raises ConfigurationError for the journal of another sweep, or one in use.
+    Raises ConfigurationError for the journal of another sweep, or one in use, OutputError where
+    it is no file that can be written.
     """
 
     def __init__(self, path: Path, header: dict[str, Any]) -> None:
@@ -33,6 +35,7 @@ class Journal:
         self._header = {"format": FORMAT, "version": VERSION, **header}
 
     def __enter__(self) -> Journal:
+        check_file(self.path)
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
         try:

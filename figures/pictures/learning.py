@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from analysis.metrics.timing import finished_s
 from figures import methods
 from figures.colours import COLOURS
-from figures.methods import NAMED, RATES, Method, bounds, short_text, spread
+from figures.methods import NAMED, RATES, Method, bounds, spread
 from figures.pieces import Piece
 from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.rows import Rows
@@ -95,14 +95,16 @@ def loss_at(rows: Rows, method: str, second: float) -> float:
 
 def message(rows: Rows) -> str:
     """The headline: losses after all mini-batches, and when the unflushed pipeline is through; of
-    a long training, how much accuracies fluctuate at its end."""
+    a long training, losses on both sets."""
     last = max(row["minibatch"] for row in rows)
-    if last not in METHODS or METHODS[last] is LONG:
-        found = ", ".join(
-            f"{short_text(spread([100 * v for v in fluctuations(rows, m)]), '.2f')} {m}"
-            for m in ("none", "stash", "spectrain", "sequential"))
-        return (f"Validation accuracy over the last fifth of {last} mini-batches fluctuates by (% "
-                f"points): {found}")
+    if METHODS.get(last) is LONG:
+        found = {m.label: [spread(at_the_end(rows, m.label, name)).mean for name in (
+            "training_loss", "validation_loss")] for m in LONG}
+        worst = max(found, key=lambda m: found[m][0])
+        trained, validated = (", ".join(f"{found[m][k]:.2g} {m}" for m in dict.fromkeys(
+            ("sequential", "spectrain", "none", "stash", worst))) for k in (0, 1))
+        return (f"After {last} mini-batches all have learnt the training set: loss {trained}; on "
+                f"the validation set {validated}")
     end = max(row["second"] for row in rows if row["method"] == "none")
     lost = [f"{loss_at(rows, m, float('inf')):.2g} {m}"
             for m in ("sequential", "spectrain", "none", "data parallel")]

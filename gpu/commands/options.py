@@ -17,7 +17,7 @@ devices_option = click.option("--devices", default="cpu,cpu", show_default=True,
                               help="cpu,cpu or cuda:0,cuda:1 or cuda:0/2 (one GPU as two).")
 model_option = click.option("--model", default="narrow", show_default=True,
                             help="narrow, resnet50 or vgg16.")
-size_option = click.option("--image-size", type=click.IntRange(min=8), help="Side in pixels.")
+size_option = click.option("--image-size", type=click.IntRange(8, 4096), help="Side in pixels.")
 folder_option = click.option("--out", type=OUT_FOLDER, metavar="DIR",
                              help="Write everything into this folder.")
 graphs_option = click.option("--graphs", type=click.Choice(GRAPHS), default="auto",
@@ -26,7 +26,7 @@ graphs_option = click.option("--graphs", type=click.Choice(GRAPHS), default="aut
 limit_option = click.option("--limit", type=click.IntRange(min=1),
                             help="Train on at most so many images of it.")
 seeds_option = click.option("--seeds", type=click.IntRange(1, 100), default=3, show_default=True)
-threads_option = click.option("--threads", type=click.IntRange(min=1), default=1,
+threads_option = click.option("--threads", type=click.IntRange(1, 1024), default=1,
                               show_default=True)
 results_option = click.option("--out", type=OUT_FOLDER, default=Path("out"), show_default=True,
                               help="Folder for JSON, Markdown, CSV and figures.")

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 @size_option
 @program_option
 @graphs_option
-@click.option("--classes", type=click.IntRange(min=2), help="Classes of the synthetic images.")
+@click.option("--classes", type=click.IntRange(2, 100_000), help="Classes of the synthetic images.")
 @click.option("--loss", type=click.Choice(["cross-entropy", "mse"]), default="cross-entropy")
 @click.option("--optimizer", metavar="NAME", help="In place of training.optimizer.")
 @click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True,
+@click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True,
               help="Threads of one CPU operation; results differ with their number.")
 @click.option("--keep-going", is_flag=True, help="Record a divergence instead of stopping at it.")
 @click.option("--out", type=OUT_FILE, metavar="TRACE.npz",

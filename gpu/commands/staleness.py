@@ -18,7 +18,7 @@ from gpu.commands.options import (
     threads_option,
 )
 from sim.commands.bars import estimated
-from sim.commands.door import experiment_argument
+from sim.commands.door import Number, experiment_argument
 
 
 @click.command()
@@ -30,11 +30,11 @@ from sim.commands.door import experiment_argument
 @click.option("--data", metavar="DIR", help="Image folder or CIFAR-10 files [synthetic images].")
 @limit_option
 @size_option
-@click.option("--noise", type=click.FloatRange(min=0), default=2.0, show_default=True,
+@click.option("--noise", type=Number(0, 1e6), default=2.0, show_default=True,
               help="Of the synthetic images; a class's pattern has deviation 1.")
 @click.option("--mitigations", metavar="a,b,…", help="Only these [all].")
 @seeds_option
-@click.option("--target", type=click.FloatRange(0, 1), default=0.95, show_default=True,
+@click.option("--target", type=Number(0, 1), default=0.95, show_default=True,
               help="Validation accuracy to say the way to.")
 @click.option("--timing/--no-timing", default=True, help="Also run every method for its seconds.")
 @threads_option

@@ -16,6 +16,7 @@ from gpu.commands.options import (
     threads_option,
 )
 from sim.commands.bars import estimated
+from sim.commands.door import Number
 
 
 @click.command()
@@ -26,19 +27,19 @@ from sim.commands.bars import estimated
 @graphs_option
 @click.option("--full", is_flag=True, help="The tutorial's ResNet-50, 120 images of 128x128.")
 @click.option("--model", help="narrow, resnet50 or vgg16 [narrow; full: resnet50].")
-@click.option("--image-size", type=click.IntRange(min=8), help="Side in pixels [128].")
-@click.option("--batch-size", type=click.IntRange(min=1), help="Images of a mini-batch [120].")
+@click.option("--image-size", type=click.IntRange(8, 4096), help="Side in pixels [128].")
+@click.option("--batch-size", type=click.IntRange(1, 100_000), help="Images of a mini-batch [120].")
 @click.option("--splits", metavar="N,N,…", help="Images of a micro-batch [the tutorial's].")
-@click.option("--repeats", type=click.IntRange(min=1), help="[5; full: 10]")
-@click.option("--epochs", type=click.IntRange(min=1), default=6, show_default=True)
-@click.option("--learning-rate", type=click.FloatRange(min=0, min_open=True),
+@click.option("--repeats", type=click.IntRange(1, 10_000), help="[5; full: 10]")
+@click.option("--epochs", type=click.IntRange(1, 10_000), default=6, show_default=True)
+@click.option("--learning-rate", type=Number(0, min_open=True),
               help="Of the training with and without NWPT [0.0025].")
 @seeds_option
 @click.option("--data", metavar="DIR", help="Image folder or CIFAR-10 files for the training.")
 @limit_option
-@click.option("--noise", type=click.FloatRange(min=0), default=2.0, show_default=True,
+@click.option("--noise", type=Number(0, 1e6), default=2.0, show_default=True,
               help="Of the synthetic images.")
-@click.option("--within", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+@click.option("--within", type=Number(0, min_open=True), metavar="SECONDS",
               help="Begin no further repeat or seed that would not be done by then.")
 @threads_option
 @results_option

@@ -15,7 +15,7 @@ from gpu.commands.options import devices_option, folder_option, graphs_option, s
 from gpu.commands.prepared import prepared
 from sim.commands.asked import program_option
 from sim.commands.bars import estimated
-from sim.commands.door import console, experiment_argument
+from sim.commands.door import Number, console, experiment_argument
 
 if TYPE_CHECKING:
     from gpu.errors import StageMemoryError
@@ -47,9 +47,9 @@ GRID = ("none@sequential,none,stash,vertical-sync,spectrain,nwpt,i-timeprest,non
               "with --program every mitigation].")
 @click.option("--batch-sizes", help="Every run at each of these, e.g. 16,32.")
 @click.option("--image-sizes", help="Every run at each of these, e.g. 32,64.")
-@click.option("--repeats", type=click.IntRange(min=1), default=3, show_default=True,
+@click.option("--repeats", type=click.IntRange(1, 10_000), default=3, show_default=True,
               help="Timed runs of each; the one with the median makespan counts.")
-@click.option("--within", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS",
+@click.option("--within", type=Number(0, min_open=True), metavar="SECONDS",
               help="Begin no run that would not be done by then [the wide grid: 480].")
 @folder_option
 def validate(experiment: Path | None, settings: tuple[str, ...], model: str | None, devices: str,
@@ -156,7 +156,7 @@ def grid_of(resolved: Experiment, wanted: RunSettings, asked: Asked, specs: Sequ
     images = asked.image_sizes or (wanted.image_size,)
     batches = asked.batch_sizes or (resolved.training.batch_size,)
     if not asked.wide:
-        names = asked.grid or (GRID if program is None else "all")
+        names = asked.grid if asked.grid is not None else GRID if program is None else "all"
         return Sizes((wanted.model,), batches, images).cases(
             resolved, wanted, asked_rows(resolved, contenders(names), program))
     if not asked.image_sizes and wanted.image_size is None:

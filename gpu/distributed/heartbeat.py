@@ -6,13 +6,11 @@ silence on its own clock, so hosts need not agree on the time.
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
 import threading
 import time
 from typing import Any
 
+from gpu.distributed.process import Process
 from gpu.errors import RankError
 
 BEAT_S = 0.5
@@ -37,7 +35,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
-        self.store.set(f"where/{self.rank}", f"{socket.gethostname()} {os.getpid()}")
+        self.store.set(f"where/{self.rank}", str(Process.own()))
         self.store.set(f"beat/{self.rank}", "0")
         self._thread.start()
         return self
@@ -64,7 +62,7 @@ class Heartbeat:
             self.store.set(f"beat/{self.rank}", str(number))
             beats = self.store.multi_get([f"beat/{r}" for r in self.others]) if self.others else []
             for rank, beat in zip(self.others, beats, strict=True):
-                self._judge(rank, beat.decode(), heard)
+                self._judge(rank, beat.decode(errors="replace"), heard)
 
     def _judge(self, rank: int, beat: str, heard: dict[int, tuple[str, float]]) -> None:
         now = time.monotonic()
@@ -78,11 +76,5 @@ class Heartbeat:
 
     def _end(self, rank: int) -> str:
         """Kill a silent process on this host, so that none is left behind."""
-        host, number = self.store.get(f"where/{rank}").decode().rsplit(" ", 1)
-        if host != socket.gethostname():
-            return f"; end process {number} on {host} if it is still there"
-        try:
-            os.kill(int(number), signal.SIGKILL)
-        except ProcessLookupError:
-            return f"; its process {number} is gone"
-        return f"; its process {number} was stopped or hanging and has been ended"
+        process = Process.read(self.store.get(f"where/{rank}").decode(errors="replace"))
+        return "" if process is None else f"; {process.end()}"

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from gpu.distributed.gathering import clock_offsets, gather, whole_trace
 from gpu.distributed.heartbeat import Heartbeat
 from gpu.distributed.rank_links import RankLinks
-from gpu.distributed.world import World, join, open_store
+from gpu.distributed.world import World, join, open_store, wait_for_all
 from gpu.lanes.streams import Lane
 from gpu.runtime.assembly import Assembly, stages_on
 from gpu.runtime.piece import collect
@@ -33,6 +33,7 @@ def run_rank(world: World, lane: Lane, make: Callable[[], Assembly], *, strict: 
     after a RankError threads may still wait for that rank, so the process should end.
     """
     store = open_store(world, "heartbeat", host=True)
+    wait_for_all(store, world)
     with Heartbeat(store, world.rank, world.size) as heartbeat:
         body = _Body(lambda: _execute(world, lane, make, strict, evaluate))
         return body.watched_by(heartbeat)

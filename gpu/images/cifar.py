@@ -15,6 +15,8 @@ import numpy as np
 import torch
 
 from gpu.images.labelled import DataError, Images
+from sim.errors import InputError
+from sim.files.reading import bytes_of
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
@@ -67,10 +69,10 @@ class Cifar:
 def _read(file: Path) -> tuple[Any, Any]:
     """Pixels (images, 3, 32, 32) and labels of one batch file.  Raises DataError."""
     try:
-        raw = file.read_bytes()
+        raw = bytes_of(file)
         pixels, labels = _records(raw) if file.suffix == ".bin" else _unpickled(raw)
-    except OSError as error:
-        raise DataError(f"{file}: {error.strerror}") from None
+    except InputError as error:
+        raise DataError(str(error)) from None
     except Exception as error:  # a damaged pickle can raise anything
         raise DataError(f"{file}: not a CIFAR-10 batch ({error})") from None
     if not len(labels) or labels.min() < 0 or labels.max() >= len(CLASSES):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gpu.images.labelled import Images, prepared
-from gpu.images.synthetic import synthetic
+from gpu.images.synthetic import TRAINING, VALIDATION, synthetic
 from gpu.model.sizes import StageSizes, stage_sizes
 from gpu.model.stage_model import TorchStage
 from sim.numerics.tasks import Evaluation, stream
@@ -33,6 +33,11 @@ class ImageOptions:
     seed: int = 0
     dtype: torch.dtype = torch.float32
     noise: float = 0.5
+
+    @property
+    def synthetic_bytes(self) -> float:
+        """Bytes that making the synthetic images takes at most: patterns enlarged, and noise."""
+        return 24.0 * 3 * (TRAINING + VALIDATION) * self.image_size**2
 
     def synthetic(self) -> Images:
         """The images made from the seed, for a task that is given none."""

@@ -11,8 +11,10 @@ import torch
 from gpu.errors import DeviceError
 from gpu.lanes.cuda import CudaLane
 from gpu.lanes.streams import CpuLane, Lane
+from sim.errors import shown
 
-_NAME = re.compile(r"(cpu)|cuda:(\d+)(?:/(\d+))?")
+MOST_PARTS = 64  # no GPU has so many groups of multiprocessors
+_NAME = re.compile(r"(cpu)|cuda:(\d{1,4})(?:/(\d{1,9}))?")
 FORMS = "write e.g. cpu,cpu or cuda:0,cuda:1 or cuda:0/2 (one GPU as two)"
 
 
@@ -47,7 +49,9 @@ def parse_devices(text: str) -> list[DeviceSpec]:
     for name in text.split(","):
         found = _NAME.fullmatch(name.strip())
         if not found or found.group(3) == "0":
-            raise DeviceError(f"{name.strip()!r} is not a device; {FORMS}")
+            raise DeviceError(f"{shown(name.strip())} is not a device; {FORMS}")
+        if found.group(3) and int(found.group(3)) > MOST_PARTS:
+            raise DeviceError(f"{shown(name.strip())}: a GPU is used as at most {MOST_PARTS}")
         if found.group(1):
             specs.append(DeviceSpec("cpu"))
         else:

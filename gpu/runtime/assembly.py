@@ -16,7 +16,8 @@ from gpu.model.cutter import Network, boundaries, cut
 from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES, TorchStage
 from gpu.runtime.stage import watched_stage
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, shown
+from sim.experiment.demands.estimate import Part, refuse_beyond
 from sim.experiment.making import make_combine
 from sim.experiment.options import Experiment
 from sim.experiment.setup import Setup
@@ -24,6 +25,7 @@ from sim.numerics.stage import Stage
 from sim.order.program import Program
 from sim.weights.versions import VersionPlan
 
+MOST_PIXELS, MOST_CLASSES = 4096, 100_000  # of an image's side; of a network
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -35,7 +37,8 @@ class RunSettings:
     (pixels of a side) they are those the network is meant for.  `costs` balance the cut, one per
     unit of the network; `data` is a directory of images (synthetic ones without it), `limit` how
     many of them to train on, `noise` that of the synthetic ones.  `graphs` says whether stages are
-    captured as CUDA graphs: `auto` (on CUDA), `on` or `off`.
+    captured as CUDA graphs: `auto` (on CUDA), `on` or `off`.  Raises ConfigurationError for a
+    number that is out of all bounds.
     """
 
     model: str = "narrow"
@@ -49,6 +52,14 @@ class RunSettings:
     limit: int | None = None
     noise: float = 0.5
     graphs: str = "auto"
+
+    def __post_init__(self) -> None:
+        problems = [f"{name}: {least} to {most:g}, got {shown(value)}" for name, least, most, value
+                    in (("image_size", 8, MOST_PIXELS, self.image_size),
+                        ("classes", 2, MOST_CLASSES, self.classes), ("noise", 0, 1e6, self.noise))
+                    if value is not None and not least <= value <= most]
+        if problems:
+            raise ConfigurationError(problems)
 
 
 @dataclass
@@ -83,6 +94,8 @@ def kit_of(experiment: Experiment, settings: RunSettings, home: Sequence[torch.d
                     experiment.training.seed)
     models = torch_stages(experiment, settings, network, home)
     options = image_options(experiment, settings, network)
+    if settings.data is None:
+        refuse_beyond([Part("--image-size", "the synthetic images", options.synthetic_bytes)])
     images = images_at(settings.data, options.image_size, settings.limit) or options.synthetic()
     return Kit(models, options, images, list(models), [
         (model.first_weights(), [b.clone() for b in model.module.buffers()]) for model in models])
@@ -132,6 +145,8 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
         kit = (like.kit.as_at_first() if like is not None
                else kit_of(experiment, settings, homes(setup.program, devices)))
         task = TorchTask(kit.models, setup.shape, kit.options, kit.images)
+        if task.options.batch_size == setup.shape.microbatches or kit.options.image_size < 32:
+            _check_smallest(task)
     except ConfigurationError:
         raise
     except ValueError as error:
@@ -139,6 +154,21 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
     return Assembly(setup, settings, plan, task,
                     [pipeline_stage(setup, plan, k, model)
                      for k, model in enumerate(kit.computing)], kit)
+
+
+def _check_smallest(task: TorchTask) -> None:
+    """Refuse images, or micro-batches of one, that are too small for a layer of the network.
+
+    Nothing is computed.  Raises ConfigurationError with what the layer says.
+    """
+    try:
+        task.stage_sizes()
+    except (ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigurationError([
+            f"training.batch_size, pipeline.microbatches, --image-size: a layer of the network "
+            f"cannot take {len(task.inputs(0))} image(s) of {task.options.image_size} pixels a "
+            f"side in a micro-batch ({shown(reason, 160)})"]) from None
 
 
 def with_optimizer(experiment: Experiment, settings: RunSettings) -> Experiment:

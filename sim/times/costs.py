@@ -68,11 +68,18 @@ class CostModel:
 
         Jitter is drawn from `rng`.
         """
-        places, values = self.seconds(program, rng)
-        seconds = places.by_row(program, values, kernels)
         if self.slowdown is None:
-            return seconds
-        return quantize(seconds * self.slowdown[program.worker])
+            return self._by_row(program, rng, kernels)
+        if not self.jitter_sigma:  # rounded once, with the slowdown in it
+            op, stage, _, count = program.rows
+            return quantize(self._exact(op, stage, count) * self.slowdown[program.worker])
+        # [choice] a draw is of whole ticks whatever the worker, and rounded again where it is slow
+        return quantize(self._by_row(program, rng, kernels) * self.slowdown[program.worker])
+
+    def _by_row(self, program: Program, rng: np.random.Generator, kernels: Kernels) -> Floats:
+        """Seconds of each row without workers' slowdown, shape (rows,)."""
+        places, values = self.seconds(program, rng)
+        return places.by_row(program, values, kernels)
 
     def seconds(self, program: Program, rng: np.random.Generator) -> tuple[Places, Floats]:
         """Where each row's seconds are in a table, and that table, shape (places,).
@@ -121,9 +128,14 @@ class CostModel:
 
     def nominal(self, op: Ints, stage: Ints, count: Ints) -> Floats:
         """Seconds of instructions without jitter, given as columns; all have shape (rows,)."""
+        return quantize(self._exact(op, stage, count))
+
+    def _exact(self, op: Ints, stage: Ints, count: Ints) -> Floats:
+        """Those seconds before they are rounded to ticks."""
         once, again = self._tables
         covered = np.where(among(op, (Op.B, Op.I, Op.W)), count, 1) if self.per_micro_batch else 1
-        return quantize(once[op, stage] * covered + again[op, stage] * count)
+        seconds: Floats = once[op, stage] * covered + again[op, stage] * count
+        return seconds
 
     @cached_property
     def _tables(self) -> tuple[Floats, Floats]:

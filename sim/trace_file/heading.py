@@ -30,6 +30,8 @@ def _problems(header: TraceHeader) -> Iterator[str]:
     yield from _entries("sizes.weight_bytes", sizes.weight_bytes, shape.stages)
     yield from _entries("sizes.activation_bytes", sizes.activation_bytes, shape.stages)
     yield from _entries("sizes.boundary_bytes", sizes.boundary_bytes, shape.stages - 1)
+    if sizes.recomputed_bytes:  # of runs whose backward does not, none
+        yield from _entries("sizes.recomputed_bytes", sizes.recomputed_bytes, shape.stages)
     if (header.workers is not None) != (shape.workers > 1):
         yield f"workers: there where there are several, and the shape has {shape.workers}"
     if header.workers is not None:

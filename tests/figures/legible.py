@@ -19,7 +19,8 @@ BARE = {"stage", "momentum", "largest stable ηλ", "final loss", "mini-batches"
         "loss over the training set", "loss over the validation set",
         "loss over the training set at the end", "learning rate (logarithmic)",
         "epochs to the target", "nwpt's loss over the baseline's", "micro-batches",
-        "steady rate over round-robin's", "share of forwards", "over that without jitter",
+        "steady rate over round-robin's", "loss over sequential's", "share of forwards",
+        "over that without jitter",
         "RMSE to $W_{t+s}$", "update $t+s$", "samples per second", "accuracy", "epoch",
         "training loss", "validation loss", "training accuracy", "mini-batch",
         "seconds for the mini-batches of a run", "seconds in all"}

@@ -31,6 +31,7 @@ GALLERY = Path(__file__).parents[2] / "figures" / "gallery"
 PICTURES = {p.file: p for pictures in FIGURES.values() for p in pictures}
 EVERY = pytest.mark.parametrize("name", PICTURES)
 SAMPLED = (0.13, 0.47, 0.81)  # places among the pieces of a picture with many
+LONG = {"learning-5000": (0,)}  # the piece of a picture whose pieces take seconds each
 FEW = 6
 # every method once, where a training is short; and an edge that is simulated
 ALSO = {"staleness-3": range(len(METHODS)), "stability": (STEPS.index(0.9),)}
@@ -76,7 +77,8 @@ def sampled() -> Iterator[Any]:
     for name, picture in PICTURES.items():
         pieces = picture.pieces(seeds_of(name)) if (GALLERY / f"{name}.png").exists() else []
         places = {*ALSO.get(name, ()), *(int(len(pieces) * at) for at in SAMPLED)}
-        for number in sorted(places) if len(pieces) > FEW else range(len(pieces)):
+        chosen = LONG.get(name, sorted(places) if len(pieces) > FEW else range(len(pieces)))
+        for number in chosen if pieces else ():
             yield pytest.param(name, pieces[number], id=f"{name}-{number}")
 
 

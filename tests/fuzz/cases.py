@@ -17,7 +17,7 @@ from tests.fuzz.kinds import (
     sweeps,
     traces,
 )
-from tests.fuzz.regressions import FOUND
+from tests.fuzz.regressions import found
 
 KINDS: dict[str, Callable[[Random], Case]] = {
     "experiment": experiments.experiment, "setting": experiments.setting,
@@ -35,8 +35,11 @@ FULL = {"experiment": 20_000, "setting": 14_000, "option": 6_000, "out": 2_000, 
         "sweep": 4_000, "journal": 3_000, "picture": 1_000, "backend": 3_000}
 
 
+FOUND = found()
+
+
 def case(kind: str, number: int | str) -> Case:
     """The case of a kind by its number; of the kind `found`, by its name."""
     if kind == "found":
-        return FOUND[str(number)].case
+        return FOUND[str(number)]
     return KINDS[kind](Random(f"{kind} {number}"))

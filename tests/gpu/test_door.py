@@ -107,6 +107,12 @@ def test_a_program_or_a_choice_that_is_wrong_is_told(command, options, says, tmp
     (["--devices", "cpu,cpu,cpu,cpu,cpu,cpu,cpu"], "1 to 6 stages, got 7"),
     (["--out", f"{__file__}/t.npz"], "is no folder that can be written to"),
     (["--optimizer", "lamb"], "momentum"),
+    (["--devices", "cuda:0/300000000"], "at most 64"),
+    (["--devices", "cuda:0/" + "9" * 5000], "is not a device"),
+    (["--set", "batch_size=1"], "cannot take 1 image(s) of 32 pixels a side"),
+    (["--threads", "99999999999999"], "not in the range 1<=x<=1024"),
+    (["--image-size", "1000000"], "not in the range 8<=x<=4096"),
+    (["--classes", "1000000000"], "not in the range 2<=x<=100000"),
 ])
 def test_a_mistake_is_one_clear_line_and_exit_code_2(options, says):
     result = run(*options)
@@ -155,3 +161,45 @@ def test_help_imports_no_torch():
             "assert CliRunner().invoke(main, ['run', '--help']).exit_code == 0;"
             "assert 'torch' not in sys.modules and 'numpy' not in sys.modules")
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(("command", "options", "says"), [
+    ("staleness", ["--noise", "nan"], "not a finite number"),
+    ("staleness", ["--mitigations", ""], "--mitigations: name at least one"),
+    ("tutorial", ["--within", "nan"], "not a finite number"),
+    ("tutorial", ["--learning-rate", "inf"], "not a finite number"),
+    ("validate", ["--image-sizes", "7"], "image_size: 8 to 4096, got 7"),
+    ("validate", ["--grid", ""], "name at least one"),
+    ("profile", ["--set", "batch_size=1"], "cannot take 1 image(s)"),
+])
+def test_what_a_study_cannot_do_is_told_before_it_begins(command, options, says, tmp_path):
+    out = [] if command == "profile" else ["--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(main, [command, *options, *out])
+    assert result.exit_code == 2, result.output
+    assert says in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_synthetic_images_that_do_not_fit_are_refused(monkeypatch):
+    from sim.experiment.demands import estimate
+
+    monkeypatch.setattr(estimate, "free_bytes", lambda: 4e9)
+    result = run("--image-size", "4096")
+    assert result.exit_code == 2
+    assert "the synthetic images 387 GB), and 4 GB are free; lower --image-size" in result.stderr
+
+
+@pytest.mark.parametrize(("changed", "says"), [
+    ({"RANK": "abc"}, "RANK: the environment's is a whole number from 0 to 1, got 'abc'"),
+    ({"RANK": "5"}, "RANK: the environment's is a whole number from 0 to 1, got '5'"),
+    ({"MASTER_PORT": "99999"}, "MASTER_PORT: the environment's is a whole number from 1 to 65535"),
+    ({"WORLD_SIZE": "0"}, "WORLD_SIZE: the environment's is a whole number from 1"),
+])
+def test_an_environment_that_names_no_rank_is_told(changed, says, monkeypatch):
+    monkeypatch.setattr("os._exit", sys.exit)  # a rank ends at once, without waiting for threads
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0",
+                        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}.items():
+        monkeypatch.setenv(name, changed.get(name, value))
+    result = run()
+    assert result.exit_code == 2
+    assert says in result.stderr

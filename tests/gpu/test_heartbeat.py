@@ -7,6 +7,7 @@ import time
 import pytest
 
 from gpu.distributed.heartbeat import DONE, Heartbeat
+from gpu.distributed.process import Process, began, host
 from gpu.errors import RankError
 
 
@@ -46,16 +47,39 @@ def test_ranks_that_beat_and_finish_raise_nothing():
 
 
 def test_a_silent_process_is_named_and_ended():
-    import socket
-
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    store = Store({"beat/1": b"7", "where/1": f"{socket.gethostname()} {sleeper.pid}".encode()})
+    store = Store({"beat/1": b"7", "where/1": announced(sleeper.pid)})
     with heartbeat(store, 0) as beating:
         found = verdict_of(beating)
     assert isinstance(found, RankError)
     assert found.rank == 1
     assert f"no sign of life for 0.3 s; its process {sleeper.pid} was stopped" in str(found)
     assert sleeper.wait(5) == -9
+
+
+def announced(number, **other):
+    found = {"host": host(), "number": number, "began": began(number), **other}
+    return str(Process(**found)).encode()
+
+
+@pytest.mark.parametrize("other", [{"began": "1"}, {"host": "elsewhere/1/2"}])
+def test_only_the_process_announced_from_here_is_ended(other):
+    """A number that was used again, or that somebody else's host has, is another process's."""
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    store = Store({"beat/1": b"7", "where/1": announced(sleeper.pid, **other)})
+    with heartbeat(store, 0) as beating:
+        assert verdict_of(beating).rank == 1
+    assert sleeper.poll() is None
+    sleeper.kill()
+    sleeper.wait(5)
+
+
+@pytest.mark.parametrize("text", [b"", b"host", b"host -1", b"host x y", b"host " + b"9" * 99,
+                                  b"\xff \xff"])
+def test_an_announcement_that_names_no_process_ends_none(text):
+    store = Store({"beat/1": b"7", "where/1": text})
+    with heartbeat(store, 0) as beating:
+        assert str(verdict_of(beating)) == "rank 1 is lost: no sign of life for 0.3 s"
 
 
 def test_a_silent_process_elsewhere_is_left_to_its_host():

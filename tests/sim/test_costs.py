@@ -144,3 +144,10 @@ def test_messages_take_no_time_of_a_device():
     message = trace.op > Op.U
     assert message.any()
     assert np.array_equal(trace.start_s[message], trace.end_s[message])
+
+
+def test_a_slow_workers_seconds_are_rounded_once():
+    trace = simulate(stages=1, minibatches=2, schedule="sequential", count=2, slowdown=1.5,
+                     width=4, batch_size=4, forward_s=1.0, backward_s=2.7342445890854177)
+    took = (trace.end_s - trace.start_s)[trace.op == Op.B] * 2**30
+    assert took.tolist() == [4403809159.0] * 2  # 4403809158, rounded before as well

@@ -17,6 +17,7 @@ from sim.commands.door import mistake_of
 from sim.errors import ConfigurationError, InputError
 from sim.files.reading import as_written, bytes_of, text_of
 from sim.kernels import pairs
+from sim.plugins import FILES
 
 READERS = {  # every kind of input, with where its path stands
     "experiment": (sim, ("run", "{}")), "sweep": (sim, ("sweep", "{}")),
@@ -36,6 +37,7 @@ def call(name: str, path: object) -> Result:
 @pytest.mark.parametrize("name", READERS)
 def test_only_a_regular_file_is_read(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(FILES, "")  # where a plugin given stays for the processes started later
     os.mkfifo("pipe")
     Path("folder").mkdir()
     for path in ("/dev/zero", "pipe", "folder", "none", os.fsdecode(b"\xff")):

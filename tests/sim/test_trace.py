@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from sim.errors import OutputError
 from sim.files.writing import atomic_file
 from sim.header import TraceHeader
 from sim.order.program import Program
@@ -149,6 +150,15 @@ def test_a_file_appears_only_when_it_is_complete(tmp_path):
         handle.write(b"some")
         assert not (tmp_path / "f").exists()
     assert (tmp_path / "f").read_bytes() == b"some"
+
+
+def test_a_pipeline_larger_than_the_columns_is_not_written_wrong(trace, tmp_path):
+    for shape, name in ((PipelineShape(40_000, 8), "device"),
+                        (PipelineShape(3, 2**31 + 1), "index")):
+        large = dataclasses.replace(trace, header=dataclasses.replace(trace.header, shape=shape))
+        with pytest.raises(OutputError, match=f"column {name} has room for"):
+            large.save(tmp_path / "f")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_rows_are_device_by_device_in_execution_order(trace):

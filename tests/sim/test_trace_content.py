@@ -141,6 +141,7 @@ def test_a_curve_that_no_training_gives_is_refused(tmp_path, arrays, name, value
     ("sizes.boundary_bytes", [1.0, float("nan")], "sizes.boundary_bytes: numbers from 0, got nan"),
     ("sizes.activation_bytes", [1, 2, -1], "sizes.activation_bytes: numbers from 0, got -1"),
     ("sizes.activation_bytes", [1, 2, 10**400], "a number beyond any"),
+    ("sizes.recomputed_bytes", [1], "sizes.recomputed_bytes: 3 entries, got 1"),
     ("versions_held", [], "versions_held: 3 entries, got 0"),
     ("versions_held", [1, 1, 0], "versions_held: numbers from 1, got 0"),
     ("shape.stages", 3.0, "shape.stages: a whole number, got 3.0"),

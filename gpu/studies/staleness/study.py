@@ -11,6 +11,7 @@ from gpu.lanes.devices import DeviceSpec, check_devices, parse_devices
 from gpu.runtime.assembly import RunSettings
 from gpu.studies.staleness.investigation import Study
 from gpu.studies.staleness.methods import methods, with_defaults
+from sim.errors import ConfigurationError
 from sim.files.writing import check_folder
 
 DEFAULTS: dict[str, object] = {"pipeline.minibatches": 120, "training.batch_size": 16,
@@ -45,7 +46,11 @@ def prepare(request: StudyRequest) -> tuple[Study, Sequence[DeviceSpec]]:
     base = with_defaults(request.experiment, request.settings,
                          DEFAULTS | {"pipeline.stages": len(specs)})
     check_devices(specs, base.pipeline.stages)
-    names = request.mitigations.split(",") if request.mitigations else None
+    names = None
+    if request.mitigations is not None:
+        names = [name for each in request.mitigations.split(",") if (name := each.strip())]
+        if not names:
+            raise ConfigurationError(["--mitigations: name at least one, or leave it out for all"])
     chosen, refused = methods(base, names)
     return Study(base, request.run, chosen, refused, range(request.seeds), request.target,
                  request.timed), specs
