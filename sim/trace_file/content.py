@@ -16,6 +16,7 @@ from sim.arrays import NARROW, Floats, Ints
 from sim.errors import TraceError
 from sim.op import Op, among
 from sim.order.shape import PipelineShape
+from sim.times.limits import LONGEST_S
 
 Columns = Mapping[str, NDArray[Any]]
 Mask = NDArray[np.bool_]
@@ -51,7 +52,7 @@ def check_columns(columns: Columns, shape: PipelineShape, simulated: bool) -> No
 def _check_times(columns: Columns, simulated: bool) -> None:
     start, end = columns["start_s"], columns["end_s"]
     for name in ("start_s", "end_s"):
-        _refuse(columns, name, ~np.isfinite(columns[name]), "a number of seconds")
+        _refuse(columns, name, ~(columns[name] < LONGEST_S), f"seconds, below {LONGEST_S:.0f}")
     _refuse(columns, "start_s", start < 0, "seconds from the start of the run")
     _refuse(columns, "end_s", end < start, "not before the start")
     _check_pair(columns, "sent_s", "arrived_s", simulated)

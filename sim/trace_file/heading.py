@@ -56,6 +56,9 @@ def _pipeline(table: Table) -> Iterator[str]:
 def _training(header: TraceHeader) -> Iterator[str]:
     learnt, shape = header.training, header.shape
     assert learnt is not None
+    if len(learnt.mean_update_rmse) != shape.stages:  # of a diverged run they are not finite
+        yield (f"training.mean_update_rmse: {shape.stages} entries, got "
+               f"{len(learnt.mean_update_rmse)}")
     if learnt.accuracy is not None and not (0 <= learnt.accuracy <= 1
                                             or math.isnan(learnt.accuracy)):
         yield f"training.accuracy: a share from 0 to 1, got {learnt.accuracy!r}"

@@ -18,7 +18,8 @@ class Case:
     `nodes` are what is there and no file: `fifo`, `folder`, `zero` (a device that never ends),
     `shut` (a folder nobody writes into) or `-> TARGET`.  Success may leave `outputs` (files, and
     folders with what is in them); a refusal leaves nothing.  `refused`: it has to be one.
-    `rows`: what its JSON has to be (None: anything).
+    `rows`: what its JSON has to be (None: anything); it may say the `impossible` where a number
+    that was read stands in it as it is.
     """
 
     door: str
@@ -28,6 +29,7 @@ class Case:
     outputs: tuple[str, ...] = ()
     refused: bool = False
     rows: Any = None
+    impossible: bool = False
 
     def __str__(self) -> str:
         return shlex.join(["python", "-m", self.door, *self.arguments])

@@ -30,9 +30,9 @@ KINDS: dict[str, Callable[[Random], Case]] = {
 QUICK = {"experiment": 70, "setting": 50, "option": 40, "out": 20, "profile": 40, "program": 50,
          "trace-bytes": 30, "trace-content": 40, "trace-header": 40, "sweep": 30, "journal": 20,
          "picture": 15, "backend": 30}
-FULL = {"experiment": 20_000, "setting": 14_000, "option": 6_000, "out": 2_000, "profile": 7_000,
-        "program": 16_000, "trace-bytes": 8_000, "trace-content": 8_000, "trace-header": 8_000,
-        "sweep": 4_000, "journal": 3_000, "picture": 1_000, "backend": 3_000}
+FULL = {"experiment": 20_000, "setting": 15_000, "option": 5_000, "out": 1_500, "profile": 6_000,
+        "program": 16_000, "trace-bytes": 11_000, "trace-content": 9_000, "trace-header": 9_700,
+        "sweep": 2_500, "journal": 3_000, "picture": 300, "backend": 1_000}
 
 
 FOUND = found()

@@ -9,9 +9,6 @@ import pytest
 from tests.fuzz.cases import FOUND
 from tests.fuzz.worker import Worker
 
-NOT_YET = {"gpu-parts", "gpu-one-image", "gpu-threads", "gpu-classes", "gpu-noise",
-           "gpu-image-sizes", "gpu-mitigations"}  # the backend looks at these once it works
-
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
@@ -19,9 +16,7 @@ def worker() -> Iterator[Worker]:
         yield found
 
 
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=pytest.mark.xfail(strict=True)) if name in NOT_YET else name
-    for name in FOUND])
+@pytest.mark.parametrize("name", FOUND)
 def test_what_once_ended_badly_ends_well(worker: Worker, name: str) -> None:
     found = worker.ask("found", name)
     assert found["fault"] is None, f"{found['command']}\n{found['fault']}"

@@ -72,7 +72,7 @@ def option(rng: Random) -> Case:
     files = {"e.toml": toml(plausible(rng, 2)).encode(), "t.npz": packed(rng.choice(sound())),
              "p.json": json_text(WHOLE).encode(), "s.toml": toml(GRID).encode()}
     used = {name: content for name, content in files.items() if name in base}
-    return Case(door, (*base, *given), used, outputs=("o", "out", "o.npz"))
+    return Case(door, (*base, *given), used, outputs=("o", "out", "o.npz", "--json"))
 
 
 def _with_value(name: str, values: tuple[str, ...], rng: Random) -> list[str]:
@@ -97,8 +97,9 @@ def out(rng: Random) -> Case:
              "p.json": json_text(WHOLE).encode(), "s.toml": toml(GRID).encode(), "there": b"old"}
     used = {name: content for name, content in files.items() if name in (*command, "there")}
     outputs = ("there", "new", "nowhere", "o", "o\udcff")
-    if place in (".", ""):
-        outputs += ("table.csv", "table.json", "points.jsonl", "advice.json")
+    if place in ("", ".", ".."):
+        outputs += ("table.csv", "table.json", "points.jsonl", *(
+            f"advice.{kind}" for kind in ("csv", "json", "pdf", "png", "svg")))
     return Case(door, (*command, "--out", place), used, nodes, outputs, possible is False)
 
 

@@ -26,14 +26,14 @@ def picture(rng: Random) -> Case:
     drawn = rng.random()
     if drawn < DRAWN:
         content = _one_cell(text, rng).encode("utf-8", "surrogatepass")
-    elif drawn < 0.4:
+    elif drawn < 0.2:
         content = _one_column(text, rng).encode("utf-8", "surrogatepass")
-    elif drawn < 0.55:
+    elif drawn < 0.4:
         content = damaged_bytes(text.encode(), rng)[:400]
-    elif drawn < 0.7:
+    elif drawn < 0.6:
         head, *lines = text.splitlines(keepends=True)
         content = (damaged_lines(head, rng) + "".join(lines)).encode()
-    elif drawn < 0.85:
+    elif drawn < 0.8:
         content = _table(rng.choice([each for each in FILES if each != file])).encode()
     else:
         content = rng.choice((b"", b"\n", b"a\n", b"a,a\n1,2\n", b'"a\n1', b"a,b\n1,2,3\n",
