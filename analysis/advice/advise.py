@@ -28,6 +28,7 @@ from sim.times.profile import Profile, read_profile
 NEEDED = ("weight_bytes", "activation_bytes")
 BACKWARDS: tuple[Backward, ...] = ("graph", "recompute")
 MICROBATCHES = (1, 2, 4, 8)
+MOST_COPIES = 1e4  # of the weights; beyond this a mistyped number would only overflow
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,9 @@ class Question:
         if not 0 < self.memory_limit_bytes < math.inf:
             problems.append("--memory-limit: bytes, more than 0 and finite, got "
                             f"{self.memory_limit_bytes:g}")
-        if not 0 <= self.state_copies < math.inf:
-            problems.append(f"--state-copies: 0 or more and finite, got {self.state_copies:g}")
+        if not 0 <= self.state_copies <= MOST_COPIES:
+            problems.append(f"--state-copies: from 0 to {MOST_COPIES:g}, got "
+                            f"{self.state_copies:g}")
         if self.microbatches and self.batch_sizes:
             problems.append("--batch-size: give it or --microbatches, not both")
         for name, values in (("microbatches", self.microbatches),

@@ -78,7 +78,8 @@ def check_versions(columns: Columns, shape: PipelineShape) -> None:
     newest = _newest(columns, shape)
     read, applied = columns["version_read"], columns["version_applied"]
     update = columns["op"] == Op.U
-    _refuse(columns, "version_applied", np.where(update, applied != newest, applied < 0),
+    beyond = (applied < 0) | (applied >= shape.of_worker.minibatches)
+    _refuse(columns, "version_applied", np.where(update, applied != newest, beyond),
             "updates of its stage before the own one")
     passes = among(columns["op"], (Op.F, Op.B, Op.I))
     _refuse(columns, "version_read", (read < 0) | (passes & (read > newest)),

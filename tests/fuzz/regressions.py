@@ -115,6 +115,9 @@ def _settings() -> dict[str, Case]:
     cases["set-prime-batch"] = Case("sim", (
         "compare", "--systems", "gpipe", *_set("stages=2", "minibatches=3", "width=2",
                                                "batch_size=509"), "--json"))
+    cases["copies-beyond-floats"] = Case("analysis", (
+        "advise", "p.json", "--memory-limit", "1e6", "--devices", "2", "--state-copies", "1e308"),
+        {"p.json": json_text(WHOLE).encode()}, refused=True)
     cases["momentum-of-almost-1"] = Case("analysis", (
         "stability", "--momentum", "0.9999999999999999", "--json"))
     return cases

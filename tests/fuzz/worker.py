@@ -36,6 +36,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._room = tempfile.TemporaryDirectory(prefix="fuzz-")  # also of one that is killed
 
     def __enter__(self) -> Worker:
         return self
@@ -45,6 +46,7 @@ class Worker:
         if self._process is not None:
             self._process.kill()
             self._process.communicate()
+        self._room.cleanup()
 
     def ask(self, kind: str, number: int | str) -> dict[str, Any]:
         """How one case ended: its `command`, exit `code` and `fault` (None: all is well)."""
@@ -69,6 +71,7 @@ class Worker:
         alone = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
         environment = {**os.environ, **alone, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT),
                        "COLUMNS": "80", "NO_COLOR": "1",
+                       "TMPDIR": self._room.name,
                        "TORCHINDUCTOR_CACHE_DIR": str(Path(tempfile.gettempdir(), "inductor"))}
         return subprocess.Popen([sys.executable, "-m", "tests.fuzz.worker"], cwd=ROOT,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
@@ -81,7 +84,7 @@ def answer(kind: str, number: int | str) -> dict[str, Any]:
     from tests.fuzz.judge import fault_of, state
 
     made = case(kind, number)
-    base = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    base = Path(tempfile.mkdtemp())
     folder, temporary = base / "here", base / "temporary"
     try:
         folder.mkdir()

@@ -99,7 +99,7 @@ WRONG = {
     "sent_s": [at(0, 1.0), lambda c: c * np.nan, lambda c: c + 1000, lambda c: c * np.inf],
     "arrived_s": [at(0, 1.0), lambda c: c * np.nan, lambda c: c * 0],
     "version_read": [at(0, -1), at(0, 1), lambda c: c + 1000, lambda c: c - 1, lambda c: c + 1],
-    "version_applied": [at(0, -1), lambda c: c + 1, lambda c: c * 0, at(0, 100)],
+    "version_applied": [at(0, -1), lambda c: c + 1, lambda c: c * 0, at(0, 100), at(-2, 1000)],
     "staleness": [at(0, -1.0), at(0, np.nan), lambda c: c + 0.5, lambda c: c * 2, at(0, np.inf)],
     "effective_staleness": [at(0, -1.0), at(0, np.nan), lambda c: c + 10],
     "weight_distance": [at(0, -1.0)], "weight_rmse": [at(0, -1e-300)],
