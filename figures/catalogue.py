@@ -25,7 +25,7 @@ from figures.pictures import (
     staleness,
     systems,
 )
-from figures.pictures.studies import look_ahead, shallow, slots
+from figures.pictures.studies import nesterov, shallow, slots
 from figures.pictures.validation import timelines
 from figures.pieces import Done, Piece, collect
 from sim.files.writing import check_file, write_text
@@ -98,7 +98,7 @@ FIGURES: dict[str, tuple[Picture, ...]] = {
     "epochs": _single("epochs", epochs),
     "advice": _single("advice", advice),
     "jitter": _single("jitter", jitter),
-    "look-ahead": _single("look-ahead", look_ahead),
+    "nesterov": _single("nesterov", nesterov),
     "slots": _single("slots", slots),
     "shallow": _single("shallow", shallow),
     "stability": _single("stability", stability),

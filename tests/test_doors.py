@@ -14,6 +14,7 @@ from analysis.__main__ import main as analysis
 from sim.__main__ import main as sim
 from sim.trace import Trace
 
+pytestmark = pytest.mark.filterwarnings("error")  # whatever a door warns of, a user would read
 FAST = ("--set", "training.task=none")
 
 
@@ -132,7 +133,7 @@ def test_trace_report_export_and_compare(tmp_path) -> None:
     assert both["start_max_difference_s"] > 0
     assert call(analysis, "export", first, "--format", "csv", "--out",
                 tmp_path / "a.csv").exit_code == 0
-    rows = list(csv.DictReader((tmp_path / "a.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
     assert list(rows[0]) == ["stage", "op", "minibatch", "microbatch", "start_s", "end_s",
                              "version_read", "version_applied", "staleness", "weight_distance"]
     assert len(rows) == len(Trace.load(first))
@@ -149,7 +150,7 @@ def test_csv_leaves_microbatch_empty_where_a_pass_covers_the_minibatch(tmp_path)
     call(sim, "run", "--out", tmp_path / "n.npz", "--set", "schedule=nf1b", "--set",
          "microbatches=2", *FAST)
     call(analysis, "export", tmp_path / "n.npz", "--format", "csv", "--out", tmp_path / "n.csv")
-    rows = list(csv.DictReader((tmp_path / "n.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "n.csv").read_text().splitlines()))
     assert {r["microbatch"] for r in rows if r["op"] == "F"} == {"0", "1"}
     assert {r["microbatch"] for r in rows if r["op"] in "BU"} == {""}
 

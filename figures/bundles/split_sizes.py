@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 
 from figures.bundles.network import draw_curves
 from figures.colours import COLOURS
+from figures.methods import bounds, short_text, spread
 from figures.style import PAGE_IN, headline, new_figure
 from sim.rows import Row
+from sim.spread import ENOUGH
 
-ENOUGH = 3  # values of which a standard deviation is drawn
 Strokes = dict[str, tuple[str, Any]]
 STROKES: Strokes = {
     "model parallel": ("black", "-"), "model parallel, NWPT": ("blue", "-"),
@@ -28,8 +29,8 @@ BARS = {method: colour if colour != "black" else "grey"  # dots are black
 def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
     """Bars of the three ways to run, and time over split size, by mean and every repeat.
 
-    From three repeats on with the standard deviation.  `rows` have mode, split (images), repeat and
-    seconds; `shown` is the split size among the bars.
+    From three repeats on with bars as `figures.methods.bounds` has them.  `rows` have mode, split
+    (images), repeat and seconds; `shown` is the split size among the bars.
     """
     figure = new_figure(PAGE_IN, 3.2)
     said = [_said(values) for values in (
@@ -65,26 +66,21 @@ def _of(rows: Sequence[Row], mode: str, split: int | None = None) -> list[float]
 
 
 def _said(values: Sequence[float]) -> str:
-    """Seconds for a headline: with the deviation where there are enough values for one."""
-    mean = f"{np.mean(values):.3g}"
-    return f"{mean} ± {_sd(values):.1g} s" if len(values) >= ENOUGH else f"{mean} s"
+    """Seconds for a headline."""
+    return f"{short_text(spread(values), '.3g')} s"
 
 
-def _sd(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1))
-
-
-def _bars_of(columns: Sequence[Sequence[float]]) -> list[list[float]] | None:
-    """Lengths of error bars, below and above, none reaching below 0; None of too few values."""
+def _bars_of(columns: Sequence[Sequence[float]]) -> Any:
+    """How far bars reach below and above the means; None of too few values."""
     if any(len(column) < ENOUGH for column in columns):
         return None
-    above = [_sd(column) for column in columns]
-    below = [min(sd, float(np.mean(column))) for sd, column in zip(above, columns, strict=True)]
-    return [below, above]
+    found = [spread(column) for column in columns]
+    means = np.array([each.mean for each in found])
+    return np.abs(np.array([bounds(each) for each in found]).T - means)
 
 
 def _bars(axis: Axes, named: Sequence[tuple[str, str, Sequence[float]]]) -> None:
-    """A bar a column: mean, standard deviation of three values and more, every value as a dot."""
+    """A bar a column: mean, the interval of three values and more, every value as a dot."""
     for place, (_, colour, values) in enumerate(named):
         axis.bar(place, float(np.mean(values)), 0.6, yerr=_bars_of([values]), capsize=4,
                  color=COLOURS[colour])
@@ -115,8 +111,8 @@ def draw_look_ahead(rows: Sequence[Row], title: str) -> Figure:
 
 
 def draw_totals(rows: Sequence[Row], title: str) -> Figure:
-    """Total seconds of each training: mean over seeds, deviation of three and more, every seed as
-    a dot.
+    """Total seconds of each training: mean over seeds, interval of three and more, every seed as a
+    dot.
 
     `rows` have method, seed and `total_s`.
     """

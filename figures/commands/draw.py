@@ -28,7 +28,7 @@ def draw(names: tuple[str, ...], out: Path, seeds: int, jobs: int, data: Path | 
     """Draw figures by name, or all of them; `bench` reads what make bench wrote.
 
     timeline, staleness, prediction, learning, rates, systems, memory, epochs, advice, jitter,
-    stability, validation.
+    nesterov, slots, shallow, stability, validation.
 
     `explore TRACE… --out FILE.html` makes a page to look through traces with (explore --help).
     """

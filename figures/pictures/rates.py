@@ -76,7 +76,7 @@ def message(rows: Rows) -> str:
 
 
 def draw(rows: Rows) -> Figure:
-    """Loss and accuracy by learning rate, a line per method, bars of one deviation."""
+    """Loss and accuracy by learning rate, a line per method, bars: the interval."""
     figure = new_figure(PAGE_IN, 4.2)
     seeds = {row["seed"] for row in rows}
     headline(figure, message(rows), f"{STAGES} stages, digits, batch {methods.BATCH}, "

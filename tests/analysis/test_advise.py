@@ -25,6 +25,8 @@ from sim.op import Op
 from sim.schedules import SCHEDULES
 from sim.trace import Trace
 
+pytestmark = pytest.mark.filterwarnings("error")  # whatever a door warns of, a user would read
+
 STAGE = {"forward_s": 0.5, "backward_s": 1.0, "update_s": 0.1, "weight_bytes": 100.0,
          "activation_bytes": 40.0, "input_bytes": 10.0, "workspace_bytes": 7.0}
 GOOD = {"format": "pipestale-profile", "version": 1, "microbatch_size": 4, "latency_s": 0.05,

@@ -14,6 +14,8 @@ from analysis.theory.recurrence import FORMS, DelayedTraining, growth
 from analysis.theory.stability import delayed_training, edge, theory
 from sim.errors import ConfigurationError
 
+pytestmark = pytest.mark.filterwarnings("error")  # whatever a door warns of, a user would read
+
 PAIRS = [(momentum, convention) for momentum in (0.0, 0.9) for convention in ("ema", "heavy-ball")]
 
 
@@ -152,7 +154,7 @@ def test_the_door_gives_both_edges():
 def test_the_door_writes_rows(tmp_path):
     shown = ask("--delay", 0, "--out", tmp_path / "edges.csv")
     assert shown.exit_code == 0, shown.output
-    (row,) = csv.DictReader((tmp_path / "edges.csv").open())
+    (row,) = csv.DictReader((tmp_path / "edges.csv").read_text().splitlines())
     assert float(row["edge_roots"]) == pytest.approx(38.0)
 
 

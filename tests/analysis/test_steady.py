@@ -32,6 +32,8 @@ from tests.sim.experiments import experiment
 from tests.sim.experiments import simulate as trace_of
 from tests.sim.strategies import names, seconds
 
+pytestmark = pytest.mark.filterwarnings("error")  # whatever a door warns of, a user would read
+
 LONGEST = 1500  # mini-batches of a simulation that takes its time to settle
 
 

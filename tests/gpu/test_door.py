@@ -20,6 +20,8 @@ from sim.experiment.configuration import resolve
 from sim.experiment.program_file import with_program
 from sim.trace import Trace
 
+pytestmark = pytest.mark.filterwarnings("error")  # whatever a door warns of, a user would read
+
 SMALL = ["--set", "minibatches=4", "--set", "batch_size=4"]
 
 

@@ -153,9 +153,16 @@ def decay() -> Iterator[str]:
 
 @check("epochs-memory")
 def memory() -> Iterator[str]:
-    yield f"{kilobytes(lam('1.0')):.0f} {kilobytes(lam('0.0')):.0f}"
-    yield f"{kilobytes('timeprest, nF1B 7'):.0f} {kilobytes('v-timeprest, nF1B 7'):.0f}"
+    between = {kilobytes(lam(each)) for each in ("0.1", "0.3", "1.0", "3.0")}
+    assert len(between) == 1
     assert kilobytes(lam("inf")) == kilobytes("v-timeprest, nF1B 7")
+    yield f"{between.pop():.0f} {kilobytes(lam('0.0')):.0f} 0"
+    yield f"{kilobytes('timeprest, nF1B 7'):.0f} {kilobytes('v-timeprest, nF1B 7'):.0f}"
+
+
+@check("epochs-memory-round-robin")
+def memory_round_robin() -> Iterator[str]:
+    yield f"{kilobytes('i-timeprest λ=1.0, round-robin'):.0f} {kilobytes('stash'):.0f}"
 
 
 @check("epochs-timeprest")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from figures.pictures.studies import look_ahead, shallow, slots
+from figures.pictures.studies import nesterov, shallow, slots
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op
@@ -14,7 +14,7 @@ from tests.docs.claims.data import gallery, told
 
 
 def nwpt(baseline: str, rate: float, minibatch: int) -> Paired:
-    found = look_ahead.against(gallery("look-ahead"), baseline, rate, minibatch)
+    found = nesterov.against(gallery("nesterov"), baseline, rate, minibatch)
     assert found is not None
     return found
 
@@ -36,14 +36,14 @@ def plain() -> Iterator[str]:
 @check("nwpt-best")
 def best() -> Iterator[str]:
     for method in ("nwpt", "momentum", "plain SGD"):
-        rate, found = look_ahead.at_best(gallery("look-ahead"), method)
+        rate, found = nesterov.at_best(gallery("nesterov"), method)
         yield f"{found.mean:.2g} {rate:g}"
 
 
 @check("nwpt-early")
 def early() -> Iterator[str]:
     """Gains on momentum: at every rate but the highest after 50, fewer later."""
-    rates = look_ahead.RATES
+    rates = nesterov.RATES
     found = {n: {rate: nwpt("momentum", rate, n) for rate in rates} for n in (50, 200)}
     apart = {n: [rate for rate, pair in pairs.items() if (pair.p or 1) < 0.05 and pair.mean < 1]
              for n, pairs in found.items()}

@@ -28,9 +28,10 @@ def draw(seed: int) -> tuple[dict[str, Any], Order | None]:
     keys |= _costs(r, keys) | _links(r, keys)
     if r.random() < 0.15:
         keys["profile"] = _profile(r, keys)
-    if keys.get("dispatch") != "greedy" and r.random() < 0.2:
+    if r.random() < 0.2:
         keys |= _limit(r, keys, order)
-    if order is None and "count" not in keys and r.random() < 0.1:
+    if not {"count", "activation_limit_bytes"} & set(keys) and order is None and (
+            r.random() < 0.1):
         keys["dispatch"] = "greedy"
     return keys, order
 

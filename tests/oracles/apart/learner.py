@@ -68,7 +68,8 @@ class Learner:
         for micro in range(minibatch * n, (minibatch + 1) * n):
             for op in "FB":
                 off = np.linalg.norm(self.used.pop((op, micro)) - fresh)
-                self.distance[op, micro] = off / np.linalg.norm(fresh), off / len(fresh) ** 0.5
+                relative = off / np.linalg.norm(fresh) if off else 0.0  # fresh ones may all be 0
+                self.distance[op, micro] = relative, off / len(fresh) ** 0.5
         eta = rate(self.case, self.version)
         new = self.optimizer.step(fresh, gradient, eta)
         self.version += 1
@@ -92,7 +93,7 @@ class Learner:
         if rule == "spectrain-stashed":
             return self.used["F", micro]
         if rule == "i-timeprest":
-            stale = share(self.case, self.version - version)
+            stale = share(self.case, self.version - self.found.read["F", self.stage, micro])
             if stale < 1 or share(self.case, 1):  # else only the latest count: λ = ∞
                 return stale * self.read[micro] + (1 - stale) * self.newest
         elif rule in KEEPS_FORWARD:

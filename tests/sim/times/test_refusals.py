@@ -123,14 +123,14 @@ def test_the_door_takes_an_engine_and_ends_with_2_where_it_cannot():
 
 def test_kernels_are_chosen_by_the_rows_of_a_run_and_named_engines_keep_theirs():
     few, many = pairs.FEWEST_ROWS, pairs.ROWS_WORTH_LOADING
-    with mock.patch.object(pairs, "installed", return_value=True):
+    with mock.patch.object(pairs, "loads", return_value=True):
         for name in ("auto", "exact"):
             assert kernels_of(name, many) is kernels_of(name, few, many) is NUMBA
             assert kernels_of(name, many - 1) is kernels_of(name, few - 1, many) is NUMPY
         assert kernels_of("exact-compiled", 1) is NUMBA
         for name in ("simpy", "exact-plain", "exact-periodic"):
             assert kernels_of(name, many) is NUMPY
-    with mock.patch.object(pairs, "installed", return_value=False):
+    with mock.patch.object(pairs, "loads", return_value=False):
         assert kernels_of("auto", many) is NUMPY
 
 
