@@ -254,15 +254,16 @@ def test_a_worker_that_is_killed_costs_no_point_and_one_that_always_dies_is_reco
         row for row in plain if row["point"] != 17]
 
 
-@pytest.mark.slow
-def test_killed_ten_times_at_random_moments_nothing_is_lost_doubled_or_changed(tmp_path):
+@pytest.mark.parametrize("kills", [
+    pytest.param(3, marks=pytest.mark.slow), pytest.param(10, marks=pytest.mark.verify)])
+def test_killed_at_random_moments_nothing_is_lost_doubled_or_changed(tmp_path, kills):
     path = write(tmp_path, grid(seeds=3, rates=3, momenta=2))
     finish(path, tmp_path / "still", "--workers", "2")
     rng, moments = random.Random(20181219), []
-    for _ in range(10):
+    for _ in range(kills):
         moments.append(kill_at_random(path, tmp_path / "killed", rng, "--workers", "2"))
     assert moments == sorted(moments)  # no point was ever lost again
-    assert len({*moments}) >= 4  # and the kills did come in between
+    assert len({*moments}) >= min(kills, 4) - 1  # and the kills did come in between
     finish(path, tmp_path / "killed", "--workers", "2")
     still, killed = (sorted(records(tmp_path / name), key=lambda each: each["point"])
                      for name in ("still", "killed"))
@@ -314,16 +315,25 @@ def test_a_dask_cluster_gives_the_same_table_even_if_a_worker_is_killed(tmp_path
         assert run_sweep(sweep, tmp_path / "hurt", cluster(address), kill) == plain
         assert killed
         assert not alive(pids[0])
-        with distributed.Client(address) as client:
-            client.register_plugin(deadly(17))
-        found = run_sweep(sweep, tmp_path / "deadly", cluster(address))
-    assert found[17]["error"] == "RuntimeError: every worker it was sent to died"
-    assert [*found[:17], *found[18:]] == [*plain[:17], *plain[18:]]
     for name in ("table.csv", "table.json"):
         texts = {(tmp_path / each / name).read_bytes() for each in ("plain", "dask", "hurt")}
         assert len(texts) == 1
     numbers = [each["point"] for each in records(tmp_path / "hurt")]
     assert sorted(numbers) == list(range(len(sweep)))
+
+
+@pytest.mark.verify
+def test_a_point_that_kills_every_worker_of_a_dask_cluster_is_recorded(tmp_path):
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    sweep = read_sweep(write(tmp_path, grid(seeds=2, rates=2, momenta=2)))
+    plain = run_sweep(sweep, tmp_path / "plain", processes(1))
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None,
+                                  processes=True) as machine:
+        with distributed.Client(machine.scheduler_address) as client:
+            client.register_plugin(deadly(17))
+        found = run_sweep(sweep, tmp_path / "deadly", cluster(machine.scheduler_address))
+    assert found[17]["error"].startswith("WorkerDied: the process that computed it died")
+    assert [*found[:17], *found[18:]] == [*plain[:17], *plain[18:]]
 
 
 def test_no_scheduler_is_a_clear_mistake(tmp_path, monkeypatch):
