@@ -26,10 +26,11 @@ KINDS: dict[str, Callable[[Random], Case]] = {
     "trace-content": traces.damaged_content, "trace-header": traces.damaged_header,
     "sweep": sweeps.sweep, "journal": journals.journal, "picture": pictures.picture,
     "backend": backend.backend}
-# how many of each: cheap ones more often.  A picture that is drawn takes a second.
-QUICK = {"experiment": 60, "setting": 50, "option": 40, "out": 10, "profile": 40, "program": 50,
+# How many of each: cheap ones more often.  A picture that is drawn takes a second, and the backend
+# as much as it takes to load torch.
+QUICK = {"experiment": 60, "setting": 50, "option": 40, "out": 8, "profile": 40, "program": 50,
          "trace-bytes": 30, "trace-content": 40, "trace-header": 40, "sweep": 30, "journal": 20,
-         "picture": 8, "backend": 30}
+         "picture": 3}
 FULL = {"experiment": 19_000, "setting": 15_000, "option": 5_000, "out": 700, "profile": 6_000,
         "program": 16_000, "trace-bytes": 12_900, "trace-content": 9_000, "trace-header": 9_700,
         "sweep": 2_500, "journal": 3_000, "picture": 200, "backend": 1_000}

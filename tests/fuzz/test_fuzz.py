@@ -6,20 +6,14 @@ What a case is and how one is tried again: `python -m tests.fuzz KIND NUMBER`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import pytest
 
-from tests.fuzz.cases import FULL, KINDS, QUICK
+from tests.fuzz.cases import FULL, QUICK
 from tests.fuzz.worker import Worker
 
 A_TEST = 1000  # cases
-
-
-@pytest.fixture(scope="session")
-def worker() -> Iterator[Worker]:
-    with Worker() as found:
-        yield found
 
 
 def tried(worker: Worker, kind: str, numbers: Iterable[int | str]) -> Counter[int]:
@@ -35,11 +29,11 @@ def tried(worker: Worker, kind: str, numbers: Iterable[int | str]) -> Counter[in
     return codes
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", QUICK)
 def test_damaged_input_ends_well(worker: Worker, kind: str) -> None:
     codes = tried(worker, kind, range(QUICK[kind]))
     assert codes[2] > 0
-    assert codes[0] > 0 or kind == "backend"  # nothing to be refused is asked of it
+    assert codes[0] > 0 or kind == "picture"  # of few tables, all damaged
 
 
 @pytest.mark.verify
