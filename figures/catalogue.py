@@ -62,11 +62,11 @@ class Picture:
     def write(self, rows: Rows, out: Path, command: str, configuration: dict[str, Any] | None,
               name: str | None = None) -> list[Path]:
         """Write the picture in every format, its rows, and its tables as Markdown; their paths."""
+        texts = {out / f"{table}.md": text(rows, command) for table, text in self.tables.items()}
         written = save(self.draw(rows), rows, out, name or self.file, command, configuration)
-        for table, text in self.tables.items():
-            write_text(out / f"{table}.md", text(rows, command))
-            written.append(out / f"{table}.md")
-        return written
+        for path, text in texts.items():  # made before anything is written: rows may be others'
+            write_text(path, text)
+        return [*written, *texts]
 
     def check_out(self, out: Path, name: str | None = None) -> None:
         """Make sure that what `write` writes can be written.  Raises OutputError."""

@@ -95,11 +95,11 @@ def steps(changes: Changes) -> Held:
 
 
 def device_peaks(trace: Trace, held: Sequence[StageMemory]) -> list[float]:
-    """The most bytes each device holds at once, of all stages on it."""
+    """The most bytes each device holds at once, of all stages on it; 0 where none is."""
     peaks = []
     for device in range(trace.shape.devices):
         mine = [held[k] for k in np.unique(trace.stage[trace.device == device])]
-        peaks.append(mine[0].total_bytes.peak if len(mine) == 1 else
+        peaks.append(0.0 if not mine else mine[0].total_bytes.peak if len(mine) == 1 else
                      steps(Changes.together([each.changes for each in mine])).peak)
     return peaks
 

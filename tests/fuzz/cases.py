@@ -27,12 +27,12 @@ KINDS: dict[str, Callable[[Random], Case]] = {
     "sweep": sweeps.sweep, "journal": journals.journal, "picture": pictures.picture,
     "backend": backend.backend}
 # how many of each: cheap ones more often.  A picture that is drawn takes a second.
-QUICK = {"experiment": 70, "setting": 50, "option": 40, "out": 20, "profile": 40, "program": 50,
+QUICK = {"experiment": 60, "setting": 50, "option": 40, "out": 10, "profile": 40, "program": 50,
          "trace-bytes": 30, "trace-content": 40, "trace-header": 40, "sweep": 30, "journal": 20,
-         "picture": 15, "backend": 30}
-FULL = {"experiment": 20_000, "setting": 15_000, "option": 5_000, "out": 1_500, "profile": 6_000,
-        "program": 16_000, "trace-bytes": 11_000, "trace-content": 9_000, "trace-header": 9_700,
-        "sweep": 2_500, "journal": 3_000, "picture": 300, "backend": 1_000}
+         "picture": 8, "backend": 30}
+FULL = {"experiment": 19_000, "setting": 15_000, "option": 5_000, "out": 700, "profile": 6_000,
+        "program": 16_000, "trace-bytes": 12_900, "trace-content": 9_000, "trace-header": 9_700,
+        "sweep": 2_500, "journal": 3_000, "picture": 200, "backend": 1_000}
 
 
 FOUND = found()

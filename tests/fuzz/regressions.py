@@ -115,6 +115,10 @@ def _settings() -> dict[str, Case]:
     cases["set-prime-batch"] = Case("sim", (
         "compare", "--systems", "gpipe", *_set("stages=2", "minibatches=3", "width=2",
                                                "batch_size=509"), "--json"))
+    idle = b"# pipestale program: stages=2 minibatches=1\n0F0,1F0,1B0,0B0\n,\n"
+    for door in (("run",), ("run", "--engine", "simpy"), ("timeline",)):
+        cases[f"idle-device-{door[-1]}"] = Case(
+            "sim", (*door, "--program", "p.txt", *_set("task=none"), "--json"), {"p.txt": idle})
     cases["copies-beyond-floats"] = Case("analysis", (
         "advise", "p.json", "--memory-limit", "1e6", "--devices", "2", "--state-copies", "1e308"),
         {"p.json": json_text(WHOLE).encode()}, refused=True)
@@ -187,6 +191,8 @@ def _tables() -> dict[str, Case]:
         head, rest = text.split("\n", 1)
         lines = "\n".join([head, *(f"{line}," for line in rest.splitlines()), ""])
         other = "stability" if file == "rates" else "rates"
+        if file == "rates":  # sound to the picture, but not to the table of it
+            cases["figures-table"] = _redrawn(file, name, text.replace("False", "x"))
         cases[f"comma-{file}"] = _redrawn(file, name, lines)
         cases[f"other-{file}"] = _redrawn(
             file, name, (GALLERY / f"{other}.csv").read_text(encoding="utf-8"))
