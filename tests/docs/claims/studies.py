@@ -114,7 +114,7 @@ def three_stages() -> Iterator[str]:
     fine = [pair for rate, pair in found.items() if rate <= 0.2 and pair is not None]
     assert len(fine) == 3
     assert all((pair.p or 1) > 0.05 for pair in fine)
-    yield f"0.2 {max(max(pair.values) for pair in fine):.2g}"
+    yield f"0.2 {max(max(pair.values) for pair in fine):.3g}"
     for rate in (0.4, 0.6):
         pair = found[rate]
         assert pair is not None
