@@ -40,7 +40,9 @@ def taken(options):
     return None
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES.names())
+@pytest.mark.parametrize("schedule", [
+    name if name in ("round-robin", "gpipe", "nf1b")
+    else pytest.param(name, marks=pytest.mark.verify) for name in SCHEDULES.names()])
 def test_every_mitigation_is_predicted_under_every_schedule(schedule):
     assemblies = {options["mitigation"]: taken(options) for options in turns(schedule)}
     found = {name: errors(each) for name, each in assemblies.items() if each is not None}

@@ -231,7 +231,7 @@ def test_a_mistake_is_one_clear_line(options, says):
     assert "Traceback" not in result.output
 
 
-@pytest.mark.slow
+@pytest.mark.verify
 def test_a_resnet50_step_of_every_mode():
     setting = SplitStudy("resnet50", 64, 1000, batch_size=4, minibatches=1, repeats=1, splits=(2,))
     assert len(measure(setting, Places.of(parse_devices("cpu,cpu")))) == 3
