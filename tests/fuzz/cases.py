@@ -31,9 +31,9 @@ KINDS: dict[str, Callable[[Random], Case]] = {
 QUICK = {"experiment": 60, "setting": 50, "option": 40, "out": 8, "profile": 40, "program": 50,
          "trace-bytes": 30, "trace-content": 40, "trace-header": 40, "sweep": 30, "journal": 20,
          "picture": 3}
-FULL = {"experiment": 19_000, "setting": 15_000, "option": 5_000, "out": 700, "profile": 6_000,
-        "program": 16_000, "trace-bytes": 12_900, "trace-content": 9_000, "trace-header": 9_700,
-        "sweep": 2_500, "journal": 3_000, "picture": 200, "backend": 1_000}
+FULL = {"experiment": 19_000, "setting": 15_000, "option": 5_000, "out": 500, "profile": 6_000,
+        "program": 16_000, "trace-bytes": 13_150, "trace-content": 9_000, "trace-header": 9_700,
+        "sweep": 2_500, "journal": 3_000, "picture": 150, "backend": 1_000}
 
 
 FOUND = found()

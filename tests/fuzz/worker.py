@@ -72,7 +72,7 @@ class Worker:
         environment = {**os.environ, **alone, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT),
                        "COLUMNS": "80", "NO_COLOR": "1",
                        "TMPDIR": self._room.name,
-                       "TORCHINDUCTOR_CACHE_DIR": str(Path(tempfile.gettempdir(), "inductor"))}
+                       "TORCHINDUCTOR_CACHE_DIR": str(Path(self._room.name, "inductor"))}
         return subprocess.Popen([sys.executable, "-m", "tests.fuzz.worker"], cwd=ROOT,
                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
 
