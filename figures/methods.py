@@ -14,7 +14,7 @@ from sim.experiment.options import Experiment
 from sim.experiment.run import run
 from sim.experiment.setup import generate
 from sim.op import Op
-from sim.spread import POSITIVE, Range, Spread, spread_of
+from sim.spread import POSITIVE, Paired, Range, Spread, paired, spread_of
 from sim.trace import Trace
 
 FORWARD_S, BACKWARD_S = 1.0, 2.0  # of a whole mini-batch on one stage
@@ -98,6 +98,14 @@ def trained(base: Mapping[str, Any], contender: str, seed: int) -> Trace:
     return run(experiment(base, contender, seed))
 
 
+def ended(trace: Trace) -> dict[str, float | None]:
+    """How a training ended: losses and validation accuracy, all None where it diverged."""
+    learnt, names = trace.header.training, ("final_loss", "validation_loss", "accuracy")
+    if learnt is None or learnt.diverged_at is not None:
+        return dict.fromkeys(names)
+    return {name: getattr(learnt, name) for name in names}
+
+
 def configuration(base: Mapping[str, Any], methods: Iterable[Method], **more: Any
                   ) -> dict[str, Any]:
     """What to write into a picture of these methods."""
@@ -112,6 +120,13 @@ def spread(values: Sequence[float | None], within: Range = POSITIVE) -> Spread:
     if not known or len(known) < len(values):
         return Spread((), math.nan, None, None)
     return spread_of(known, within)
+
+
+def paired_losses(ours: Sequence[float | None], theirs: Sequence[float | None]) -> Paired | None:
+    """One method's losses over another's, by seed; None as soon as one is missing."""
+    known, baseline = ([loss for loss in losses if loss is not None] for losses in (ours, theirs))
+    complete = len(known) == len(ours) and len(baseline) == len(theirs)
+    return paired(known, baseline, POSITIVE) if complete else None
 
 
 def bounds(found: Spread) -> tuple[float, float]:

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from analysis.metrics.timing import finished_s
+from sim.arrays import Floats, Ints
 from sim.trace import Trace
+
+LATE = 0.8  # of a run: its accuracies fluctuate over what comes after
 
 
 def convergence(trace: Trace, target: float) -> dict[str, Any]:
@@ -43,7 +46,15 @@ def fluctuation(trace: Trace) -> float | None:
 
     None where there are fewer than two.
     """
-    accuracy = trace.curves.get("accuracy", np.zeros(0))
-    at = trace.curves.get("evaluated_minibatch", np.zeros(0))
-    late = accuracy[at > 0.8 * trace.shape.minibatches]
+    return late_deviation(trace.curves.get("evaluated_minibatch", np.zeros(0)),
+                          trace.curves.get("accuracy", np.zeros(0)), trace.shape.minibatches)
+
+
+def late_deviation(at: Floats | Ints, values: Floats, minibatches: int) -> float | None:
+    """Sample standard deviation of what was evaluated in the last fifth of so many mini-batches.
+
+    `values` (evaluations,) were found after the mini-batches `at`, of the same shape; None where
+    fewer than two lie there.
+    """
+    late = values[at > LATE * minibatches]
     return float(np.std(late, ddof=1)) if len(late) > 1 else None

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.metrics.convergence import late_deviation
 from analysis.metrics.timing import finished_s
 from figures import methods
 from figures.colours import COLOURS
@@ -36,7 +37,6 @@ QUANTITIES: tuple[tuple[str, str, Range], ...] = (
     ("training_loss", "loss over the training set", POSITIVE),
     ("validation_loss", "loss over the validation set", POSITIVE),
     ("accuracy", "validation accuracy", SHARE))
-LATE = 0.8  # of a run: its accuracies fluctuate over what comes after
 
 
 def base(minibatches: int) -> dict[str, Any]:
@@ -79,11 +79,14 @@ def fluctuations(rows: Rows, method: str) -> list[float]:
     """Sample standard deviation of the accuracies over the last fifth, of every seed in order."""
     mine = [row for row in rows if row["method"] == method]
     last = max(row["minibatch"] for row in mine)
-    late: dict[int, list[float]] = {}
-    for row in mine:
-        if row["minibatch"] > LATE * last:
-            late.setdefault(row["seed"], []).append(row["accuracy"])
-    return [float(np.std(late[seed], ddof=1)) for seed in sorted(late)]
+    found = []
+    for seed in sorted({row["seed"] for row in mine}):
+        at, accuracy = np.array([(row["minibatch"], row["accuracy"]) for row in mine
+                                 if row["seed"] == seed]).T
+        deviation = late_deviation(at, accuracy, last)
+        assert deviation is not None  # evaluated every so often to the end
+        found.append(deviation)
+    return found
 
 
 def loss_at(rows: Rows, method: str, second: float) -> float:

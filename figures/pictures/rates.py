@@ -51,12 +51,11 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
     """How one run ended: losses, accuracy and its fluctuation, None where it diverged."""
     trace = methods.trained(document, contender, seed)
-    found = trace.header.training
-    if found is None or found.diverged_at is not None:
-        return [{"final_loss": None, "accuracy": None, "diverged": True, "validation_loss": None,
-                 "fluctuation": None}]
-    return [{"final_loss": found.final_loss, "accuracy": found.accuracy, "diverged": False,
-             "validation_loss": found.validation_loss, "fluctuation": fluctuation(trace)}]
+    found = methods.ended(trace)
+    diverged = found["final_loss"] is None
+    return [{"final_loss": found["final_loss"], "accuracy": found["accuracy"],
+             "diverged": diverged, "validation_loss": found["validation_loss"],
+             "fluctuation": None if diverged else fluctuation(trace)}]
 
 
 def over_seeds(rows: Rows, method: str, rate: float, quantity: str) -> Spread:

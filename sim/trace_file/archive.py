@@ -6,7 +6,6 @@ unread, however large it is.  No object is ever made from what a file says.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from sim.errors import TraceError
 from sim.files.reading import opened
+from sim.free_memory import SMALL, free_bytes
 
 TEXT_BYTES = 1 << 28  # of a header: four for each letter
 PIECE_BYTES = 1 << 18  # read at a time: what stays near the processor
@@ -108,11 +108,11 @@ def archive(path: str | Path) -> Iterator[Archive]:
 
 
 def check_fits(rows: int, row_bytes: int) -> None:
-    """Refuse columns, of `row_bytes` bytes a row, that this machine has no memory for.
+    """Refuse columns, of `row_bytes` bytes a row, for which not enough memory is free.
 
     Raises TraceError.
     """
-    memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    if rows * row_bytes > memory_bytes:
-        raise TraceError(f"{rows} rows take {rows * row_bytes / 1e9:.3g} GB, and this machine has "
-                         f"{memory_bytes / 1e9:.3g} GB")
+    size = rows * row_bytes
+    if size > SMALL and size > (free := free_bytes()):
+        raise TraceError(f"{rows} rows take {size / 1e9:.3g} GB, and {free / 1e9:.3g} GB of "
+                         "memory are free")

@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -294,13 +295,20 @@ def deadly(number: int) -> object:
     return Deadly()
 
 
-@pytest.mark.slow
-def test_a_dask_cluster_gives_the_same_table_even_if_a_worker_is_killed(tmp_path):
+@contextmanager
+def two_dask_workers():
+    """A running cluster of this machine, with two processes."""
     distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
-    sweep = read_sweep(write(tmp_path, grid(seeds=2, rates=2, momenta=2)))
-    plain = run_sweep(sweep, tmp_path / "plain", processes(1))
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None,
                                   processes=True) as machine:
+        yield machine
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_gives_the_same_table_even_if_a_worker_is_killed(tmp_path):
+    sweep = read_sweep(write(tmp_path, grid(seeds=2, rates=2, momenta=2)))
+    plain = run_sweep(sweep, tmp_path / "plain", processes(1))
+    with two_dask_workers() as machine:
         address = machine.scheduler_address
         assert run_sweep(sweep, tmp_path / "dask", cluster(address)) == plain
         pids = [worker.pid for worker in machine.workers.values()]
@@ -324,12 +332,12 @@ def test_a_dask_cluster_gives_the_same_table_even_if_a_worker_is_killed(tmp_path
 
 @pytest.mark.verify
 def test_a_point_that_kills_every_worker_of_a_dask_cluster_is_recorded(tmp_path):
-    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
     sweep = read_sweep(write(tmp_path, grid(seeds=2, rates=2, momenta=2)))
     plain = run_sweep(sweep, tmp_path / "plain", processes(1))
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None,
-                                  processes=True) as machine:
-        with distributed.Client(machine.scheduler_address) as client:
+    with two_dask_workers() as machine:
+        from distributed import Client
+
+        with Client(machine.scheduler_address) as client:
             client.register_plugin(deadly(17))
         found = run_sweep(sweep, tmp_path / "deadly", cluster(machine.scheduler_address))
     assert found[17]["error"].startswith("WorkerDied: the process that computed it died")

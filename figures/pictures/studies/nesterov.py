@@ -11,13 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.colours import COLOURS
-from figures.methods import BARS, BATCH, bounds, spread
+from figures.methods import BARS, BATCH, bounds, paired_losses, spread
 from figures.pieces import Piece
 from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.rows import Rows
-from sim.spread import POSITIVE, Paired, Spread, paired
+from sim.spread import Paired, Spread
 from sim.wording import plural
 
 STAGES, MINIBATCHES, EVERY, MOMENTUM = 2, 200, 50, 0.9
@@ -80,11 +80,8 @@ def at_best(rows: Rows, method: str) -> tuple[float, Spread]:
 def against(rows: Rows, baseline: str, rate: float, minibatch: int = MINIBATCHES
             ) -> Paired | None:
     """NWPT's losses over a baseline's at one rate, by seed; None where a run diverged."""
-    ours, theirs = (losses(rows, name, rate, minibatch) for name in (OURS, baseline))
-    if None in ours or None in theirs:
-        return None
-    return paired([x for x in ours if x is not None], [x for x in theirs if x is not None],
-                  POSITIVE)
+    return paired_losses(losses(rows, OURS, rate, minibatch),
+                         losses(rows, baseline, rate, minibatch))
 
 
 def message(rows: Rows) -> str:

@@ -14,7 +14,7 @@ from figures.methods import NAMED
 from figures.pieces import Piece
 from figures.style import PAGE_IN, headline, new_figure
 from sim.rows import Rows
-from sim.spread import POSITIVE, Paired, paired
+from sim.spread import Paired
 from sim.wording import plural
 
 STAGES = 3
@@ -44,18 +44,14 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
 
 def rows_of(document: dict[str, Any], contender: str, seed: int) -> Rows:
     """How one run ended: losses and validation accuracy, None where it diverged."""
-    found = methods.trained(document, contender, seed).header.training
-    if found is None or found.diverged_at is not None:
-        return [{"final_loss": None, "validation_loss": None, "accuracy": None}]
-    return [{"final_loss": found.final_loss, "validation_loss": found.validation_loss,
-             "accuracy": found.accuracy}]
+    return [methods.ended(methods.trained(document, contender, seed))]
 
 
 def against(rows: Rows, rate: float) -> Paired | None:
     """Losses without mitigation over those of fresh weights, by seed; None where one diverged."""
     ours, theirs = ([row["final_loss"] for row in rows
                      if (row["rate"], row["method"]) == (rate, name)] for name in (OURS, BASELINE))
-    return None if None in (*ours, *theirs) else paired(ours, theirs, POSITIVE)
+    return methods.paired_losses(ours, theirs)
 
 
 def message(rows: Rows) -> str:

@@ -1,1 +1,1 @@
-"""What a run will take, estimated before it begins, and what this machine has."""
+"""What a run will take, estimated before it begins."""

@@ -11,8 +11,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from sim.errors import ConfigurationError
-from sim.experiment.demands.room import free_bytes
 from sim.experiment.options import Experiment
+from sim.free_memory import SMALL, free_bytes
 from sim.numerics.tasks import TASKS, Task, TaskOptions
 from sim.order.shape import PipelineShape
 from sim.weights.versions import VersionPlan
@@ -25,7 +25,6 @@ ROW_S, EVENT_S, LEARNT_S = 3e-6, 1.2e-5, 1.5e-5
 FLOPS, BYTES_PER_S = 5e9, 4e9  # of one core, multiplying matrices and adding up arrays
 COPIES = 4  # arrays as large as the weights that learning has beside versions: velocity, gradient …
 EXAMPLES = 1437  # of the largest data set here, which an evaluation goes through at once
-SMALL = 2.0**28  # bytes that every machine has
 
 
 class Part(NamedTuple):

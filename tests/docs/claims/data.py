@@ -10,7 +10,7 @@ from typing import Any
 
 from figures.rows import read_rows
 from sim.rows import Rows
-from sim.spread import ANY, Paired, Range, Spread, paired, spread_of
+from sim.spread import Paired, Spread, spread_of
 from tests.docs.documents import ROOT, text_of
 
 GALLERY, MEASURED = ROOT / "figures/gallery", ROOT / "figures/measured"
@@ -37,11 +37,6 @@ def column(rows: Iterable[dict[str, Any]], name: str, **key: Any) -> list[Any]:
     mine = [row for row in rows if all(row[k] == v for k, v in key.items())]
     assert mine, key
     return [row[name] for row in sorted(mine, key=lambda row: row.get("seed") or 0)]
-
-
-def pair(ours: Sequence[float], theirs: Sequence[float], within: Range = ANY) -> Paired:
-    """Two columns of the same seeds, by seed."""
-    return paired(ours, theirs, within)
 
 
 def told(found: Paired | Spread, form: str = ".2g") -> str:

@@ -8,9 +8,9 @@ from statistics import mean
 from figures.methods import BATCH, EPOCH
 from figures.pictures import learning as picture
 from figures.pictures.prediction import nearer
-from sim.spread import POSITIVE
+from sim.spread import POSITIVE, paired
 from tests.docs.claims import check
-from tests.docs.claims.data import gallery, mean_sd, pair, told
+from tests.docs.claims.data import gallery, mean_sd, told
 
 SHORT, LONG = "learning", "learning-5000"
 PIPELINES = ("none", "stash", "spectrain", "spectrain-stashed")
@@ -21,7 +21,7 @@ def end(file: str, method: str, quantity: str) -> list[float]:
 
 
 def against(file: str, ours: str, theirs: str, quantity: str) -> str:
-    return told(pair(end(file, ours, quantity), end(file, theirs, quantity), POSITIVE))
+    return told(paired(end(file, ours, quantity), end(file, theirs, quantity), POSITIVE))
 
 
 def fluctuation(file: str, method: str) -> list[float]:
@@ -50,21 +50,21 @@ def loss() -> Iterator[str]:
 def fluctuates() -> Iterator[str]:
     ours = fluctuation(SHORT, "spectrain")
     for baseline in ("none", "stash"):
-        yield told(pair(ours, fluctuation(SHORT, baseline), POSITIVE))
+        yield told(paired(ours, fluctuation(SHORT, baseline), POSITIVE))
 
 
 @check("claim-stash")
 def stash() -> Iterator[str]:
     yield "0.05"
     yield against(SHORT, "stash", "none", "training_loss")
-    yield told(pair(fluctuation(SHORT, "stash"), fluctuation(SHORT, "none"), POSITIVE))
+    yield told(paired(fluctuation(SHORT, "stash"), fluctuation(SHORT, "none"), POSITIVE))
 
 
 @check("learning-fluctuation")
 def fluctuations() -> Iterator[str]:
     for method in ("none", "stash", "spectrain", "sequential"):
         yield mean_sd([100 * v for v in fluctuation(SHORT, method)], ".2f")
-    found = pair(fluctuation(SHORT, "spectrain"), fluctuation(SHORT, "sequential"), POSITIVE)
+    found = paired(fluctuation(SHORT, "spectrain"), fluctuation(SHORT, "sequential"), POSITIVE)
     yield told(found)
 
 

@@ -12,9 +12,9 @@ from figures.pictures import epochs as picture
 from figures.pictures import rates as picture_of_rates
 from figures.pictures.rates import RATES
 from sim.experiment.configuration import resolve
-from sim.spread import POSITIVE, Paired
+from sim.spread import POSITIVE, Paired, paired
 from tests.docs.claims import check
-from tests.docs.claims.data import gallery, mean_sd, pair, published, told
+from tests.docs.claims.data import gallery, mean_sd, published, told
 
 SHOWN = 0.05  # the rate whose numbers are told, and of the other pictures of eight stages
 
@@ -26,7 +26,7 @@ def losses(method: str, rate: float, quantity: str = "final_loss") -> list[float
 
 
 def against(ours: str, theirs: str, rate: float, quantity: str = "final_loss") -> Paired:
-    return pair(losses(ours, rate, quantity), losses(theirs, rate, quantity), POSITIVE)
+    return paired(losses(ours, rate, quantity), losses(theirs, rate, quantity), POSITIVE)
 
 
 def separable(ours: str, theirs: str) -> list[float]:
@@ -145,7 +145,7 @@ def decay() -> Iterator[str]:
     found = {each: over_seeds(lam(each), "epochs") for each in picture.DECAYS}
     means = [mean(values) for values in found.values()]
     yield f"{100 * picture.TARGET:g} {min(means):.1f} {max(means):.1f}"
-    ps = [pair(found[each], found["1.0"]).p for each in picture.DECAYS if each != "1.0"]
+    ps = [paired(found[each], found["1.0"]).p for each in picture.DECAYS if each != "1.0"]
     known = [p for p in ps if p is not None]
     assert min(known) > 0.05
     yield f"1 {min(known):.2g}"
@@ -170,7 +170,7 @@ def faster() -> Iterator[str]:
     ours = over_seeds(lam("1.0"), "epochs")
     theirs = over_seeds("timeprest, nF1B 7", "epochs")
     yield f"{mean_sd(ours, '.1f')} {mean_sd(theirs, '.1f')}"
-    yield told(pair(ours, theirs), ".1f")
+    yield told(paired(ours, theirs), ".1f")
 
 
 @check("claim-i-timeprest-memory")
@@ -190,4 +190,4 @@ def flushed() -> Iterator[str]:
     ours, theirs = over_seeds("GPipe 7", "seconds"), over_seeds("spectrain", "seconds")
     yield f"7 {100 * picture.TARGET:g}"
     yield f"{mean_sd(ours, '.0f')} {mean_sd(theirs, '.0f')}"
-    yield told(pair(ours, theirs), ".0f")
+    yield told(paired(ours, theirs), ".0f")

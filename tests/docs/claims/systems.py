@@ -7,9 +7,9 @@ from statistics import mean
 
 from figures.pictures.systems import DECAYS, EXPERIMENT, TARGET
 from sim.experiment.configuration import read_experiment
-from sim.spread import POSITIVE, SHARE
+from sim.spread import POSITIVE, SHARE, paired
 from tests.docs.claims import check
-from tests.docs.claims.data import gallery, mean_sd, pair, published, told
+from tests.docs.claims.data import gallery, mean_sd, published, told
 
 ASYNCHRONOUS = ("spectrain", "spectrain-stashed", "nwpt", "pipedream-2bw")
 
@@ -35,15 +35,15 @@ def edge(system: str, reading: str = "stable_rate") -> float:
 
 
 def seconds(ours: str, theirs: str) -> str:
-    return told(pair(of(ours, "seconds_to_target"), of(theirs, "seconds_to_target")), ".0f")
+    return told(paired(of(ours, "seconds_to_target"), of(theirs, "seconds_to_target")), ".0f")
 
 
 def ratio(ours: str, theirs: str, quantity: str = "final_loss") -> str:
-    return told(pair(of(ours, quantity), of(theirs, quantity), POSITIVE))
+    return told(paired(of(ours, quantity), of(theirs, quantity), POSITIVE))
 
 
 def p_of(ours: str, theirs: str, quantity: str = "seconds_to_target") -> float:
-    found = pair(of(ours, quantity), of(theirs, quantity)).p
+    found = paired(of(ours, quantity), of(theirs, quantity)).p
     assert found is not None
     return found
 
@@ -118,10 +118,10 @@ def stash() -> Iterator[str]:
 @check("systems-validation")
 def validation() -> Iterator[str]:
     """None is told from a single device by its validation loss, nor SpecTrain by its accuracy."""
-    found = [pair(of(system, "validation_loss"), of("single-gpu", "validation_loss"), POSITIVE).p
+    found = [paired(of(system, "validation_loss"), of("single-gpu", "validation_loss"), POSITIVE).p
              for system in {row["system"] for row in gallery("systems")} - {"single-gpu"}]
     assert all(p is None or p > 0.05 for p in found)
-    accuracy = pair(of("spectrain", "accuracy"), of("vanilla-async", "accuracy"), SHARE)
+    accuracy = paired(of("spectrain", "accuracy"), of("vanilla-async", "accuracy"), SHARE)
     assert accuracy.p is not None
     assert accuracy.p > 0.05
     return iter(())

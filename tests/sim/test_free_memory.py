@@ -2,7 +2,7 @@
 
 import math
 
-from sim.experiment.demands.room import free_bytes
+from sim.free_memory import free_bytes
 
 
 def written(folder, files):

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 PROC, GROUPS = Path("/proc"), Path("/sys/fs/cgroup")
+SMALL = 2.0**28  # bytes that every machine has: what takes no more asks for no reading
 UNLIMITED = 2**60  # what the first version of control groups says where there is no limit
 
 
