@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure, shaded_table
 from figures.methods import METHODS
-from figures.style import PAGE_IN, headline, legend_below, new_figure, shaded_table
 from sim.rows import Row
 
 TABLES = (("lag", "version lag (updates)"), ("relative", "distance (% of weights)"))

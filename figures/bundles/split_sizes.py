@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.bundles.network import draw_curves
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, new_figure
 from figures.methods import bounds, short_text, spread
-from figures.style import PAGE_IN, headline, new_figure
 from sim.rows import Row
 from sim.spread import ENOUGH
 

@@ -15,10 +15,10 @@ from matplotlib.figure import Figure
 
 from analysis.advice.advise import Question, advise, name
 from analysis.terminal.advice_tables import like
-from figures.colours import COLOURS
-from figures.labels import label
+from figures.drawing.colours import COLOURS
+from figures.drawing.labels import label
+from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.rows import Rows
 
 PROFILE = Path(__file__).parents[1] / "experiments" / "profile.json"

@@ -9,9 +9,9 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, new_figure
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, new_figure
 from sim.errors import ConfigurationError, InputError
 from sim.files.reading import text_of
 from sim.rows import Rows

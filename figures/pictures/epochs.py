@@ -13,10 +13,10 @@ from analysis.metrics.memory import memory
 from analysis.metrics.staleness import plan_of
 from analysis.metrics.timing import finished_s
 from figures import methods
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
 from figures.methods import BARS, NAMED, RATES, Method, bounds, short_text, spread
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.rows import Rows
 from sim.spread import Spread
 from sim.wording import plural

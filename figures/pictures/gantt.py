@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
 from analysis.metrics.timeline import round_trip
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, new_figure
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, new_figure
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op

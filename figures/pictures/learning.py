@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from analysis.metrics.convergence import late_deviation
 from analysis.metrics.timing import finished_s
 from figures import methods
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
 from figures.methods import NAMED, RATES, Method, bounds, spread
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.rows import Rows
 from sim.spread import POSITIVE, SHARE, Range, Spread
 from sim.wording import plural

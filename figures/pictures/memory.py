@@ -13,10 +13,10 @@ from matplotlib.patches import Patch
 from analysis.metrics.memory import Held, memory
 from analysis.metrics.staleness import plan_of
 from figures import methods
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
 from figures.methods import NAMED, Method
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.run import run
 from sim.rows import Rows
 

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import methods
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
 from figures.horizons import HORIZONS, Probe
 from figures.methods import NAMED, RATES, short_text, spread
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.run import run
 from sim.rows import Row, Rows
 from sim.spread import Spread

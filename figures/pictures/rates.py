@@ -11,11 +11,11 @@ from matplotlib.figure import Figure
 
 from analysis.metrics.convergence import fluctuation
 from figures import methods
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
 from figures.methods import BARS, Method, bounds, loss_text, spread
 from figures.methods import METHODS as SHOWN
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.rows import Rows
 from sim.spread import POSITIVE, SAID, SHARE, Spread
 from sim.wording import markdown_table, plural

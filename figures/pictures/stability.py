@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from analysis.theory.stability import DELAYS, MOMENTA, grid, theory
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, new_figure
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, new_figure
 from sim.arrays import Floats
 from sim.rows import Rows
 

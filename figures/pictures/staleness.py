@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from analysis.metrics.report import report
 from figures import methods
+from figures.drawing.style import PAGE_IN, headline, new_figure, shaded_table
 from figures.methods import METHODS, RATES, spread
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, new_figure, shaded_table
 from sim.rows import Rows
 from sim.wording import plural
 

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.comparison.systems import stable_rates, system_run
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
 from figures.methods import BARS, bounds, loss_text, short_text, spread
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.compared.entrant import Entrant, entrants
 from sim.experiment.configuration import read_experiment
 from sim.rows import Rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from matplotlib.axes import Axes
 
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
 from figures.traces.canvas import axes_or_new
 from sim.errors import ConfigurationError
 from sim.trace import Trace

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 
 from analysis.metrics.memory import memory as held_by
 from analysis.metrics.staleness import PASSES, mean_staleness, plan_of
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
 from figures.traces.canvas import axes_or_new
 from sim.trace import Trace
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from analysis.metrics.timeline import has_time_units, name, round_trip, version_label
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
 from figures.traces.canvas import axes_or_new
 from sim.errors import ConfigurationError
 from sim.op import Op

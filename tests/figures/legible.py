@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from figures.style import COLUMN_IN, PAGE_IN, SMALLEST_PT
+from figures.drawing.style import COLUMN_IN, PAGE_IN, SMALLEST_PT
 
 TALLEST_IN = 9.2
 # quantities without a unit; every other number's axis says its unit in brackets

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from figures.labels import HALF, label
+from figures.drawing.labels import HALF, label
+from figures.drawing.style import new_figure
 from figures.pictures import advice
-from figures.style import new_figure
 
 
 def test_the_example_has_a_front_a_limit_and_refusals() -> None:

@@ -1,6 +1,6 @@
 """The judge of legibility finds what it is there to find."""
 
-from figures.style import PAGE_IN, headline, new_figure, wrapped
+from figures.drawing.style import PAGE_IN, headline, new_figure, wrapped
 from tests.figures.legible import complaints
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from figures.drawing.style import new_figure
 from figures.origin import FORMATS, Origin, read_origin, save
 from figures.rows import read_rows
-from figures.style import new_figure
 
 ROWS = [{"x": 1, "y": 0.1, "name": "a, b", "good": True},
         {"x": 2, "y": None, "name": "λ (∞)", "good": False}]

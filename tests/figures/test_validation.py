@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from figures.bundles.validation import draw
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
 from figures.origin import read_origin
 from figures.pictures.validation import event_errors, scatter, settings, timelines
 from sim.errors import ConfigurationError

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
 from figures.methods import BARS, BATCH, bounds, paired_losses, spread
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, legend_below, new_figure
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.rows import Rows

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from figures import methods
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, headline, new_figure
 from figures.methods import NAMED
 from figures.pieces import Piece
-from figures.style import PAGE_IN, headline, new_figure
 from sim.rows import Rows
 from sim.spread import Paired
 from sim.wording import plural

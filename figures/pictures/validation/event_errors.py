@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, SMALLEST_PT, headline, new_figure
 from figures.pictures.validation.settings import network
-from figures.style import PAGE_IN, SMALLEST_PT, headline, new_figure
 from figures.traces.timeline import FILL, MEANING
 from sim.op import Op
 from sim.rows import Row, Rows

@@ -13,10 +13,10 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
-from figures.colours import COLOURS
-from figures.labels import label
+from figures.drawing.colours import COLOURS
+from figures.drawing.labels import label
+from figures.drawing.style import PAGE_IN, SMALLEST_PT, headline, new_figure
 from figures.pictures.validation.settings import colour, markers, method, program, setting
-from figures.style import PAGE_IN, SMALLEST_PT, headline, new_figure
 from sim.rows import Row, Rows
 
 WIDE = 0.05  # share; the outer band, and what is named beyond it

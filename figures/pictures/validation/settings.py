@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
 from figures.methods import METHODS
 from sim.rows import Row
 

@@ -10,10 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch, Rectangle
 
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
+from figures.drawing.style import PAGE_IN, SMALLEST_PT, headline, legend_below, new_figure
 from figures.pieces import Piece
 from figures.rows import read_rows
-from figures.style import PAGE_IN, SMALLEST_PT, headline, legend_below, new_figure
 from figures.traces.timeline import FILL, MEANING
 from sim.op import Op
 from sim.rows import Row, Rows

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 
-from figures.colours import COLOURS
+from figures.drawing.colours import COLOURS
 
 COLUMN_IN, PAGE_IN = 3.5, 7.2  # printed width: one column, or both
 SMALLEST_PT = 7.0  # no text is smaller

@@ -1,0 +1,1 @@
+"""How every picture looks: style, colours, labels, and the look a user asks for."""
