@@ -121,7 +121,7 @@ def unknown(kind: str, name: str, choices: Sequence[str], more: Sequence[str] = 
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:
-    """The nearest of the names there are as ` (did you mean stages?)`, nothing where none is near."""
+    """The nearest of the names there are, as ` (did you mean stages?)`; nothing: none is near."""
     near = nearest(name, choices)
     return "" if near is None else f" (did you mean {near}?)"
 

@@ -42,7 +42,10 @@ class Door(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a mistake ends the process with its code."""
+        """Run the command; a mistake ends the process with its code.
+
+        Raises UsageError where the command line is wrong.
+        """
         try:
             with standard_output():
                 return super().invoke(ctx)
@@ -79,10 +82,12 @@ def better_said(error: click.UsageError) -> click.UsageError:
     wrong = re.match(r"(['\"])(.*)\1 is not one of ", error.message)
     if isinstance(error, click.BadParameter) and wrong and error.param is not None:
         choices = getattr(error.param.type, "choices", ())
-        error.message = error.message.removesuffix(".") + did_you_mean(wrong[2], choices) + "."
+        more = did_you_mean(wrong[2], choices)
     elif error.message.startswith("Got unexpected extra argument") and "=" in error.message:
-        error.message += " A setting is given as --set KEY=VALUE."
-    return error
+        more = "; a setting is given as --set KEY=VALUE"
+    else:
+        return error
+    return click.UsageError(f"{error.format_message().removesuffix('.')}{more}.", error.ctx)
 
 
 def mistake_of(error: Exception) -> MistakeError | None:
