@@ -26,9 +26,13 @@ from sim.wording import readable
 
 MOST_ROWS = 4_000_000  # of all traces: a page of some 80 MB, and ten times that once it is open
 WEB = files("figures.explorer").joinpath("web")
-SCRIPTS = ("inflate", "decode", "words", "lanes", "sums", "colours", "legend", "view", "axis",
-           "trip", "labels", "paint", "overlay", "find", "tooltip", "panel", "actions", "pointer",
-           "keys", "main")
+SCRIPTS = (
+    *(f"data/{name}" for name in ("inflate", "decode", "words", "lanes")),
+    *(f"picture/{name}" for name in ("sums", "colours", "legend", "view", "axis", "trip", "labels",
+                                     "paint", "overlay")),
+    *(f"panel/{name}" for name in ("card", "tables")),
+    *(f"hands/{name}" for name in ("find", "actions", "pointer", "keys")),
+    "main")
 
 
 def explore(paths: Sequence[Path]) -> str:

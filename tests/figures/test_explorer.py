@@ -5,6 +5,7 @@ import json
 import re
 import zlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -108,8 +109,8 @@ def test_the_page_holds_everything_and_fetches_nothing() -> None:
     text = page([simulated({"minibatches": 6})], ["run.npz"])
     assert "default-src 'none'" in text
     assert not re.search(r"\b(?:src|href)\s*=|@import|url\(|https?://", text)
-    assert {f"{name}.js" for name in SCRIPTS} == {
-        each.name for each in WEB.iterdir() if each.name.endswith(".js")}
+    assert sorted(f"{name}.js" for name in SCRIPTS) == sorted(
+        path.relative_to(str(WEB)).as_posix() for path in Path(str(WEB)).rglob("*.js"))
 
 
 def test_several_traces_keep_their_order_and_say_what_they_are() -> None:
