@@ -258,8 +258,8 @@ def test_a_worker_that_is_killed_costs_no_point_and_one_that_always_dies_is_reco
         row for row in plain if row["point"] != 17]
 
 
-@pytest.mark.parametrize("kills", [
-    pytest.param(3, marks=pytest.mark.slow), pytest.param(10, marks=pytest.mark.verify)])
+@pytest.mark.verify
+@pytest.mark.parametrize("kills", [3, 10])
 def test_killed_at_random_moments_nothing_is_lost_doubled_or_changed(tmp_path, kills):
     path = write(tmp_path, grid(seeds=3, rates=3, momenta=2))
     finish(path, tmp_path / "still", "--workers", "2")

@@ -23,7 +23,7 @@ BARE = {"stage", "momentum", "largest stable ηλ", "final loss", "mini-batches"
         "over that without jitter",
         "RMSE to $W_{t+s}$", "update $t+s$", "samples per second", "accuracy", "epoch",
         "training loss", "validation loss", "training accuracy", "mini-batch",
-        "seconds for the mini-batches of a run", "seconds in all"}
+        "seconds for the mini-batches of a run", "seconds in all", "loss of a mini-batch"}
 
 
 def drawn(figure: Figure) -> list[tuple[Text, Bbox]]:
@@ -43,11 +43,12 @@ def drawn(figure: Figure) -> list[tuple[Text, Bbox]]:
     return list(last.values())
 
 
-def complaints(figure: Figure) -> Iterator[str]:
-    """What is wrong with the size, the texts and the axes of `figure`."""
+def complaints(figure: Figure, width_in: float | None = None) -> Iterator[str]:
+    """What is wrong with the size, the texts and the axes of `figure`; it may have a width of its
+    own."""
     texts = drawn(figure)
     width, height = figure.get_size_inches()
-    if width not in (COLUMN_IN, PAGE_IN) or height > TALLEST_IN:
+    if width not in (COLUMN_IN, PAGE_IN, width_in) or height > TALLEST_IN:
         yield f"does not fit a page: {width} x {height} in"
     canvas = figure.bbox
     for text, box in texts:

@@ -140,7 +140,7 @@ def test_many_runs_of_many_settings_can_be_read():
 def test_a_method_has_the_colour_it_has_elsewhere():
     assert settings.colour("sequential") == COLOURS["black"]
     assert settings.colour("spectrain") == COLOURS["blue"]
-    assert settings.colour("timeprest") == COLOURS["purple"]
+    assert settings.colour("timeprest") == COLOURS["wine"]
     assert settings.colour("of-a-plugin") == COLOURS["grey"]
 
 

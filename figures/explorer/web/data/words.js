@@ -47,9 +47,21 @@ function boxName(trace, row) {
   return `${OPS[trace.op[row]]}${minibatchOf(trace, row)}${micro && `.${micro}`}`;
 }
 
+/** SpecTrain's time unit of the version a pass read: its own where that version was still the
+ *  newest, else the last one in which it was; 0 where time units are undefined.
+ *  Source: Chen et al. 2018 (SpecTrain), Figure 3. */
+function timeUnit(trace, row) {
+  const op = trace.op[row], stage = trace.stage[row];
+  if (!trace.timeUnits || (op !== F && op !== B)) return 0;
+  const half = Math.floor(stage / 2), minibatch = minibatchOf(trace, row);
+  const own = minibatch + (op === F ? Math.floor((stage + 1) / 2) : trace.stages - 1 - half);
+  return Math.min(own, trace.version_read[row] + trace.stages - half);
+}
+
 /** SpecTrain's label of the version a pass reads, `W4`, or nothing where it is undefined. */
 function unitLabel(trace, row) {
-  return trace.version_time_unit[row] ? `W${trace.version_time_unit[row]}` : '';
+  const unit = timeUnit(trace, row);
+  return unit ? `W${unit}` : '';
 }
 
 /** Both labels of the version read: `W4 · v1`, or `v1` alone. */
