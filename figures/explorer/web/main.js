@@ -2,7 +2,8 @@
 
 const element = (id) => document.getElementById(id);
 const root = document.documentElement;
-const state = { traces: [], chart: element('chart'), minibatch: null, chosen: null, hovered: null,
+const given = {}; // what Python put into the page: colours, names, traces
+const state = { traces: [], all: [], chart: element('chart'), minibatch: null, chosen: null, hovered: null,
   range: null, told: [], pointer: null };
 const born = performance.now();
 const shown = {}; // what the panel and the legend hold
@@ -177,16 +178,17 @@ function listen() {
 /** What scripts and tests may ask; traces by number, rows as in the trace file. */
 function offer() {
   window.pipestale = {
-    traces: state.traces.map(({ name, rows }) => ({ name, rows })),
+    traces: state.all.map(({ name, rows }) => ({ name, rows })),
     place(trace, row) {
       const frame = element('spans').getBoundingClientRect();
-      const { x, y, width, height } = rectangle(state.traces[trace], row, state.chart.scrollTop);
+      const { x, y, width, height } = rectangle(state.all[trace], row, state.chart.scrollTop);
       return { x: frame.left + x, y: frame.top + y, width, height };
     },
-    lanes: (trace) => state.traces[trace].lanes.map(({ name, rows }) => ({ name, rows: [...rows] })),
-    arrows: (trace, minibatch) => tripOf(state.traces[trace], minibatch).arrows,
-    column: (trace, name) => Array.from(state.traces[trace][name]),
-    reveal: (trace, row) => acts.choose({ trace: state.traces[trace], row }),
+    lanes: (trace) => state.all[trace].lanes.map(({ name, rows }) => ({ name, rows: [...rows] })),
+    arrows: (trace, minibatch) => tripOf(state.all[trace], minibatch).arrows,
+    units: (trace) => Array.from({ length: state.all[trace].rows }, (_, row) => timeUnit(state.all[trace], row)),
+    column: (trace, name) => Array.from(state.all[trace][name]),
+    reveal: (trace, row) => acts.choose({ trace: state.all[trace], row }),
     measure: (from, to) => acts.measure({ from, to }),
     look: acts.look,
     view: () => ({ from: view.from, to: view.to, minibatch: state.minibatch }),
@@ -194,12 +196,17 @@ function offer() {
 }
 
 async function main() {
-  state.traces = await Promise.all(JSON.parse(element('data').textContent).map(decode));
-  for (const trace of state.traces) {
+  Object.assign(given, JSON.parse(element('data').textContent));
+  takeNames(given.names);
+  takeColours(given.colours);
+  state.traces = await Promise.all(given.traces.map(decode));
+  state.traces.forEach((trace, number) => {
+    trace.number = number;
     trace.clock = { at: 0, by: 1 };
     addLanes(trace);
     addMinibatches(trace);
-  }
+  });
+  state.all = [...state.traces];
   element('spans').setAttribute('aria-label',
     `Timeline of ${state.traces.map((trace) => `${trace.name}: ${trace.facts}`).join('; ')}`);
   measure(state.traces);

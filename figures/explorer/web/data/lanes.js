@@ -8,15 +8,9 @@ const TOUCH = 0.01; // overlaps below this share of a span are clocks disagreein
  *  that take none) with their times, in the same order.
  */
 function addLanes(trace) {
-  const devices = new Map();
-  for (const row of byStart(trace)) {
-    const device = trace.device[row];
-    if (!devices.has(device)) devices.set(device, []);
-    place(trace, row, devices.get(device));
-  }
-  const one = sameNumbers(trace);
-  trace.lanes = [...devices.keys()].sort((a, b) => a - b).flatMap((device) =>
-    devices.get(device).map((rows, track) => lane(trace, rows, track ? '' : label(trace, device, one))));
+  const one = sameNumbers(trace), homes = stagesOf(trace);
+  trace.lanes = byDevice(trace).flatMap((rows, device) => tracks(trace, rows).map((own, track) =>
+    lane(trace, own, device, track ? '' : label(trace, device, one, homes[device]))));
   trace.laneOf = new Int32Array(trace.rows);
   trace.placeOf = new Int32Array(trace.rows);
   trace.lanes.forEach((each, number) => each.rows.forEach((row, at) => {
@@ -25,47 +19,68 @@ function addLanes(trace) {
   }));
 }
 
-/** All rows by start; rows that start together keep the program's order. */
-function byStart(trace) {
-  const rows = Array.from({ length: trace.rows }, (_, row) => row);
-  return rows.sort((a, b) => trace.start_s[a] - trace.start_s[b] || a - b);
-}
-
-/** Put a row into the first track of its device that is free by then. */
-function place(trace, row, tracks) {
-  const slack = TOUCH * (trace.end_s[row] - trace.start_s[row]);
-  let track = tracks.find((rows) => rows.free <= trace.start_s[row] + slack);
-  if (!track) {
-    track = [];
-    tracks.push(track);
+/** Rows of every device by start; rows that start together keep the program's order. */
+function byDevice(trace) {
+  const counts = [];
+  for (let row = 0; row < trace.rows; row++) counts[trace.device[row]] = (counts[trace.device[row]] ?? 0) + 1;
+  const lists = Array.from(counts, (count) => new Int32Array(count ?? 0)), filled = lists.map(() => 0);
+  for (let row = 0; row < trace.rows; row++) lists[trace.device[row]][filled[trace.device[row]]++] = row;
+  for (const rows of lists) {
+    const late = rows.some((row, i) => i && trace.start_s[row] < trace.start_s[rows[i - 1]]);
+    if (late) rows.sort((a, b) => trace.start_s[a] - trace.start_s[b] || a - b);
   }
-  track.push(row);
-  track.free = trace.end_s[row];
+  return lists;
 }
 
-function lane(trace, rows, name) {
-  const takes = (row) => trace.end_s[row] > trace.start_s[row];
-  const boxes = rows.filter(takes), ticks = rows.filter((row) => !takes(row));
-  const times = (list, column) => Float64Array.from(list, (row) => column[row]);
+/** A device's rows as lists that do not overlap: each goes into the first that is free by then. */
+function tracks(trace, rows) {
+  const { start_s: start, end_s: end } = trace, free = [], which = new Int32Array(rows.length);
+  const counts = [];
+  rows.forEach((row, i) => {
+    const slack = TOUCH * (end[row] - start[row]);
+    let track = 0;
+    while (track < free.length && free[track] > start[row] + slack) track++;
+    free[track] = end[row];
+    which[i] = track;
+    counts[track] = (counts[track] ?? 0) + 1;
+  });
+  if (counts.length < 2) return counts.length ? [rows] : [];
+  return counts.map((_, track) => rows.filter((_row, i) => which[i] === track));
+}
+
+function lane(trace, rows, device, name) {
+  const { start_s: start, end_s: end } = trace;
+  const boxes = rows.filter((row) => end[row] > start[row]);
+  const ticks = boxes.length === rows.length ? new Int32Array(0) : rows.filter((row) => !(end[row] > start[row]));
   return {
-    name, rows: Int32Array.from(rows), boxes: Int32Array.from(boxes), ticks: Int32Array.from(ticks),
-    rowStart: times(rows, trace.start_s), start: times(boxes, trace.start_s),
-    end: times(boxes, trace.end_s), tickAt: times(ticks, trace.start_s)};
+    name, device, rows, boxes, ticks, rowStart: taken(start, rows), start: taken(start, boxes),
+    end: taken(end, boxes), tickAt: taken(start, ticks)};
+}
+
+/** A column at some rows. */
+function taken(column, rows) {
+  const values = new Float64Array(rows.length);
+  for (let i = 0; i < rows.length; i++) values[i] = column[rows[i]];
+  return values;
 }
 
 /** Whether every device holds exactly the stage of its number. */
 function sameNumbers(trace) {
-  return trace.device.every((device, row) => device === trace.stage[row]);
+  return trace.device === trace.stage || trace.device.every((device, row) => device === trace.stage[row]);
 }
 
-function label(trace, device, one) {
+/** The stages of every device, ascending. */
+function stagesOf(trace) {
+  const found = [];
+  for (let row = 0; row < trace.rows; row++) (found[trace.device[row]] ??= new Set()).add(trace.stage[row]);
+  return found.map((stages) => [...stages].sort((a, b) => a - b));
+}
+
+function label(trace, device, one, stages) {
   if (one) return `stage ${device}`;
-  const worker = trace.workers > 1 ? `worker ${Math.floor(device / trace.workerDevices)}, ` : '';
-  const stages = new Set();
-  trace.device.forEach((each, row) => { if (each === device) stages.add(trace.stage[row]); });
-  const list = [...stages].sort((a, b) => a - b);
-  const which = `stage${list.length > 1 ? 's' : ''} ${list.join(', ')}`;
-  return worker ? worker + which : `device ${device}: ${which}`;
+  const which = `stage${stages.length > 1 ? 's' : ''} ${stages.join(', ')}`;
+  if (trace.workers === 1) return `device ${device}: ${which}`;
+  return `worker ${Math.floor(device / trace.workerDevices)}, ${which}`;
 }
 
 /** Rows of every mini-batch: those of `i` are `rows[from[i]] … rows[from[i + 1] - 1]`. */

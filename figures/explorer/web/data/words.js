@@ -1,8 +1,12 @@
 /** What spans are called and how their numbers are written, wherever they appear. */
 
 const OPS = ['F', 'B', 'I', 'W', 'U', 'SEND_F', 'RECV_F', 'SEND_B', 'RECV_B'];
-const OP_WORDS = ['forward', 'backward', 'backward, for the input', 'backward, for the weights', 'update',
-  'send forward', 'receive forward', 'send backward', 'receive backward'];
+let OP_WORDS; // what the operations are called, in the figures' own words
+
+function takeNames(names) {
+  OP_WORDS = OPS.map((op) => names[op]);
+}
+
 const [F, B, I, W, U] = [0, 1, 2, 3, 4];
 const UNITS = [['s', 1], ['ms', 1e3], ['µs', 1e6], ['ns', 1e9]];
 
@@ -47,9 +51,21 @@ function boxName(trace, row) {
   return `${OPS[trace.op[row]]}${minibatchOf(trace, row)}${micro && `.${micro}`}`;
 }
 
+/** SpecTrain's time unit of the version a pass read: its own where that version was still the
+ *  newest, else the last one in which it was; 0 where time units are undefined.
+ *  Source: Chen et al. 2018 (SpecTrain), Figure 3. */
+function timeUnit(trace, row) {
+  const op = trace.op[row], stage = trace.stage[row];
+  if (!trace.timeUnits || (op !== F && op !== B)) return 0;
+  const half = Math.floor(stage / 2), minibatch = minibatchOf(trace, row);
+  const own = minibatch + (op === F ? Math.floor((stage + 1) / 2) : trace.stages - 1 - half);
+  return Math.min(own, trace.version_read[row] + trace.stages - half);
+}
+
 /** SpecTrain's label of the version a pass reads, `W4`, or nothing where it is undefined. */
 function unitLabel(trace, row) {
-  return trace.version_time_unit[row] ? `W${trace.version_time_unit[row]}` : '';
+  const unit = timeUnit(trace, row);
+  return unit ? `W${unit}` : '';
 }
 
 /** Both labels of the version read: `W4 · v1`, or `v1` alone. */

@@ -6,12 +6,15 @@
  *  averaged and then coloured, never the colour: every colour on the screen is in the legend.
  */
 
-// the figures' own colours (figures/drawing/colours.py), so that one thing looks the same everywhere
-const PASSES = { F: '#8ECBEF', B: '#E18F00', I: '#CB5A00', W: '#F0E442', U: '#00735A',
-  SEND_F: '#8C8C8C', RECV_F: '#8C8C8C', SEND_B: '#8C8C8C', RECV_B: '#8C8C8C' };
+const NONE = [167, 172, 178];
 const hex = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
-const PASS = OPS.map((op) => hex(PASSES[op]));
-const MESSAGE = PASS[5], NONE = [167, 172, 178];
+let PASS, MESSAGE; // the figures' own colours of passes: one thing looks the same everywhere
+
+function takeColours(colours) {
+  PASS = OPS.map((op) => hex(colours[op]));
+  MESSAGE = PASS[OPS.indexOf('SEND_F')];
+}
+
 // Okabe & Ito's palette and viridis, both made for every common colour blindness
 const CYCLE = ['#E69F00', '#56B4E9', '#009E73', '#F0E442', '#0072B2', '#D55E00', '#CC79A7'].map(hex);
 const VIRIDIS = [[68, 1, 84], [72, 40, 120], [62, 74, 137], [49, 104, 142], [38, 130, 142],

@@ -5,9 +5,8 @@
 function swatches(name, mode, traces, dark, crowded) {
   const used = (op) => traces.some((trace) => trace.op.includes(op));
   if (name === 'pass') {
-    return [[PASS[F], 'forward'], [PASS[B], 'backward'], [PASS[I], 'backward, for the input'],
-      [PASS[W], 'backward, for the weights'], [PASS[U], 'update'], [MESSAGE, 'message']]
-      .filter((_, op) => (op < 5 ? used(op) : [5, 6, 7, 8].some(used)));
+    const passes = [F, B, I, W, U].filter(used).map((op) => [PASS[op], OP_WORDS[op]]);
+    return OPS.some((_, op) => op > U && used(op)) ? [...passes, [MESSAGE, 'message']] : passes;
   }
   if (name === 'minibatch') return cycleSwatches(mode.block);
   const { top, whole } = mode;

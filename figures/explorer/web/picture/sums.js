@@ -66,7 +66,7 @@ function columns(trace, lanes, from, to, width, height, near, pixels) {
     lanes.forEach((lane, number) => {
       const first = gallop(lane.end, left, firsts[number]);
       firsts[number] = first;
-      gather(trace, lane, first, left, right, total);
+      addBoxes(trace, lane, first, left, right, total);
     });
     const parts = mode.parts(total, colours, seconds);
     let sum = 0, bottom = height;
@@ -80,7 +80,7 @@ function columns(trace, lanes, from, to, width, height, near, pixels) {
 }
 
 /** Add the sums of a lane's boxes from `first` on between two times to `total`. */
-function gather(trace, lane, first, left, right, total) {
+function addBoxes(trace, lane, first, left, right, total) {
   const { sums, start, end, boxes, mode } = lane;
   if (first >= start.length || start[first] >= right) return;
   const last = gallop(start, right, first) - 1, { size } = mode;
