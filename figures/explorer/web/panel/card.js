@@ -20,6 +20,15 @@ function gapElement({ gap, wait }) {
   return part;
 }
 
+/** What a counter stands at. */
+function counterElement({ heading: title, facts }) {
+  const part = document.createDocumentFragment(), list = document.createElement('dl');
+  part.append(heading(title));
+  for (const [key, name, text] of facts) list.append(...line(key, name, text));
+  part.append(list);
+  return part;
+}
+
 /** A heading; `text` is the instruction as the program's text form writes it. */
 function heading(title, text) {
   const strong = document.createElement('strong');
@@ -52,7 +61,8 @@ function showCard(card, traces, hovered, chosen) {
     card.replaceChildren(hint);
     return;
   }
-  card.replaceChildren(what.gap ? gapElement(what) : factsElement(what.trace, what.row));
+  card.replaceChildren(what.counter ? counterElement(what) : what.gap ? gapElement(what)
+    : factsElement(what.trace, what.row));
   if (traces.length > 1) {
     const name = document.createElement('small');
     name.className = 'whose';
