@@ -34,10 +34,12 @@ MOST_ROWS = 4_000_000  # of all traces: a page of some 80 MB, and ten times that
 WEB = files("figures.explorer").joinpath("web")
 SCRIPTS = (
     *(f"data/{name}" for name in ("inflate", "decode", "words", "lanes")),
-    *(f"picture/{name}" for name in ("sums", "colours", "legend", "view", "axis", "trip", "labels",
-                                     "paint", "overlay")),
-    *(f"panel/{name}" for name in ("card", "tables")),
-    *(f"hands/{name}" for name in ("find", "actions", "pointer", "keys")),
+    *(f"picture/{name}" for name in ("colours", "sums", "legend", "view", "axis", "trip", "labels",
+                                     "paint", "overlay", "range", "overview")),
+    *(f"panel/{name}" for name in ("card", "tables", "range", "story")),
+    *(f"hands/{name}" for name in ("find", "actions", "pointer", "strip", "keys", "search")),
+    *(f"know/{name}" for name in ("holding", "counters", "marks", "summary", "arrangement",
+                                  "address", "pen", "export", "join")),
     "main")
 
 

@@ -103,6 +103,14 @@ def test_the_page_holds_everything_and_fetches_nothing() -> None:
         path.relative_to(str(WEB)).as_posix() for path in Path(str(WEB)).rglob("*.js"))
 
 
+def test_no_script_takes_another_ones_name() -> None:
+    """All scripts share one scope, in which a second function of a name replaces the first."""
+    names = [name for script in SCRIPTS for name in re.findall(
+        r"^(?:async )?(?:function|const|let) (\w+)", (WEB / f"{script}.js").read_text(), re.M)]
+    assert sorted(names) == sorted(set(names))
+    assert len(names) > 100
+
+
 def test_several_traces_keep_their_order_and_say_what_they_are() -> None:
     traces = [simulated({"minibatches": 8, "mitigation": m}) for m in ("none", "stash")]
     first, second = inside(page(traces, ["a", "b"]))

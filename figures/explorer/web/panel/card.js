@@ -1,9 +1,10 @@
-/** The facts of a span as a list, in the tip by the pointer and in the panel. */
+/** The card: what lies under the pointer, else what is chosen, always in the same place, so that
+ *  it never covers what it is about. */
 
 /** A heading and a definition list; every value carries its key for whoever reads the page. */
 function factsElement(trace, row) {
   const part = document.createDocumentFragment(), list = document.createElement('dl');
-  part.append(heading(`${instruction(trace, row)} · ${OP_WORDS[trace.op[row]]}`));
+  part.append(heading(`${boxName(trace, row)} · ${OP_WORDS[trace.op[row]]}`, instruction(trace, row)));
   for (const [key, name, text] of factsOf(trace, row)) list.append(...line(key, name, text));
   part.append(list);
   return part;
@@ -19,10 +20,25 @@ function gapElement({ gap, wait }) {
   return part;
 }
 
-function heading(text) {
+/** What a counter stands at. */
+function counterElement({ heading: title, facts }) {
+  const part = document.createDocumentFragment(), list = document.createElement('dl');
+  part.append(heading(title));
+  for (const [key, name, text] of facts) list.append(...line(key, name, text));
+  part.append(list);
+  return part;
+}
+
+/** A heading; `text` is the instruction as the program's text form writes it. */
+function heading(title, text) {
   const strong = document.createElement('strong');
-  strong.textContent = text;
-  return strong;
+  strong.textContent = title;
+  if (!text) return strong;
+  const part = document.createDocumentFragment(), small = document.createElement('small');
+  small.textContent = text;
+  small.title = 'as the program’s text form writes it: stage, pass, micro-batch counted from 0';
+  part.append(strong, ' ', small);
+  return part;
 }
 
 function line(key, name, text) {
@@ -33,13 +49,24 @@ function line(key, name, text) {
   return [term, value];
 }
 
-/** Show the tip beside a point of the window, inside it; hide it where there is nothing. */
-function showTip(tip, found, x, y) {
-  tip.hidden = !found;
-  if (!found) return;
-  tip.replaceChildren(found.gap ? gapElement(found) : factsElement(found.trace, found.row));
-  const { width, height } = tip.getBoundingClientRect();
-  const left = x + 16 + width > innerWidth - 8 ? x - 16 - width : x + 16;
-  const above = y + 16 + height > innerHeight - 8 ? y - 12 - height : y + 16;
-  tip.style.transform = `translate(${Math.max(8, left)}px, ${Math.max(8, above)}px)`;
+/** Fill the card with what is hovered (`{ trace, row }` or a gap), else chosen, else a hint.
+ *  With several traces it says which one. */
+function showCard(card, traces, hovered, chosen) {
+  const what = hovered ?? chosen;
+  card.dataset.of = hovered ? 'hovered' : chosen ? 'chosen' : 'nothing';
+  if (!what) {
+    const hint = document.createElement('p');
+    hint.className = 'note';
+    hint.textContent = 'Point at a span to read it here; click it for its mini-batch’s round trip.';
+    card.replaceChildren(hint);
+    return;
+  }
+  card.replaceChildren(what.counter ? counterElement(what) : what.gap ? gapElement(what)
+    : factsElement(what.trace, what.row));
+  if (traces.length > 1) {
+    const name = document.createElement('small');
+    name.className = 'whose';
+    name.textContent = what.trace.name;
+    card.prepend(name);
+  }
 }
