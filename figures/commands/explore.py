@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sim.commands.clock import PAGE, Clock, watched
 from sim.commands.door import HELP
 from sim.commands.outputs import OUT_FILE
 
@@ -20,5 +21,12 @@ def explore(traces: tuple[Path, ...], out: Path) -> None:
     from figures.explorer.page import explore as page
     from sim.files.writing import write_text
 
-    write_text(out, page(traces))
+    clock = Clock(None)
+    with watched("reading", clock) as say:
+
+        def read() -> None:
+            clock.restart(PAGE * clock.gone_s)
+            say("making the page")
+
+        write_text(out, page(traces, read))
     click.echo(f"{out} written")

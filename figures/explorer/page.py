@@ -13,7 +13,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,9 @@ SCRIPTS = (
     "main")
 
 
-def explore(paths: Sequence[Path]) -> str:
-    """The HTML page of these trace files, stacked in their order.
+def explore(paths: Sequence[Path], read: Callable[[], None] = lambda: None) -> str:
+    """The HTML page of these trace files, stacked in their order; `read` is called once they are
+    read.
 
     Raises ConfigurationError with a line per file that cannot be drawn.
     """
@@ -60,6 +61,7 @@ def explore(paths: Sequence[Path]) -> str:
                         f"browser holds, at most {MOST_ROWS:,} do; simulate fewer mini-batches")
     if problems:
         raise ConfigurationError(problems)
+    read()
     return page(traces, _names(paths))
 
 
