@@ -20,15 +20,17 @@ import sim
 
 if TYPE_CHECKING:
     from figures.sweeps.drawing import sweep
+    from figures.traces.jitter import jitter
     from figures.traces.learning import learning
-    from figures.traces.stages import memory, staleness
+    from figures.traces.memory import memory
+    from figures.traces.prediction import prediction
+    from figures.traces.staleness import staleness
     from figures.traces.timeline import timeline
 
-__all__ = ["learning", "memory", "staleness", "sweep", "timeline"]
+__all__ = ["jitter", "learning", "memory", "prediction", "staleness", "sweep", "timeline"]
 
-_MODULES = {"learning": "figures.traces.learning", "memory": "figures.traces.stages",
-            "staleness": "figures.traces.stages", "sweep": "figures.sweeps.drawing",
-            "timeline": "figures.traces.timeline"}
+_MODULES = {name: f"figures.traces.{name}" for name in __all__} | {
+    "sweep": "figures.sweeps.drawing"}
 
 _HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 if getattr(sim, "HOME", None) != _HOME:

@@ -73,11 +73,11 @@ def test_other_keys_are_a_mean_in_a_band() -> None:
 
 
 def test_a_random_search_is_points_and_not_lines() -> None:
-    rows = [{"point": n, "costs.rate": 0.1 * n + 1, "pipeline.width": 7 * n % 5, "error": None, "loss": n}
-            for n in range(9)]
+    rows = [{"point": n, "costs.rate": 0.1 * n + 1, "pipeline.width": 7 * n % 5, "error": None,
+             "loss": n} for n in range(9)]
     assert all(line.get_linestyle() == "None" for line in drawn(rows, x="rate", y="loss").lines)
-    assert "points differ in pipeline.width too" in drawing.note(drawing.rows_of(rows, "rate", "loss",
-                                                                          None))
+    found = drawing.rows_of(rows, "rate", "loss", None)
+    assert "points differ in pipeline.width too" in drawing.note(found)
 
 
 def test_a_key_with_many_numbers_has_a_scale_of_colours() -> None:
