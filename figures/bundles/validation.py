@@ -11,9 +11,9 @@ from typing import Any
 from analysis.validation.errors import event_rows
 from analysis.validation.text import markdown
 from figures.origin import save
-from figures.pictures.validation import event_errors, scatter, timelines
-from figures.pictures.validation.settings import network
 from figures.rows import read_rows
+from figures.traces.validated import event_errors, pairs, scatter
+from figures.traces.validated.settings import network
 from sim.errors import ConfigurationError, InputError, MistakeError
 from sim.experiment.compared.validated import Validated
 from sim.files.reading import text_of
@@ -79,10 +79,10 @@ def _report(path: Path) -> Report:
 def _pictures(reports: Sequence[Report], rows: Sequence[Sequence[Row]], out: Path, command: str
               ) -> list[Path]:
     """The timelines, the scatter and the histograms of some reports and their raw rows."""
-    shown = timelines.chosen(_joined(reports, rows))
+    shown = pairs.chosen(_joined(reports, rows))
     points = scatter.chosen(reports)
     bins = event_errors.chosen(reports, rows)
-    return [*save(timelines.draw(shown), shown, out, "validation", command),
+    return [*save(pairs.draw(shown), shown, out, "validation", command),
             *save(scatter.draw(points), points, out, "scatter", command),
             *save(event_errors.draw(bins), bins, out, "event_errors", command)]
 
