@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
@@ -52,7 +53,7 @@ def label(axis: Axes, marks: Floats, texts: Sequence[str], others: Floats, size_
 
 def _width(text: str, size_pt: float, weight: str) -> float:
     """Width of a text in points, as its outlines have it."""
-    font = FontProperties(family="DejaVu Sans", weight=weight, size=size_pt)
+    font = FontProperties(family=mpl.rcParams["font.family"], weight=weight, size=size_pt)
     return float(TextPath((0, 0), text, prop=font).get_extents().width)
 
 

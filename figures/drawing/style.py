@@ -6,6 +6,7 @@ Importing this changes no setting of matplotlib: what draws and writes a picture
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,6 +24,10 @@ from figures.drawing.colours import COLOURS
 COLUMN_IN, PAGE_IN = 3.5, 7.2  # printed width: one column, or both
 SMALLEST_PT = 7.0  # no text is smaller
 ABOVE_PT, LEADING = 1.0, 1.32  # the message is so much larger than text; lines of it
+# spaces inside a quantity: before its unit or ±, after a sign, and before an equals sign's name
+BOUND = re.compile(r"(?<=\d) (?=(?:%|s|ms|kB|MB|GB|mini-batch(?:es)?|±|×)(?!\w))"
+                   r"|(?<=[±=≥≤<>×]) (?=[\d.])|(?<=\b\w) (?=[=≥≤])")
+TIE = "\N{NO-BREAK SPACE}"
 HINTING = 1.05  # glyphs fitted to pixels are up to so much wider than their outlines
 
 # stubs of matplotlib name every key that its settings may have, so these are Any
@@ -104,10 +109,14 @@ def points(setting: str) -> float:
 
 
 def wrapped(text: str, width_pt: float, size_pt: float, weight: str) -> list[str]:
-    """`text` in lines no longer than `width_pt`, as measured in the font it is set in."""
+    """`text` in lines no longer than `width_pt`, as measured in the font it is set in.
+
+    No line ends between a number and its unit, or what else belongs to it: `807 ± 245 s`.
+    """
     font = FontProperties(family=mpl.rcParams["font.family"], weight=weight, size=size_pt)
     lines: list[str] = []
-    for word in text.split():
+    tied = BOUND.sub(TIE, " ".join(text.split()))
+    for word in (each.replace(TIE, " ") for each in tied.split(" ") if each):
         longer = f"{lines[-1]} {word}" if lines else word
         # corners of the outlines' hulls, since their exact extents take twenty times as long
         fits = HINTING * np.ptp(TextPath((0, 0), longer, prop=font).vertices[:, 0]) <= width_pt
