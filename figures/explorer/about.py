@@ -1,15 +1,12 @@
-"""What a trace says of itself: title, shape and time units."""
+"""What a trace says of itself: title, shape, sizes and whether time units are defined."""
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
-import numpy as np
-
 from analysis.metrics.timeline import has_time_units
-from sim.arrays import Ints
-from sim.op import Op
-from sim.order.time_units import version_unit
+from figures.explorer.held import sizes
 from sim.trace import Trace
 
 
@@ -19,7 +16,8 @@ def about(trace: Trace, name: str) -> dict[str, Any]:
     return {"name": name, "facts": facts(trace), "stages": shape.stages,
             "minibatches": shape.minibatches, "microbatches": shape.microbatches,
             "chunks": shape.chunks, "workers": shape.workers,
-            "workerDevices": shape.worker_devices}
+            "workerDevices": shape.worker_devices, "timeUnits": has_time_units(trace),
+            "sizes": sizes(trace), "roomBytes": _room(trace)}
 
 
 def facts(trace: Trace) -> str:
@@ -44,14 +42,7 @@ def _greedy(trace: Trace) -> bool:
     return bool(trace.header.pipeline.get("dispatch") == "greedy")
 
 
-def unit_labels(trace: Trace) -> Ints:
-    """SpecTrain's time unit of the version each row read, (rows,); 0 where there is none.
-
-    Under greedy dispatch the order is no longer the one the closed form describes.
-    """
-    if not has_time_units(trace):
-        return np.zeros(len(trace), dtype=np.int64)
-    stages = trace.shape.stages
-    columns = (trace.op, trace.minibatch, trace.stage, trace.version_read)
-    return np.array([version_unit(Op(op), i, k, stages, version) if op in (Op.F, Op.B) else 0
-                     for op, i, k, version in zip(*(c.tolist() for c in columns), strict=True)])
+def _room(trace: Trace) -> float | None:
+    """Bytes of activations that the experiment says a device has room for; None without a limit."""
+    limit = trace.header.experiment.get("cluster", {}).get("activation_limit_bytes")
+    return limit if isinstance(limit, int | float) and isfinite(limit) else None

@@ -18,17 +18,29 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from analysis.metrics.critical import critical_path
+from figures.drawing.colours import HELD, PASS_NAMES, PASSES
 from figures.explorer.about import about
 from figures.explorer.columns import encode
+from figures.explorer.held import held
+from figures.explorer.summary import summary
 from sim.errors import ConfigurationError, TraceError
 from sim.trace import Trace
 from sim.wording import readable
 
 MOST_ROWS = 4_000_000  # of all traces: a page of some 80 MB, and ten times that once it is open
 WEB = files("figures.explorer").joinpath("web")
-SCRIPTS = ("inflate", "decode", "words", "lanes", "sums", "colours", "legend", "view", "axis",
-           "trip", "labels", "paint", "overlay", "find", "tooltip", "panel", "actions", "pointer",
-           "keys", "main")
+SCRIPTS = (
+    *(f"data/{name}" for name in ("inflate", "decode", "words", "lanes")),
+    *(f"picture/{name}" for name in ("colours", "sums", "legend", "view", "axis", "trip", "labels",
+                                     "paint", "overlay", "range", "overview")),
+    *(f"panel/{name}" for name in ("card", "tables", "range", "story")),
+    *(f"hands/{name}" for name in ("find", "actions", "pointer", "strip", "keys", "search")),
+    *(f"know/{name}" for name in ("holding", "counters", "marks", "summary", "arrangement",
+                                  "address", "pen", "export", "join")),
+    "main")
 
 
 def explore(paths: Sequence[Path]) -> str:
@@ -55,12 +67,22 @@ def page(traces: Sequence[Trace], names: Sequence[str]) -> str:
     """The HTML page of these traces under these names, which may hold anything."""
     script = f"(() => {{\n'use strict';\n{_text(*(f'{name}.js' for name in SCRIPTS))}\n}})();"
     style = _text("style.css")
-    data = [about(trace, name) | encode(trace)
-            for trace, name in zip(traces, names, strict=True)]
+    data = {"colours": PASSES, "names": PASS_NAMES, "held": HELD,
+            "traces": [_packed(trace, name) for trace, name in zip(traces, names, strict=True)]}
     parts = {"title": html.escape(", ".join(names)), "style": style, "script": script,
              "data": _inside_script(data), "style_hash": _hash(style),
              "script_hash": _hash(script)}
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text("page.html"))
+
+
+def _packed(trace: Trace, name: str) -> dict[str, Any]:
+    """All that the page is told of a trace."""
+    path = critical_path(trace)
+    columns, unknown = held(trace)
+    on_path = np.zeros(len(trace), dtype=np.int8)
+    on_path[path.rows] = 1
+    return {**about(trace, name), "summary": summary(trace, path), "heldUnknown": unknown,
+            **encode(trace, columns | {"critical": on_path})}
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

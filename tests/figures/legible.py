@@ -24,7 +24,7 @@ BARE = {"stage", "momentum", "largest stable ηλ", "final loss", "mini-batches"
         "over that without jitter",
         "RMSE to $W_{t+s}$", "update $t+s$", "samples per second", "accuracy", "epoch",
         "training loss", "validation loss", "training accuracy", "mini-batch",
-        "seconds for the mini-batches of a run", "seconds in all"}
+        "seconds for the mini-batches of a run", "seconds in all", "loss of a mini-batch"}
 
 
 def drawn(figure: Figure) -> list[tuple[Text, Bbox]]:

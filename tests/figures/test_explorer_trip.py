@@ -3,6 +3,7 @@
 import pytest
 
 from sim.op import Op
+from sim.order.time_units import version_unit
 from tests.figures.chromium import Page, missing
 from tests.figures.traces import row_of, simulated
 
@@ -65,3 +66,30 @@ def test_arrows_are_the_programs_own_dependencies(show, pipeline) -> None:
         arrows = found.js("window.pipestale.arrows(0, arguments[0])", minibatch)
         assert {tuple(pair) for pair in arrows} == wanted
         assert len(arrows) == len(wanted)
+
+
+@pytest.mark.parametrize(("pipeline", "labels"), [
+    ({}, ["W4", "W5", "W5", "W5", "W6", "W6"]),
+    ({"mitigation": "stash"}, ["W4", "W5", "W5", "W5", "W5", "W4"]),
+    ({"dispatch": "greedy"}, []), ({"schedule": "1f1b"}, [])])
+def test_weights_are_labelled_by_the_unit_in_which_they_were_the_newest(
+        show, pipeline, labels) -> None:
+    """SpecTrain's W4, W5, W5, W5, W6, W6; a stash takes its forward's back to the backward."""
+    found = show(simulated({"minibatches": 12, **pipeline}, training=False))
+    found.js("window.pipestale.select(4)")
+    found.settle()
+    said = [row[4].split(" · ")[0] for row in found.table()]
+    assert [label for label in said if label.startswith("W")] == labels
+
+
+def test_time_units_are_those_of_the_closed_form(show) -> None:
+    """Every pass of every depth and rule, against the formula in Python."""
+    traces = [simulated({"stages": stages, "minibatches": 12, "mitigation": mitigation},
+                        training=False)
+              for stages in (1, 2, 5) for mitigation in ("none", "vertical-sync")]
+    found = show(*traces, names=tuple("abcdef"))
+    for number, trace in enumerate(traces):
+        columns = (trace.op, trace.minibatch, trace.stage, trace.version_read)
+        wanted = [version_unit(Op(op), i, k, trace.shape.stages, v) if op in (Op.F, Op.B) else 0
+                  for op, i, k, v in zip(*(c.tolist() for c in columns), strict=True)]
+        assert found.js("window.pipestale.units(arguments[0])", number) == wanted

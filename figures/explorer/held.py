@@ -1,0 +1,77 @@
+"""What every stage holds, as changes at the ends of a trace's rows: what the counters add up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from analysis.metrics.memory import (
+    Changes,
+    activation_changes,
+    copy_changes,
+    recomputed_changes,
+    version_changes,
+)
+from analysis.metrics.staleness import plan_of
+from sim.arrays import Ints
+from sim.errors import ConfigurationError
+from sim.trace import Trace
+from sim.weights.versions import VersionPlan
+
+KINDS = ("sets", "copies", "kept", "again")
+
+
+def sizes(trace: Trace) -> dict[str, Any]:
+    """Bytes of one of each kind by stage: weight sets, activations kept, activations made again."""
+    found = trace.header.sizes
+    none = [0.0] * trace.shape.stages
+    return {"weights": found.weight_bytes, "kept": found.activation_bytes,
+            "again": found.recomputed_bytes or none}
+
+
+def held(trace: Trace) -> tuple[dict[str, Ints], str]:
+    """How many of each kind a row's stage holds more (or fewer) as the row starts and as it ends.
+
+    Gives columns of shape (rows,), two for each of `KINDS`: weight sets (the newest, and versions
+    and predictions beside it; one is there before the run), copies a pass computes with, activations
+    of micro-batches kept, and those made again.  Of several workers they are those of the first,
+    which holds as much as the others.  And why there are none, in words, where the trace's
+    mitigation is not known here.
+    """
+    order = np.argsort(trace.device, kind="stable")
+    rows = order[trace.device[order] < trace.shape.worker_devices]
+    own = trace.first_worker()
+    try:
+        plan = plan_of(trace)
+    except ConfigurationError as error:
+        return {}, str(error).splitlines()[0]
+    changes = _changes(own, plan)
+    columns = {}
+    for kind in KINDS:
+        for name, end in (("start", 0), ("end", 1)):
+            column = np.zeros(len(trace), dtype=np.int64)
+            column[rows] = _at(changes[kind], end, len(own))
+            columns[f"{kind}_at_{name}"] = column
+    return columns, ""
+
+
+def _changes(own: Trace, plan: VersionPlan) -> dict[str, Changes]:
+    def stages(of: Callable[[int], Changes]) -> Changes:
+        return Changes.together([of(k) for k in range(own.shape.stages)])
+
+    everywhere = np.ones(len(own), dtype=bool)
+    return {"sets": stages(lambda k: version_changes(own, plan, k)),
+            "copies": stages(lambda k: copy_changes(own, plan, k)),
+            "kept": activation_changes(own, everywhere),
+            "again": recomputed_changes(own, everywhere)
+            if own.header.sizes.recomputed_bytes else Changes(*np.zeros((3, 0)))}
+
+
+def _at(changes: Changes, which: int, rows: int) -> Ints:
+    """The changes at one end of every row, (rows,): 0 their starts, 1 their ends."""
+    end = changes.end.astype(np.int64)
+    mine = (end >= 0) & (end % 2 == which)
+    total = np.bincount(end[mine] // 2, changes.by[mine], rows)
+    return np.rint(total).astype(np.int64)
