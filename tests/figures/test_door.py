@@ -222,14 +222,14 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(monkeypatc
 def test_a_validation_is_drawn_from_its_folder_or_its_report(monkeypatch) -> None:
     seen = []
     monkeypatch.setattr("figures.bundles.validation.draw",
-                        lambda folders, out, command, formats: seen.append(
-                            (folders, command, formats)) or [])
+                        lambda folders, out, command, look: seen.append(
+                            (folders, command, look)) or [])
     Path("a").mkdir()
     Path("a/report.json").write_text(json.dumps({}))
     done("validation", "a", "--format", "pdf")
     done("validation", "a/report.json")
     assert [folders for folders, *_ in seen] == [[Path("a")], [Path("a")]]
-    assert seen[0][1:] == ("python -m figures validation a --format pdf", ("pdf",))
+    assert seen[0][1:] == ("python -m figures validation a --format pdf", Look(formats=("pdf",)))
 
 
 def test_options_may_come_before_names_and_a_plugin_before_a_command(trace) -> None:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from figures.bundles import network, split_sizes
 from figures.pictures import prediction
-from figures.pictures.validation import event_errors, scatter, timelines
 from figures.rows import read_rows
+from figures.traces.validated import event_errors, pairs, scatter
 from sim.rows import Rows
 from tests.figures.legible import complaints
 
@@ -22,7 +22,7 @@ PICTURES: dict[str, Callable[[Rows], Figure]] = {
     "split_sizes": lambda rows: split_sizes.draw(rows, 20, SETTING),
     "look_ahead": lambda rows: split_sizes.draw_look_ahead(rows, SETTING),
     "look_ahead_time": lambda rows: split_sizes.draw_totals(rows, SETTING),
-    "validation": timelines.draw,
+    "validation": pairs.draw,
     "scatter": scatter.draw,
     "event_errors": event_errors.draw,
 }
