@@ -221,6 +221,7 @@ async function main() {
   listen();
   knowing.begin();
   offer();
+  Object.assign(window.pipestale, knowing.offered);
   if (storyWanted()) story.start();
   afterFrame(() => {
     const lanes = state.traces.flatMap((trace) => trace.lanes);

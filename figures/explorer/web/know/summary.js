@@ -94,6 +94,8 @@ function notes(traces) {
     return [...(s.why_no_rate ? [`${name}${s.why_no_rate}.`] : []),
       ...(trace.heldUnknown ? [`${name}no memory shown, ${trace.heldUnknown}`] : []),
       ...(trace.workers > 1 && !trace.heldUnknown ? [`${name}memory is the first worker’s; the others hold as much.`] : []),
+      ...(s.diverged_at && divergenceOf(trace).lost.some((time) => time !== null)
+        ? [`${name}hatched, the weights read are no longer numbers.`] : []),
       ...(marked.path ? [`${name}${pathWords(trace)}.`] : [])];
   });
   return lines.map((text) => {
