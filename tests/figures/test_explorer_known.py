@@ -175,8 +175,10 @@ def test_divergence_has_a_line_and_hatches_what_is_lost(show) -> None:
               for dx in (-1, 0, 1) for dy in range(-24, 24, 2)}
     assert "#B3001B" in column
     found.driver.execute_script(
-        "window.written = []; const pen = document.getElementById('overlay').getContext('2d');"
-        "pen.fillText = (text) => window.written.push(text); window.pipestale.fit()")
+        "window.written = []; const write = CanvasRenderingContext2D.prototype.fillText;"
+        "CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {"
+        " window.written.push(text); write.call(this, text, ...place); };"
+        "window.pipestale.look(0, 50)")
     found.settle()
     assert f"diverged in mini-batch {number}" in found.js("window.written")
     assert f"diverged in {number}" in found.js("document.getElementById('summary').textContent")
