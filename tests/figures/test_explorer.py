@@ -21,7 +21,6 @@ from figures.explorer.columns import encode
 from figures.explorer.held import held
 from figures.explorer.page import SCRIPTS, WEB, page
 from sim.header import Measured
-from sim.op import Op
 from sim.trace import COLUMNS, Trace
 from tests.figures.traces import simulated
 
