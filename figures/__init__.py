@@ -5,8 +5,8 @@
     >>> axes.figure.savefig("timeline.png")
 
 Each function draws one trace on axes of the caller's own, or on new ones: `timeline`,
-`staleness`, `memory`, `learning`.  The gallery's pictures, which make their own runs, are
-`python -m figures NAME`.  Names are imported when they are first used.
+`staleness`, `memory`, `prediction`, `learning`.  The gallery's pictures, which make their own
+runs, are `python -m figures NAME`.  Names are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -18,13 +18,16 @@ import sim
 
 if TYPE_CHECKING:
     from figures.traces.learning import learning
-    from figures.traces.stages import memory, staleness
+    from figures.traces.memory import memory
+    from figures.traces.prediction import prediction
+    from figures.traces.staleness import staleness
     from figures.traces.timeline import timeline
 
-__all__ = ["learning", "memory", "staleness", "timeline"]
+__all__ = ["learning", "memory", "prediction", "staleness", "timeline"]
 
-_MODULES = {"learning": "figures.traces.learning", "memory": "figures.traces.stages",
-            "staleness": "figures.traces.stages", "timeline": "figures.traces.timeline"}
+_MODULES = {"learning": "figures.traces.learning", "memory": "figures.traces.memory",
+            "prediction": "figures.traces.prediction",
+            "staleness": "figures.traces.staleness", "timeline": "figures.traces.timeline"}
 
 _HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 if getattr(sim, "HOME", None) != _HOME:

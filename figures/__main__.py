@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import click
 
 from figures.commands.draw import draw
@@ -10,10 +12,11 @@ from sim.commands.door import HELP, Door
 
 
 class Bare(Door):
-    """The door without a command name: every argument but `explore`'s belongs to `draw`."""
+    """The door without a command name: what begins with no other command belongs to `draw`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        named = args[:1] == ["explore"] and "explore" in self.commands
+        named = next((arg for before, arg in pairwise(["", *args])
+                      if arg != "--plugin" and before != "--plugin"), None) in self.commands
         return super().parse_args(ctx, args if named else ["draw", *args])
 
 

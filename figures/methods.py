@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
+from figures.drawing.colours import COLOURS
 from sim.experiment.compared.contender import Contender
 from sim.experiment.compared.entrant import entrants
 from sim.experiment.configuration import resolve
@@ -28,29 +29,54 @@ SYSTEM = "system:"  # before the name of a system among contenders
 class Method(NamedTuple):
     """What figures call a method, its contender (`analysis.comparison.compare`), and its stroke.
 
-    A contender may also be a system by name: `system:data-parallel`.
+    A contender may also be a system by name: `system:data-parallel`.  No two methods have colour,
+    line and mark in common, nor line and mark, so that they are told apart in grey as well.
     """
 
     label: str
     contender: str
     colour: str
     line: str = "-"
+    mark: str = "o"
+
+    @property
+    def hex(self) -> str:
+        """The colour as matplotlib takes it."""
+        return COLOURS[self.colour]
 
 
 METHODS = (
-    Method("sequential", "none@sequential", "black"),
-    Method("none", "none", "vermilion"),
-    Method("stash", "stash", "orange"),
-    Method("vertical-sync", "vertical-sync", "grey"),
-    Method("spectrain", "spectrain", "blue"),
-    Method("spectrain-stashed", "spectrain-stashed", "sky"),
-    Method("nwpt", "nwpt", "purple"),
-    Method("i-timeprest", "i-timeprest", "green"),
-    Method("timeprest, nF1B 7", "timeprest@nf1b/7", "purple", "--"),
-    Method("v-timeprest, nF1B 7", "v-timeprest@nf1b/7", "vermilion", "--"),
-    Method("i-timeprest, nF1B 7", "i-timeprest@nf1b/7", "green", "--"),
+    Method("sequential", "none@sequential", "black", "-", "v"),
+    Method("none", "none", "vermilion", "-", "o"),
+    Method("stash", "stash", "orange", "-", "s"),
+    Method("vertical-sync", "vertical-sync", "indigo", "-", "D"),
+    Method("spectrain", "spectrain", "blue", "-", "*"),
+    Method("spectrain-stashed", "spectrain-stashed", "sky", "-", "p"),
+    Method("nwpt", "nwpt", "purple", "-", "d"),
+    Method("i-timeprest", "i-timeprest", "green", "-", ">"),
+    Method("timeprest, nF1B 7", "timeprest@nf1b/7", "wine", "--", "<"),
+    Method("v-timeprest, nF1B 7", "v-timeprest@nf1b/7", "brown", "--", "P"),
+    Method("i-timeprest, nF1B 7", "i-timeprest@nf1b/7", "green", "--", "X"),
 )
-NAMED = {method.label: method for method in METHODS}
+MORE = (  # what only some pictures show
+    Method("GPipe 7 (flushed)", "none@gpipe/7", "black", ":", "^"),
+    Method("data parallel", SYSTEM + "data-parallel", "grey", ":", "H"),
+    Method("data parallel, scaled rate", SYSTEM + "data-parallel-scaled", "grey", "--", "8"),
+    Method("spectrain, horizon update", "spectrain:horizon=update", "blue", ":", "*"),
+)
+NAMED = {method.label: method for method in (*METHODS, *MORE)}
+
+
+class Dispatch(NamedTuple):
+    """What figures call a way to choose what a device runs next, and how its bars are filled."""
+
+    label: str
+    colour: str
+    hatch: str = ""
+
+
+DISPATCHES = {"static": Dispatch("fixed order", "grey"),
+              "greedy": Dispatch("greedy dispatch", "yellow", "/////")}
 
 
 def document(stages: int, rate: float, **pipeline: Any) -> dict[str, Any]:

@@ -99,6 +99,9 @@ def missing_part(error: ImportError) -> MissingPartError | None:
                             name=part)
 
 
+LONGEST_NAME = 200  # letters of a misspelt name that are compared with those there are
+
+
 def shown(value: object, most: int = 100) -> str:
     """A wrong value as a message quotes it: its `repr`, cut to `most` characters."""
     try:
@@ -109,12 +112,29 @@ def shown(value: object, most: int = 100) -> str:
 
 
 def unknown(kind: str, name: str, choices: Sequence[str], more: Sequence[str] = ()) -> str:
-    """The message for a misspelt name: `kind 'name' is unknown`, the closest choice, and all.
+    """The message for a misspelt name: `kind 'name' is unknown`, the nearest choice, and all.
 
-    The closest is looked for among the names in `more` too, which are too many to be listed.
+    The nearest is looked for among the names in `more` too, which are too many to be listed.
+    """
+    hint = did_you_mean(name, [*choices, *more])
+    return f"{kind} {shown(name)} is unknown{hint}; choose from {', '.join(choices)}"
+
+
+def did_you_mean(name: str, choices: Iterable[str]) -> str:
+    """The nearest of the names there are, as ` (did you mean stages?)`; nothing: none is near."""
+    near = nearest(name, choices)
+    return "" if near is None else f" (did you mean {near}?)"
+
+
+def nearest(name: str, choices: Iterable[str]) -> str | None:
+    """What a misspelt name may have been meant to be, of the names there are; None: none is near.
+
+    Capitals make no difference; the very name in another table (`pipeline.stages`) is nearest.
     """
     import difflib  # not at every start of a command
 
-    close = difflib.get_close_matches(name, [*choices, *more], 1)
-    hint = f" (did you mean {close[0]}?)" if close else ""
-    return f"{kind} {name!r} is unknown{hint}; choose from {', '.join(choices)}"
+    wanted = name[:LONGEST_NAME].lower()
+    right = {choice.lower(): choice for choice in choices}
+    close = [choice for choice in right if choice.rpartition(".")[2] == wanted]
+    close = close or difflib.get_close_matches(wanted, right, 1)
+    return right[close[0]] if close else None

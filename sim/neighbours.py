@@ -46,7 +46,10 @@ def found_when_used(package: str, homes: Mapping[str, str]
     """
     def getattr_(name: str) -> Any:
         if name not in homes:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            from sim.errors import did_you_mean
+
+            near = "" if name.startswith("_") else did_you_mean(name, homes)
+            raise AttributeError(f"module {package!r} has no attribute {name!r}{near}")
         from importlib import import_module
 
         module = import_module(homes[name])

@@ -24,13 +24,14 @@ MOST = 60_000  # micro-batches times stages to simulate in search of the settled
 
 
 def experiment_files(advice: dict[str, Any]) -> dict[str, str]:
-    """An experiment file for every row of the front: its content by its name.
+    """An experiment file for every row of the front that costs something else than those before:
+    its content by its name.
 
     The name is also written into the row, as its `experiment_file`.
     """
     written, lengths = {}, {}
     for row in advice["rows"]:
-        if row["status"] != "front":
+        if row["status"] != "front" or row["same_as"] is not None:
             continue
         where, chosen = Path(advice["profile"]).resolve(), _candidate(row)
         order = row["schedule"], row["microbatches"], row["backward"]

@@ -76,6 +76,7 @@ def _write_advice(advice: dict[str, Any], out: Path) -> list[Path]:
     import shlex
 
     from analysis.advice.files import experiment_files
+    from figures.drawing.style import styled
     from figures.origin import save
     from figures.pictures.advice import draw, flat
     from sim.files.writing import write_text
@@ -83,10 +84,11 @@ def _write_advice(advice: dict[str, Any], out: Path) -> list[Path]:
     files = experiment_files(advice)
     files["advice.json"] = json.dumps(advice, indent=2, allow_nan=False) + "\n"
     rows = flat(advice)
-    figure = draw(rows)
-    for name, content in files.items():
-        write_text(out / name, content)
     command = shlex.join(["python", "-m", "analysis", "advise", advice["profile"],
                           "--memory-limit", repr(advice["memory_limit_bytes"]),
                           "--devices", str(advice["devices"])])
-    return [*(out / name for name in files), *save(figure, rows, out, "advice", command)]
+    with styled():
+        figure = draw(rows)
+        for name, content in files.items():
+            write_text(out / name, content)
+        return [*(out / name for name in files), *save(figure, rows, out, "advice", command)]

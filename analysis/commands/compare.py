@@ -16,11 +16,13 @@ from sim.commands.door import console, json_option, print_json
 def compare(first: Path, second: Path, as_json: bool) -> None:
     """Two traces: order and versions equal or not, and metrics side by side."""
     from analysis.comparison.difference import difference
-    from analysis.terminal.tables import difference_table
+    from analysis.terminal.difference_table import difference_table
     from sim.trace import Trace
 
     values = difference(Trace.load(first), Trace.load(second))
     if as_json:
         print_json(values)
     else:
-        console().print(difference_table(values, first.name, second.name))
+        ours, theirs = (first.name, second.name) if first.name != second.name else map(
+            str, (first, second))
+        console().print(difference_table(values, ours, theirs))

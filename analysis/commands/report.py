@@ -15,7 +15,7 @@ from sim.commands.door import console, json_option, print_json
 def report(trace: Path, as_json: bool) -> None:
     """Every metric of one trace; staleness that varies is shown as a distribution."""
     from analysis.metrics.report import report as metrics
-    from analysis.terminal.tables import distribution_table, report_tables
+    from analysis.terminal.report_tables import distribution_table, report_tables
     from sim.trace import Trace
 
     values = metrics(Trace.load(trace))

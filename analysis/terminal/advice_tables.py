@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Table
-
 from analysis.advice.advise import name
-from sim.commands.door import number
+from analysis.terminal.fitted.layout import Column
+from analysis.terminal.fitted.table import FittedTable, names
+from analysis.terminal.fitted.units import BYTES, Unit, aligned, bytes_text, in_percent, unit_for
 from sim.rows import Row
 
-HEADS = ("peak GB\na device", "late\nmean", "late\nmax", "incon-\nsistent", "bubble")
 SAID = {"dominated": "dominated", "over limit": "over the memory limit",
         "inconsistent": "inconsistent", "refused": "refused"}
+UNITS = {"microbatches": "micro-batches/s"}  # of a throughput, where its key says it differently
 
 
-def advice_tables(advice: dict[str, Any], everything: bool) -> Iterator[Table | str]:
+def advice_tables(advice: dict[str, Any], everything: bool) -> Iterator[FittedTable | str]:
     """An advice for a screen: the front, a line per point, and the rest, dimmed or counted.
 
     With `everything` all that ran is shown.
@@ -33,33 +32,67 @@ def advice_tables(advice: dict[str, Any], everything: bool) -> Iterator[Table | 
     besides = ", ".join(f"{n} {SAID[status]}" for status, n in counts.items() if n)
     if besides:
         yield "besides: " + besides + ("" if everything else " (--all shows what ran, --json all)")
-    if not found:
-        return
-    yield ("late: effective updates behind, over stages and passes. Larger mini-batches are less "
-           "late by count;\nwhat they cost in epochs is not seen here: compare at one --batch-size."
-           f" Memory counts weights, {advice['state_copies']:g} more\nof their size (gradient, "
-           "velocity), stash, copies, activations and workspace (--json says exactly).")
 
 
-def _table(advice: dict[str, Any], everything: bool) -> Table:
-    unit = advice["criteria"]["throughput"].removesuffix("_per_s")
-    table = Table(title=escape(f"{advice['profile']}: {advice['devices']} devices, at most "
-                               f"{_giga(advice['memory_limit_bytes'])} GB on each"),
-                  title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    table.add_column("", no_wrap=True)
-    table.add_column("schedule", no_wrap=True)
-    table.add_column("mitigation")
-    table.add_column("backward", no_wrap=True)
-    for head in (f"{'micro-batches' if unit == 'microbatches' else unit}\n/s", *HEADS):
-        table.add_column(head, justify="right")
-    for row in points(advice):
-        _add(table, advice, row)
+def _table(advice: dict[str, Any], everything: bool) -> FittedTable:
+    rows = points(advice)
+    front = len(rows)
     if everything:
-        table.add_section()
-        for row in advice["rows"]:
-            if row["status"] not in ("front", "refused"):
-                _add(table, advice, row, "dim")
+        rows += [row for row in advice["rows"] if row["status"] not in ("front", "refused")]
+    limit, rate = advice["memory_limit_bytes"], advice["criteria"]["throughput"]
+    unit = unit_for((row["peak_bytes"] for row in rows), BYTES)
+    table = FittedTable(
+        f"{advice['profile']}: {advice['devices']} devices, at most {bytes_text(limit)} on each",
+        _heads(rate.removesuffix("_per_s"), unit)[not everything:], _notes(advice) if front else [])
+    columns = list(zip(
+        ["*" if row["status"] == "front" else row["status"] for row in rows],
+        [_order(row)[0] for row in rows], [row["mitigation"] for row in rows],
+        [row["backward"] for row in rows], aligned([row[rate] for row in rows], 4, 3),
+        aligned([unit.of(row["peak_bytes"]) for row in rows]),
+        aligned([row["staleness_mean"] for row in rows]),
+        aligned([row["staleness_max"] for row in rows]),
+        in_percent([row["inconsistent_fraction"] for row in rows]),
+        in_percent([row["bubble_fraction"] for row in rows]), strict=True))
+    for number, cells in enumerate(columns):
+        if 0 < number == front:
+            table.add_section()
+        table.add_row(*cells[not everything:], style="dim" if number >= front else "")
     return table
+
+
+def _heads(per: str, unit: Unit) -> list[Column]:
+    return [Column("", left=True), names("order"), names("miti\u00adgation"), names("backward"),
+            Column(UNITS.get(per, f"{per}/s")), Column("peak", unit.sign), Column("late mean"),
+            Column("late max"), Column("incon\u00adsistent", "%"), Column("bubble", "%")]
+
+
+def _notes(advice: dict[str, Any]) -> list[str]:
+    return [*_the_same(advice),
+            "late: effective updates behind, over stages and passes.  Larger mini-batches are less "
+            "late by count; what they cost in epochs is not seen here: compare at one "
+            "--batch-size.",
+            f"peak: of the fullest device; weights, {advice['state_copies']:g} more of their size "
+            "(gradient, velocity), stash, copies, activations and workspace (--json says exactly)."]
+
+
+def _the_same(advice: dict[str, Any]) -> Iterator[str]:
+    """What costs as much as the points that are shown: mitigations, then other orders."""
+    orders: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    beside = []
+    for row in points(advice):
+        mine, others = _alike(advice, row)
+        if mine:
+            orders[row["mitigation"], *mine].append(" ".join(_order(row)))
+        if others:
+            beside.append(f"{_listed(others)} as {' '.join(_order(row))}")
+    for (shown, *same), where in orders.items():
+        yield f"the same as {shown} on {_listed(where)}: {_listed(same)}."
+    if beside:
+        yield f"the same: {'; '.join(beside)}."
+
+
+def _listed(several: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(several[:-1]), several[-1])))
 
 
 def points(advice: dict[str, Any]) -> list[Row]:
@@ -69,31 +102,20 @@ def points(advice: dict[str, Any]) -> list[Row]:
 
 def like(advice: dict[str, Any], row: Row) -> list[str]:
     """What costs as much as a point: mitigations of its order, then other orders by name."""
+    mine, others = _alike(advice, row)
+    return mine + others
+
+
+def _alike(advice: dict[str, Any], row: Row) -> tuple[list[str], list[str]]:
     twins = [other for other in advice["rows"] if other.get("same_as") == name(row)]
     mine = [other["mitigation"] for other in twins if _order(other) == _order(row)]
-    return mine + list(dict.fromkeys(f"{order} {backward}" for order, backward in map(_order, twins)
-                                     if (order, backward) != _order(row)))
+    return mine, list(dict.fromkeys(" ".join(_order(other)) for other in twins
+                                    if _order(other) != _order(row)))
 
 
 def _order(row: Row) -> tuple[str, str]:
     """`1f1b/4` and its backward."""
     return f"{row['schedule']}/{row['microbatches']}", row["backward"]
-
-
-def _add(table: Table, advice: dict[str, Any], row: Row, style: str = "") -> None:
-    front = row["status"] == "front"
-    also = like(advice, row) if front else []
-    mitigation = row["mitigation"] + (f" (or {', '.join(also)})" if also else "")
-    order, backward = _order(row)
-    table.add_row("*" if front else row["status"], order, mitigation, backward,
-                  number(row[advice["criteria"]["throughput"]]), _giga(row["peak_bytes"]),
-                  *(number(row[key], 2) for key in ("staleness_mean", "staleness_max",
-                                                    "inconsistent_fraction", "bubble_fraction")),
-                  style=style)
-
-
-def _giga(size: float) -> str:
-    return f"{size / 1e9:.4g}"
 
 
 def _nothing(advice: dict[str, Any]) -> str:
@@ -102,6 +124,6 @@ def _nothing(advice: dict[str, Any]) -> str:
     if not ran:
         return "nothing runs: every candidate is refused (--json has the reasons)"
     least = min(ran, key=lambda row: row["peak_bytes"])
-    return (f"nothing fits: the least any candidate needs is {_giga(least['peak_bytes'])} GB on a "
-            f"device ({name(least)}), the limit is {_giga(advice['memory_limit_bytes'])} GB"
+    return (f"nothing fits: the least any candidate needs is {bytes_text(least['peak_bytes'])} on "
+            f"a device ({name(least)}), the limit is {bytes_text(advice['memory_limit_bytes'])}"
             + (", and --consistent rules out others" if advice["consistent"] else ""))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
 from analysis.metrics.timeline import Pass, as_json, has_time_units, json_cells, round_trip
+from analysis.terminal.fitted.layout import Column
+from analysis.terminal.fitted.table import FittedTable
+from analysis.terminal.fitted.units import NONE, SECONDS, aligned, unit_for
 from analysis.terminal.grid import blocks
 from analysis.terminal.grid_text import cut, legend, lines
-from analysis.terminal.tables import round_trip_table
 from sim.errors import ConfigurationError
 from sim.trace import Trace
 
@@ -62,6 +64,34 @@ class TimelineView:
         left_out = cut(*grids, asked=columns.get("last"))
         return drawn[1:], [said for said in (left_out, legend(*grids)) if said]
 
-    def tables(self) -> list[Table]:
+    def tables(self) -> list[FittedTable]:
         """The round trip as a table; none without a mini-batch."""
         return [round_trip_table(self.passes, self.minibatch, self.trace)] if self.passes else []
+
+
+def round_trip_table(passes: Sequence[Pass], minibatch: int | None, trace: Trace) -> FittedTable:
+    """One mini-batch's passes for a screen, in time order, under both labellings.
+
+    Time units stand there where they are defined.
+    """
+    unit = unit_for([each.start_s for each in passes], SECONDS)
+    table = FittedTable(
+        f"mini-batch {minibatch} of {trace.shape.minibatches}, mitigation "
+        f"{trace.header.mitigation}",
+        [Column("stage", key=True), Column("pass", left=True, key=True),
+         Column("start", unit.sign), Column("time unit"), Column("version by time unit"),
+         Column("SpecTrain's horizon s"), Column("version in updates"),
+         Column("staleness in updates")])
+    starts = aligned([unit.of(each.start_s) for each in passes], 6)
+    late = aligned([each.staleness_updates for each in passes])
+    for each, start, behind in zip(passes, starts, late, strict=True):
+        micro = "" if each.microbatch is None else str(each.microbatch)
+        label = each.version_time_unit
+        table.add_row(str(each.stage), each.op + micro, start, _or_none(each.time_unit),
+                      NONE if label is None else f"W{label}", _or_none(each.horizon),
+                      str(each.version_updates), behind)
+    return table
+
+
+def _or_none(value: int | None) -> str:
+    return NONE if value is None else str(value)

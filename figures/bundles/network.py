@@ -21,7 +21,7 @@ TABLES = (("lag", "version lag (updates)"), ("relative", "distance (% of weights
 CURVES = (("training_loss", "training loss"), ("validation_loss", "validation loss"),
           ("training_accuracy", "training accuracy"),
           ("validation_accuracy", "validation accuracy"))
-STROKES = {re.sub(r" \d+$", "", name): (colour, line) for name, _, colour, line in METHODS}
+STROKES = {re.sub(r" \d+$", "", m.label): (m.colour, m.line) for m in METHODS}
 OTHERS = tuple((colour, ":") for colour in ("black", "blue", "orange", "green", "grey"))
 
 

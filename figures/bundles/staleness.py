@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from figures.bundles import network
+from figures.drawing.style import styled
 from figures.origin import save
 from figures.pictures import prediction
 from sim.files.writing import write_text
@@ -14,6 +15,7 @@ from sim.rows import rows_as_csv
 from sim.wording import plural
 
 
+@styled()
 def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
     """Write a staleness study's pictures and rows into the folder; their paths, in order.
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from figures.bundles import split_sizes
+from figures.drawing.style import styled
 from figures.origin import save
 from sim.wording import plural
 
 
+@styled()
 def write(report: Mapping[str, Any], found: Any, out: Path) -> list[Path]:
     """Write the tutorial's pictures and rows into the folder; their paths, in order.
 

@@ -38,6 +38,8 @@ SCRIPTS = (
                                      "paint", "overlay", "range", "overview")),
     *(f"panel/{name}" for name in ("card", "tables", "range", "story")),
     *(f"hands/{name}" for name in ("find", "actions", "pointer", "strip", "keys", "search")),
+    *(f"know/{name}" for name in ("holding", "counters", "marks", "summary", "arrangement",
+                                  "address", "pen", "export", "join")),
     "main")
 
 

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from analysis.metrics.convergence import late_deviation
 from analysis.metrics.timing import finished_s
 from figures import methods
-from figures.drawing.colours import COLOURS
-from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
+from figures.drawing.curves import Curve, draw_curves, name_ends
+from figures.drawing.style import PAGE_IN, SMALLEST_PT, headline, new_figure
 from figures.methods import NAMED, RATES, Method, bounds, spread
 from figures.pieces import Piece
 from sim.rows import Rows
@@ -21,18 +21,16 @@ from sim.spread import POSITIVE, SHARE, Range, Spread
 from sim.wording import plural
 
 STAGES = 8
-PARALLEL = (Method("data parallel", "system:data-parallel", "grey", ":"),
-            Method("data parallel, scaled rate", "system:data-parallel-scaled", "grey", "--"))
-SHORT = (NAMED["sequential"], Method("GPipe 7 (flushed)", "none@gpipe/7", "black", ":"),
-         *PARALLEL,
-         *(NAMED[name] for name in (
-             "none", "stash", "vertical-sync", "spectrain", "nwpt", "i-timeprest",
-             "timeprest, nF1B 7", "v-timeprest, nF1B 7")))
-LONG = (NAMED["sequential"], *PARALLEL,
-        *(NAMED[name] for name in ("none", "stash", "spectrain", "spectrain-stashed")))
+SHORT = tuple(NAMED[name] for name in (
+    "sequential", "GPipe 7 (flushed)", "data parallel", "data parallel, scaled rate", "none",
+    "stash", "vertical-sync", "spectrain", "nwpt", "i-timeprest", "timeprest, nF1B 7",
+    "v-timeprest, nF1B 7"))
+LONG = tuple(NAMED[name] for name in (
+    "sequential", "data parallel", "data parallel, scaled rate", "none", "stash", "spectrain",
+    "spectrain-stashed"))
 METHODS = {800: SHORT, 5000: LONG}  # by mini-batches: SpecTrain's authors train for 5,000
 EVERY = {800: 20, 5000: 50}  # mini-batches between evaluations
-BANDS = ("sequential", "none", "spectrain")
+STRONG = ("sequential", "none", "spectrain")  # in colour, with their bands; the others grey
 QUANTITIES: tuple[tuple[str, str, Range], ...] = (
     ("training_loss", "loss over the training set", POSITIVE),
     ("validation_loss", "loss over the validation set", POSITIVE),
@@ -121,28 +119,38 @@ def draw(rows: Rows) -> Figure:
     """Losses above, accuracy below; by mini-batch left, by simulated second right."""
     seeds, shown = {row["seed"] for row in rows}, _shown(rows)
     flushed = "; by mini-batch GPipe 7 lies on sequential" if len(shown) > len(LONG) else ""
-    figure = new_figure(PAGE_IN, 7.4)
+    figure = new_figure(PAGE_IN, 7.8)
     headline(figure, message(rows), f"{STAGES} stages, digits, batch {methods.BATCH}, learning "
              f"rate {RATES[STAGES]}, mean of {plural(len(seeds), 'seed')}, bands of "
-             f"{', '.join(BANDS)}: {methods.BARS}; a mini-batch takes a stage 1 s forward "
+             f"{', '.join(STRONG)}: {methods.BARS}; a mini-batch takes a stage 1 s forward "
              "and 2 s backward, links are "
              f"free; data parallel on {STAGES} devices, an update of {STAGES} mini-batches"
-             f"{flushed}")
+             f"{flushed}; right, those that end together are grey as on the left")
     axes = np.atleast_2d(figure.subplots(3, 2, sharey="row", sharex="col"))
+    curves = {}
+    axes[0, 1].set_xscale("log")
     for line, (quantity, label, within) in zip(axes, QUANTITIES, strict=True):
         for axis, along in zip(line, ("minibatch", "second"), strict=True):
-            for method in shown:
-                _plot(axis, rows, method, along, quantity, within)
+            curves[axis] = [_curve(rows, method, along, quantity, within) for method in shown]
+            draw_curves(axis, curves[axis])
             axis.grid()
         line[0].set_ylabel(label)
         line[0].set_yscale("linear" if within == SHARE else "log")
     axes[2, 0].set_ylim(0, 1)
     axes[2, 0].set_xlabel("mini-batches")
+    axes[2, 0].set_xlim(0, max(row["minibatch"] for row in rows))
     axes[2, 1].set_xlabel("simulated time (s, logarithmic)")
-    axes[2, 1].set_xscale("log")
     _seconds(axes[2, 1], [row["second"] for row in rows])
-    legend_below(figure, axes[0, 0].get_legend_handles_labels(), columns=4)
+    for axis in axes[:, 0]:
+        name_ends(axis, curves[axis], SMALLEST_PT)
+    name_ends(axes[0, 1], _later(curves[axes[0, 1]]), SMALLEST_PT, at_frame=False)
     return figure
+
+
+def _later(curves: Sequence[Curve]) -> list[Curve]:
+    """The grey curves that end apart from the others, where their names have room."""
+    through = min(curve.x[-1] for curve in curves)
+    return [curve for curve in curves if not curve.strong and curve.x[-1] > 1.2 * through]
 
 
 def _shown(rows: Rows) -> Sequence[Method]:
@@ -151,23 +159,17 @@ def _shown(rows: Rows) -> Sequence[Method]:
 
 
 def _seconds(axis: Axes, seconds: Sequence[float]) -> None:
-    """A few of every power of ten, written out."""
-    some = (1, 2, 5) if max(seconds) < 30_000 else (1, 4)
-    ticks = [m * 10**e for e in range(2, 6) for m in some
-             if min(seconds) <= m * 10**e <= 1.2 * max(seconds)]
+    """Every power of ten, written out."""
+    ticks = [10**e for e in range(7) if min(seconds) <= 10**e <= 1.2 * max(seconds)]
     axis.set_xticks(ticks, [f"{second}" for second in ticks])
-    axis.minorticks_off()
 
 
-def _plot(axis: Axes, rows: Rows, method: Method, along: str, quantity: str, within: Range
-          ) -> None:
+def _curve(rows: Rows, method: Method, along: str, quantity: str, within: Range) -> Curve:
     xs, found = _line(rows, method.label, along, quantity, within)
-    axis.plot(xs, [each.mean for each in found], color=COLOURS[method.colour],
-              linestyle=method.line, label=method.label,
-              linewidth=1.8 if method.colour == "black" else 1.1)
-    if method.label in BANDS:
-        low, high = zip(*map(bounds, found), strict=True)
-        axis.fill_between(xs, low, high, color=COLOURS[method.colour], alpha=0.15, linewidth=0)
+    low, high = np.array([bounds(each) for each in found]).T
+    return Curve(method.label.removesuffix(" (flushed)"), np.array(xs),
+                 np.array([each.mean for each in found]), method.hex, method.line, method.mark,
+                 method.label in STRONG, (low, high))
 
 
 def _line(rows: Rows, method: str, along: str, quantity: str, within: Range

@@ -11,7 +11,7 @@ import torch
 from gpu.errors import DeviceError
 from gpu.lanes.cuda import CudaLane
 from gpu.lanes.streams import CpuLane, Lane
-from sim.errors import shown
+from sim.errors import did_you_mean, shown
 
 MOST_PARTS = 64  # no GPU has so many groups of multiprocessors
 _NAME = re.compile(r"(cpu)|cuda:(\d{1,4})(?:/(\d{1,9}))?")
@@ -49,7 +49,8 @@ def parse_devices(text: str) -> list[DeviceSpec]:
     for name in text.split(","):
         found = _NAME.fullmatch(name.strip())
         if not found or found.group(3) == "0":
-            raise DeviceError(f"{shown(name.strip())} is not a device; {FORMS}")
+            near = did_you_mean(name.strip(), ("cpu", "cuda:0", "cuda:1", "cuda:0/2"))
+            raise DeviceError(f"{shown(name.strip())} is not a device{near}; {FORMS}")
         if found.group(3) and int(found.group(3)) > MOST_PARTS:
             raise DeviceError(f"{shown(name.strip())}: a GPU is used as at most {MOST_PARTS}")
         if found.group(1):

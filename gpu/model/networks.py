@@ -9,6 +9,7 @@ from torch import nn
 
 from gpu.model.cutter import Network
 from gpu.versions import models, residual_layer
+from sim.errors import unknown
 
 STEM_CHANNELS = 64
 
@@ -85,7 +86,7 @@ def build(name: str, classes: int | None, seed: int) -> Network:
     an unknown name.
     """
     if name not in NETWORKS:
-        raise ValueError(f"network {name!r} is unknown; choose from {', '.join(NETWORKS)}")
+        raise ValueError(unknown("network", name, list(NETWORKS)))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return NETWORKS[name](classes) if classes else NETWORKS[name]()

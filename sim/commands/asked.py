@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,3 +30,14 @@ def asked(experiment: Path | None, settings: tuple[str, ...], program_file: Path
 
     resolved = read_experiment(experiment, settings)
     return (resolved, None) if program_file is None else with_program(resolved, program_file)
+
+
+def say_hints(screen: Any, experiment: Experiment, report: Mapping[str, Any]) -> None:
+    """Print on a rich console what of an experiment is surely not meant, below its numbers.
+
+    `report` is that of its run, or the part of it that is shown.
+    """
+    from sim.hints import hints
+
+    for line in hints(experiment, report):
+        screen.print(f"hint: {line}", markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +14,7 @@ from typing import Any, NoReturn
 
 import click
 
-from sim.errors import MistakeError, missing_part
+from sim.errors import MistakeError, did_you_mean, missing_part, unknown
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)  # no more can be written
 HELP: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
@@ -41,15 +42,27 @@ class Door(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; a mistake ends the process with its code."""
+        """Run the command; a mistake ends the process with its code.
+
+        Raises UsageError where the command line is wrong.
+        """
         try:
             with standard_output():
                 return super().invoke(ctx)
+        except click.UsageError as error:
+            raise better_said(error) from None
         except Exception as error:
             mistake = mistake_of(error)
             if mistake is None:
                 raise
             self.end(mistake)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]
+                        ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named.  Raises UsageError with the commands there are."""
+        if not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(unknown("command", args[0], self.list_commands(ctx)), ctx)
+        return super().resolve_command(ctx, args)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the door's own options; a mistake in them ends the process too."""
@@ -62,6 +75,19 @@ class Door(click.Group):
         """Say what is wrong and exit."""
         click.echo("\n".join(f"error: {line}" for line in mistake.lines), err=True)
         sys.exit(mistake.code)
+
+
+def better_said(error: click.UsageError) -> click.UsageError:
+    """A mistake of the command line with the nearest choice there is, or how settings are given."""
+    wrong = re.match(r"(['\"])(.*)\1 is not one of ", error.message)
+    if isinstance(error, click.BadParameter) and wrong and error.param is not None:
+        choices = getattr(error.param.type, "choices", ())
+        more = did_you_mean(wrong[2], choices)
+    elif error.message.startswith("Got unexpected extra argument") and "=" in error.message:
+        more = "; a setting is given as --set KEY=VALUE"
+    else:
+        return error
+    return click.UsageError(f"{error.format_message().removesuffix('.')}{more}.", error.ctx)
 
 
 def mistake_of(error: Exception) -> MistakeError | None:

@@ -26,7 +26,7 @@ def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
         program_file: Path | None, out: Path | None, as_json: bool) -> None:
     """Simulate one experiment (the default one without a file)."""
     from analysis.metrics.report import report
-    from analysis.terminal.tables import report_tables
+    from analysis.terminal.report_tables import report_tables
     from sim.experiment.run import run as simulate
 
     resolved, program = asked(experiment, settings, program_file)

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from sim.commands.bars import points
-from sim.commands.door import json_option, print_json
+from sim.commands.door import console, json_option, print_json
 from sim.commands.outputs import OUT_FOLDER
 
 
@@ -26,6 +26,7 @@ def sweep(sweep: Path, out: Path | None, workers: int | None, dask: str | None,
     from analysis.sweep.reading import read_sweep
     from analysis.sweep.run import JOURNAL, run_sweep
     from analysis.sweep.tables import FILES, failures
+    from analysis.terminal.sweep_table import sweep_tables
     from sim.files.writing import check_file
 
     _refuse_both(dask, workers)
@@ -39,14 +40,14 @@ def sweep(sweep: Path, out: Path | None, workers: int | None, dask: str | None,
                          progress, said.append)
     for line in said:
         click.echo(line, err=True)
-    errors = failures(rows)
     if as_json:
         print_json(rows)
         return
-    click.echo(f"{len(rows)} points, {sum(count for _, count in errors)} failed; table.csv and "
-               f"table.json in {out}")
-    for error, count in errors[:10]:
-        click.echo(f"failed {count} times: {error}")
+    screen = console()
+    for table in sweep_tables(rows):
+        screen.print(table)
+    screen.print(f"{len(rows)} points, {sum(count for _, count in failures(rows))} failed; "
+                 f"table.csv and table.json in {out}", markup=False)
 
 
 def _refuse_both(dask: str | None, workers: int | None) -> None:

@@ -21,7 +21,9 @@ def read_document(path: str | Path | None) -> dict[str, Any]:
     try:
         document = tomllib.loads(text_of(path))
     except InputError as error:
-        raise ConfigurationError(error.lines) from None
+        setting = "=" in str(path) and not Path(path).exists()
+        meant = f"; a setting is given as --set {path}" if setting else ""
+        raise ConfigurationError([line + meant for line in error.lines]) from None
     except (ValueError, RecursionError) as error:
         raise ConfigurationError([f"{path}: not TOML: {error}"]) from None
     too_large = _beyond_64_bits(document, "")
@@ -82,12 +84,13 @@ def toml_value(text: str) -> Any:
 
 
 def full_key(key: str) -> str:
-    """The dotted path of a key, `pipeline.stages` of `stages`.
+    """The dotted path of a key, `pipeline.stages` of `stages`; a path may begin with a bare key.
 
     A bare key that no section has, or several, stays as it is.
     """
-    if "." in key:
+    bare = key.partition(".")[0]
+    if bare in Tables.model_fields:
         return key
     homes = [name for name, section in Tables.model_fields.items()
-             if key in getattr(section.annotation, "model_fields", {})]
+             if bare in getattr(section.annotation, "model_fields", {})]
     return f"{homes[0]}.{key}" if len(homes) == 1 else key

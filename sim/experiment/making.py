@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 from pydantic import ValidationError, create_model
 
-from sim.errors import ConfigurationError, unknown
+from sim.errors import ConfigurationError, did_you_mean, unknown
 from sim.experiment.problems import listed
 from sim.experiment.tables import STRICT
 from sim.mitigations import MITIGATIONS, Mitigation
@@ -59,7 +59,8 @@ def make_named(entry: str | dict[str, Any], registry: Registry[Any], where: str)
     known = [f.name for f in fields(kind)]
     strange = [key for key in table if key not in known]
     if strange:
-        raise ConfigurationError([f"{where}.{key}: {name} has no such parameter; it takes: "
+        raise ConfigurationError([f"{where}.{key}: {name} has no such parameter"
+                                  f"{did_you_mean(key, known)}; it takes: "
                                   f"{', '.join(known) or 'none'}" for key in strange])
     return kind(**_checked_parameters(kind, table, where))
 

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from sim.errors import InputError
+from sim.errors import InputError, nearest
 from sim.files.kinds import kind_of
 
 MOST_BYTES = 1 << 28  # of what is read whole: text and tables
+MOST_NAMES = 2000  # of a folder that are looked through for the nearest
 
 
 @contextmanager
@@ -30,7 +32,7 @@ def opened(path: str | Path, most_bytes: int | None = MOST_BYTES) -> Iterator[IO
     except InputError:
         raise
     except (FileNotFoundError, NotADirectoryError):
-        raise InputError(f"{path}: there is no such file") from None
+        raise InputError(f"{path}: there is no such file{nearest_path(path)}") from None
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
     with os.fdopen(number, "rb") as file:
@@ -40,6 +42,30 @@ def opened(path: str | Path, most_bytes: int | None = MOST_BYTES) -> Iterator[IO
             raise InputError(f"{path}: has {about.st_size / 1e6:.0f} MB, more than the "
                              f"{most_bytes / 1e6:.0f} MB of any such file")
         yield file
+
+
+def nearest_path(path: str | Path) -> str:
+    """What a path that leads nowhere may have been meant to be, as ` (did you mean demo.toml?)`.
+
+    The first part of it that is not there is taken for the nearest name in its folder; empty where
+    none is near.
+    """
+    whole = Path(path)
+    ways = [here for here in (whole, *whole.parents) if here.name and not os.path.lexists(here)]
+    if not ways:
+        return ""
+    wrong = ways[-1]
+    names: list[str] = []
+    with suppress(OSError), os.scandir(wrong.parent) as entries:
+        names = sorted(entry.name for entry in islice(entries, MOST_NAMES))
+    names.sort(key=lambda name: Path(name).suffix == wrong.suffix)  # one of its kind wins
+    stems = {Path(name).stem: name for name in names}
+    near = nearest(wrong.stem, stems)
+    if near is None:
+        return ""
+    meant = wrong.with_name(stems[near])
+    whole = meant / whole.relative_to(wrong)
+    return f" (did you mean {whole if whole.exists() else meant}?)"
 
 
 def _refuse_kind(path: str | Path, mode: int) -> None:

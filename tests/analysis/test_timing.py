@@ -4,10 +4,11 @@ import pytest
 
 from analysis.metrics.report import report
 from analysis.metrics.timing import comm_wait_s, steady_of, timing
-from analysis.terminal.tables import report_tables
+from analysis.terminal.report_tables import report_tables
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.trace import Trace
+from tests.analysis.screens import shown
 
 
 def simulated(pipeline: dict, costs: dict | None = None, cluster: dict | None = None) -> Trace:
@@ -61,10 +62,9 @@ def test_a_steady_rate_needs_two_steady_minibatches(minibatches, rate, said) -> 
     assert found["steady_throughput_minibatches_per_s"] == rate
     assert (said or "") in (found["steady_throughput_reason"] or "")
     assert (found["steady_throughput_reason"] is None) == (said is None)
-    shown = "".join(str(cell) for column in report_tables(found)[0].columns
-                    for cell in column.cells)
-    assert (said or "mini-batches 4 to 5 of 8") in shown
-    assert ("means are of the whole run" in shown) == (minibatches <= 6)
+    text = shown(report_tables(found), 200)
+    assert (said or "mini-batches 4 to 5 of 8") in text
+    assert ("means are of the whole run" in text) == (minibatches <= 6)
 
 
 def test_several_workers_have_as_many_more_at_each_end() -> None:

@@ -59,9 +59,10 @@ def scheme(driver: Any, name: str) -> None:
 class Page:
     """An explorer page in a browser: what it says, and input as a user gives it."""
 
-    def __init__(self, driver: Any, path: Path) -> None:
-        self.driver = driver
-        driver.get(path.resolve().as_uri())
+    def __init__(self, driver: Any, path: Path, end: str = "") -> None:
+        """`end` is what the address says after the file, such as `#minibatch=4`."""
+        self.driver, self.path = driver, path
+        driver.get(path.resolve().as_uri() + end)
         self.wait("document.documentElement.matches('[data-spans], [data-error]')")
 
     def js(self, expression: str, *arguments: Any) -> Any:

@@ -160,8 +160,9 @@ def test_zoomed_out_a_number_is_averaged_not_its_colour(show) -> None:
     colour_by(found, "staleness")
     mixed, even, fresh = (strip_of(found, 500, int(np.argmax(trace.stage == k)))
                           for k in range(3))
-    assert set(mixed) == set(even) == set(fresh)
-    assert len(set(even)) == 1
+    assert [len(set(lane)) for lane in (mixed, even, fresh)] == [1, 1, 1]
+    for lane in (mixed, fresh):
+        assert lane[0] == pytest.approx(even[0], abs=6), "nearly as many of one as of the other"
     assert re.search(r"staleness 0\s*2 updates", found.js(
         "document.getElementById('legend').innerText")), "a scale, where means have every colour"
     colour_by(found, "minibatch")
@@ -206,7 +207,7 @@ def test_unmeasured_distances_are_said_to_be_so(show) -> None:
 def luminance(found: Page) -> tuple[float, float]:
     """Of the page and of the canvas' own background."""
     body = re.findall(r"\d+", found.js("getComputedStyle(document.body).backgroundColor"))
-    return sum(map(int, body[:3])) / 3, sum(pixel(found, 30, 700)) / 3
+    return sum(map(int, body[:3])) / 3, sum(pixel(found, 4, 790)) / 3
 
 
 def test_light_and_dark_follow_the_system_or_the_choice(show, driver, default) -> None:

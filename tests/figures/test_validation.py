@@ -140,7 +140,7 @@ def test_many_runs_of_many_settings_can_be_read():
 def test_a_method_has_the_colour_it_has_elsewhere():
     assert settings.colour("sequential") == COLOURS["black"]
     assert settings.colour("spectrain") == COLOURS["blue"]
-    assert settings.colour("timeprest") == COLOURS["purple"]
+    assert settings.colour("timeprest") == COLOURS["wine"]
     assert settings.colour("of-a-plugin") == COLOURS["grey"]
 
 
@@ -227,7 +227,7 @@ def test_a_run_of_a_report_with_several_networks_is_of_its_own(folder):
 
 def test_the_same_run_in_two_folders_is_drawn_once(folder, tmp_path, monkeypatch):
     drawn = {}
-    monkeypatch.setattr("figures.bundles.validation.save", lambda figure, rows, out, name, command:
+    monkeypatch.setattr("figures.bundles.validation.save", lambda figure, rows, out, name, *_, **__:
                         drawn.setdefault(name, []).append(len(rows)) or [])
     for folders in ([folder], [folder, folder]):
         draw(folders, tmp_path, "")

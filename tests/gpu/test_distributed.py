@@ -54,7 +54,9 @@ def torchrun(start):
 
 
 @pytest.mark.parametrize("pipeline", [
-    {"mitigation": "spectrain"}, {"schedule": "nf1b", "microbatches": 2, "mitigation": "stash"}])
+    {"mitigation": "spectrain"},
+    pytest.param({"schedule": "nf1b", "microbatches": 2, "mitigation": "stash"},
+                 marks=pytest.mark.verify)])
 def test_two_processes_equal_two_threads(pipeline, torchrun, tmp_path):
     settings = [option for key, value in {"minibatches": 6, **pipeline}.items()
                 for option in ("--set", f"pipeline.{key}={value}")]
@@ -109,6 +111,7 @@ def alive(process):
         return False
 
 
+@pytest.mark.verify
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds ranks through /proc")
 def test_a_hanging_rank_is_named_and_ended(torchrun, tmp_path):
     process = torchrun(*ENDLESS, "--out", str(tmp_path / "trace.npz"))

@@ -107,6 +107,7 @@ def test_modes_are_programs():
         replace(FULL, splits=(7,))
 
 
+@pytest.mark.verify
 def test_every_mode_is_timed_as_often(setting):
     calls = []
     rows = measure(setting, Places.of(parse_devices("cpu,cpu")), lambda: calls.append(1))

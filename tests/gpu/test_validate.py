@@ -190,6 +190,7 @@ def test_no_run_is_begun_that_would_not_be_done_in_time(tmp_path):
     assert report["refused"] == ["stash@round-robin/1: no time left"]
 
 
+@pytest.mark.verify
 @pytest.mark.usefixtures("undrawn")
 def test_an_order_of_the_users_own_is_validated_under_every_mitigation_that_takes_it(tmp_path):
     (tmp_path / "order.csv").write_text("0F0,0F1,,0B0,0B1\n,1F0,1B0,1F1,1B1\n")

@@ -65,9 +65,8 @@ function resize() {
 }
 
 /** Room under a trace's lanes. */
-const below = () => 0;
-const drawBelow = () => {};
-const drawMarks = () => {};
+const below = counterHeight;
+const drawBelow = (pen, dressed, trace, y) => drawCounters(pen, dressed, trace, y, plotWidth());
 
 /** Room for the longest lane name, within a quarter of the chart. */
 function gutter(width) {
@@ -121,6 +120,7 @@ function fillPanel() {
   if (anew) showTrip(element('trip'), traces, minibatch, acts);
   if (stale('mark', chosen) || anew) markChosen(element('trip'), traces, chosen);
   if (stale('range', range)) showRange(element('range'), traces, range, acts);
+  knowing.fill();
 }
 
 function say(text) {
@@ -130,9 +130,10 @@ function say(text) {
 /** What lies under the pointer now: the card and an outline; the picture below stays as it is. */
 function answer() {
   const { pointer, chosen } = state;
-  const found = pointer && spanAt(state.traces, pointer.x, pointer.y, state.chart.scrollTop);
+  const found = pointer && (spanAt(state.traces, pointer.x, pointer.y, state.chart.scrollTop)
+    ?? counterAt(state, pointer.x, pointer.y));
   state.hovered = found?.row === undefined ? null : found;
-  if (stale('card', found?.trace, found?.row ?? found?.gap?.[0], found?.lane, chosen)) {
+  if (stale('card', found?.trace, found?.row ?? found?.gap?.[0] ?? found?.at, found?.lane ?? found?.heading, chosen)) {
     showCard(element('card'), state.traces, found, chosen);
   }
   paintOverlay(element('overlay').getContext('2d'), state.traces, theme, scene());
@@ -152,6 +153,10 @@ const acts = Object.assign(makeActions(state, redraw, say), {
     element('number').select();
   },
   help() { element('help').showModal(); }});
+const knowing = makeKnowing({ acts, say, redraw, resize, element, stale, looks: () => ({ theme,
+  paintAll: (pen, fine) => paint(pen, state.traces, theme, { ...scene(), ratio: fine }),
+  paintOver: (pen, fine) => paintOverlay(pen, state.traces, theme, { ...scene(), ratio: fine, hovered: null, pointer: null }) }) });
+acts.head = (x, y) => clickHead(x, y, knowing);
 const story = makeStory(element('story'), state, acts);
 
 function listen() {
@@ -192,7 +197,7 @@ function offer() {
     measure: (from, to) => acts.measure({ from, to }),
     look: acts.look,
     view: () => ({ from: view.from, to: view.to, minibatch: state.minibatch }),
-    fit: acts.fit, select: acts.select, show: acts.show, clear: acts.clear };
+    gutter: () => view.gutter, fit: acts.fit, select: acts.select, show: acts.show, clear: acts.clear };
 }
 
 async function main() {
@@ -214,7 +219,9 @@ async function main() {
   dress();
   resize();
   listen();
+  knowing.begin();
   offer();
+  Object.assign(window.pipestale, knowing.offered);
   if (storyWanted()) story.start();
   afterFrame(() => {
     const lanes = state.traces.flatMap((trace) => trace.lanes);

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from sim.errors import ConfigurationError, unknown
+from sim.errors import ConfigurationError, did_you_mean, unknown
 from sim.experiment.documents import toml_value
 from sim.experiment.options import Experiment
 from sim.mitigations import MITIGATIONS
@@ -51,6 +51,15 @@ class Contender:
         return {"pipeline": pipeline, "training": {"seed": seed}}
 
 
+def _strange_parameters(contender: Contender) -> list[str]:
+    """A line for each parameter that the contender's mitigation, which is known, does not have."""
+    name = contender.mitigation["name"]
+    known = [field.name for field in fields(MITIGATIONS[name])]
+    return [f"--mitigations: {name} has no parameter {key!r}{did_you_mean(key, known)}; it takes: "
+            f"{', '.join(known) or 'none'}"
+            for key in contender.mitigation if key not in ("name", *known)]
+
+
 def contenders(text: str) -> list[Contender]:
     """The contenders of a text, with commas between them; `all` is every mitigation.
 
@@ -62,6 +71,7 @@ def contenders(text: str) -> list[Contender]:
     known += [(c.schedule, "schedule", SCHEDULES.names()) for c in chosen if c.schedule]
     strange = [f"--mitigations: {unknown(kind, name, choices)}"
                for name, kind, choices in known if name not in choices]
+    strange = strange or [line for each in chosen for line in _strange_parameters(each)]
     if strange or not chosen:
         raise ConfigurationError(strange or [f"--mitigations: name at least one of "
                                              f"{', '.join(MITIGATIONS.names())}, or all"])

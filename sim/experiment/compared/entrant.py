@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sim.errors import ConfigurationError, unknown
+from sim.errors import ConfigurationError, did_you_mean, unknown
 from sim.experiment.documents import toml_value
 from sim.experiment.options import Experiment
 from sim.experiment.systems import SYSTEMS, System
@@ -55,8 +55,9 @@ class Entrant:
             if key in known:
                 return section, name, table
             takes += known
-        raise ConfigurationError([f"--systems: {self.system.name} has no parameter {key!r}; it "
-                                  f"takes: {', '.join(takes) or 'none'}"])
+        raise ConfigurationError([f"--systems: {self.system.name} has no parameter {key!r}"
+                                  f"{did_you_mean(key, takes)}; it takes: "
+                                  f"{', '.join(takes) or 'none'}"])
 
 
 def entrants(text: str) -> list[Entrant]:

@@ -59,7 +59,7 @@ function listenToPointer(state, acts, { canvas, hover }) {
       acts.measure(null);
       return;
     }
-    if (acts.clickHead?.(x, y)) return;
+    if (acts.head(x, y)) return;
     const found = spanAt(state.traces, x, y, top());
     if (found?.row !== undefined) acts.click(found);
     else acts.clear();

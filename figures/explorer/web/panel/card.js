@@ -50,9 +50,9 @@ function showCard(card, traces, hovered, chosen) {
     card.replaceChildren(hint);
     return;
   }
-  card.replaceChildren(what.facts ? listElement(what.heading, what.facts)
-    : what.gap ? gapElement(what) : factsElement(what.trace, what.row));
-  if (what.trace && traces.length > 1) {
+  card.replaceChildren(what.counter ? listElement(what.heading, what.facts) : what.gap ? gapElement(what)
+    : factsElement(what.trace, what.row));
+  if (traces.length > 1) {
     const name = document.createElement('small');
     name.className = 'whose';
     name.textContent = what.trace.name;

@@ -11,6 +11,7 @@ function readTheme() {
   return {
     page: value('--page'), lane: value('--lane'), line: value('--line'), ink: value('--ink'),
     soft: value('--soft'), accent: value('--accent'), arrow: value('--arrow'), halo: value('--halo'),
+    path: value('--path'), astray: value('--astray'),
     dark: style.colorScheme === 'dark', font: (size, bold) => `${bold ? '600 ' : ''}${size}px ${family}`};
 }
 
@@ -53,7 +54,8 @@ function drawTitle(pen, theme, trace, y) {
   pen.textAlign = 'left';
   pen.fillStyle = theme.ink;
   pen.font = theme.font(13, true);
-  const name = elide(pen, trace.name, view.width * 0.45), wide = pen.measureText(name).width;
+  const sign = state.traces.length > 1 ? `${trace.collapsed ? '▸' : '▾'} ` : '';
+  const name = sign + elide(pen, trace.name, view.width * 0.45), wide = pen.measureText(name).width;
   pen.fillText(name, 8, y + TITLE / 2 + 2);
   pen.font = theme.font(13);
   pen.fillStyle = theme.soft;

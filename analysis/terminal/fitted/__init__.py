@@ -1,0 +1,1 @@
+"""Tables that fit the screen they are printed on, and numbers in one unit a table."""

@@ -1,0 +1,176 @@
+"""A run's report for the terminal: the whole, by stage and device, and how late passes were."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import RenderableType
+
+from analysis.terminal.fitted.layout import Column
+from analysis.terminal.fitted.table import FittedTable, facts, names
+from analysis.terminal.fitted.units import (
+    BYTES,
+    PERCENT,
+    aligned,
+    bytes_text,
+    in_percent,
+    percent_text,
+    seconds_text,
+    short,
+    unit_for,
+)
+from sim.wording import plural
+
+MOST_LINES = 40  # of stages or devices; of more the first and the last are shown
+HELD = {"weights": "weight_bytes", "stash": "peak_stash_bytes", "copies": "peak_copy_bytes",
+        "activa\u00adtions": "peak_activation_bytes", "at once": "peak_bytes"}
+
+
+def report_tables(values: dict[str, Any]) -> list[RenderableType]:
+    """A run's report for a screen: the whole, by stage, and by device where these are not the
+    stages."""
+    return [*_whole(values), _by_stage(values), *_by_device(values)]
+
+
+def _whole(values: dict[str, Any]) -> list[RenderableType]:
+    said = [values["schedule"], values["mitigation"], plural(values["stages"], "stage"),
+            f"{values['minibatches']} mini-batches"]
+    if values["microbatches"] > 1:
+        said.append(f"{values['microbatches']} micro-batches in each")
+    return facts(" · ".join([*said, f"seed {values['seed']}"]), [
+        ("makespan", seconds_text(values["makespan_s"])),
+        ("bubble", f"{percent_text(values['bubble_fraction'])} of the devices' time; waiting for "
+                   f"messages: {percent_text(values['comm_wait_fraction'])}"),
+        ("throughput", f"{short(values['throughput_minibatches_per_s'], 4)} mini-batches/s; "
+                       + _steady_rate(values)),
+        ("steady state", _steady(values)),
+        ("inconsistent", f"{percent_text(values['inconsistent_fraction'])} of passes read other "
+                         "weights in backward than in forward"),
+        ("across stages", f"{percent_text(values['vertical_inconsistent_fraction'])} of "
+                          "micro-batches read different versions on different stages"),
+        ("memory", _fullest(values["memory"]["peak_device_bytes"])),
+        ("training", _training(values)),
+        *_workers(values["workers"]),
+    ])
+
+
+def _steady_rate(values: dict[str, Any]) -> str:
+    rate = values["steady_throughput_minibatches_per_s"]
+    return "no steady rate" if rate is None else f"{short(rate, 4)} in the steady state"
+
+
+def _steady(values: dict[str, Any]) -> str:
+    """Which mini-batches are steady, and why there is no steady rate where there is none."""
+    steady, reason = values["steady_minibatches"], values["steady_throughput_reason"]
+    said = ("none: means are of the whole run" if steady is None else
+            f"mini-batches {steady[0]} to {steady[1]} of {values['minibatches']}")
+    return f"{said}; {reason}" if reason else said
+
+
+def _fullest(peaks: Sequence[float]) -> str:
+    """The most that any device holds, and which does."""
+    top = max(peaks)
+    where = [str(device) for device, peak in enumerate(peaks) if peak == top]
+    if len(where) == len(peaks) > 1:
+        return f"at most {bytes_text(top)} on every device"
+    named = ", ".join(where[:4]) + (f" and {len(where) - 4} more" if len(where) > 4 else "")
+    return f"at most {bytes_text(top)}, on device{'s' * (len(where) > 1)} {named}"
+
+
+def _training(values: dict[str, Any]) -> str:
+    if values["diverged"] is None:
+        return "none"
+    if values["diverged"]:
+        return f"diverged at mini-batch {values['diverged_at']}"
+    text = f"final loss {short(values['final_loss'], 4)}"
+    if values["accuracy"] is not None:
+        text += f", validation accuracy {100 * values['accuracy']:.2f} %"
+    return text
+
+
+def _workers(between: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if not between:
+        return []
+    return [("workers", f"{between['count']}, {between['combine']}, ahead of what they have seen "
+             f"of each other by {short(between['behind_mean'], 4)} mini-batches of their own, at "
+             f"most {between['behind_max']}")]
+
+
+def _by_stage(values: dict[str, Any]) -> FittedTable:
+    late, far, memory = values["staleness"], values["weight_distance"], values["memory"]
+    unit = unit_for((size for key in HELD.values() for size in memory[key]), BYTES)
+    shown = [
+        (Column("staleness forward"), aligned(late["forward"])),
+        (Column("staleness backward"), aligned(late["backward"])),
+        (Column("distance forward", "%"), in_percent(far["forward"])),
+        (Column("distance backward", "%"), in_percent(far["backward"])),
+        (Column("versions held"), [str(count) for count in values["versions_held"]]),
+        *((Column(head, unit.sign, group=1), aligned([unit.of(size) for size in memory[key]]))
+          for head, key in HELD.items())]
+    if late["effective_backward"] != late["backward"]:
+        shown.insert(2, (Column("effective backward"), aligned(late["effective_backward"])))
+    if _own_devices(values):
+        shown.insert(-len(HELD), (Column("busy", "%"), in_percent(values["utilisation"])))
+    table = FittedTable("by stage", [Column("stage", key=True), *(column for column, _ in shown)], [
+        "staleness: updates the weights were behind, mean over the steady state; distance of the "
+        f"weights used from the newest, mean over the run; {unit.sign}: peaks, at once: all kinds "
+        "at their worst moment together"])
+    _fill(table, list(map(str, range(values["stages"]))), [cells for _, cells in shown])
+    return table
+
+
+def _own_devices(values: dict[str, Any]) -> bool:
+    """Whether every stage has a device of its own, and its number."""
+    return bool(values["devices"] == values["stages"] and values["chunks"] == 1)
+
+
+def _by_device(values: dict[str, Any]) -> list[FittedTable]:
+    """How busy devices are and what they hold, where they are not the stages.
+
+    Bytes are those of the first worker, which is as large as the others.
+    """
+    if _own_devices(values):
+        return []
+    busy, peaks = values["utilisation"], values["memory"]["peak_device_bytes"]
+    unit = unit_for(peaks, BYTES)
+    table = FittedTable("by device", [Column("device", key=True), Column("busy", "%"),
+                                      Column("at once", unit.sign)])
+    _fill(table, list(map(str, range(len(busy)))),
+          [in_percent(busy), aligned([unit.of(peaks[d % len(peaks)]) for d in range(len(busy))])])
+    return [table]
+
+
+def _fill(table: FittedTable, numbers: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
+    """A row for each number, or the first and the last where there are too many."""
+    rows = list(zip(numbers, *columns, strict=True))
+    left = len(rows) - MOST_LINES
+    for row in rows if left <= 0 else rows[: MOST_LINES // 2]:
+        table.add_row(*row)
+    if left > 0:
+        table.add_section()
+        for row in rows[-MOST_LINES // 2 :]:
+            table.add_row(*row)
+        table.notes = [*table.notes, f"{left} in the middle are left out (--json has all)"]
+
+
+def distribution_table(values: dict[str, Any]) -> list[FittedTable]:
+    """How often each staleness occurred, where a stage saw more than one; else no table.
+
+    A column for each staleness in updates, a row for each stage and kind of pass.
+    """
+    found = values["staleness"]["distribution"]
+    if not any(len(stage) > 1 for stages in found.values() for stage in stages):
+        return []
+    seen = sorted({float(value) for stages in found.values() for stage in stages
+                   for value in stage})
+    table = FittedTable("staleness distribution (% of steady passes, by staleness in updates)",
+                        [Column("stage", key=True), names("pass"),
+                         *(Column(f"{value:g}") for value in seen)])
+    for kind, stages in found.items():
+        for k, counts in enumerate(stages):
+            whole = sum(counts.values()) or 1
+            shares = [counts.get(f"{value:g}", 0) / whole for value in seen]
+            table.add_row(str(k), kind, *(f"{share / PERCENT.size:.1f}" if share else "·"
+                                          for share in shares))
+    return [table]

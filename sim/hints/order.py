@@ -1,0 +1,89 @@
+"""Hints on what runs after what: too few micro-batches or mini-batches, nothing to mitigate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import log
+from typing import Any
+
+from sim.errors import MistakeError
+from sim.experiment.checks import FILE
+from sim.experiment.making import make_mitigation
+from sim.experiment.options import Experiment
+from sim.experiment.run import run
+from sim.op import Op
+from sim.wording import plural
+
+FULL = 4  # micro-batches for each device: GPipe's own advice for a bubble that hardly counts
+TRIAL = 20_000  # instructions of a trial at most: some hundredths of a second
+BUSY = (Op.F, Op.B, Op.I, Op.W, Op.U)
+
+
+def few_microbatches(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """Fewer micro-batches than devices where every mini-batch is waited for.
+
+    A trial of one mini-batch says what more of them would give; without a better one nothing is
+    said.  Source: Huang et al. 2019 (GPipe), section 2.3: hardly a bubble at 4 micro-batches a
+    device.
+    """
+    pipeline, bubble = experiment.pipeline, report.get("bubble_fraction")
+    devices = pipeline.stages // pipeline.chunks
+    flushed = report.get("staleness", {}).get("max") == 0
+    if bubble is None or not flushed or pipeline.microbatches >= devices:
+        return
+    for count in _more(experiment, devices):
+        better = _bubble(experiment, count)
+        if better is not None and better < bubble:
+            yield (f"pipeline.microbatches = {pipeline.microbatches}: {pipeline.schedule} waits "
+                   f"for every mini-batch, so fewer micro-batches than the {devices} devices leave "
+                   f"a bubble of {100 * bubble:.0f} %; --set microbatches={count} makes it about "
+                   f"{100 * better:.0f} % (seconds are those of one micro-batch)")
+            return
+
+
+def _more(experiment: Experiment, devices: int) -> list[int]:
+    """Numbers of micro-batches worth a trial, the nearest to `FULL` for each device first."""
+    aim = FULL * devices
+    size = experiment.training.batch_size
+    fitting = [n for n in range(devices, 2 * aim + 1) if size % n == 0]
+    return [*sorted(fitting, key=lambda n: abs(log(n / aim)))[:1], aim]
+
+
+def _bubble(experiment: Experiment, microbatches: int) -> float | None:
+    """The bubble of one mini-batch in so many micro-batches; None where that cannot be tried."""
+    if 2 * experiment.pipeline.stages * microbatches > TRIAL:
+        return None
+    try:
+        trial = run(experiment.changed({
+            "pipeline": {"microbatches": microbatches, "mitigation": "none",
+                         "minibatches": experiment.workers.count}}), training=False)
+    except MistakeError:
+        return None
+    busy = (trial.end_s - trial.start_s)[[op in BUSY for op in trial.op.tolist()]].sum()
+    return 1 - float(busy) / (trial.shape.devices * float(trial.end_s.max()))
+
+
+def unsteady(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """Too few mini-batches for a steady state.  Source: DOORS, Definitions."""
+    shape = experiment.shape
+    if experiment.pipeline.schedule == FILE:  # as long as the file says
+        return
+    need = 2 * (shape.stages + 1) * shape.workers  # two of every worker: theirs may end at once
+    rates = "steady_throughput_minibatches_per_s"
+    if report.get(rates, 0) is None and shape.minibatches < need:
+        yield (f"pipeline.minibatches = {shape.minibatches}: {plural(shape.stages, 'stage')} "
+               "fill and empty meanwhile, so there is no steady rate, and means are of the whole "
+               f"run; there is one from --set minibatches={need} on")
+
+
+def idle_mitigation(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """A mitigation where no weights are stale, so that it changes none of them."""
+    mitigation = make_mitigation(experiment.pipeline.mitigation)
+    stages = plural(experiment.pipeline.stages, "stage")
+    if mitigation.name == "none" or report.get("staleness", {}).get("max") != 0:
+        return
+    if mitigation.treats_gradient or (mitigation.predicts and mitigation.steps_ahead(0, 0)):
+        return
+    yield (f"pipeline.mitigation = {mitigation.name}: under {experiment.pipeline.schedule} with "
+           f"{stages} no pass reads stale weights, so it does what none does; round-robin and nf1b "
+           "of several stages are stale")

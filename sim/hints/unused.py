@@ -1,0 +1,78 @@
+"""Hints on settings that change nothing, because another one makes them mean nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from sim.experiment.options import Experiment
+
+SIZELESS = ("none", "quadratic")  # tasks whose messages have no bytes
+OF_TASKS = {"curvatures": ("quadratic",), "width": ("digits-mlp",), "layers": ("digits-mlp",)}
+BUILT_IN = ("digits-mlp", "quadratic")  # whose keys are known; one of a plugin may take any
+
+
+def nothing_sent(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """A bandwidth or a limit of memory where nothing has bytes."""
+    cluster, task = experiment.cluster, experiment.training.task
+    if experiment.costs.profile is not None or task not in SIZELESS:
+        return
+    for key, sizes, what in (("bandwidth_bytes_per_s", "boundary_bytes", "messages"),
+                             ("activation_limit_bytes", "activation_bytes", "activations")):
+        size = getattr(cluster, sizes)
+        if _given(experiment, f"cluster.{key}") and (size is None or not np.any(size)):
+            yield (f"cluster.{key} = {getattr(cluster, key):g}: of the task {task} {what} have no "
+                   f"bytes, so it changes nothing; set cluster.{sizes}")
+
+
+def late_stragglers(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """A time in which a stage is slow that begins after the run's end."""
+    end = report.get("makespan_s")
+    for number, window in enumerate(experiment.costs.stragglers):
+        if end is not None and window.from_s >= end:
+            yield (f"costs.stragglers.{number}.from_s = {window.from_s:g}: the run ends after "
+                   f"{end:.4g} s, so nothing is slowed")
+
+
+def profiled(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """Seconds beside a profile, whose own stand in for them."""
+    if experiment.costs.profile is None:
+        return
+    for key in ("forward_s", "backward_s", "update_s"):
+        if _given(experiment, f"costs.{key}"):
+            yield f"costs.{key}: costs.profile has measured seconds, which stand in for it"
+
+
+def without_recompute(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """Seconds of running a forward again where no forward is run again."""
+    if experiment.pipeline.backward == "graph" and _given(experiment, "costs.recompute_s"):
+        yield ("costs.recompute_s: no forward is run again under pipeline.backward = graph; --set "
+               "backward=recompute does")
+
+
+def lone_worker(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """How workers combine, of one alone."""
+    if experiment.workers.count > 1:
+        return
+    for key in ("sync_latency_s", "sync_bandwidth_bytes_per_s"):
+        if _given(experiment, f"workers.{key}"):
+            yield (f"workers.{key}: one worker alone sends nothing to others; --set "
+                   "workers.count=2 makes two")
+
+
+def other_tasks(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """What another task's model is made of."""
+    training = experiment.training
+    for key, tasks in OF_TASKS.items():
+        if training.task in BUILT_IN and training.task not in tasks and _given(
+                experiment, f"training.{key}"):
+            yield f"training.{key}: is of the task {', '.join(tasks)}; {training.task} has none"
+
+
+def _given(experiment: Experiment, key: str) -> bool:
+    """Whether a dotted key is set to anything but its default."""
+    section, _, name = key.partition(".")
+    table = getattr(experiment, section)
+    return bool(getattr(table, name) != type(table).model_fields[name].default)
