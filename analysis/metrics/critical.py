@@ -46,7 +46,9 @@ def critical_path(trace: Trace) -> CriticalPath:
     carried = program.arrives_from
     heads = set(program.offsets)
     row, path, messages = int(np.argmax(end)), [], 0.0
-    while row >= 0:
+    seen = np.zeros(len(trace), dtype=bool)
+    while row >= 0 and not seen[row]:  # clocks that disagree can lead round in a circle
+        seen[row] = True
         path.append(row)
         previous = row - 1 if row not in heads else -1
         best, ready, arrives = previous, end[previous] if previous >= 0 else -1.0, 0.0

@@ -92,10 +92,10 @@ class Page:
                                     {"type": kind, "x": x, "y": y, **more})
 
     def hover(self, row: int, trace: int = 0) -> dict[str, str]:
-        """The facts the tip shows once the mouse is over a row, by the column's name."""
+        """The facts the card shows once the mouse is over a row, by the column's name."""
         self.mouse("mouseMoved", *self.middle(row, trace))
         self.settle()
-        return self.facts("#tip:not([hidden])")
+        return self.facts("#card[data-of=hovered]")
 
     def facts(self, where: str) -> dict[str, str]:
         pairs = self.js("[...document.querySelectorAll(arguments[0] + ' dd')]"

@@ -197,7 +197,7 @@ function offer() {
     measure: (from, to) => acts.measure({ from, to }),
     look: acts.look,
     view: () => ({ from: view.from, to: view.to, minibatch: state.minibatch }),
-    fit: acts.fit, select: acts.select, show: acts.show, clear: acts.clear };
+    gutter: () => view.gutter, fit: acts.fit, select: acts.select, show: acts.show, clear: acts.clear };
 }
 
 async function main() {
