@@ -160,7 +160,7 @@ def test_the_critical_path_is_marked_along_its_spans(show, default) -> None:
     found.keys("c")
     assert foot(on) == "#A3217A"
     assert foot(off) == plain[1]
-    assert "Device 2 computes 96" in found.js("document.getElementById('summary').textContent")
+    assert "The critical path is 96.8 % work of device 2" in found.js("document.getElementById('summary').textContent")
     found.js("document.getElementById('path').click()")
     found.settle()
     assert (foot(on), foot(off)) == plain
