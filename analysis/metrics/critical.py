@@ -36,7 +36,7 @@ def critical_path(trace: Trace) -> CriticalPath:
     Raises InvalidProgramError where the rows are no complete program.
     """
     order = np.argsort(trace.device, kind="stable")
-    start, end, op = (column[order] for column in (trace.start_s, trace.end_s, trace.op))
+    start, end, op = trace.start_s[order], trace.end_s[order], trace.op[order]
     program = trace.program()
     before, after = dependencies(program)
     by_row = np.argsort(after, kind="stable")

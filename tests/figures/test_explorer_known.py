@@ -39,7 +39,8 @@ def track(found: Page, group: str, device: int, trace: int = 0) -> dict[str, flo
 
 def at(held: Held, time: float) -> float:
     """What is held at a time: 0 where nothing ever is."""
-    return 0.0 if not len(held.value) else float(held.value[np.searchsorted(held.time_s, time, side="right") - 1])
+    moment = np.searchsorted(held.time_s, time, side="right") - 1
+    return float(held.value[moment]) if len(held.value) else 0.0
 
 
 def along(found: Page, trace: Trace, time: float) -> float:
@@ -127,8 +128,9 @@ def test_the_summary_is_the_report(show) -> None:
     found = show(*traces)
     for column, trace in enumerate(traces):
         want = report(trace)
-        said = dict(found.js("[...document.querySelectorAll('#summary tbody tr')].map((tr) =>"
-                             " [tr.dataset.field, tr.cells[arguments[0] + 1].textContent])", column))
+        said = dict(found.js(
+            "[...document.querySelectorAll('#summary tbody tr')].map((tr) =>"
+            " [tr.dataset.field, tr.cells[arguments[0] + 1].textContent])", column))
         assert float(said["makespan_s"]) == pytest.approx(want["makespan_s"], rel=1e-5)
         assert said["bubble"] == f"{100 * want['bubble_fraction']:.1f} %"
         assert said["comm_wait"] == f"{100 * want['comm_wait_fraction']:.1f} %"
@@ -175,8 +177,10 @@ def test_divergence_has_a_line_and_hatches_what_is_lost(show) -> None:
               for dx in (-1, 0, 1) for dy in range(-24, 24, 2)}
     assert "#B3001B" in column
     found.driver.execute_script(
-        "window.written = []; const pen = document.getElementById('overlay').getContext('2d');"
-        "pen.fillText = (text) => window.written.push(text); window.pipestale.fit()")
+        "window.written = []; const write = CanvasRenderingContext2D.prototype.fillText;"
+        "CanvasRenderingContext2D.prototype.fillText = function (text, ...place) {"
+        " window.written.push(text); write.call(this, text, ...place); };"
+        "window.pipestale.look(0, 50)")
     found.settle()
     assert f"diverged in mini-batch {number}" in found.js("window.written")
     assert f"diverged in {number}" in found.js("document.getElementById('summary').textContent")

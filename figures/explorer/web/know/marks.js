@@ -15,7 +15,28 @@ function pathOf(trace) {
   return trace.path;
 }
 
+/** The marks of a trace.  On the page they are painted once for as long as the picture stays as it
+ *  is, since what lies over it is painted anew with every move of the mouse. */
 function drawMarks(pen, theme, trace, top) {
+  if (!marked.path && trace.summary.diverged_at === null) return;
+  if (!pen.canvas?.isConnected) {
+    paintMarks(pen, theme, trace, top);
+    return;
+  }
+  const { width, height } = pen.canvas, fine = width / view.width, key = [view.from, view.to, view.gutter,
+    view.lane, width, height, top, trace.top, trace.foot, trace.clock.at, trace.clock.by, theme.dark, marked.path].join();
+  if (trace.marks?.key !== key) {
+    const layer = trace.marks?.layer ?? document.createElement('canvas');
+    Object.assign(layer, { width, height });
+    const own = layer.getContext('2d');
+    own.setTransform(fine, 0, 0, fine, 0, 0);
+    paintMarks(own, theme, trace, top);
+    trace.marks = { key, layer };
+  }
+  pen.drawImage(trace.marks.layer, 0, 0, view.width, view.height);
+}
+
+function paintMarks(pen, theme, trace, top) {
   pen.save();
   pen.beginPath();
   pen.rect(view.gutter, AXIS, plotWidth(), view.height - AXIS);

@@ -16,7 +16,7 @@ function range(values, write = sig) {
  *  for all traces; `of` gives null where a trace has no such number. */
 function summaryLines(traces) {
   const [unit, by] = unitFor(Math.max(...traces.map((trace) => trace.summary.makespan_s)));
-  const bytes = traces.map((trace) => heldPeaks(trace)), size = bytesUnit(Math.max(0, ...bytes.flat()));
+  const bytes = traces.map((trace) => trace.summary.peak_bytes), size = bytesUnit(Math.max(0, ...bytes.flat()));
   const allocated = bytesUnit(Math.max(0, ...traces.flatMap(({ summary: s }) => known(s.allocated_bytes ?? []))));
   const lines = [
     ['makespan_s', `takes (${unit})`, (s) => short(s.makespan_s * by, 6), 'from the start to the last end'],
@@ -38,8 +38,6 @@ function summaryLines(traces) {
     ['critical_work', '… of it work', (s) => asPercent(s.makespan_s ? s.critical.compute_s / s.makespan_s : null), 'share of the run that is passes and updates of that chain']];
   return lines.map(([key, name, of, why]) => [key, name, traces.map((trace, i) => of(trace.summary, i)), why]);
 }
-
-const heldPeaks = (trace) => holders(trace).map((device) => peakOf(holdingOf(trace, device), 'total'));
 
 /** What of the path is neither work nor a message, and the device that has most of it, in words. */
 function pathWords({ summary: { critical, makespan_s: all } }) {
