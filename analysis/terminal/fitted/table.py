@@ -16,9 +16,9 @@ from analysis.terminal.fitted.layout import BETWEEN, Block, Cell, Column, Laid, 
 from analysis.terminal.fitted.units import NONE
 
 
-def names(head: str) -> Column:
-    """A column of names, which stands in every block."""
-    return Column(head, left=True, key=True)
+def names(head: str, *, lines: bool = False) -> Column:
+    """A column of names, which stands in every block; of several `lines` where that is said."""
+    return Column(head, left=True, key=True, lines=lines)
 
 
 @dataclass
