@@ -6,24 +6,24 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
-from analysis.terminal.tables import new_table
+from analysis.terminal.fitted.layout import Column
+from analysis.terminal.fitted.table import FittedTable, names
 from analysis.validation.findings import NAMES, machines_own, step_made_up, warnings
 from analysis.validation.split import PARTS
 from analysis.validation.text import is_exact, milliseconds, yes
 
 STEP = "step_time_rel_error"
-ERRORS = {"step": STEP, "durations\np95": "event_duration_p95_rel",
-          "starts\np95": "event_start_p95_rel", "memory": "memory_rel_error"}
-SPREADS = {"step": "step_time_rel", "durations\np95": "event_duration_p95_rel",
-           "starts\np95": "event_start_p95_rel"}
+ERRORS = {"step": STEP, "durations p95": "event_duration_p95_rel",
+          "starts p95": "event_start_p95_rel", "memory": "memory_rel_error"}
+SPREADS = {"step": "step_time_rel", "durations p95": "event_duration_p95_rel",
+           "starts p95": "event_start_p95_rel"}
 STEPS = "where a step goes, ms, means over the devices (bold: predicted worst)"
 WIDE = 132  # columns from which a run is one line
 
 
-def terminal(report: Mapping[str, Any], width: int = 80) -> Iterator[Table | Text]:
+def terminal(report: Mapping[str, Any], width: int = 80) -> Iterator[FittedTable | Text]:
     """A validation report for a screen: tables and lines of text, to be printed in turn.
 
     Warnings come first; the tables fit 80 columns, and use more of a `width` (in columns) that has
@@ -35,7 +35,7 @@ def terminal(report: Mapping[str, Any], width: int = 80) -> Iterator[Table | Tex
     yield Text(f"{report['device']} as {report['devices']}, {report['model']}: exact part "
                  f"{'passed' if exact['passed'] else 'FAILED'}, {len(report['runs'])} runs; "
                  f"largest difference of weights {exact['weights_max_rel']:.2g} "
-                 f"(limit {exact['weights_limit_rel']:g})")
+                 f"(limit {exact['weights_limit_rel']:g})\n")
     yield _aims(report)
     wide = width >= WIDE
     yield _errors_wide(report["runs"]) if wide else _errors(report["runs"])
@@ -47,11 +47,12 @@ def terminal(report: Mapping[str, Any], width: int = 80) -> Iterator[Table | Tex
     yield from (Text(f"left out: {reason}") for reason in report["refused"])
 
 
-def _aims(report: Mapping[str, Any]) -> Table:
+def _aims(report: Mapping[str, Any]) -> FittedTable:
     tau = report["statistical"]["kendall_tau"]
     said = "" if tau is None else f"; order of the runs: Kendall's tau {tau:.2f}"
-    table = _whole(new_table(f"aims{said}", "<error of", "aim", "worst\nrun", "median\nrun",
-                             "between\nrepeats", "met"))
+    table = FittedTable(f"aims{said}", [
+        names("error of"), Column("aim"), Column("worst run"), Column("median run"),
+        Column("between repeats"), Column("met")])
     for name, aim in report["targets"].items():
         table.add_row(NAMES[name].removesuffix(" (of the makespan)"), _percent(aim),
                       _percent(report["statistical"].get(name)),
@@ -61,10 +62,11 @@ def _aims(report: Mapping[str, Any]) -> Table:
     return table
 
 
-def _errors(runs: Sequence[Mapping[str, Any]]) -> Table:
-    table = _whole(new_table("step predicted above measured; errors, below each how far "
-                             "repeats of the run are apart", "<run", "step,\nms", *ERRORS,
-                             "critical\npath", "exact"))
+def _errors(runs: Sequence[Mapping[str, Any]]) -> FittedTable:
+    table = FittedTable(
+        "step predicted above measured; errors, below each how far repeats of the run are apart",
+        [names("run", lines=True), Column("step", "ms", lines=True),
+         *(Column(head, lines=True) for head in ERRORS), Column("critical path"), Column("exact")])
     for run, step_ms in zip(runs, _steps_ms(runs), strict=True):
         found = run["statistical"]
         own = [_apart(run["spread"], name) for name in SPREADS.values()]
@@ -75,12 +77,13 @@ def _errors(runs: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _errors_wide(runs: Sequence[Mapping[str, Any]]) -> Table:
+def _errors_wide(runs: Sequence[Mapping[str, Any]]) -> FittedTable:
     heads = [head for name in ERRORS
-             for head in ((name, "\nrepeats") if name in SPREADS else (name,))]
-    table = _whole(new_table("errors of the prediction, and how far repeats of the run are apart",
-                             "<run", "step, ms\npredicted", "\nmeasured", *heads,
-                             "critical\npath", "exact"))
+             for head in ((name, "of repeats") if name in SPREADS else (name,))]
+    table = FittedTable(
+        "errors of the prediction, and behind each how far repeats of the run are apart",
+        [names("run"), Column("step predicted", "ms"), Column("measured", "ms"),
+         *map(Column, heads), Column("critical path"), Column("exact")])
     for run, step_ms in zip(runs, _steps_ms(runs), strict=True):
         found = run["statistical"]
         cells = [cell for head, name in ERRORS.items() for cell in (
@@ -91,8 +94,9 @@ def _errors_wide(runs: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _steps(runs: Sequence[Mapping[str, Any]]) -> Table:
-    table = _whole(new_table(STEPS, "<run", "<", *PARTS))
+def _steps(runs: Sequence[Mapping[str, Any]]) -> FittedTable:
+    table = FittedTable(STEPS, [names("run", lines=True), names("", lines=True),
+                                *(Column(part, lines=True) for part in PARTS)])
     for run in runs:
         split = run["split"]
         sides = {side: split[side] for side in ("predicted", "measured")}
@@ -106,9 +110,9 @@ def _steps(runs: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _steps_wide(runs: Sequence[Mapping[str, Any]]) -> Table:
-    heads = [head for part in PARTS for head in (f"{part}\npredicted", "\nmeasured")]
-    table = _whole(new_table(STEPS, "<run", *heads))
+def _steps_wide(runs: Sequence[Mapping[str, Any]]) -> FittedTable:
+    heads = [head for part in PARTS for head in (f"{part} predicted", "measured")]
+    table = FittedTable(STEPS, [names("run"), *map(Column, heads)])
     for run in runs:
         split, cells = run["split"], []
         for part in PARTS:
@@ -144,13 +148,6 @@ def _apart(spread: Mapping[str, Any], name: str) -> str:
     if spread[name] is not None:
         return _percent(spread[name])
     return ", ".join(_percent(value) for value in spread["each"][name]) or "–"
-
-
-def _whole(table: Table) -> Table:
-    """The table with columns that never cut a number."""
-    for column in table.columns:
-        column.no_wrap = True
-    return table
 
 
 def _name(run: Mapping[str, Any]) -> Text:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from sim.commands.clock import PAGE, Clock, watched
 from sim.commands.door import HELP
 from sim.commands.outputs import OUT_FILE
 
@@ -18,15 +17,12 @@ from sim.commands.outputs import OUT_FILE
               default=Path("out/explorer.html"), show_default=True)
 def explore(traces: tuple[Path, ...], out: Path) -> None:
     """Traces as one HTML file to zoom, hover and click through, offline; several are stacked."""
+    from figures.explorer.page import STEPS
     from figures.explorer.page import explore as page
+    from sim.commands.bars import counted_later
     from sim.files.writing import write_text
 
-    clock = Clock(None)
-    with watched("reading", clock) as say:
-
-        def read() -> None:
-            clock.restart(PAGE * clock.gone_s)
-            say("making the page")
-
-        write_text(out, page(traces, read))
+    with counted_later(STEPS * len(traces)) as step:
+        text = page(traces, step)
+    write_text(out, text)
     click.echo(f"{out} written")

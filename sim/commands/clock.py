@@ -24,7 +24,7 @@ SOON_S = 1.0  # what takes longer shows how far it is
 SHORT = 40  # trials are so many times shorter than the run, of which they take a twentieth
 # How many times as long as reading a trace takes what is made of it, as measured on traces of 10⁵
 # and 10⁶ instructions; half and double were seen too
-REPORT, DIFFERENCE, PAGE = 3.0, 6.0, 3.0
+REPORT, DIFFERENCE = 3.0, 6.0
 EXPORTS = {"csv": 18.0, "chrome": 110.0, "torch-csv": 40.0, "torch-csv-comms": 60.0,
            "parquet": 5.0}
 

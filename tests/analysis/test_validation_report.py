@@ -183,7 +183,7 @@ def test_the_terminal_fits_its_columns_and_cuts_no_number(factors, width):
     assert "…" not in text
     assert max(map(len, text.splitlines())) <= width
     assert "@round-robin" in text
-    assert sum(line.startswith(" none@") for line in text.splitlines()) == 2 * (width == 200)
+    assert sum(line.startswith("none@") for line in text.splitlines()) == 2 * (width == 200)
     assert text.count("1234.57") == 2 * 2 * len(PARTS)
     assert text.count("543.21") == 2 * len(PARTS)
     for run_ in made["runs"]:
@@ -211,5 +211,5 @@ def test_runs_of_several_networks_and_of_the_same_name_are_told_apart():
     assert made["runs"][0]["statistical"]["kendall_tau"] is None
     text = shown(made)
     assert max(map(len, text.splitlines())) <= 80
-    assert " vgg16 " in text
+    assert "\nvgg16 " in text
     assert report(one)["runs"][0]["label"] == "none@sequential, batch 16, 32 px"
