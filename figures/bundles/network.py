@@ -17,7 +17,7 @@ from figures.drawing.look import Look
 from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure, points
 from figures.drawing.tables import written
 from figures.methods import BARS, METHODS, bounds, short_text, spread
-from figures.traces.late import DISTANCE, LAG
+from figures.traces.stages.late import DISTANCE, LAG
 from figures.traces.staleness import FRESH, panels
 from sim.rows import Row
 from sim.spread import POSITIVE, SHARE, Range, Spread

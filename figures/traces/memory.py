@@ -17,9 +17,9 @@ from figures.drawing.look import Look
 from figures.drawing.style import headline, legend_below, points
 from figures.drawing.tables import LETTER_EM, name_broken
 from figures.traces.canvas import axes_or_new
-from figures.traces.chosen import chosen_stages
 from figures.traces.given import Given, named
-from figures.traces.held import (
+from figures.traces.stages.chosen import chosen_stages
+from figures.traces.stages.held import (
     COLUMNS,
     HEAD,
     LIMIT,

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from figures.drawing.look import Look
-from figures.drawing.style import headline, wrapped
+from figures.drawing.style import PAGE_IN, headline, wrapped
 from figures.traces.canvas import axes_or_new
 from figures.traces.given import Given, named
 from figures.traces.passes.boxes import boxes
@@ -128,7 +128,7 @@ def draw(rows: Rows, look: Look, wanted: Wanted, note: str = "") -> Figure:
     """All runs on one axis of time, as high as their lanes need; `note` stands under the title."""
     placed = lanes(rows, any(row["marked"] for row in rows))
     said = look.above(message(rows))
-    figure = look.figure(_height_in(placed) + 0.9 + _title_in(said, note, look.width_in))
+    figure = look.figure(_height_in(placed) + 0.9 + _title_in(said, note))
     if said:
         headline(figure, said, note)
     axis = figure.subplots()
@@ -138,12 +138,12 @@ def draw(rows: Rows, look: Look, wanted: Wanted, note: str = "") -> Figure:
     return figure
 
 
-def _title_in(said: str, note: str, width_in: float) -> float:
-    """Inches that a headline takes of the height of a figure."""
+def _title_in(said: str, note: str) -> float:
+    """Inches that a headline takes of the height of a figure as wide as a page."""
     size = float(mpl.rcParams["font.size"])
-    lines = wrapped(said, 72 * width_in, 1.1 * size, "bold") + wrapped(note, 72 * width_in, size,
-                                                                       "normal")
-    return 1.4 * size * len(lines) / 72
+    lines = wrapped(said, 72 * PAGE_IN, size + 1, "bold") + wrapped(note, 72 * PAGE_IN, size,
+                                                                    "normal")
+    return 1.35 * size * len(lines) / 72
 
 
 def drawn(axis: Axes, rows: Rows, placed: Lanes, colour: str) -> Colouring:

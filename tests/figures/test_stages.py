@@ -11,7 +11,7 @@ from figures.drawing.look import Look
 from figures.drawing.tables import Line, layout, written
 from figures.horizons import HORIZONS
 from figures.traces import memory, prediction, staleness
-from figures.traces.held import peaks_text, total
+from figures.traces.stages.held import peaks_text, total
 from figures.traces.wanted import OwnPicture, Run, Wanted
 from sim.errors import ConfigurationError
 from sim.library.asking import experiment_of

@@ -197,7 +197,7 @@ function offer() {
     measure: (from, to) => acts.measure({ from, to }),
     look: acts.look,
     view: () => ({ from: view.from, to: view.to, minibatch: state.minibatch }),
-    fit: acts.fit, select: acts.select, show: acts.show, clear: acts.clear };
+    gutter: () => view.gutter, fit: acts.fit, select: acts.select, show: acts.show, clear: acts.clear };
 }
 
 async function main() {
@@ -221,6 +221,7 @@ async function main() {
   listen();
   knowing.begin();
   offer();
+  Object.assign(window.pipestale, knowing.offered);
   if (storyWanted()) story.start();
   afterFrame(() => {
     const lanes = state.traces.flatMap((trace) => trace.lanes);

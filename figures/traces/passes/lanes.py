@@ -108,7 +108,7 @@ class Heading(Text):
                                          axis.transData)
         super().__init__(0.01 if wide else 0, y, text, transform=left, va="center",
                          fontweight="bold", parse_math=False, clip_on=not wide)
-        self.whole, self.inside = text, figure if wide else axis
+        self.whole, self.inside = text.replace(r"\$", "$"), figure if wide else axis
         self.set_in_layout(False)
 
     def draw(self, renderer: RendererBase) -> None:

@@ -84,7 +84,8 @@ function drawHead(pen, theme, { group, name, x: left, width }, y, top) {
   pen.font = theme.font(12);
   pen.fillStyle = theme.soft;
   if (!openGroups.has(group)) return;
-  const says = group === 'memory' ? `at most ${amount(top, top)} a device` : `at most ${top} a device`;
+  const chunks = group !== 'memory' && state.traces.some((trace) => trace.chunks > 1) ? ', its stages together' : '';
+  const says = `at most ${group === 'memory' ? amount(top, top) : top} a device${chunks}`;
   pen.fillText(says, x, y + HEAD / 2);
   x += pen.measureText(says).width + 16;
   if (group !== 'memory') return;
@@ -106,12 +107,14 @@ function drawTrack(pen, theme, trace, { group, name, device }, y, width, top) {
   pen.beginPath();
   pen.rect(view.gutter, Math.max(y, AXIS), width, TRACK);
   pen.clip();
-  for (const { from, to, at } of stretches(trace, held, COLUMN[group], width)) {
+  if (group !== 'memory') pen.globalAlpha = 0.6;
+  for (const { from, to, at } of stretches(trace, held, COLUMN[group], shown, width)) {
+    const left = Math.round(view.gutter + from), right = Math.round(view.gutter + to);
     let floor = y + TRACK;
     for (const kind of shown) {
       const high = (held[kind][at] / top) * (TRACK - 2);
       pen.fillStyle = given.held[kind] ?? theme.soft;
-      pen.fillRect(view.gutter + from, floor - high, to - from, high);
+      pen.fillRect(left, floor - high, right - left, high);
       floor -= high;
     }
   }
@@ -131,9 +134,9 @@ function drawScale(pen, theme, name, y, most) {
   pen.fillText('0', view.gutter - 5, y + TRACK - 5);
 }
 
-/** Stretches of pixels `{ from, to, at }` over which a track is drawn as it is at one change: of
- *  each pixel the change at which the column is highest. */
-function stretches(trace, held, name, width) {
+/** Stretches of pixels `{ from, to, at }` over which a track, which draws the columns `shown`, is as
+ *  it is at one change: of each pixel the change at which the column `name` is highest. */
+function stretches(trace, held, name, shown, width) {
   const values = held[name], { from, to } = seen(trace), step = (to - from) / width, found = [];
   const end = lastEnd(trace);
   let next = upper(held.time, from), last = null;
@@ -145,7 +148,8 @@ function stretches(trace, held, name, width) {
       if (values[next] > values[best]) best = next;
       next++;
     }
-    if (last && last.to === x && last.at === best) last.to = x + 1;
+    const same = last?.to === x && (last.at === best || shown.every((each) => held[each][last.at] === held[each][best]));
+    if (same) last.to = x + 1;
     else found.push(last = { from: x, to: x + 1, at: best });
   }
   return found;
