@@ -40,7 +40,7 @@ def write(report: Report, found: Sequence[Validated], out: Path) -> None:
         rows += _rows(each, run)
         name = re.sub(r"[^\w.-]+", "-", run["label"]).strip("-")
         write_profile(each.profile, out / "profiles" / f"{name}.json")
-    _pictures([report], [rows], out, report["command"], Look())
+    _pictures([report], [rows], out, report["command"])
     for name, text in ((ROWS, rows_as_csv(rows)), ("report.md", markdown(report)),
                        (REPORT, json.dumps(report, indent=1, allow_nan=False) + "\n")):
         write_text(out / name, text)
@@ -51,7 +51,8 @@ def draw(folders: Sequence[Path], out: Path, command: str, look: Look | None = N
     """Draw the pictures of validations from their folders, all in one; nothing is measured again.
 
     Each folder holds a `report.json` and a `rows.csv`, as `gpu validate --out` writes them;
-    `command` is what the pictures say made them.  The paths of the files written.
+    `command` is what the pictures say made them, `look` how they look (None: as the gallery's).
+    The paths of the files written.
 
     Raises ConfigurationError naming what a folder lacks.
     """
@@ -60,7 +61,7 @@ def draw(folders: Sequence[Path], out: Path, command: str, look: Look | None = N
         reports.append(_report(folder / REPORT))
         rows.append(read_rows(folder / ROWS))
     try:
-        return _pictures(reports, rows, out, command, look or Look())
+        return _pictures(reports, rows, out, command, look)
     except (MistakeError, MemoryError):
         raise
     except Exception as error:  # files of something else can go wrong in any way
@@ -82,11 +83,12 @@ def _report(path: Path) -> Report:
 
 @styled()
 def _pictures(reports: Sequence[Report], rows: Sequence[Sequence[Row]], out: Path, command: str,
-              look: Look) -> list[Path]:
+              look: Look | None = None) -> list[Path]:
     """The timelines, the scatter and the histograms of some reports and their raw rows."""
     shown = pairs.chosen(_joined(reports, rows))
     points = scatter.chosen(reports)
     bins = event_errors.chosen(reports, rows)
+    look = look or Look()
     drawn = ((pairs.draw(shown, look), shown), (scatter.draw(points, look), points),
              (event_errors.draw(bins, look), bins))
     return [path for name, (figure, each) in zip(NAMES, drawn, strict=True)

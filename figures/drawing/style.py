@@ -24,6 +24,7 @@ from figures.drawing.colours import COLOURS
 COLUMN_IN, PAGE_IN = 3.5, 7.2  # printed width: one column, or both
 SMALLEST_PT = 7.0  # no text is smaller
 ABOVE_PT, LEADING = 1.0, 1.32  # the message is so much larger than text; lines of it
+LEGEND_LEADING = 1.6  # from one line of a legend to the next, in text sizes
 # spaces inside a quantity: before its unit or ±, after a sign, and before an equals sign's name
 BOUND = re.compile(r"(?<=\d) (?=(?:%|s|ms|kB|MB|GB|mini-batch(?:es)?|±|×)(?!\w))"
                    r"|(?<=[±=≥≤<>×]) (?=[\d.])|(?<=\b\w) (?=[=≥≤])")
@@ -143,7 +144,28 @@ def shaded_table(axis: Axes, values: Any, names: Sequence[str], top: float,
     axis.spines[:].set_visible(False)
 
 
-def legend_below(figure: Figure, entries: tuple[Any, Any], columns: int) -> None:
-    """One legend for all panels, under them; `entries` are handles and labels."""
-    figure.legend(*entries, loc="outside lower center", ncols=columns,
-                  columnspacing=1.4, handlelength=2.4)
+def legend_below(figure: Figure, entries: tuple[Any, Any], columns: int | None,
+                 title: str | None = None) -> None:
+    """One legend for all panels, under them; `entries` are handles and labels.
+
+    `columns` is how many names stand side by side; None: as many as the width takes, and the figure
+    grows by the lines that they need.
+    """
+    names = entries[1]
+    fitting = columns or fitting_columns(names, figure.get_figwidth())
+    if columns is None:
+        lines = -(-len(names) // fitting) + (title is not None)
+        more = (lines * LEGEND_LEADING + 0.8) * points("legend.fontsize") / 72
+        figure.set_figheight(figure.get_figheight() + more)
+    figure.legend(*entries, loc="outside lower center", ncols=min(fitting, len(names)),
+                  columnspacing=1.4, handlelength=2.4, title=title,
+                  title_fontsize=mpl.rcParams["legend.fontsize"])
+
+
+def fitting_columns(names: Sequence[str], width_in: float) -> int:
+    """How many names of a legend stand side by side in a figure so wide; one at least."""
+    size = points("legend.fontsize")
+    font = FontProperties(family=mpl.rcParams["font.family"], size=size)
+    widest = max((float(np.ptp(TextPath((0, 0), name, prop=font).vertices[:, 0]))
+                  for name in names if name.strip()), default=0.0)
+    return max(1, int(72 * width_in // (HINTING * widest + 5.2 * size)))
