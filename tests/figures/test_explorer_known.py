@@ -1,6 +1,7 @@
 """What the explorer knows beside its lanes, by what is on the screen: counters, the critical path,
 divergence, the summary, several traces arranged."""
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,6 +16,7 @@ from analysis.metrics.staleness import plan_of
 from figures.drawing.colours import HELD, PASSES
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
+from sim.header import StageBytes
 from sim.trace import Trace
 from tests.figures.chromium import Page, missing
 from tests.figures.traces import row_of, simulated
@@ -333,3 +335,12 @@ def test_what_is_seen_can_be_kept_as_svg_with_text_and_as_png(
     seen = {tuple(rgb) for rgb in np.rint(255 * picture[::7, ::7, :3]).astype(int).reshape(-1, 3)}
     assert {tuple(bytes.fromhex(PASSES[op][1:])) for op in "FB"} <= seen
     assert found.complaints() == []
+
+
+def test_where_nothing_has_a_size_there_is_no_memory_to_show(show) -> None:
+    trace = simulated({"minibatches": 6}, training=False)
+    none = StageBytes([0.0] * 3, [0.0] * 3, [0.0] * 2)
+    found = show(replace(trace, header=replace(trace.header, sizes=none)))
+    assert found.js("window.pipestale.track(0, 'memory', -1)") is None
+    assert found.js("window.pipestale.track(0, 'flight', 0)") is not None
+    assert "memory" not in found.js("document.getElementById('summary').textContent")
