@@ -69,16 +69,16 @@ def test_counters_say_what_the_metrics_say(show, pipeline, more) -> None:
              "copies": lambda s, t: at(s.copy_bytes, t),
              "activations": lambda s, t: at(s.activation_bytes, t)}
     peak = max(stage.total_bytes.peak for stage in held)
-    for device, stage in enumerate(held):
-        for share in (0.05, 0.52) if device else (0.31, 0.77):
-            said = counted(found, "memory", device, share)
-            time = float(said["time_s"].split()[0])
-            for name, of in kinds.items():
-                number, unit = said[name].split()
-                assert float(number) * BYTES[unit] == pytest.approx(
-                    of(stage, time), rel=1e-3, abs=1e-3 * peak), (device, time, name)
-            versions = counted(found, "versions", device, share)["versions"]
-            assert int(versions) == at(stage.versions, time)
+    for device, share in ((0, 0.31), (0, 0.77), (1, 0.05), (len(held) - 1, 0.52)):
+        stage = held[device]
+        said = counted(found, "memory", device, share)
+        time = float(said["time_s"].split()[0])
+        for name, of in kinds.items():
+            number, unit = said[name].split()
+            assert float(number) * BYTES[unit] == pytest.approx(
+                of(stage, time), rel=1e-3, abs=1e-3 * peak), (device, time, name)
+        versions = counted(found, "versions", device, share)["versions"]
+        assert int(versions) == at(stage.versions, time)
 
 
 def counted(found: Page, group: str, device: int, share: float) -> dict[str, str]:
@@ -162,7 +162,8 @@ def test_the_critical_path_is_marked_along_its_spans(show, default) -> None:
     found.keys("c")
     assert foot(on) == "#A3217A"
     assert foot(off) == plain[1]
-    assert "The critical path is 96.8 % work of device 2" in found.js("document.getElementById('summary').textContent")
+    said = found.js("document.getElementById('summary').textContent")
+    assert "The critical path is 96.8 % work of device 2" in said
     found.js("document.getElementById('path').click()")
     found.settle()
     assert (foot(on), foot(off)) == plain
