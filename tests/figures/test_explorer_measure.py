@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from figures.drawing.colours import PASSES
 from sim.op import Op
 from tests.figures.chromium import Page, missing, size
 from tests.figures.traces import row_of, simulated
@@ -44,21 +45,22 @@ def test_a_stretch_is_measured_on_the_axis_or_with_shift(show, default, where: s
     assert found.view() == before, "nothing moves"
     facts = found.facts("#range")
     inside = (default.start_s >= 2) & (default.end_s <= 40)
-    passes, starts = default.op != Op.U, default.start_s
+    passes = default.op != Op.U
     done = np.array([default.end_s[default.minibatch == i].max()
                      for i in range(1, default.minibatch.max() + 1)])
     assert text(found, "range").startswith("Measured 38 s"), "edges jump to the spans' own"
-    assert (facts["range_from"], facts["range_to"], facts["range_length"]) == ("2 s", "40 s", "38 s")
+    assert [facts[f"range_{name}"] for name in ("from", "to", "length")] == ["2 s", "40 s", "38 s"]
     assert facts["range_passes"] == ", ".join(
         f"{int((inside & (default.op == op)).sum())} {op.name}" for op in (Op.F, Op.B, Op.U))
     assert facts["range_done"].startswith(f"{int(((done > 2) & (done <= 40)).sum())} (")
-    busy = [100 * (default.end_s - starts)[inside & passes & (default.device == k)].sum() / 38
-            for k in range(3)]
+    seconds = (default.end_s - default.start_s) * (inside & passes)
+    busy = [100 * seconds[default.device == k].sum() / 38 for k in range(3)]
     for k, share in enumerate(busy):
         assert share < 100 or k == 2
         assert f"stage {k} {share:.1f} % busy" in " ".join(text(found, "range").split())
-    assert found.js("[...document.querySelectorAll('#range .bar')].map((bar) => bar.offsetWidth > 20)"
-                    ) == [True] * 4
+    bars = found.js("[...document.querySelectorAll('#range .bar')].map((bar) => bar.offsetWidth)")
+    for bar, share in zip(bars, busy, strict=False):
+        assert bar == pytest.approx(bars[2] * share / busy[2], abs=1)
     found.keys("\ue00c")  # Escape
     assert found.js("document.getElementById('range').hidden")
 
@@ -111,27 +113,25 @@ def test_the_search_finds_boxes_and_instructions_and_says_what_is_wrong(show, de
 
 def test_the_strip_shows_the_whole_run_and_moves_the_window(show, default) -> None:
     found = show(default)
-    found.js("window.pipestale.look(40, 60)")
-    found.settle()
-    strip, scale = frame(found, "strip"), default.end_s.max()
-    gutter = found.js("window.pipestale.place(0, 0).x") - strip["left"]
-    found.js("window.pipestale.fit()")
-    found.settle()
-    left = found.js("window.pipestale.place(0, 0).x")
-    width = strip["right"] - 12 - left
-    assert gutter < 0 < width
-    found.js("window.pipestale.look(40, 60)")
-    found.settle()
-    def strip_x(time: float) -> float:
-        first = strip["left"] + found.js("window.pipestale.gutter()")
-        return first + time / scale * (strip["right"] - 12 - first)
+    strip = frame(found, "strip")
+    first, last = strip["left"] + found.js("window.pipestale.gutter()"), strip["right"] - 12
     y = (strip["top"] + strip["bottom"]) / 2
-    drag(found, (strip_x(50), y), (strip_x(70), y))
-    assert (found.view()["from"], found.view()["to"]) == pytest.approx((60, 80), abs=0.4)
-    drag(found, (strip_x(80), y), (strip_x(100), y))
-    assert (found.view()["from"], found.view()["to"]) == pytest.approx((60, 100), abs=0.6)
-    drag(found, (strip_x(10), y), (strip_x(30), y))
-    assert (found.view()["from"], found.view()["to"]) == pytest.approx((10, 30), abs=0.4)
+
+    def slide(start: float, end: float) -> tuple[float, float]:
+        """Drag on the strip between two moments of the run; the window it leaves."""
+        drag(found, *((first + time / default.end_s.max() * (last - first), y)
+                      for time in (start, end)))
+        return found.view()["from"], found.view()["to"]
+
+    found.js("window.pipestale.look(40, 60)")
+    found.settle()
+    assert slide(50, 70) == pytest.approx((60, 80), abs=0.4), "moved"
+    assert slide(80, 100) == pytest.approx((60, 100), abs=0.6), "its right edge taken"
+    assert slide(10, 30) == pytest.approx((10, 30), abs=0.4), "drawn anew"
+    pixels = found.js("[...document.getElementById('strip').getContext('2d').getImageData("
+                      "arguments[0], 0, 1, 46).data]", round(first + 0.16 * (last - first)) - 8)
+    seen = {tuple(pixels[i:i + 3]) for i in range(0, len(pixels), 4)}
+    assert {tuple(bytes.fromhex(PASSES[op][1:])) for op in "FB"} <= seen, "in the lanes' colours"
 
 
 def test_lanes_use_the_page(show, driver, default) -> None:
@@ -182,15 +182,29 @@ def test_the_guide_walks_a_minibatch_through_w4_to_w6(show, default) -> None:
     assert not found.js("document.getElementById('story').hidden")
 
 
-def test_the_guide_tells_each_trace_its_own_story(show) -> None:
-    for pipeline, wanted in (
-            ({"mitigation": "stash"}, "B4 reads W4 · v1, the version of its forward pass"),
-            ({"schedule": "gpipe", "microbatches": 2}, "its staleness is 0"),
-            ({"stages": 1}, "the weights stage 0 started with")):
-        found = show(simulated({"minibatches": 8, **pipeline}, training=False))
-        found.js("document.getElementById('tour').click()")
-        said = ""
-        while found.js("!document.getElementById('story').hidden"):
-            said += text(found, "story")
-            found.js("document.querySelector('#story .primary').click()")
-        assert wanted in said or "v1 is the weights of stage 0 after 1 update" in said
+def test_who_opens_an_explorer_first_is_guided_and_only_then(show, driver, default) -> None:
+    added = driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {
+        "source": "Object.defineProperty(navigator, 'webdriver', { get: () => false })"})
+    try:
+        driver.execute_script("try { localStorage.clear(); } catch {}")
+        hidden = [show(default).js("document.getElementById('story').hidden") for _ in range(2)]
+        assert hidden == [False, True]
+    finally:
+        driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument",
+                               {"identifier": added["identifier"]})
+
+
+@pytest.mark.parametrize(("pipeline", "wanted"), [
+    ({"mitigation": "stash"}, "B4 reads W4 · v1, the version of its forward pass"),
+    ({"schedule": "gpipe", "microbatches": 2}, "the very version its forward pass read"),
+    ({"stages": 1}, "F2 reads W2 · v1: v1 is the weights of stage 0 after 1 update")])
+def test_the_guide_tells_each_trace_its_own_story(show, pipeline, wanted) -> None:
+    found = show(simulated({"minibatches": 8, **pipeline}, training=False))
+    found.js("document.getElementById('tour').click()")
+    said = ""
+    while found.js("!document.getElementById('story').hidden"):
+        said += text(found, "story")
+        found.js("document.querySelector('#story .primary').click()")
+    assert wanted in said
+    assert "NaN" not in said
+    assert "undefined" not in said
