@@ -84,8 +84,7 @@ def _validation(asked: Asked) -> Iterator[Path]:
     given = [folder_of(path) for path in asked.files]
     _check_out(asked, validation.NAMES)
     with asked.look.worn():
-        yield from validation.draw(given, asked.out, _command(asked, FOLDERS),
-                                   asked.look.formats)
+        yield from validation.draw(given, asked.out, _command(asked, FOLDERS), asked.look)
 
 
 def _write(asked: Asked, picture: OwnPicture, rows: Rows, name: str,

@@ -14,12 +14,12 @@ from analysis.metrics.memory import over_time
 from analysis.metrics.staleness import plan_of
 from figures.drawing.colours import COLOURS
 from figures.drawing.look import Look
-from figures.drawing.style import headline, legend_below
-from figures.drawing.tables import LETTER_EM, name_broken, points
+from figures.drawing.style import headline, legend_below, points
+from figures.drawing.tables import LETTER_EM, name_broken
 from figures.traces.canvas import axes_or_new
-from figures.traces.chosen import chosen_stages
 from figures.traces.given import Given, named
-from figures.traces.held import (
+from figures.traces.stages.chosen import chosen_stages
+from figures.traces.stages.held import (
     COLUMNS,
     HEAD,
     LIMIT,
@@ -184,8 +184,9 @@ def panels(rows: Rows, look: Look) -> Figure:
         if place == 0 and len(runs) > 1:
             axis.set_title(name_broken(run, 72 * (look.width_in - EDGE_IN) / across,
                                        points("axes.titlesize")))
-        if column == 0:
+        if not any(each.axison for each in axes[line, :column]):
             axis.set_ylabel(f"{places[place]}\n({unit})")
+            axis.tick_params(labelleft=True)
     for axis in axes[-1]:
         axis.set_xlabel(f"time ({tick})")
     axes[0, 0].set_xlim(min(row["second"] for row in rows) / second,

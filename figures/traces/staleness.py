@@ -17,9 +17,9 @@ from figures.drawing.look import Look
 from figures.drawing.style import headline, legend_below
 from figures.drawing.tables import Line, layout, table, tables
 from figures.traces.canvas import axes_or_new
-from figures.traces.chosen import chosen_stages
 from figures.traces.given import Given, named
-from figures.traces.late import DISTANCE, LAG, TITLES, UNITS, bars, fits, shaded_shares
+from figures.traces.stages.chosen import chosen_stages
+from figures.traces.stages.late import DISTANCE, LAG, TITLES, UNITS, bars, fits, shaded_shares
 from figures.traces.wanted import OwnPicture, Run, Wanted
 from sim.arrays import Floats
 from sim.errors import ConfigurationError

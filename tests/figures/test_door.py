@@ -222,8 +222,8 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_runs(monkeypatc
 def test_a_validation_is_drawn_from_its_folder_or_its_report(monkeypatch) -> None:
     seen = []
     monkeypatch.setattr("figures.bundles.validation.draw",
-                        lambda folders, out, command, formats: seen.append(
-                            (folders, command, formats)) or [])
+                        lambda folders, out, command, look: seen.append(
+                            (folders, command, look.formats)) or [])
     Path("a").mkdir()
     Path("a/report.json").write_text(json.dumps({}))
     done("validation", "a", "--format", "pdf")

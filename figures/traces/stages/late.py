@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from figures.drawing.colours import PASSES
-from figures.drawing.tables import GLYPH_EM, SHADES, label_stages, points, written
+from figures.drawing.style import points
+from figures.drawing.tables import GLYPH_EM, SHADES, label_stages, written
 from sim.arrays import Floats
 from sim.rows import Rows
 
@@ -59,6 +60,7 @@ def bars(axis: Axes, rows: Rows, quantity: str, stages: Sequence[int]) -> None:
             axis.margins(y=0.14)
     axis.set_ylim(bottom=0)
     axis.set_ylabel(TITLES[quantity])
+    axis.yaxis.set_major_locator(MaxNLocator(5, integer=quantity == LAG))
     axis.set_xlim(-0.6, len(stages) - 0.4)
     label_stages(axis, stages)
 
