@@ -4,9 +4,11 @@
     >>> axes = figures.timeline(sim.run(minibatches=8), minibatch=4)
     >>> axes.figure.savefig("timeline.png")
 
-Each function draws one trace on axes of the caller's own, or on new ones: `timeline`,
-`staleness`, `memory`, `learning`.  The gallery's pictures, which make their own runs, are
-`python -m figures NAME`.  Names are imported when they are first used.
+Each function draws traces on axes of the caller's own, or on new ones, and changes no setting of
+matplotlib: `timeline`, `staleness`, `memory`, `learning`; `prediction` and `jitter` of experiments,
+`validation` of the folder that `gpu validate` wrote, `sweep` of the table of a sweep.  With their
+files and options they are `python -m figures NAME …`, as are the gallery's pictures, which make
+their own runs.  Names are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -17,14 +19,18 @@ from typing import TYPE_CHECKING
 import sim
 
 if TYPE_CHECKING:
+    from figures.sweeps.drawing import sweep
+    from figures.traces.jitter import jitter
     from figures.traces.learning import learning
-    from figures.traces.stages import memory, staleness
+    from figures.traces.memory import memory
+    from figures.traces.prediction import prediction
+    from figures.traces.staleness import staleness
     from figures.traces.timeline import timeline
 
-__all__ = ["learning", "memory", "staleness", "timeline"]
+__all__ = ["jitter", "learning", "memory", "prediction", "staleness", "sweep", "timeline"]
 
-_MODULES = {"learning": "figures.traces.learning", "memory": "figures.traces.stages",
-            "staleness": "figures.traces.stages", "timeline": "figures.traces.timeline"}
+_MODULES = {name: f"figures.traces.{name}" for name in __all__} | {
+    "sweep": "figures.sweeps.drawing"}
 
 _HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 if getattr(sim, "HOME", None) != _HOME:

@@ -10,7 +10,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from figures.origin import paths, save
+from figures.origin import FORMATS, paths, save
 from figures.pictures import (
     advice,
     bench,
@@ -60,18 +60,20 @@ class Picture:
         return {**self.configuration(), **({"seeds": list(seeds)} if self.seeded else {})}
 
     def write(self, rows: Rows, out: Path, command: str, configuration: dict[str, Any] | None,
-              name: str | None = None) -> list[Path]:
-        """Write the picture in every format, its rows, and its tables as Markdown; their paths."""
+              name: str | None = None, formats: Sequence[str] = FORMATS) -> list[Path]:
+        """Write the picture in these formats, its rows, and its tables as Markdown; their paths."""
         texts = {out / f"{table}.md": text(rows, command) for table, text in self.tables.items()}
-        written = save(self.draw(rows), rows, out, name or self.file, command, configuration)
+        written = save(self.draw(rows), rows, out, name or self.file, command, configuration,
+                       formats)
         for path, text in texts.items():  # made before anything is written: rows may be others'
             write_text(path, text)
         return [*written, *texts]
 
-    def check_out(self, out: Path, name: str | None = None) -> None:
+    def check_out(self, out: Path, formats: Sequence[str] = FORMATS, name: str | None = None
+                  ) -> None:
         """Make sure that what `write` writes can be written.  Raises OutputError."""
         tables = (out / f"{table}.md" for table in self.tables)
-        for path in (*paths(out, name or self.file), *tables):
+        for path in (*paths(out, name or self.file, formats), *tables):
             check_file(path)
 
 

@@ -67,6 +67,18 @@ MORE = (  # what only some pictures show
 NAMED = {method.label: method for method in (*METHODS, *MORE)}
 
 
+class Dispatch(NamedTuple):
+    """What figures call a way to choose what a device runs next, and how its bars are filled."""
+
+    label: str
+    colour: str
+    hatch: str = ""
+
+
+DISPATCHES = {"static": Dispatch("fixed order", "grey"),
+              "greedy": Dispatch("greedy dispatch", "yellow", "/////")}
+
+
 def document(stages: int, rate: float, **pipeline: Any) -> dict[str, Any]:
     """A plain configuration of the pipeline figures share: digits, batch 28, 800 mini-batches.
 

@@ -1,4 +1,4 @@
-"""The simulator's door: `python -m sim run | compare | timeline | sweep | list`."""
+"""The simulator's door: `python -m sim run | compare | timeline | sweep | list | keys | init`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import click
 
 from sim.commands.compare import compare
 from sim.commands.door import HELP, Door
+from sim.commands.keys import init, keys
 from sim.commands.listing import list_
 from sim.commands.run import run
 from sim.commands.sweep import sweep
@@ -17,7 +18,7 @@ def main() -> None:
     """Simulate pipeline-parallel training and know which weights every pass used."""
 
 
-for command in (run, compare, timeline, sweep, list_):
+for command in (run, compare, timeline, sweep, list_, keys, init):
     main.add_command(command)
 
 

@@ -65,8 +65,10 @@ def advise(profile: Path, memory_limit: float, backward: str, everything: bool,
 def _advice(question: Any) -> dict[str, Any]:
     """The answer, with a progress bar on standard error."""
     from analysis.advice.advise import advise as answer
+    from analysis.advice.advise import choices
+    from sim.times.profile import read_profile
 
-    with counted("weighing up", None) as done:
+    with counted("weighing up", len(choices(question, read_profile(question.path)))) as done:
         return answer(question, done)
 
 
@@ -76,6 +78,7 @@ def _write_advice(advice: dict[str, Any], out: Path) -> list[Path]:
     import shlex
 
     from analysis.advice.files import experiment_files
+    from figures.drawing.style import styled
     from figures.origin import save
     from figures.pictures.advice import draw, flat
     from sim.files.writing import write_text
@@ -83,10 +86,11 @@ def _write_advice(advice: dict[str, Any], out: Path) -> list[Path]:
     files = experiment_files(advice)
     files["advice.json"] = json.dumps(advice, indent=2, allow_nan=False) + "\n"
     rows = flat(advice)
-    figure = draw(rows)
-    for name, content in files.items():
-        write_text(out / name, content)
     command = shlex.join(["python", "-m", "analysis", "advise", advice["profile"],
                           "--memory-limit", repr(advice["memory_limit_bytes"]),
                           "--devices", str(advice["devices"])])
-    return [*(out / name for name in files), *save(figure, rows, out, "advice", command)]
+    with styled():
+        figure = draw(rows)
+        for name, content in files.items():
+            write_text(out / name, content)
+        return [*(out / name for name in files), *save(figure, rows, out, "advice", command)]

@@ -85,13 +85,18 @@ class Changes(NamedTuple):
 
 def steps(changes: Changes) -> Held:
     """The step function of changes in any order: those at one end of one row come at once."""
+    order, first = _moments(changes)
+    sums = np.add.reduceat(changes.by[order], first) if len(first) else changes.by
+    return Held(changes.time_s[order[first]], np.cumsum(sums))
+
+
+def _moments(changes: Changes) -> tuple[Ints, Ints]:
+    """The order of changes by time and row, and where in it each moment begins."""
     order = np.lexsort((changes.end, changes.time_s))
     time_s, end = changes.time_s[order], changes.end[order]
     new = np.ones(len(order), dtype=bool)
     new[1:] = (time_s[1:] != time_s[:-1]) | (end[1:] != end[:-1])
-    first = np.flatnonzero(new)
-    sums = np.add.reduceat(changes.by[order], first) if len(first) else changes.by
-    return Held(time_s[first], np.cumsum(sums))
+    return order, np.flatnonzero(new)
 
 
 def device_peaks(trace: Trace, held: Sequence[StageMemory]) -> list[float]:
@@ -110,17 +115,49 @@ def memory(trace: Trace, plan: VersionPlan) -> list[StageMemory]:
 
 
 def _stage(trace: Trace, plan: VersionPlan, k: int) -> StageMemory:
+    weights = trace.header.sizes.weight_bytes[k]
+    of = byte_changes(trace, plan, k)
+    whole, sets = Changes.together(list(of.values())), steps(of["weights"])
+    return StageMemory(steps(version_changes(trace, plan, k)), weights,
+                       Held(sets.time_s, sets.value - weights), steps(of["copies"]),
+                       steps(of["activations"]), steps(whole), whole)
+
+
+def byte_changes(trace: Trace, plan: VersionPlan, k: int) -> dict[str, Changes]:
+    """How the bytes of each kind that stage `k` holds change: `weights` (the newest set and every
+    version and stashed prediction beside it), `copies` and `activations`."""
     sizes = trace.header.sizes
     weights, mine = sizes.weight_bytes[k], trace.stage == k
-    versions, copies = version_changes(trace, plan, k), copy_changes(trace, plan, k)
     activations = activation_changes(trace, mine).times(sizes.activation_bytes[k])
     if sizes.recomputed_bytes:
         activations = Changes.together([activations, recomputed_changes(trace, mine).times(
             sizes.recomputed_bytes[k])])
-    whole = Changes.together([versions.times(weights), copies.times(weights), activations])
-    stash = steps(versions.times(weights))
-    return StageMemory(steps(versions), weights, Held(stash.time_s, stash.value - weights),
-                       steps(copies.times(weights)), steps(activations), steps(whole), whole)
+    return {"weights": version_changes(trace, plan, k).times(weights),
+            "copies": copy_changes(trace, plan, k).times(weights), "activations": activations}
+
+
+def over_time(trace: Trace, plan: VersionPlan, stages: Sequence[int]
+              ) -> tuple[Floats, dict[str, Floats]]:
+    """What some stages hold together, by kind: when it changes, and how many bytes from then on.
+
+    The first has shape (moments,), seconds ascending; the others, `weights` (one set of each
+    stage), `stash`, `copies` and `activations`, have the same.  Moments may be equal in time: what
+    is held for no time counts too, so the largest sum is the peak of `memory`.
+    """
+    parts = [byte_changes(trace, plan, k) for k in stages]
+    kinds = {kind: Changes.together([part[kind] for part in parts]) for kind in parts[0]}
+    every = Changes.together(list(kinds.values()))
+    order, first = _moments(every)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(order))))
+    ends = np.cumsum([0, *(len(each.by) for each in kinds.values())])
+    place = place.ravel()
+    held = {kind: np.cumsum(np.bincount(place[start:stop], each.by, len(first)))
+            for (kind, each), start, stop in zip(kinds.items(), ends, ends[1:], strict=False)}
+    one = float(sum(trace.header.sizes.weight_bytes[k] for k in stages))
+    return every.time_s[order[first]], {
+        "weights": np.full(len(first), one), "stash": held["weights"] - one,
+        "copies": held["copies"], "activations": held["activations"]}
 
 
 def version_changes(trace: Trace, plan: VersionPlan, stage: int) -> Changes:

@@ -10,10 +10,12 @@ from typing import Any
 
 from analysis.validation.errors import event_rows
 from analysis.validation.text import markdown
+from figures.drawing.look import Look
+from figures.drawing.style import styled
 from figures.origin import save
-from figures.pictures.validation import event_errors, scatter, timelines
-from figures.pictures.validation.settings import network
 from figures.rows import read_rows
+from figures.traces.validated import event_errors, pairs, scatter
+from figures.traces.validated.settings import network
 from sim.errors import ConfigurationError, InputError, MistakeError
 from sim.experiment.compared.validated import Validated
 from sim.files.reading import text_of
@@ -23,6 +25,7 @@ from sim.times.profile import write_profile
 
 LABELS = ("model", "schedule", "mitigation", "microbatches", "batch_size", "image_size")
 REPORT, ROWS = "report.json", "rows.csv"
+NAMES = ("validation", "scatter", "event_errors")  # of the pictures
 Report = Mapping[str, Any]
 
 
@@ -43,11 +46,13 @@ def write(report: Report, found: Sequence[Validated], out: Path) -> None:
         write_text(out / name, text)
 
 
-def draw(folders: Sequence[Path], out: Path, command: str) -> list[Path]:
+def draw(folders: Sequence[Path], out: Path, command: str, look: Look | None = None
+         ) -> list[Path]:
     """Draw the pictures of validations from their folders, all in one; nothing is measured again.
 
     Each folder holds a `report.json` and a `rows.csv`, as `gpu validate --out` writes them;
-    `command` is what the pictures say made them.  The paths of the files written.
+    `command` is what the pictures say made them, `look` how they look (None: as the gallery's).
+    The paths of the files written.
 
     Raises ConfigurationError naming what a folder lacks.
     """
@@ -56,7 +61,7 @@ def draw(folders: Sequence[Path], out: Path, command: str) -> list[Path]:
         reports.append(_report(folder / REPORT))
         rows.append(read_rows(folder / ROWS))
     try:
-        return _pictures(reports, rows, out, command)
+        return _pictures(reports, rows, out, command, look)
     except (MistakeError, MemoryError):
         raise
     except Exception as error:  # files of something else can go wrong in any way
@@ -76,15 +81,18 @@ def _report(path: Path) -> Report:
     return report
 
 
-def _pictures(reports: Sequence[Report], rows: Sequence[Sequence[Row]], out: Path, command: str
-              ) -> list[Path]:
+@styled()
+def _pictures(reports: Sequence[Report], rows: Sequence[Sequence[Row]], out: Path, command: str,
+              look: Look | None = None) -> list[Path]:
     """The timelines, the scatter and the histograms of some reports and their raw rows."""
-    shown = timelines.chosen(_joined(reports, rows))
+    shown = pairs.chosen(_joined(reports, rows))
     points = scatter.chosen(reports)
     bins = event_errors.chosen(reports, rows)
-    return [*save(timelines.draw(shown), shown, out, "validation", command),
-            *save(scatter.draw(points), points, out, "scatter", command),
-            *save(event_errors.draw(bins), bins, out, "event_errors", command)]
+    look = look or Look()
+    drawn = ((pairs.draw(shown, look), shown), (scatter.draw(points, look), points),
+             (event_errors.draw(bins, look), bins))
+    return [path for name, (figure, each) in zip(NAMES, drawn, strict=True)
+            for path in save(figure, each, out, name, command, formats=look.formats)]
 
 
 def _joined(reports: Sequence[Report], rows: Sequence[Sequence[Row]]) -> Rows:

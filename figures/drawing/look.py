@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from figures.drawing.style import PAGE_IN
+from figures.drawing.style import PAGE_IN, STYLE, styled
 
 FORMATS = ("png", "svg", "pdf", "pgf")
+WRITTEN = ("png", "svg", "pdf")  # unless others are asked for
 TEXT_PT = 8.0  # of a picture made for a document, whatever its width
-FAMILIES = {"sans": "sans-serif", "serif": "serif"}
+SIZES = ("font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize",
+         "legend.fontsize")
+# Faces that come with matplotlib, so that they are the same everywhere; a letter that one lacks is
+# taken from the next.  Mathematics is set in the same face.
+SERIF = ["STIXGeneral", "DejaVu Serif", "DejaVu Sans"]
+PLAIN = ["DejaVu Sans"]
 
 
 @dataclass(frozen=True)
@@ -31,20 +35,20 @@ class Look:
     font: str = "sans"
     title: str | None = None
     dpi: int = 160
-    formats: tuple[str, ...] = ("png", "svg", "pdf")
+    formats: tuple[str, ...] = WRITTEN
 
-    @contextmanager
-    def worn(self) -> Iterator[None]:
+    def worn(self) -> AbstractContextManager[None]:
         """Draw and write in this look; matplotlib's settings are as before afterwards."""
-        with mpl.rc_context(self.settings()):
-            yield
+        return styled(self.settings(), self.title)
 
-    def settings(self) -> Any:  # a dictionary; stubs name every key it may have
+    def hung(self) -> AbstractContextManager[None]:
+        """Draw and write a picture of the gallery in this look; its text keeps its sizes."""
+        return styled({**fonts(self.font), "savefig.dpi": self.dpi}, self.title)
+
+    def settings(self) -> dict[str, Any]:
         """What matplotlib is to be told while the picture is drawn and written."""
-        family = FAMILIES.get(self.font, self.font)
-        sizes = dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize",
-                               "ytick.labelsize", "legend.fontsize"), TEXT_PT)
-        return {**sizes, "font.family": family, "savefig.dpi": self.dpi}
+        return {**STYLE, **dict.fromkeys(SIZES, TEXT_PT), **fonts(self.font),
+                "savefig.dpi": self.dpi}
 
     def figure(self, height_in: float) -> Figure:
         """An empty figure of the look's width, laid out so that nothing overlaps."""
@@ -53,3 +57,15 @@ class Look:
     def above(self, message: str) -> str:
         """What stands above the picture: the title asked for, else its own message."""
         return message if self.title is None else self.title
+
+
+def fonts(font: str) -> dict[str, Any]:
+    """Matplotlib's settings for `serif`, `sans` or a family by name, mathematics included."""
+    if font == "sans":
+        return {"font.family": PLAIN, "mathtext.fontset": "dejavusans"}
+    if font == "serif":
+        return {"font.family": SERIF, "mathtext.fontset": "stix"}
+    own = {f"mathtext.{part}": f"{font}{style}"
+           for part, style in (("rm", ""), ("it", ":italic"), ("bf", ":bold"))}
+    return {"font.family": [font, *PLAIN], "mathtext.fontset": "custom",
+            "mathtext.fallback": "stixsans", **own}

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.metrics.report import report
+from analysis.metrics.staleness import PASSES
 from figures import methods
-from figures.drawing.style import PAGE_IN, headline, new_figure, shaded_table
+from figures.drawing.look import Look
+from figures.drawing.style import headline
 from figures.methods import METHODS, RATES, spread
 from figures.pieces import Piece
+from figures.traces.stages import late
+from figures.traces.staleness import FRESH, panels
 from sim.rows import Rows
 from sim.wording import plural
 
 LAG, DISTANCE = "version lag (updates)", "relative weight distance"
-PASSES = ("forward", "backward")
+SHOWN = {LAG: late.LAG, DISTANCE: late.DISTANCE}
 
 
 def configuration(stages: int) -> dict[str, Any]:
@@ -55,41 +57,14 @@ def message(rows: Rows) -> str:
 def draw(rows: Rows) -> Figure:
     """Tables of lag above and of distance below, forwards left and backwards right."""
     stages, seeds = rows[0]["stages"], {row["seed"] for row in rows}
-    figure = new_figure(PAGE_IN, 5.4)
+    means = [{"run": m.label, "quantity": SHOWN[quantity], "pass": name, "stage": k, "share": 1.0,
+              "value": _mean(rows, m.label, quantity, name, k)}
+             for m in METHODS for quantity in SHOWN for name in PASSES for k in range(stages)]
+    figure = panels(means, Look())
     headline(figure, message(rows), f"{stages} stages, digits, batch {methods.BATCH}, learning "
              f"rate {RATES[stages]}, mean of {plural(len(seeds), 'seed')} (each in the CSV); "
-             "fresh: the weights just before its own update")
-    axes = np.atleast_2d(figure.subplots(2, 2, sharey=True, sharex=True))
-    for line, quantity in zip(axes, (LAG, DISTANCE), strict=True):
-        for axis, name in zip(line, PASSES, strict=True):
-            values = np.array([[_mean(rows, m.label, quantity, name, k) for k in range(stages)]
-                               for m in METHODS])
-            shown = "distance from fresh (% of weights)" if quantity == DISTANCE else quantity
-            _table(axis, values * (100 if quantity == DISTANCE else 1), quantity == DISTANCE)
-            axis.set_title(f"{name}: {shown}")
-    for axis in axes[1]:
-        axis.set_xlabel("stage")
+             f"{FRESH}")
     return figure
-
-
-def _table(axis: Axes, values: Any, percent: bool) -> None:
-    """Methods down, stages across."""
-    finite = values[np.isfinite(values)]
-    top = 1e-9
-    if finite.size:
-        top = max(float(np.quantile(finite, 0.95) if percent else finite.max()), top)
-    shaded_table(axis, values, [m.label for m in METHODS], top,
-                 lambda value: _short(value, percent))
-
-
-def _short(value: float, percent: bool) -> str:
-    if not np.isfinite(value):
-        return "–"
-    if not percent or value == 0:
-        return f"{value:.2g}"
-    if value < 0.005:
-        return "<.01"
-    return f"{value:.1f}" if value >= 0.1 else f"{value:.2f}"
 
 
 def _mean(rows: Rows, method: str, quantity: str, name: str, stage: int) -> float:

@@ -50,18 +50,18 @@ def keys_of(model: type[BaseModel], path: Sequence[Any]) -> list[str]:
     here: type[BaseModel] | None = model
     for key in path:
         if isinstance(key, str) and here is not None and key in here.model_fields:
-            here = _model_in(here.model_fields[key].annotation)
+            here = model_in(here.model_fields[key].annotation)
     return sorted(here.model_fields) if here else []
 
 
 def keys_inside(model: type[BaseModel]) -> list[str]:
     """The keys of every table of a configuration's `model`, sorted: they may be given bare."""
-    tables = filter(None, (_model_in(f.annotation) for f in model.model_fields.values()))
+    tables = filter(None, (model_in(f.annotation) for f in model.model_fields.values()))
     return sorted({key for table in tables for key in table.model_fields})
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def model_in(annotation: Any) -> type[BaseModel] | None:
     """The model an annotation is or contains."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next((m for a in get_args(annotation) if (m := _model_in(a))), None)
+    return next((m for a in get_args(annotation) if (m := model_in(a))), None)

@@ -1,8 +1,9 @@
-"""The configuration's tables and keys: their defaults and ranges, and what each bears on."""
+"""The configuration's tables and keys: defaults, ranges, meaning, and what each bears on."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from enum import Flag, auto
 from typing import Annotated, Any, Literal
 
@@ -56,46 +57,68 @@ class Bears(Flag):
 SIZED = Bears.TIMES | Bears.DATA | Bears.ARRAYS  # of the task, so of its messages and arrays too
 
 
-class Pipeline(BaseModel):
-    """The table `pipeline`: what runs after what, and which weights it uses.
+@dataclass(frozen=True)
+class Says:
+    """What a configuration key means, for readers; it stands in the key's annotation.
 
-    `in_flight` is the most mini-batches a worker has between forward and update (None: as many as
-    the schedule wants), `chunks` the stages on a device.
+    `unit` is that of its numbers, `unset` what holds where the key is left out and has no default
+    to show, `example` a value as TOML for a key that is better left out until it is wanted.
     """
 
+    meaning: str
+    unit: str = ""
+    unset: str = ""
+    example: str = ""
+
+
+class Pipeline(BaseModel):
+    """The table `pipeline`: what runs after what, and which weights it uses."""
+
     model_config = STRICT
-    schedule: Annotated[str, Bears.ORDER] = "round-robin"
-    stages: Annotated[int, Field(ge=1, le=4096), Bears.ORDER] = 3
-    minibatches: Annotated[Count, Bears.ORDER] = 60
-    microbatches: Annotated[Count, Bears.ORDER] = 1
-    mitigation: Annotated[NamedTable, Bears.LEARNING] = "none"
-    backward: Annotated[Backward, Bears.TIMES | Bears.ARRAYS] = "graph"
-    dispatch: Annotated[Literal["static", "greedy"], Bears.TIMES] = "static"
-    chunks: Annotated[Count, Bears.ORDER] = 1
-    in_flight: Annotated[Count | None, Bears.ORDER] = None
+    schedule: Annotated[str, Bears.ORDER, Says("order of the passes")] = "round-robin"
+    stages: Annotated[int, Field(ge=1, le=4096), Bears.ORDER,
+                      Says("parts that the network is cut into")] = 3
+    minibatches: Annotated[Count, Bears.ORDER, Says(
+        "mini-batches of the run, those of all workers together")] = 60
+    microbatches: Annotated[Count, Bears.ORDER, Says(
+        "micro-batches of a mini-batch; divides the batch size")] = 1
+    mitigation: Annotated[NamedTable, Bears.LEARNING, Says(
+        "rule against stale weights, or with parameters { name = \"i-timeprest\", decay = 1.0 }"
+        )] = "none"
+    backward: Annotated[Backward, Bears.TIMES | Bears.ARRAYS, Says(
+        "a backward uses what its forward kept, or runs the forward again")] = "graph"
+    dispatch: Annotated[Literal["static", "greedy"], Bears.TIMES, Says(
+        "the schedule's order, or whatever can run does, backwards first")] = "static"
+    chunks: Annotated[Count, Bears.ORDER, Says(
+        "stages on each device (interleaved); divides stages")] = 1
+    in_flight: Annotated[Count | None, Bears.ORDER, Says(
+        "most mini-batches of a worker between forward and update (round-robin)",
+        unset="the schedule's own number", example="2")] = None
 
 
 class Workers(BaseModel):
-    """The table `workers`: copies of the whole pipeline that learn together, and how.
-
-    `slowdown` multiplies every duration, a number or one per worker.  `sync_latency_s` in seconds
-    and `sync_bandwidth_bytes_per_s` in bytes per second are those of the link workers combine
-    over; None: the pipeline's link.
-    """
+    """The table `workers`: copies of the whole pipeline that learn together, and their links
+    (seconds, bytes per second)."""
 
     model_config = STRICT
-    count: Annotated[int, Field(ge=1, le=1024), Bears.ORDER] = 1
-    combine: Annotated[NamedTable, Bears.TIMES | Bears.LEARNING] = "all-reduce"
-    slowdown: Annotated[SlowdownPerWorker, Bears.TIMES] = 1.0
-    sync_latency_s: Annotated[Seconds | None, Bears.TIMES] = None
-    sync_bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES] = None
+    count: Annotated[int, Field(ge=1, le=1024), Bears.ORDER, Says(
+        "copies of the pipeline; divides minibatches")] = 1
+    combine: Annotated[NamedTable, Bears.TIMES | Bears.LEARNING, Says(
+        "how they combine, or with parameters { name = \"wave\", distance = 0 }")] = "all-reduce"
+    slowdown: Annotated[SlowdownPerWorker, Bears.TIMES, Says(
+        "factor on every duration, or one per worker")] = 1.0
+    sync_latency_s: Annotated[Seconds | None, Bears.TIMES, Says(
+        "latency of the links between workers", "s", "the pipeline's", "1e-5")] = None
+    sync_bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES, Says(
+        "bandwidth of the links between workers", "bytes/s", "the pipeline's", "1e9")] = None
 
 
 class Jitter(BaseModel):
     """Noise on every duration: a lognormal factor of mean 1, `sigma` its logarithm's deviation."""
 
     model_config = STRICT
-    sigma: Annotated[float, Field(ge=0, le=3)]
+    sigma: Annotated[float, Field(ge=0, le=3), Says(
+        "standard deviation of the factor's logarithm")]
 
 
 class StragglerWindow(BaseModel):
@@ -103,84 +126,99 @@ class StragglerWindow(BaseModel):
     `factor` times as long."""
 
     model_config = STRICT
-    stage: Whole
-    from_s: Seconds
-    to_s: Seconds
-    factor: Slowdown
+    stage: Annotated[Whole, Says("the stage that is slow")]
+    from_s: Annotated[Seconds, Says("when it begins to be slow", "s")]
+    to_s: Annotated[Seconds, Says("when it no longer is", "s")]
+    factor: Annotated[Slowdown, Says("how many times as long what starts meanwhile takes")]
 
 
 class Costs(BaseModel):
-    """The table `costs`: seconds of one instruction, a number or one per stage.
-
-    `recompute_s` is that of running a forward again (None: the forward's).  `profile` names a file
-    whose measured seconds stand in for all of these.
-    """
+    """The table `costs`: seconds of one instruction, a number or one per stage."""
 
     model_config = STRICT
-    forward_s: Annotated[SecondsPerStage, Bears.TIMES] = 1.0
-    backward_s: Annotated[SecondsPerStage, Bears.TIMES] = 1.0
-    update_s: Annotated[SecondsPerStage, Bears.TIMES] = 0.0
-    recompute_s: Annotated[SecondsPerStage | None, Bears.TIMES] = None
-    profile: Annotated[str | None, Bears.TIMES] = None
-    jitter: Annotated[Jitter | None, Bears.TIMES] = None
-    stragglers: Annotated[list[StragglerWindow], Bears.TIMES] = []
+    forward_s: Annotated[SecondsPerStage, Bears.TIMES, Says(
+        "of a forward of one micro-batch, or one per stage", "s")] = 1.0
+    backward_s: Annotated[SecondsPerStage, Bears.TIMES, Says(
+        "of one backward instruction, whatever it covers, or one per stage", "s")] = 1.0
+    update_s: Annotated[SecondsPerStage, Bears.TIMES, Says(
+        "of an update, or one per stage", "s")] = 0.0
+    recompute_s: Annotated[SecondsPerStage | None, Bears.TIMES, Says(
+        "of running a forward again (backward = \"recompute\")", "s", "forward_s", "1.0")] = None
+    profile: Annotated[str | None, Bears.TIMES, Says(
+        "file of measured stages, in place of the three above", unset="none",
+        example='"profile.json"')] = None
+    jitter: Annotated[Jitter | None, Bears.TIMES, Says(
+        "noise on every duration: a lognormal factor of mean 1", unset="none",
+        example="{ sigma = 0.1 }")] = None
+    stragglers: Annotated[list[StragglerWindow], Bears.TIMES, Says(
+        "times in which a stage is slow", unset="none",
+        example="[{ stage = 1, from_s = 10.0, to_s = 20.0, factor = 3.0 }]")] = []
 
 
 class ClusterOptions(BaseModel):
-    """The table `cluster`: links between neighbours, message sizes, memory of each device.
-
-    `latency_s` is in seconds, `bandwidth_bytes_per_s` in bytes per second (None: no limit);
-    `latency` says whether a transfer holds its link for its bytes alone and arrives later by its
-    latency (`pipelined`) or holds it for both (`held`);
-    `boundary_bytes` are those a micro-batch sends from a stage to the next, `activation_bytes`
-    those a stage keeps of it, or makes again under `recompute` (None: those of the profile or
-    task), `activation_limit_bytes` the most a device has room for (None: no limit).
-    """
+    """The table `cluster`: links between neighbours (seconds, bytes per second), bytes of
+    messages, memory of each device (bytes)."""
 
     model_config = STRICT
-    latency_s: Annotated[Seconds, Bears.TIMES] = 0.0
-    latency: Annotated[Literal["pipelined", "held"], Bears.TIMES] = "pipelined"
-    bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES] = None
-    boundary_bytes: Annotated[BytesPerStage | None, Bears.TIMES] = None
-    activation_bytes: Annotated[BytesPerStage | None, Bears.TIMES] = None
-    activation_limit_bytes: Annotated[Room | None, Bears.TIMES] = None
+    latency_s: Annotated[Seconds, Bears.TIMES, Says(
+        "latency of a link; one that is given wins over a profile's", "s", example="1e-5")] = 0.0
+    latency: Annotated[Literal["pipelined", "held"], Bears.TIMES, Says(
+        "a transfer holds its link for its bytes and arrives latency_s later, or holds it for both"
+        )] = "pipelined"
+    bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES, Says(
+        "bandwidth of a link, which carries one transfer at a time each way", "bytes/s",
+        "the profile's, else no limit", "1e9")] = None
+    boundary_bytes: Annotated[BytesPerStage | None, Bears.TIMES, Says(
+        "what a micro-batch sends to the next stage, or one per boundary", "bytes",
+        "the profile's or the task's arrays", "7168")] = None
+    activation_bytes: Annotated[BytesPerStage | None, Bears.TIMES, Says(
+        "what a stage keeps of a micro-batch, or makes again under recompute, or one per stage",
+        "bytes", "the profile's or the task's arrays", "14336")] = None
+    activation_limit_bytes: Annotated[Room | None, Bears.TIMES, Says(
+        "room of a device for them: what does not fit waits (greedy) or cannot run (static)",
+        "bytes", "no limit", "1e6")] = None
 
 
 class RateSchedule(BaseModel):
-    """The table `training.rate_schedule`: how the learning rate moves with a stage's updates.
-
-    `every` (updates) and `factor` are of `step`, `warmup` the updates it first grows over.
-    """
+    """The table `training.rate_schedule`: how the learning rate moves with a stage's updates."""
 
     model_config = STRICT
-    name: Literal["constant", "step", "cosine"] = "constant"
-    every: Count = 1000
-    factor: Annotated[float, Field(gt=0, le=1)] = 0.1
-    warmup: Whole = 0
+    name: Annotated[Literal["constant", "step", "cosine"], Says(
+        "how the rate moves after its warm-up")] = "constant"
+    every: Annotated[Count, Says("updates between the steps of step", "updates")] = 1000
+    factor: Annotated[float, Field(gt=0, le=1), Says("what a step of step multiplies by")] = 0.1
+    warmup: Annotated[Whole, Says("updates over which it grows first", "updates")] = 0
 
 
 class Training(BaseModel):
-    """The table `training`: what is learnt, and how.
-
-    `batch_size` counts the examples of a mini-batch; `width`, `layers` and `curvatures` are of the
-    task's model.  `distances` has weight distances measured, `evaluate_every` is the number of
-    mini-batches between evaluations (0: one at the end).
-    """
+    """The table `training`: what is learnt, and how."""
 
     model_config = STRICT
-    task: Annotated[str, SIZED] = "digits-mlp"
-    learning_rate: Annotated[Positive, Bears.LEARNING] = 0.05
-    rate_schedule: Annotated[RateSchedule, Bears.LEARNING] = RateSchedule()
-    momentum: Annotated[float, Field(ge=0, le=MOST_MOMENTUM), Bears.ARRAYS] = 0.9
-    convention: Annotated[Convention, Bears.ARRAYS] = "ema"
-    optimizer: Annotated[NamedTable, Bears.ARRAYS] = "momentum"
-    batch_size: Annotated[int, Field(ge=1, le=100_000), SIZED] = 32
-    width: Annotated[int, Field(ge=1, le=16_384), SIZED] = 64
-    layers: Annotated[Annotated[int, Field(ge=1, le=4096)] | None, SIZED] = None
-    curvatures: Annotated[list[Positive], Field(min_length=1), SIZED] = [1.0]
-    seed: Annotated[int, Field(ge=0, le=MOST_SEED), Bears.JITTER | Bears.DATA] = 0
-    distances: Annotated[bool, Bears.ARRAYS] = True
-    evaluate_every: Annotated[Whole, Bears.ARRAYS] = 0
+    task: Annotated[str, SIZED, Says(
+        "what is learnt; under none timing and versions alone")] = "digits-mlp"
+    learning_rate: Annotated[Positive, Bears.LEARNING, Says("step of an update")] = 0.05
+    rate_schedule: Annotated[RateSchedule, Bears.LEARNING, Says(
+        "how the rate moves with a stage's updates", unset="constant",
+        example='{ name = "cosine", warmup = 10 }')] = RateSchedule()
+    momentum: Annotated[float, Field(ge=0, le=MOST_MOMENTUM), Bears.ARRAYS, Says(
+        "γ of the velocity v, β₁ of Adam")] = 0.9
+    convention: Annotated[Convention, Bears.ARRAYS, Says(
+        "v = γv + (1−γ)g, or v = γv + g")] = "ema"
+    optimizer: Annotated[NamedTable, Bears.ARRAYS, Says(
+        "how a step is made, or with parameters { name = \"adam\", second = 0.999 }")] = "momentum"
+    batch_size: Annotated[int, Field(ge=1, le=100_000), SIZED, Says(
+        "examples of a mini-batch", "examples")] = 32
+    width: Annotated[int, Field(ge=1, le=16_384), SIZED, Says(
+        "units of a hidden layer (digits-mlp)")] = 64
+    layers: Annotated[Annotated[int, Field(ge=1, le=4096)] | None, SIZED, Says(
+        "weight layers (digits-mlp)", unset="one per stage, at least 3", example="8")] = None
+    curvatures: Annotated[list[Positive], Field(min_length=1), SIZED, Says(
+        "of each direction of a stage's weights (quadratic)", example="[0.1, 1.0]")] = [1.0]
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED), Bears.JITTER | Bears.DATA, Says(
+        "of data, first weights and jitter, a generator each")] = 0
+    distances: Annotated[bool, Bears.ARRAYS, Says("measure weight distances")] = True
+    evaluate_every: Annotated[Whole, Bears.ARRAYS, Says(
+        "mini-batches between evaluations; 0: one at the end", "mini-batches")] = 0
 
 
 class Tables(BaseModel):

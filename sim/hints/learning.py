@@ -17,8 +17,8 @@ def diverging(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str
     if report.get("diverged"):
         yield (f"training.learning_rate = {training.learning_rate:g}: the loss is no longer finite "
                f"from mini-batch {report['diverged_at']} on; try --set "
-               f"learning_rate={min(training.learning_rate / 10, USUAL):.3g} (python -m analysis stability "
-               "gives the largest stable one)")
+               f"learning_rate={min(training.learning_rate / 10, USUAL):.3g} (python -m analysis "
+               "stability gives the largest stable one)")
 
 
 def late_evaluation(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:

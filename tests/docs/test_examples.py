@@ -49,29 +49,6 @@ def test_toy_optimizer_learns_as_printed(toys) -> None:
     assert run["final_loss"] < 2
 
 
-def test_configuration_shown_is_the_default_one() -> None:
-    from sim.experiment.configuration import resolve
-    from sim.experiment.options import Experiment
-
-    (text,) = [block.text for block in blocks(SIM)
-               if block.language == "toml" and block.text.startswith("[pipeline]")]
-    assert resolve(tomllib.loads(text)).model_dump() == Experiment().model_dump()
-    commented = re.sub(r"^# (?=[a-z_]+ =)", "", text, flags=re.M)
-    document = tomllib.loads(commented.replace('profile = "profile.json"', ""))
-    resolve(document | {"pipeline": document["pipeline"] | {"stages": 2}})
-
-
-def test_every_key_of_the_configuration_is_shown() -> None:
-    from sim.experiment.options import Experiment
-
-    (text,) = [block.text for block in blocks(SIM)
-               if block.language == "toml" and block.text.startswith("[pipeline]")]
-    for table, values in Experiment().model_dump().items():
-        (part,) = re.findall(rf"^\[{table}\].*?(?=^\[|\Z)", text, re.M | re.DOTALL)
-        for key in values:
-            assert re.search(rf"^(# )?{key} =", part, re.M), f"{table}.{key}"
-
-
 def test_the_random_search_of_the_sweeps_comment_is_one(tmp_path) -> None:
     """The grid is read in the documents' test; here its other form."""
     from analysis.sweep.reading import read_sweep

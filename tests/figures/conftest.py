@@ -1,13 +1,22 @@
-"""Explorer pages in a browser, for the tests that ask for them."""
+"""The style of every picture, and explorer pages in a browser for the tests that ask for them."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from figures.drawing.style import styled
 from figures.explorer.page import page
 from sim.trace import Trace
 from tests.figures.chromium import Page, chromium, scheme, size
 from tests.figures.traces import simulated
+
+
+@pytest.fixture(autouse=True)
+def worn() -> Iterator[None]:
+    """What a test draws and looks at is in the pictures' style, as behind a door."""
+    with styled():
+        yield
 
 
 @pytest.fixture(scope="session")

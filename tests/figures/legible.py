@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from figures.drawing.look import TEXT_PT
 from figures.drawing.style import COLUMN_IN, PAGE_IN, SMALLEST_PT
 
 TALLEST_IN = 9.2
@@ -17,7 +18,7 @@ TALLEST_IN = 9.2
 BARE = {"stage", "momentum", "largest stable ηλ", "final loss", "mini-batches",
         "validation accuracy", "validation accuracy at the end",
         "loss over the training set", "loss over the validation set",
-        "loss over the training set at the end", "learning rate (logarithmic)",
+        "loss over the training set at the end", "learning rate (logarithmic)", "learning rate",
         "epochs to the target", "nwpt's loss over the baseline's", "micro-batches",
         "steady rate over round-robin's", "loss over sequential's", "share of forwards",
         "over that without jitter",
@@ -52,7 +53,7 @@ def complaints(figure: Figure, width_in: float | None = None) -> Iterator[str]:
         yield f"does not fit a page: {width} x {height} in"
     canvas = figure.bbox
     for text, box in texts:
-        if text.get_fontsize() < SMALLEST_PT:
+        if text.get_fontsize() < (SMALLEST_PT if width_in is None else TEXT_PT):
             yield f"too small: {text.get_text()!r} at {text.get_fontsize()} pt"
         if box.x0 < -1 or box.y0 < -1 or box.x1 > canvas.width + 1 or box.y1 > canvas.height + 1:
             yield f"clipped: {text.get_text()!r}"

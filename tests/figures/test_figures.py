@@ -23,6 +23,7 @@ from figures.pieces import Piece, collect
 from figures.rows import read_rows
 from figures.splice import splice
 from sim.rows import Rows
+from tests.figures.legible import drawn
 
 
 def made(module: object, *arguments: object) -> Rows:
@@ -40,20 +41,21 @@ def call(*arguments: object) -> Result:
 
 def test_timeline_data_is_the_round_trip_of_minibatch_4() -> None:
     rows = made(gantt)
-    trip = sorted((r for r in rows if r["round_trip"] and r["panel"].startswith("3")),
-                  key=lambda r: r["round_trip"])
-    assert [(r["gpu"], r["op"], r["time_unit"]) for r in trip] == [
+    assert [(r["device"], r["op"], r["version_time_unit"]) for r in gantt.trip(rows)] == [
         (0, "F", 4), (1, "F", 5), (2, "F", 5), (2, "B", 5), (1, "B", 6), (0, "B", 6)]
-    single = [r for r in rows if r["panel"] == "single GPU"]
-    assert all(r["time_unit"] == r["minibatch"] for r in single)
+    single = [r for r in rows if r["run"] == "single GPU" and r["op"] != "U"]
+    assert single
+    assert all(r["version_time_unit"] == r["minibatch"] for r in single)
 
 
 def test_timeline_picture_writes_the_versions_and_arrows() -> None:
     figure = gantt.draw(made(gantt))
-    pipeline = figure.axes[1]
-    labels = [t.get_text() for t in pipeline.texts if t.get_text().startswith("$W")]
-    assert labels == ["$W_4$", "$W_5$", "$W_5$", "$W_5$", "$W_6$", "$W_6$"]
-    arrows = [p for p in pipeline.patches if type(p).__name__ == "FancyArrowPatch"]
+    versions = [text for text, _ in drawn(figure) if text.get_text() in ("W4", "W5", "W6")]
+    height = {text: -text.get_window_extent().y0 for text in versions}
+    assert [text.get_text() for text in sorted(versions, key=lambda text: (
+        round(height[text]), text.get_window_extent().x0))] == [
+            "W4", "W4", "W4", "W6", "W5", "W6", "W5", "W5"]
+    arrows = [p for p in figure.axes[0].patches if type(p).__name__ == "FancyArrowPatch"]
     assert len(arrows) == 4
 
 
@@ -176,7 +178,8 @@ def test_stability_figure_has_a_map_a_mitigation_and_both_edges(monkeypatch) -> 
     figure.canvas.draw()
     assert len(figure.get_axes()) == 8
     written = [text.get_text() for text in figure.get_axes()[0].texts]
-    assert written[:3] == ["2", "1", "0.62"]
+    assert written[:2] == ["38", "1.0"]
+    assert written[8:11] == ["2.0", "1.0", "0.62"]
     assert "from 1 to 0.62 at momentum 0 and from 1 to 2.7 at momentum 0.9" in (
         stability.message(rows))
 

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from figures.bundles import network, split_sizes
 from figures.pictures import prediction
-from figures.pictures.validation import event_errors, scatter, timelines
 from figures.rows import read_rows
+from figures.traces.validated import event_errors, pairs, scatter
 from sim.rows import Rows
 from tests.figures.legible import complaints
 
@@ -17,12 +17,12 @@ MEASURED = Path(__file__).parents[2] / "figures" / "measured"
 SETTING = "reduced setting: narrow, 4 stages, batch 16, synthetic images, 3 seeds"
 PICTURES: dict[str, Callable[[Rows], Figure]] = {
     "distances": lambda rows: network.draw_distances(rows, SETTING),
-    "curves": lambda rows: network.draw_curves(rows, SETTING, 0.95),
+    "curves": lambda rows: network.draw_curves_by_minibatch(rows, SETTING, 0.95),
     "prediction": lambda rows: prediction.draw(rows, SETTING),
     "split_sizes": lambda rows: split_sizes.draw(rows, 20, SETTING),
     "look_ahead": lambda rows: split_sizes.draw_look_ahead(rows, SETTING),
     "look_ahead_time": lambda rows: split_sizes.draw_totals(rows, SETTING),
-    "validation": timelines.draw,
+    "validation": pairs.draw,
     "scatter": scatter.draw,
     "event_errors": event_errors.draw,
 }

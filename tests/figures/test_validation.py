@@ -7,8 +7,10 @@ import pytest
 
 from figures.bundles.validation import draw
 from figures.drawing.colours import COLOURS
+from figures.drawing.look import Look
 from figures.origin import read_origin
-from figures.pictures.validation import event_errors, scatter, settings, timelines
+from figures.traces.passes.names import Names
+from figures.traces.validated import event_errors, pairs, scatter, settings
 from sim.errors import ConfigurationError
 from tests.figures.legible import complaints, drawn
 
@@ -27,22 +29,22 @@ def steady(run="a", schedule="gpipe", minibatches=12, devices=2):
 
 def test_one_run_of_each_schedule_in_steady_state():
     rows = steady("a") + steady("b") + steady("c", "1f1b")
-    shown = timelines.chosen(rows)
+    shown = pairs.chosen(rows)
     assert {r["run"] for r in shown} == {"a", "c"}
     seen = {r["minibatch"] for r in shown if r["shown"]}
-    assert seen == set(range(3, 3 + timelines.MINIBATCHES))
-    assert timelines.message(shown) == ("Every device kept the predicted order; mini-batches 3 to "
-                                        "6 took 100 % longer than predicted")
+    assert seen == set(range(5, 5 + pairs.MINIBATCHES))  # the steady ones are 3 to 10
+    assert pairs.message(shown) == ("Every device kept the predicted order; mini-batches 5 to "
+                                        "8 took 100 % longer than predicted")
 
 
 def test_neighbours_are_kept_where_they_lie_between_and_no_others():
-    rows = [*steady(), row("a", "gpipe", 1, 2, op="B", at=6.5), row("a", "gpipe", 0, 9, at=99.0)]
-    shown = timelines.chosen(rows)
+    rows = [*steady(), row("a", "gpipe", 1, 2, op="B", at=10.5), row("a", "gpipe", 0, 9, at=99.0)]
+    shown = pairs.chosen(rows)
     assert [(r["minibatch"], r["op"]) for r in shown if not r["shown"]] == [(2, "B")]
 
 
 def test_a_short_run_is_shown_from_where_it_can():
-    assert {r["minibatch"] for r in timelines.chosen(steady(minibatches=3))} == {1, 2, 3}
+    assert {r["minibatch"] for r in pairs.chosen(steady(minibatches=3))} == {1, 2, 3}
 
 
 @pytest.mark.parametrize(("low", "high", "said"), [
@@ -52,33 +54,42 @@ def test_a_short_run_is_shown_from_where_it_can():
                                                                    "predicted"),
     (-0.004, 0.3, "up to 30 % longer than predicted"), (0.1, 0.1, "10 % longer than predicted")])
 def test_the_headline_says_how_long_it_took_in_words(low, high, said):
-    assert timelines._took(low, high) == said
+    assert pairs._took(low, high) == said
 
 
 def test_an_order_that_was_not_kept_is_said():
-    rows = timelines.chosen(steady())
-    first = next(r for r in rows if r["minibatch"] == 3)
+    rows = pairs.chosen(steady())
+    first = next(r for r in rows if r["minibatch"] == 5)
     first["measured_start_s"] = 1000.0
-    assert "did NOT keep" in timelines.message(rows)
+    assert "did NOT keep" in pairs.message(rows)
 
 
-def test_every_device_has_a_lane_for_each_side_and_numbers_in_its_boxes():
-    figure = timelines.draw(timelines.chosen(steady() + steady("c", "1f1b")))
-    panels = figure.axes
-    assert [axis.get_title(loc="left") for axis in panels] == ["a", "c"]
-    for axis in panels:
-        assert [t.get_text() for t in axis.get_yticklabels()] == [
-            f"device {d}, {side}" for d in (0, 1) for side in ("predicted", "measured")]
-        assert sorted(t.get_text() for t in axis.texts) == sorted(4 * "3456")
-        starts = [patch.get_x() for patch in axis.patches]
-        assert min(starts) == 0
-    assert list(complaints(figure)) == []
+def written(figure, axis):
+    """The texts that are really drawn in the boxes of a panel."""
+    names = next(each for each in axis.artists if isinstance(each, Names))
+    own = {id(text) for text in names.texts}
+    return sorted(text.get_text() for text, _ in drawn(figure) if id(text) in own)
+
+
+@pytest.mark.parametrize("look", [Look(), Look(width_in=3.33, title="A title")])
+def test_every_device_has_a_lane_for_each_side_and_numbers_in_its_boxes(look):
+    with look.worn():
+        figure = pairs.draw(pairs.chosen(steady() + steady("c", "1f1b")), look)
+        if look.title:
+            assert list(complaints(figure, look.width_in)) == []
+        for axis, name in zip(figure.axes, "ac", strict=True):
+            assert [t.get_text() for t in axis.get_yticklabels()] == [
+                f"{d} {side}" for d in (0, 1) for side in ("predicted", "measured")]
+            assert written(figure, axis) == sorted(4 * ["F5", "F6", "F7", "F8"])
+            assert axis.get_xlim()[0] == 0
+            assert axis.get_xlabel() == "time (s): 100 % longer than predicted"
+            assert name in {text.get_text() for text, _ in drawn(figure)}
 
 
 def test_a_box_too_narrow_for_its_number_has_none():
     narrow = [{**r, "predicted_end_s": r["predicted_start_s"] + 0.01} for r in steady()]
-    texts = timelines.draw(timelines.chosen(narrow)).axes[0].texts
-    assert len(texts) == 2 * timelines.MINIBATCHES  # measured ones alone
+    figure = pairs.draw(pairs.chosen(narrow))
+    assert len(written(figure, figure.axes[0])) == 2 * pairs.MINIBATCHES  # measured ones alone
 
 
 def run_entry(label, step, measured, memory, **names):
@@ -227,7 +238,7 @@ def test_a_run_of_a_report_with_several_networks_is_of_its_own(folder):
 
 def test_the_same_run_in_two_folders_is_drawn_once(folder, tmp_path, monkeypatch):
     drawn = {}
-    monkeypatch.setattr("figures.bundles.validation.save", lambda figure, rows, out, name, command:
+    monkeypatch.setattr("figures.bundles.validation.save", lambda figure, rows, out, name, *_, **__:
                         drawn.setdefault(name, []).append(len(rows)) or [])
     for folders in ([folder], [folder, folder]):
         draw(folders, tmp_path, "")

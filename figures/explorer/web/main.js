@@ -3,10 +3,11 @@
 const element = (id) => document.getElementById(id);
 const root = document.documentElement;
 const given = {}; // what Python put into the page: colours, names, traces
-const state = { traces: [], chart: element('chart'), minibatch: null, chosen: null, hovered: null };
+const state = { traces: [], all: [], chart: element('chart'), minibatch: null, chosen: null, hovered: null,
+  range: null, told: [], pointer: null };
 const born = performance.now();
-const shown = { minibatch: null, chosen: null }; // what the panel holds
-let theme, modes, mode = 'pass', wanted = false, pointer = null;
+const shown = {}; // what the panel and the legend hold
+let theme, modes, mode = 'pass', wanted = false;
 
 /** Do something once the next frame has been shown. */
 function afterFrame(act) {
@@ -19,9 +20,24 @@ function afterFrame(act) {
 
 function colourBy(name) {
   mode = name;
-  for (const trace of state.traces) addSums(trace, modes[mode].of);
-  drawLegend(element('legend'), mode, modes, state.traces, theme.dark);
+  element('colour').value = name;
+  fitBlocks();
+  for (const trace of state.traces) addSums(trace, modes(mode));
   redraw();
+}
+
+/** Coloured by mini-batch, one colour stands for as many of them as can be told apart; gives
+ *  whether that has changed. */
+function fitBlocks() {
+  if (mode !== 'minibatch') return false;
+  const dense = crowded(state.traces, ratio()), pixels = 8; // a block is at least so wide
+  const most = Math.max(...unfolded(state.traces).map((trace) => trace.minibatches / (trace.clock.by
+    * (trace.extent.last - trace.extent.first))), 0) * ((view.to - view.from) / plotWidth());
+  const power = 10 ** Math.max(0, Math.floor(Math.log10(Math.max(1, most * pixels))));
+  const block = dense ? power * STEPS.find((step) => step * power >= most * pixels) : 1;
+  if (modes(mode).block === block) return false;
+  modes(mode).block = block;
+  return true;
 }
 
 function dress() {
@@ -30,23 +46,32 @@ function dress() {
   colourBy(mode);
 }
 
+const ratio = () => devicePixelRatio || 1;
+
+function sized(canvas, width, height) {
+  canvas.width = Math.round(width * ratio());
+  canvas.height = Math.round(height * ratio());
+  canvas.style.width = `${width}px`;
+  canvas.style.height = `${height}px`;
+}
+
 /** Fit canvases and lanes to the window. */
 function resize() {
-  const { clientWidth: width, clientHeight: height } = state.chart, ratio = devicePixelRatio || 1;
-  for (const canvas of [element('spans'), element('overlay')]) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-    canvas.style.width = `${width}px`;
-    canvas.style.height = `${height}px`;
-  }
-  element('spacer').style.height = `${arrange(state.traces, width, height, gutter(width))}px`;
+  const { clientWidth: width, clientHeight: height } = state.chart;
+  for (const name of ['spans', 'overlay']) sized(element(name), width, height);
+  sized(element('strip'), width, STRIP);
+  element('spacer').style.height = `${arrange(state.traces, width, height, gutter(width), below)}px`;
   redraw();
 }
+
+/** Room under a trace's lanes. */
+const below = counterHeight;
+const drawBelow = (pen, dressed, trace, y) => drawCounters(pen, dressed, trace, y, plotWidth());
 
 /** Room for the longest lane name, within a quarter of the chart. */
 function gutter(width) {
   const pen = element('spans').getContext('2d');
-  pen.font = theme.font(12);
+  pen.font = theme.font(14);
   const names = state.traces.flatMap((trace) => trace.lanes.map((lane) => lane.name));
   return Math.min(Math.max(...names.map((name) => pen.measureText(name).width), 60) + 20, width / 4);
 }
@@ -62,55 +87,83 @@ function redraw() {
 
 function draw() {
   const begun = performance.now();
-  const dense = paint(element('spans').getContext('2d'), state.traces, theme, scene());
-  element('mean').hidden = dense < 1;
+  if (fitBlocks()) for (const trace of state.traces) addSums(trace, modes(mode));
+  paint(element('spans').getContext('2d'), state.traces, theme, scene());
+  paintOverview(element('strip').getContext('2d'), state.traces, theme, scene());
   answer();
   fillPanel();
   root.dataset.paintMs = (performance.now() - begun).toFixed(2);
 }
 
-/** What the two canvases need to know besides traces and theme. */
+/** What the canvases need to know besides traces and theme. */
 function scene() {
-  return { ...state, top: state.chart.scrollTop, ratio: devicePixelRatio || 1,
-    colourOf: modes[mode].of, faded: state.minibatch !== null };
+  const key = [mode, modes(mode).block, theme.dark, view.width, view.gutter, view.first, view.last, ratio(),
+    ...state.traces.map((trace) => [trace.name, trace.hidden, trace.clock.at, trace.clock.by])].join();
+  return { ...state, top: state.chart.scrollTop, ratio: ratio(), key, faded: state.minibatch !== null,
+    below: drawBelow, marks: drawMarks };
 }
 
-/** The panel's sections, each only when what it shows has changed. */
+/** Whether a thing on the page must be made anew: what it shows is not what it showed. */
+function stale(name, ...what) {
+  const fresh = shown[name]?.every((each, i) => each === what[i]);
+  shown[name] = what;
+  return !fresh;
+}
+
+/** The legend and the panel's sections, each only when what it shows has changed. */
 function fillPanel() {
-  const { minibatch, chosen } = state;
-  if (shown.minibatch !== minibatch) showTrip(element('trip'), state.traces, minibatch, acts);
-  if (shown.chosen !== chosen) showChosen(element('chosen'), chosen);
-  if (shown.minibatch !== minibatch || shown.chosen !== chosen) {
-    markChosen(element('trip'), state.traces, chosen);
+  const { minibatch, chosen, range, traces } = state, dense = crowded(traces, ratio());
+  if (stale('legend', mode, modes(mode), modes(mode).block, dense)) {
+    drawLegend(element('legend'), mode, modes(mode), traces, theme.dark, dense);
   }
-  Object.assign(shown, { minibatch, chosen });
+  const anew = stale('trip', minibatch);
+  if (anew) showTrip(element('trip'), traces, minibatch, acts);
+  if (stale('mark', chosen) || anew) markChosen(element('trip'), traces, chosen);
+  if (stale('range', range)) showRange(element('range'), traces, range, acts);
+  knowing.fill();
 }
 
 function say(text) {
   element('said').textContent = text;
 }
 
-/** What lies under the pointer now: the tip and an outline; the picture below stays as it is. */
+/** What lies under the pointer now: the card and an outline; the picture below stays as it is. */
 function answer() {
-  const found = pointer && spanAt(state.traces, pointer.x, pointer.y, state.chart.scrollTop);
+  const { pointer, chosen } = state;
+  const found = pointer && (spanAt(state.traces, pointer.x, pointer.y, state.chart.scrollTop)
+    ?? counterAt(state, pointer.x, pointer.y));
   state.hovered = found?.row === undefined ? null : found;
-  showTip(element('tip'), found, pointer?.clientX, pointer?.clientY);
+  if (stale('card', found?.trace, found?.row ?? found?.gap?.[0] ?? found?.at, found?.lane ?? found?.heading, chosen)) {
+    showCard(element('card'), state.traces, found, chosen);
+  }
   paintOverlay(element('overlay').getContext('2d'), state.traces, theme, scene());
 }
 
 /** The pointer is over a point of the canvas, or (null) has left it. */
 function hover(event, place) {
-  pointer = place && { x: place[0], y: place[1], clientX: event.clientX, clientY: event.clientY };
+  state.pointer = place && { x: place[0], y: place[1] };
   answer();
   afterFrame(() => { root.dataset.hoverMs = (performance.now() - event.timeStamp).toFixed(2); });
 }
 
-const acts = makeActions(state, redraw, say);
+const acts = Object.assign(makeActions(state, redraw, say), {
+  say, colour: colourBy, colourNow: () => mode,
+  search() {
+    element('number').focus();
+    element('number').select();
+  },
+  help() { element('help').showModal(); }});
+const knowing = makeKnowing({ acts, say, redraw, resize, element, stale, looks: () => ({ theme,
+  paintAll: (pen, fine) => paint(pen, state.traces, theme, { ...scene(), ratio: fine }),
+  paintOver: (pen, fine) => paintOverlay(pen, state.traces, theme, { ...scene(), ratio: fine, hovered: null, pointer: null }) }) });
+acts.head = (x, y) => clickHead(x, y, knowing);
+const story = makeStory(element('story'), state, acts);
 
 function listen() {
-  const canvas = element('spans');
-  listenToPointer(state, acts, { canvas, hover });
-  listenToKeys(state, acts, canvas);
+  listenToPointer(state, acts, { canvas: element('spans'), hover });
+  listenToStrip(acts, element('strip'));
+  listenToKeys(state, acts);
+  listenToSearch(state, acts, element('goto'), say);
   state.chart.addEventListener('scroll', redraw);
   new ResizeObserver(resize).observe(state.chart);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', dress);
@@ -119,13 +172,11 @@ function listen() {
     root.dataset.theme = event.target.value;
     dress();
   });
-  element('in').addEventListener('click', () => acts.zoom(0.6));
-  element('out').addEventListener('click', () => acts.zoom(1 / 0.6));
-  element('fit').addEventListener('click', acts.fit);
-  element('number').max = Math.max(...state.traces.map((trace) => trace.minibatches));
-  element('goto').addEventListener('submit', (event) => {
-    event.preventDefault();
-    acts.show(Number(element('number').value));
+  for (const [name, act] of Object.entries({ in: () => acts.zoom(0.6), out: () => acts.zoom(1 / 0.6),
+    fit: acts.fit, back: acts.back, ask: acts.help })) element(name).addEventListener('click', act);
+  element('tour').addEventListener('click', () => {
+    element('help').close();
+    story.start();
   });
 }
 
@@ -143,16 +194,20 @@ function offer() {
     units: (trace) => Array.from({ length: state.all[trace].rows }, (_, row) => timeUnit(state.all[trace], row)),
     column: (trace, name) => Array.from(state.all[trace][name]),
     reveal: (trace, row) => acts.choose({ trace: state.all[trace], row }),
-    look(from, to) { look(from, to); redraw(); },
+    measure: (from, to) => acts.measure({ from, to }),
+    look: acts.look,
     view: () => ({ from: view.from, to: view.to, minibatch: state.minibatch }),
-    fit: acts.fit, select: acts.select, clear: acts.clear };
+    gutter: () => view.gutter, fit: acts.fit, select: acts.select, show: acts.show, clear: acts.clear };
 }
 
 async function main() {
   Object.assign(given, JSON.parse(element('data').textContent));
+  takeNames(given.names);
+  takeColours(given.colours);
   state.traces = await Promise.all(given.traces.map(decode));
   state.traces.forEach((trace, number) => {
     trace.number = number;
+    trace.clock = { at: 0, by: 1 };
     addLanes(trace);
     addMinibatches(trace);
   });
@@ -160,11 +215,14 @@ async function main() {
   element('spans').setAttribute('aria-label',
     `Timeline of ${state.traces.map((trace) => `${trace.name}: ${trace.facts}`).join('; ')}`);
   measure(state.traces);
+  fit();
   dress();
   resize();
-  fit();
   listen();
+  knowing.begin();
   offer();
+  Object.assign(window.pipestale, knowing.offered);
+  if (storyWanted()) story.start();
   afterFrame(() => {
     const lanes = state.traces.flatMap((trace) => trace.lanes);
     root.dataset.spans = lanes.reduce((sum, { boxes, ticks: marks }) => sum + boxes.length + marks.length, 0);

@@ -1,1 +1,1 @@
-"""The simulator beside a machine: steps and memory, errors of events, timelines in pairs."""
+"""The gallery's validation: what this project measured on the machine it was made on."""

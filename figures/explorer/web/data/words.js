@@ -1,8 +1,12 @@
 /** What spans are called and how their numbers are written, wherever they appear. */
 
 const OPS = ['F', 'B', 'I', 'W', 'U', 'SEND_F', 'RECV_F', 'SEND_B', 'RECV_B'];
-const OP_WORDS = ['forward', 'backward', 'backward, input half', 'backward, weight half', 'update',
-  'send forward', 'receive forward', 'send backward', 'receive backward'];
+let OP_WORDS; // what the operations are called, in the figures' own words
+
+function takeNames(names) {
+  OP_WORDS = OPS.map((op) => names[op]);
+}
+
 const [F, B, I, W, U] = [0, 1, 2, 3, 4];
 const UNITS = [['s', 1], ['ms', 1e3], ['µs', 1e6], ['ns', 1e9]];
 
@@ -106,5 +110,5 @@ const updates = (count) => `${short(count)} update${count === 1 ? '' : 's'}`;
 /** A span in one sentence, for a screen reader. */
 function sentence(trace, row) {
   const facts = factsOf(trace, row).map(([, name, text]) => `${name} ${text}`);
-  return `${instruction(trace, row)}, ${OP_WORDS[trace.op[row]]}: ${facts.join(', ')}`;
+  return `${boxName(trace, row)}, ${OP_WORDS[trace.op[row]]}: ${facts.join(', ')}`;
 }

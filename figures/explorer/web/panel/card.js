@@ -1,28 +1,32 @@
-/** The facts of a span as a list, in the tip by the pointer and in the panel. */
+/** The card: what lies under the pointer, else what is chosen, always in the same place, so that
+ *  it never covers what it is about. */
 
 /** A heading and a definition list; every value carries its key for whoever reads the page. */
-function factsElement(trace, row) {
+function listElement(title, facts, text) {
   const part = document.createDocumentFragment(), list = document.createElement('dl');
-  part.append(heading(`${instruction(trace, row)} · ${OP_WORDS[trace.op[row]]}`));
-  for (const [key, name, text] of factsOf(trace, row)) list.append(...line(key, name, text));
+  part.append(heading(title, text));
+  for (const fact of facts) list.append(...line(...fact));
   part.append(list);
   return part;
 }
 
-function gapElement({ gap, wait }) {
-  const part = document.createDocumentFragment(), list = document.createElement('dl');
-  part.append(heading('idle'));
-  list.append(...line('start_s', 'start', duration(gap[0])),
-    ...line('duration_s', 'duration', duration(gap[1] - gap[0])),
-    ...line('wait_s', 'message under way', duration(wait)));
-  part.append(list);
-  return part;
-}
+const factsElement = (trace, row) => listElement(
+  `${boxName(trace, row)} · ${OP_WORDS[trace.op[row]]}`, factsOf(trace, row), instruction(trace, row));
 
-function heading(text) {
+const gapElement = ({ gap, wait }) => listElement('idle', [['start_s', 'start', duration(gap[0])],
+  ['duration_s', 'duration', duration(gap[1] - gap[0])],
+  ['wait_s', 'message under way', duration(wait)]]);
+
+/** A heading; `text` is the instruction as the program's text form writes it. */
+function heading(title, text) {
   const strong = document.createElement('strong');
-  strong.textContent = text;
-  return strong;
+  strong.textContent = title;
+  if (!text) return strong;
+  const part = document.createDocumentFragment(), small = document.createElement('small');
+  small.textContent = text;
+  small.title = 'as the program’s text form writes it: stage, pass, micro-batch counted from 0';
+  part.append(strong, ' ', small);
+  return part;
 }
 
 function line(key, name, text) {
@@ -33,13 +37,25 @@ function line(key, name, text) {
   return [term, value];
 }
 
-/** Show the tip beside a point of the window, inside it; hide it where there is nothing. */
-function showTip(tip, found, x, y) {
-  tip.hidden = !found;
-  if (!found) return;
-  tip.replaceChildren(found.gap ? gapElement(found) : factsElement(found.trace, found.row));
-  const { width, height } = tip.getBoundingClientRect();
-  const left = x + 16 + width > innerWidth - 8 ? x - 16 - width : x + 16;
-  const above = y + 16 + height > innerHeight - 8 ? y - 12 - height : y + 16;
-  tip.style.transform = `translate(${Math.max(8, left)}px, ${Math.max(8, above)}px)`;
+/** Fill the card with what is hovered (`{ trace, row }`, a gap, or `{ heading, facts }` of its own),
+ *  else chosen, else a hint.
+ *  With several traces it says which one. */
+function showCard(card, traces, hovered, chosen) {
+  const what = hovered ?? chosen;
+  card.dataset.of = hovered ? 'hovered' : chosen ? 'chosen' : 'nothing';
+  if (!what) {
+    const hint = document.createElement('p');
+    hint.className = 'note';
+    hint.textContent = 'Point at a span to read it here; click it for its mini-batch’s round trip.';
+    card.replaceChildren(hint);
+    return;
+  }
+  card.replaceChildren(what.counter ? listElement(what.heading, what.facts) : what.gap ? gapElement(what)
+    : factsElement(what.trace, what.row));
+  if (traces.length > 1) {
+    const name = document.createElement('small');
+    name.className = 'whose';
+    name.textContent = what.trace.name;
+    card.prepend(name);
+  }
 }

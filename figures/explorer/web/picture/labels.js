@@ -1,11 +1,11 @@
-/** Version labels of a round trip, a line of them per lane, none over another. */
+/** Labels of a round trip, a line of them per lane, none over another. */
 
 const FAR = 44; // a label further than this from its pass would mislead
 
 /** Put labels `{ at, x, width, text, side }` (x: wanted middle, at: what they belong to) side by
  *  side in the order of `at`; equal neighbours that collide become one, at their middle or on the
- *  side (−1 left, +1 right) they stand on.  Labels that would end up far from their place are left
- *  out. */
+ *  side (−1 left, +1 right) they stand on.  Those that would end up far from their place are
+ *  `crowded`, unless they are `tied` to it by a line. */
 function spread(labels, left, right) {
   const groups = [];
   for (const label of [...labels].sort((a, b) => a.at - b.at)) {
@@ -14,9 +14,9 @@ function spread(labels, left, right) {
     if (same && label.at - last.to < label.width + 4) join(last, label);
     else groups.push({ ...label, from: label.at, to: label.at });
   }
-  return settle(groups, left, right).filter((label) => {
+  return settle(groups, left, right).map((label) => {
     const off = Math.max(label.from - label.x, label.x - label.to, 0);
-    return off <= Math.max(FAR, label.width);
+    return { ...label, crowded: !label.tied && off > Math.max(FAR, label.width) };
   });
 }
 

@@ -1,19 +1,16 @@
-/** The legend of the colours in use, as a list. */
+/** The legend of the colours in use, as a list: every colour on the screen is in it. */
 
-/** Swatches `[colour, text]` of a mode; a scale is drawn apart. */
-function swatches(mode, modes, traces, dark) {
+/** Swatches `[colour, text]` of a mode; a scale is drawn apart.  `crowded`: some lane shows shares
+ *  and means instead of single spans. */
+function swatches(name, mode, traces, dark, crowded) {
   const used = (op) => traces.some((trace) => trace.op.includes(op));
-  if (mode === 'pass') {
-    return [[PASS[F], 'forward'], [PASS[B], 'backward'], [PASS[I], 'backward, input half'],
-      [PASS[W], 'backward, weight half'], [PASS[U], 'update'], [GREY, 'message']]
-      .filter((_, op) => (op < 5 ? used(op) : [5, 6, 7, 8].some(used)));
+  if (name === 'pass') {
+    const passes = [F, B, I, W, U].filter(used).map((op) => [PASS[op], OP_WORDS[op]]);
+    return OPS.some((_, op) => op > U && used(op)) ? [...passes, [MESSAGE, 'message']] : passes;
   }
-  if (mode === 'minibatch') {
-    return CYCLE.map((colour, i) => [colour, i ? String(i + 1) : 'mini-batch 1'])
-      .concat([[null, `… repeats every ${CYCLE.length}`]]);
-  }
-  const { top, whole } = modes.staleness;
-  if (mode === 'staleness' && whole && top !== null && top < CLASSES) {
+  if (name === 'minibatch') return cycleSwatches(mode.block);
+  const { top, whole } = mode;
+  if (name === 'staleness' && whole && top !== null && top < CLASSES && !crowded) {
     return Array.from({ length: top + 1 }, (_, late) =>
       [scale(top ? late / top : 0, dark), late ? String(late) : 'staleness 0'])
       .concat([[null, 'updates']]);
@@ -21,40 +18,54 @@ function swatches(mode, modes, traces, dark) {
   return null;
 }
 
-function drawLegend(list, mode, modes, traces, dark) {
-  const found = swatches(mode, modes, traces, dark);
+function cycleSwatches(block) {
+  const text = (i) => (block === 1 ? String(i + 1) : `${i * block + 1}–${(i + 1) * block}`);
+  return CYCLE.map((colour, i) => [colour, i ? text(i) : `mini-batch${block > 1 ? 'es' : ''} ${text(0)}`])
+    .concat([[null, `… repeats every ${CYCLE.length * block}`]]);
+}
+
+const NOTES = {
+  pass: 'zoomed out, a column is as high as its share of busy time, split by pass',
+  minibatch: 'zoomed out, a column is as high as its share of busy time, split by mini-batch',
+  staleness: 'zoomed out, a column has the colour of its mean staleness and the height of its busy time',
+  distance: 'zoomed out, a column has the colour of its mean distance and the height of its busy time' };
+
+function drawLegend(list, name, mode, traces, dark, crowded) {
+  const found = swatches(name, mode, traces, dark, crowded);
   const items = found ? found.map(([colour, text]) => item(colour && swatch([colour]), text))
-    : scaleItems(mode, modes[mode], dark);
-  if (mode === 'staleness' || mode === 'distance') items.push(item(swatch([NONE]), 'reads no weights or not measured'));
-  if (mode !== 'pass' && traces.some((trace) => trace.lanes.some((lane) => lane.ticks.length))) {
+    : scaleItems(name, mode, dark);
+  const valued = name === 'staleness' || name === 'distance';
+  if (valued) items.push(item(swatch([NONE]), 'reads no weights or not measured'));
+  if (name !== 'pass' && traces.some((trace) => trace.lanes.some((lane) => lane.ticks.length))) {
     items.push(item(swatch([PASS[U]], 3), 'update'));
   }
-  if (mode === 'pass' && traces.some((trace) => trace.chunks > 1)) {
+  if (name === 'pass' && traces.some((trace) => trace.chunks > 1)) {
     items.push(item(null, 'darker: later chunks of a device'));
   }
   if (traces.some(hasWaits)) items.push(item(waitSign(), 'idle while a message is under way'));
-  const note = item(null, 'a pixel with many spans shows their mean colour');
+  const note = item(null, NOTES[name]);
   note.id = 'mean';
+  note.hidden = !crowded;
   list.replaceChildren(...items, note);
 }
 
-function scaleItems(mode, { top, clipped }, dark) {
-  const name = mode === 'staleness' ? 'staleness' : 'weight distance';
-  if (top === null) return [item(null, `${name}: not measured in these traces (they trained nothing)`)];
-  const unit = mode === 'staleness' ? 'updates' : '(relative)';
+function scaleItems(name, { top, clipped }, dark) {
+  const what = name === 'staleness' ? 'staleness' : 'weight distance';
+  if (top === null) return [item(null, `${what}: not measured in these traces (they trained nothing)`)];
+  const unit = name === 'staleness' ? 'updates' : '(relative)';
   const ramp = swatch(Array.from({ length: 100 }, (_, i) => scale(i / 99, dark)), 100);
   const end = document.createElement('span');
   end.textContent = `${clipped ? '≥ ' : ''}${short(top, 3)} ${unit}`;
-  const whole = item(null, `${name} 0`);
+  const whole = item(null, `${what} 0`);
   whole.append(ramp, end);
   return [whole];
 }
 
 function item(sign, text) {
-  const line = document.createElement('li'), words = document.createElement('span');
+  const entry = document.createElement('li'), words = document.createElement('span');
   words.textContent = text;
-  line.append(...(sign ? [sign] : []), words);
-  return line;
+  entry.append(...(sign ? [sign] : []), words);
+  return entry;
 }
 
 function swatch(colours, width = 14) {

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -15,14 +16,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLo
 
 from figures.drawing.colours import COLOURS
 from figures.drawing.labels import label
-from figures.drawing.style import PAGE_IN, SMALLEST_PT, headline, new_figure
-from figures.pictures.validation.settings import colour, markers, method, program, setting
+from figures.drawing.look import Look
+from figures.drawing.style import headline
+from figures.traces.validated.settings import colour, markers, method, program, setting
 from sim.rows import Row, Rows
 
 WIDE = 0.05  # share; the outer band, and what is named beyond it
+NARROW_IN = 5.0  # below it panels are one below the other
 NAMED = 6  # runs at most, those that are furthest off
 LINEAR = 5.0  # percent, up to which the scale of errors is linear
 PERCENTS = (-100, -20, -5, -2, 0, 2, 5, 20, 100, 500)
+MANY = 100  # percent: of a scale that far the ticks at 2 % would touch that at 0
 DECADES = ((1,), (1, 2, 5), (1, 1.5, 2, 3, 5, 7),
            (1, 1.2, 1.4, 1.6, 1.8, 2, 2.5, 3, 3.5, 4, 5, 6, 7, 8, 9))
 FEW = 3  # ticks, at least
@@ -79,27 +83,38 @@ def message(rows: Sequence[Row]) -> str:
     return f"Predicted within the aims: {', '.join(said)}"
 
 
-def draw(rows: Sequence[Row]) -> Figure:
-    """Above predicted against measured on log axes, below how far each run is off in percent."""
-    figure = new_figure(PAGE_IN, 5.9)
-    headline(figure, message(rows), "Darker band: the aim; paler: 5 %; up to six runs beyond it "
-             "are named. Hollow marks: the batch is cut into micro-batches. Scale of errors: "
-             "linear up to 5 %, then logarithmic")
-    axes = figure.subplots(2, 2, sharex="col", height_ratios=(1.25, 1))
+def draw(rows: Sequence[Row], look: Look | None = None) -> Figure:
+    """Above predicted against measured on log axes, below how far each run is off in percent; one
+    quantity below the other where it is narrow."""
+    look = look or Look()
+    narrow, size = look.width_in < NARROW_IN, float(mpl.rcParams["xtick.labelsize"])
     shapes = markers(rows)
+    figure = look.figure((8.4 if narrow else 5.3) + 0.16 * len(shapes) / (1 if narrow else 2))
+    said = look.above(message(rows))
+    if said:
+        headline(figure, said, "" if look.title else "Runs further off than 5 % are named, at most "
+                 "six; scale of errors: linear up to 5 %, then logarithmic")
+    if narrow:
+        axes = figure.subplots(4, 1, height_ratios=(1.1, 1, 1.1, 1)).reshape(2, 2).T
+    else:
+        axes = figure.subplots(2, 2, sharex="col", height_ratios=(1.25, 1))
     for column, quantity in zip(axes.T, QUANTITIES, strict=True):
+        if narrow:
+            column[1].sharex(column[0])
+            column[0].tick_params(labelbottom=False)
         known = [row for row in rows if off(row, quantity) is not None]
-        _identity(column[0], known, quantity, shapes)
-        _errors(column[1], known, quantity, shapes)
+        identity(column[0], known, quantity, shapes)
+        errors(column[1], known, quantity, shapes)
     figure.align_ylabels()
-    _legend(figure, rows, shapes)
+    _legend(figure, rows, shapes, 2 if narrow else 4)
     for axis, quantity in zip(axes[1], QUANTITIES, strict=True):
-        _names(axis, [row for row in rows if off(row, quantity) is not None], quantity)
+        _names(axis, [row for row in rows if off(row, quantity) is not None], quantity, size)
     return figure
 
 
-def _identity(axis: Axes, rows: Sequence[Row], quantity: Quantity, shapes: Mapping[str, str]
-              ) -> None:
+def identity(axis: Axes, rows: Sequence[Row], quantity: Quantity, shapes: Mapping[str, str]
+             ) -> None:
+    """Draw predicted against measured, a mark for each run; `shapes` are its marks by setting."""
     values = [row[f"{side}_{quantity.name}"] / quantity.unit for row in rows
               for side in ("predicted", "measured")]
     low, high = min(values, default=1) / 1.4, max(values, default=1) * 1.4
@@ -128,14 +143,16 @@ def _ticks(low: float, high: float) -> list[float]:
     return ticks
 
 
-def _errors(axis: Axes, rows: Sequence[Row], quantity: Quantity, shapes: Mapping[str, str]) -> None:
+def errors(axis: Axes, rows: Sequence[Row], quantity: Quantity, shapes: Mapping[str, str]) -> None:
+    """Draw how far each run's prediction is off, in percent, against what was measured."""
     for share, strength in ((WIDE, 0.5), (quantity.aim, 1.0)):
         axis.axhspan(-100 * share, 100 * share, color=COLOURS["pale"], alpha=strength, linewidth=0)
     axis.axhline(0, color=COLOURS["grey"], linewidth=0.6)
     axis.set_yscale("symlog", linthresh=LINEAR, linscale=1.0)
     reach = max([4 * LINEAR, *(100 * abs(off(row, quantity) or 0) * 2 for row in rows)])
     axis.set_ylim(-reach, reach)
-    axis.yaxis.set_major_locator(FixedLocator([p for p in PERCENTS if abs(p) <= reach]))
+    axis.yaxis.set_major_locator(FixedLocator([
+        p for p in PERCENTS if abs(p) <= reach and (abs(p) != 2 or reach < MANY)]))
     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:+g}" if value else "0"))
     axis.yaxis.set_minor_formatter(NullFormatter())
     axis.yaxis.set_minor_locator(NullLocator())
@@ -156,17 +173,17 @@ def _marks(axis: Axes, rows: Sequence[Row], quantity: Quantity, shapes: Mapping[
                   markerfacecolor="white" if row["microbatches"] > 1 else shade)
 
 
-def _names(axis: Axes, rows: Sequence[Row], quantity: Quantity) -> None:
+def _names(axis: Axes, rows: Sequence[Row], quantity: Quantity, size_pt: float) -> None:
     """The program of runs that are further off than the outer band, beside their marks."""
     at = np.array([[row[f"measured_{quantity.name}"] / quantity.unit,
                     100 * (off(row, quantity) or 0.0)] for row in rows]).reshape(-1, 2)
     furthest = np.argsort(-np.abs(at[:, 1]), kind="stable")[:NAMED]
     far = np.isin(np.arange(len(at)), furthest) & (np.abs(at[:, 1]) > 100 * WIDE)
     texts = [program(row) for row, named in zip(rows, far, strict=True) if named]
-    label(axis, at[far], texts, at[~far], size_pt=SMALLEST_PT, weight="normal")
+    label(axis, at[far], texts, at[~far], size_pt=size_pt, weight="normal")
 
 
-def _legend(figure: Figure, rows: Sequence[Row], shapes: Mapping[str, str]) -> None:
+def _legend(figure: Figure, rows: Sequence[Row], shapes: Mapping[str, str], columns: int) -> None:
     dark = COLOURS["black"]
     marks: list[tuple[str, Any]] = [
         (name, Line2D([], [], color=dark, marker=shape, linestyle="", markersize=5))
@@ -175,5 +192,5 @@ def _legend(figure: Figure, rows: Sequence[Row], shapes: Mapping[str, str]) -> N
         whole = any(row["microbatches"] == 1 for row in rows if method(row) == name)
         marks.append((name, Patch(facecolor=colour(name) if whole else "white",
                                   edgecolor=colour(name))))
-    figure.legend([handle for _, handle in marks], [name for name, _ in marks], ncols=4,
+    figure.legend([handle for _, handle in marks], [name for name, _ in marks], ncols=columns,
                   loc="outside lower center", columnspacing=1.4, handlelength=1.4)

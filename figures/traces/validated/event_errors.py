@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from figures.drawing.colours import COLOURS
-from figures.drawing.style import PAGE_IN, SMALLEST_PT, headline, new_figure
-from figures.pictures.validation.settings import network
-from figures.traces.timeline import FILL, MEANING
+from figures.drawing.colours import COLOURS, PASS_NAMES, PASSES
+from figures.drawing.look import Look
+from figures.drawing.style import headline
+from figures.traces.validated.settings import network
 from sim.op import Op
 from sim.rows import Row, Rows
 
 AIM = 0.05  # of 95 % of the events
 EDGES = np.round(np.arange(-0.5, 0.501, 0.025), 3)  # shares; beyond them the outermost bins
+NARROWEST_IN = 2.2  # of a panel, so that its two lines of text fit
 CHANGE = 0.001  # a bin's edge is compared at this precision
 
 
@@ -67,33 +69,59 @@ def message(rows: Sequence[Row]) -> str:
     return f"Predicted within 5 % of their duration: {said} events"
 
 
-def draw(rows: Sequence[Row]) -> Figure:
+def draw(rows: Sequence[Row], look: Look | None = None) -> Figure:
     """A panel for each operation and network: the share of its events by their error."""
-    ops, models = _ops(rows), list(dict.fromkeys(row["model"] for row in rows))
-    figure = new_figure(PAGE_IN, 1.2 + 1.15 * len(ops))
-    headline(figure, message(rows), "Share of events by error of their duration; beyond ±50 % in "
-             "the outermost bars. Band: the aim, ±5 % for 95 % of the events. Hatched: events of a "
-             "run's first mini-batch")
-    axes = figure.subplots(len(ops), len(models), sharex=True, sharey="row", squeeze=False)
-    for line, op in zip(axes, ops, strict=True):
-        for axis, model in zip(line, models, strict=True):
-            _panel(axis, [row for row in rows if (row["op"], row["model"]) == (op.name, model)], op)
-        line[0].set_ylabel(f"{MEANING[op]}\n(% of events)".replace(", for", ",\nfor"))
-    for axis, model in zip(axes[0], models, strict=True):
-        axis.set_title(f"{network(model)}\n{axis.get_title(loc='left')}", loc="left",
-                       fontsize=SMALLEST_PT)
-    for axis in axes[-1]:
-        axis.set_xlabel("predicted too long (%)")
-    early = Patch(facecolor="white", edgecolor=COLOURS["black"], hatch="////", linewidth=0.5)
-    figure.legend([early], ["of a run's first mini-batch"], loc="outside lower center")
+    look = look or Look()
+    panels = [(op, model) for op in _ops(rows) for model in _models(rows)]
+    columns = len(_models(rows)) if look.width_in / len(_models(rows)) >= NARROWEST_IN else 1
+    lines = -(-len(panels) // columns)
+    figure = look.figure(1.25 + 1.25 * lines)
+    said = look.above(message(rows))
+    if said:
+        headline(figure, said, "" if look.title else "Share of events by error of their duration; "
+                 "beyond ±50 % in the outermost bars")
+    axes = figure.subplots(lines, columns, sharex=True, sharey="row" if columns > 1 else False,
+                           squeeze=False)
+    for number, (axis, (op, model)) in enumerate(zip(axes.ravel(), panels, strict=True)):
+        group = [row for row in rows if (row["op"], row["model"]) == (op.name, model)]
+        panel(axis, group, op)
+        head = number < columns or columns == 1 < len(_models(rows))
+        axis.set_title("\n".join([*([network(model)] if head else []), *_told(group)]), loc="left",
+                       fontsize=mpl.rcParams["xtick.labelsize"])
+        if number % columns == 0:
+            axis.set_ylabel(f"{PASS_NAMES[op.name]}\n(% of events)".replace(", for", ",\nfor"))
+        if number >= len(panels) - columns:
+            axis.set_xlabel("predicted too long (%)")
+    _legend(figure, rows, 1 if look.width_in < 5 else 2)
     return figure
 
 
+def _told(rows: Sequence[Row]) -> list[str]:
+    """How well a group of events was predicted, in two lines."""
+    return [f"{rows[0]['all']} events: {100 * rows[0]['within_aim']:.0f} % within 5 %,",
+            f"95 % within {100 * rows[0]['p95_rel']:.3g} %"] if rows else []
+
+
+def _legend(figure: Figure, rows: Sequence[Row], columns: int) -> None:
+    handles: list[Any] = [Patch(facecolor=COLOURS["pale"], edgecolor="none")]
+    labels = ["the aim: 95 % of events within 5 %"]
+    if any(row["of_first_minibatch"] for row in rows):
+        handles.append(Patch(facecolor="white", edgecolor=COLOURS["black"], hatch="////",
+                             linewidth=0.5))
+        labels.append("of a run's first mini-batch")
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+
+
 def _ops(rows: Sequence[Row]) -> list[Op]:
-    return [op for op in FILL if any(row["op"] == op.name for row in rows)]
+    return [op for op in Op if op <= Op.U and any(row["op"] == op.name for row in rows)]
 
 
-def _panel(axis: Axes, rows: Sequence[Row], op: Op) -> None:
+def _models(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(row["model"] for row in rows))
+
+
+def panel(axis: Axes, rows: Sequence[Row], op: Op) -> None:
+    """Draw the histogram of one operation's events on axes, in percent of them."""
     axis.axvspan(-100 * AIM, 100 * AIM, color=COLOURS["pale"], linewidth=0)
     axis.axvline(0, color=COLOURS["grey"], linewidth=0.6)
     axis.set_xlim(100 * EDGES[0], 100 * EDGES[-1])
@@ -101,13 +129,9 @@ def _panel(axis: Axes, rows: Sequence[Row], op: Op) -> None:
         left, width = 100 * row["from"], 100 * (row["to"] - row["from"])
         early = 100 * row["of_first_minibatch"] / row["all"]
         late = 100 * row["events"] / row["all"] - early
-        shape = {"width": width, "align": "edge", "facecolor": COLOURS[FILL[op]],
+        shape = {"width": width, "align": "edge", "facecolor": PASSES[op.name],
                  "edgecolor": COLOURS["black"], "linewidth": 0.4}
         axis.bar(left, late, **shape)
         axis.bar(left, early, bottom=late, hatch="////", **shape)
     axis.autoscale(axis="y")
     axis.set_ylim(bottom=0)
-    if rows:
-        axis.set_title(f"{rows[0]['all']} events: {100 * rows[0]['within_aim']:.0f} % within 5 %, "
-                       f"95 % within {100 * rows[0]['p95_rel']:.3g} %", loc="left",
-                       fontsize=SMALLEST_PT)

@@ -1,0 +1,1 @@
+"""The simulator beside a machine: timelines in pairs, steps and memory, errors of events."""
