@@ -239,4 +239,4 @@ def _seconds_above(axis: Axes, found: Rows) -> None:
 
 
 OWN = OwnPicture("learning", rows, draw, message, frozenset({"from_s", "to_s"}), trained=True,
-                 runs=RUNS)
+                 evaluated=True, runs=RUNS)

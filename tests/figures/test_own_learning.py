@@ -7,9 +7,11 @@ from matplotlib.figure import Figure
 import sim
 from figures.drawing.ends import apart
 from figures.drawing.look import Look
+from figures.own.inputs import Source
 from figures.traces.learning import OWN, learning
 from figures.traces.strokes import strokes
 from figures.traces.wanted import Run, Wanted
+from sim.experiment.configuration import resolve
 from tests.figures.legible import complaints
 
 NARROW = Look(width_in=3.33)
@@ -79,6 +81,17 @@ def test_what_was_never_evaluated_shows_the_losses_of_its_minibatches(runs):
     first = plain.curves["minibatch_loss"][:3]
     assert mine[0]["minibatch_loss"] == pytest.approx(first.mean())
     assert mine[-1]["minibatch"] == 500
+
+
+def test_an_experiment_that_does_not_say_is_evaluated_on_the_way():
+    found = Source("mine", None, resolve({"pipeline": {"minibatches": 40}}))
+    run = found.run(training=True, evaluated=OWN.evaluated)
+    assert run.trace.curves["evaluated_minibatch"].tolist() == list(range(2, 41, 2))
+    plain = found.run(training=True)
+    assert (run.trace.curves["minibatch_loss"] == plain.trace.curves["minibatch_loss"]).all()
+    said = Source("mine", None, resolve({"pipeline": {"minibatches": 40},
+                                         "training": {"evaluate_every": 20}}))
+    assert said.run(True, evaluated=True).trace.curves["evaluated_minibatch"].tolist() == [20, 40]
 
 
 def test_a_run_that_diverged_is_marked_where_its_numbers_end(runs):
