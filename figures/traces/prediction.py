@@ -31,6 +31,7 @@ from sim.trace import Trace
 LINES = (("stale", "vermilion", "--", "stale weights $W_t$"),
          ("predicted", "blue", "-", r"predicted weights $W_t-s\,\eta\,v_t$"))
 POINTS = 40  # of a line: updates are averaged until so many are left
+TALL_IN = 7.2  # of all panels, where they are many
 EDGE_IN, PANEL_IN = 0.6, 0.85  # what stands left of panels, and the narrowest
 AVERAGED = "means over neighbouring updates"
 TIMES = "×: how many times nearer the prediction is"
@@ -125,7 +126,7 @@ def panels(rows: Sequence[Row], look: Look, times: Callable[[Sequence[Row]], str
     steps = horizons(rows)
     beside = (look.width_in - EDGE_IN) / len(steps) >= PANEL_IN
     across, down = (len(steps), len(names)) if beside else (1, len(names) * len(steps))
-    figure = look.figure(1.0 + (1.6 if down < 5 else 1.25) * down)
+    figure = look.figure(1.0 + max(1.0, min(1.6, TALL_IN / down)) * down)
     axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for axis, (name, horizon) in zip(axes.ravel(), [(n, s) for n in names for s in steps],
                                      strict=True):

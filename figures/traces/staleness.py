@@ -25,6 +25,7 @@ from sim.arrays import Floats
 from sim.errors import ConfigurationError
 from sim.rows import Rows
 
+NARROWEST_IN = 1.5  # of panels side by side
 ABOVE_IN = 0.5  # for the message
 MOST_NAMED = 4  # runs in a headline
 FRESH = "fresh: the weights just before the mini-batch's own update"
@@ -137,7 +138,8 @@ def _one(rows: Rows, look: Look) -> Figure:
     varies = any(row["share"] < 1 for row in rows)
     panels = [*quantities, *(PASSES if varies else ())]
     across = 2 if len(panels) % 2 == 0 else 3 if look.width_in > 6 and len(panels) == 3 else 1
-    if across > 1 and not fits(72 * look.width_in / across - 45, len(stages)):
+    if look.width_in < NARROWEST_IN * across or not fits(72 * look.width_in / across - 45,
+                                                         len(stages)):
         across = 1
     down = -(-len(panels) // across)
     figure = look.figure(0.4 + ABOVE_IN + 1.7 * down)
