@@ -30,6 +30,7 @@ from sim.trace import Trace
 # prediction below stale where it helps; told apart in grey by the line
 LINES = (("stale", "vermilion", "--", "stale weights $W_t$"),
          ("predicted", "blue", "-", r"predicted weights $W_t-s\,\eta\,v_t$"))
+MOST_NAMED = 3  # runs in a headline
 POINTS = 40  # of a line: updates are averaged until so many are left
 TALL_IN = 7.2  # of all panels, where they are many
 EDGE_IN, PANEL_IN = 0.6, 0.85  # what stands left of panels, and the narrowest
@@ -80,18 +81,22 @@ def _of(name: str, experiment: Experiment, program: Program | None) -> Rows:
 
 def message(rows: Rows) -> str:
     """The headline: how many times nearer the prediction is, by horizon."""
-    said = []
-    for name in dict.fromkeys(row["run"] for row in rows):
-        mine = [row for row in rows if row["run"] == name]
-        ratios = [nearer([row for row in mine if row["horizon"] == s]) for s in horizons(mine)]
-        said.append(", ".join(f"{ratio:.2f}" for ratio in ratios))
-    ahead = ", ".join(map(str, horizons(rows)))
-    if len(said) == 1:
-        return (f"Predicted weights are {said[0]} times nearer than stale ones to the weights "
-                f"{ahead} updates on")
-    names = dict.fromkeys(row["run"] for row in rows)
-    return (f"Predicted weights, times nearer than stale ones to those {ahead} updates on: "
-            + "; ".join(f"{text} ({name})" for name, text in zip(names, said, strict=True)))
+    names, ahead = list(dict.fromkeys(row["run"] for row in rows)), horizons(rows)
+    times = [[nearer([row for row in rows if (row["run"], row["horizon"]) == (name, s)])
+              for s in ahead] for name in names]
+    on = ", ".join(map(str, ahead))
+    if 1 < len(names) <= MOST_NAMED:
+        return f"Predicted weights, times nearer than stale ones to those {on} updates on: " + (
+            "; ".join(f"{', '.join(f'{each:.2f}' for each in mine)} ({name})"
+                      for name, mine in zip(names, times, strict=True)))
+    said = ", ".join(_from_to(column) for column in zip(*times, strict=True))
+    return (f"Predicted weights are {said} times nearer than stale ones to the weights {on} "
+            "updates on")
+
+
+def _from_to(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def horizons(rows: Sequence[Row]) -> list[int]:

@@ -87,9 +87,12 @@ def message(rows: Rows) -> str:
     runs, stages = names_of(rows), stages_of(rows)
     latest = {run: means(rows, run, LAG, "forward", stages) for run in runs}
     if len(runs) > MOST_NAMED:
-        by = sorted(runs, key=lambda run: np.nanmax(latest[run], initial=0))
-        return (f"Latest forward: from {_updates(np.nanmax(latest[by[0]], initial=0))} ({by[0]}) "
-                f"to {_updates(np.nanmax(latest[by[-1]], initial=0))} ({by[-1]})")
+        most = {run: float(np.nanmax(latest[run], initial=0)) for run in runs}
+        first, *_, last = sorted(runs, key=lambda run: most[run])
+        if most[first] == most[last]:
+            return f"Latest forward: {_updates(most[first])} in every run"
+        return (f"Latest forward: from {_updates(most[first])} ({first}) to "
+                f"{_updates(most[last])} ({last})")
     if len(runs) > 1:
         return "Latest forward, in updates: " + ", ".join(
             f"{np.nanmax(each, initial=0):.3g} ({run})" for run, each in latest.items())
