@@ -41,7 +41,8 @@ class Holding(NamedTuple):
     and predictions beside it; one is there before the run), copies a pass computes with,
     activations of micro-batches kept, and those made again.  `peak_bytes` are the bytes a device
     holds at most at once.  Of several workers they are those of the first, which holds as much as
-    the others.  Where the trace's mitigation is not known here both are empty, and `unknown` says so.
+    the others.  Where the trace's mitigation is not known here both are empty, and `unknown` says
+    so.
     """
 
     columns: dict[str, Ints]
