@@ -53,7 +53,8 @@ def rows(runs: Sequence[Run], wanted: Wanted) -> Rows:
     it holds changes: bytes of each kind from then on, and the limit of activations (None: none).
 
     Of several workers it is the first.  `places` is how many places the run has: of many only the
-    fullest have rows.  Raises ConfigurationError where a stage or the window is not there.
+    fullest have rows.  Raises ConfigurationError where a stage or the window is not there, or
+    nothing has a size.
     """
     found: Rows = []
     for run, stages in zip(runs, chosen_stages(runs, wanted), strict=True):
@@ -61,6 +62,9 @@ def rows(runs: Sequence[Run], wanted: Wanted) -> Rows:
         peaks = [max(map(total, each)) for each in made]
         shown = sorted(sorted(range(len(made)), key=lambda n: -peaks[n])[:MOST_PLACES])
         found += [row for place in shown for row in made[place]]
+    if not any(map(total, found)):
+        raise ConfigurationError(["memory: nothing in the run has a size; give a task, a profile "
+                                  "or cluster.activation_bytes"])
     return found
 
 
