@@ -107,8 +107,7 @@ def _moments(times: Any, held: dict[str, Any], from_s: float, to_s: float) -> Ro
     start = max(int(np.searchsorted(times, from_s, side="right")) - 1, 0)
     chosen = np.arange(start, max(int(np.searchsorted(times, to_s, side="left")), start + 1))
     kinds = np.array([held[kind] for kind in COLUMNS])
-    changes = (np.diff(kinds[:, chosen], axis=1) != 0).any(axis=0)
-    chosen = chosen[np.concatenate(([True], changes))]
+    chosen = _seen(times, kinds, chosen)
     at = np.maximum(times[chosen], from_s)
     if len(chosen) > MOST_MOMENTS:
         whole = kinds.sum(axis=0)[chosen]
@@ -123,6 +122,23 @@ def _moments(times: Any, held: dict[str, Any], from_s: float, to_s: float) -> Ro
     return [{"second": float(second), **{column: float(held[kind][n])
                                          for kind, column in COLUMNS.items()}}
             for second, n in zip(at, chosen, strict=True)]
+
+
+def _seen(times: Any, kinds: Any, chosen: Any) -> Any:
+    """Of the chosen moments those at which something changes: of several at one time the last, and
+    before it the highest where nothing that lasts is as high."""
+    whole = kinds.sum(axis=0)
+    first = np.flatnonzero(np.diff(times[chosen], prepend=-np.inf))
+    size = np.diff(np.append(first, len(chosen)))
+    most = np.maximum.reduceat(whole[chosen], first)
+    as_high = np.flatnonzero(whole[chosen] == np.repeat(most, size))
+    group = np.repeat(np.arange(len(first)), size)[as_high]
+    top = chosen[as_high[np.unique(group, return_index=True)[1]]]
+    stays = chosen[first + size - 1]
+    above = most > np.maximum(whole[stays], np.append(0.0, whole[stays[:-1]]))
+    kept = np.sort(np.concatenate((top[above], stays)))
+    changes = (np.diff(kinds[:, kept], axis=1) != 0).any(axis=0)
+    return kept[np.concatenate(([True], changes))]
 
 
 def message(rows: Rows) -> str:
@@ -140,10 +156,10 @@ def message(rows: Rows) -> str:
         return f"Peak of the fullest {kind}: " + ", ".join(
             f"{text(total(top) / size)} {unit} ({run})" for run, top in tops.items())
     (top,) = tops.values()
-    parts = ", ".join(f"{NAMES[kind]} {text(top[column] / size)}"
-                      for kind, column in COLUMNS.items() if top[column])
-    said = (f"{top['place'].capitalize()} holds most: {text(total(top) / size)} {unit}, of which "
-            f"{parts}")
+    there = {kind: text(top[column] / size) for kind, column in COLUMNS.items() if top[column]}
+    parts = ("of which " + ", ".join(f"{NAMES[kind]} {number}" for kind, number in there.items())
+             if len(there) > 1 else f"all {NAMES[next(iter(there))]}")
+    said = f"{top['place'].capitalize()} holds most: {text(total(top) / size)} {unit}, {parts}"
     if top[LIMIT]:
         most = max(row["activation_bytes"] for row in rows)
         said += f"; activations reach {100 * most / top[LIMIT]:.3g} % of their limit"
@@ -246,14 +262,14 @@ def memory(traces: Given, ax: Axes | None = None, *, stage: int | None = None,
         if len(runs) == 1:
             stacked(ax, shown, size, peaks_text(shown, size), second)
             ax.set_ylabel(f"{place} ({unit})")
-            ax.legend(*legend(shown), frameon=False)
+            ax.legend(*legend(shown), loc="upper left")  # the peak's number is on the right
         else:
             ax.step([row["second"] / second for row in shown],
                     [total(row) / size for row in shown], where="post", label=f"{run}, {place}",
                     color=COLOURS[colour], linestyle=line)
     if len(runs) > 1:
         ax.set_ylabel(f"held ({unit})")
-        ax.legend(frameon=False)
+        ax.legend()
     ax.set_xlabel(f"time ({tick})")
     ax.set_ylim(0, HEAD * highest(found) / size)
     return ax

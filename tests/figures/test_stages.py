@@ -230,3 +230,14 @@ def test_headlines_of_many_runs_name_the_ends_alone(runs) -> None:
     ahead = [{"run": f"run {n}", "horizon": s, "update": 1, "stale_rmse": n + 2.0,
               "predicted_rmse": 1.0} for n in range(6) for s in (1, 2)]
     assert "are 2.00 to 7.00, 2.00 to 7.00 times nearer" in prediction.message(ahead)
+
+
+def test_what_lasts_no_time_counts_only_where_it_is_the_highest(runs) -> None:
+    rows = [row for row in memory.rows([runs["other"]], Wanted()) if row["place"] == "stage 0"]
+    assert not [row for row in rows if 30 < row["second"] < 40]  # a stash stays as full
+    times = np.array([0.0, 1.0, 1.0, 1.0, 2.0])
+    held = {"weights": np.array([5.0, 5.0, 5.0, 5.0, 5.0]), "stash": np.zeros(5),
+            "copies": np.array([0.0, 2.0, 0.0, 1.0, 1.0]), "activations": np.zeros(5)}
+    found = memory._moments(times, held, 0.0, 3.0)
+    assert [(row["second"], row["copy_bytes"]) for row in found] == [
+        (0.0, 0.0), (1.0, 2.0), (1.0, 1.0), (3.0, 1.0)]
