@@ -8,8 +8,8 @@ Each function draws traces on axes of the caller's own, or on new ones, and chan
 matplotlib: `timeline`, `staleness`, `memory`, `learning`; `prediction` and `jitter` of experiments,
 `validation` of the folder that `gpu validate` wrote, `sweep` of the table of a sweep.  Inside
 `with Look(width_in=3.33).worn():` they are drawn for paper.  With their files and options they are
-`python -m figures NAME …`, as are the gallery's pictures, which make their own runs.  Names are
-imported when they are first used.
+`python -m figures NAME …`, as are the gallery's pictures, which make their own runs; `read_origin`
+says what made a picture's file.  Names are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import sim
 if TYPE_CHECKING:
     from figures.bundles.pair import validation
     from figures.drawing.look import Look
+    from figures.origin import read_origin
     from figures.sweeps.drawing import sweep
     from figures.traces.jitter import jitter
     from figures.traces.learning import learning
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
     from figures.traces.staleness import staleness
     from figures.traces.timeline import timeline
 
-__all__ = ["Look", "jitter", "learning", "memory", "prediction", "staleness", "sweep", "timeline",
-           "validation"]
+__all__ = ["Look", "jitter", "learning", "memory", "prediction", "read_origin", "staleness",
+           "sweep", "timeline", "validation"]
 
 _MODULES = {name: f"figures.traces.{name}" for name in __all__} | {
-    "Look": "figures.drawing.look", "sweep": "figures.sweeps.drawing",
-    "validation": "figures.bundles.pair"}
+    "Look": "figures.drawing.look", "read_origin": "figures.origin",
+    "sweep": "figures.sweeps.drawing", "validation": "figures.bundles.pair"}
 
 _HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 if getattr(sim, "HOME", None) != _HOME:

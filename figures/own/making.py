@@ -28,7 +28,7 @@ def check(names: Sequence[str]) -> list[str]:
     known = (*NAMES, FOLDERS)
     problems = [f"figure {name}: made from fixed experiments; of runs of your own there are "
                 f"{', '.join(known)}" if name in (*FIGURES, *LOCAL, "all")
-                else unknown("figure", name, known, (*FIGURES, *LOCAL))
+                else unknown("figure", name, known, (*FIGURES, *LOCAL, "explore", "sweep"))
                 for name in names if name not in known]
     if FOLDERS in names and set(names) != {FOLDERS}:
         problems.append(f"figure {FOLDERS}: drawn from folders, so alone")

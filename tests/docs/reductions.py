@@ -34,10 +34,13 @@ RULES = (
       for words in ("timeline run.npz --minibatch 7 --width", "timeline staleness memory learning",
                     "timeline --set", "learning run.npz other.npz", "validation",
                     "timeline figures/experiments")),
-    Rule("python -m sim compare figures/experiments/plan-without-gpus.toml", "64 micro-batches",
-         "--mitigations none@1f1b/16"),
-    Rule("python -m sim compare figures/experiments/compare-mitigations.toml", "nine trainings",
-         "--mitigations none,spectrain --seeds 1 --set minibatches=20"),
+    *(Rule(f"python -m figures timeline {words}", "a second less", "--format svg")
+      for words in ("order.csv", "run.npz --minibatch 7 --out", "--from")),
+    Rule("python -m figures sweep", "wants the table of sim/README's sweep; tests/figures draws "
+         "sweeps", None, None),
+    *(Rule(f"python -m sim compare figures/experiments/{name}.toml",
+           "tests/figures runs every example", None)
+      for name in ("plan-without-gpus", "compare-mitigations")),
     Rule("python -m gpu validate figures/experiments/validate-two-gpus.toml", "wants two GPUs",
          None, None),
     Rule("python -m figures systems", "some minutes; the gallery's tests cover it", None, None),
