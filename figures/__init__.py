@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from figures.traces.prediction import prediction
     from figures.traces.staleness import staleness
     from figures.traces.timeline import timeline
+    from figures.traces.validated.library import validation
 
-__all__ = ["learning", "memory", "prediction", "staleness", "timeline"]
+__all__ = ["learning", "memory", "prediction", "staleness", "timeline", "validation"]
 
 _MODULES = {"learning": "figures.traces.learning", "memory": "figures.traces.memory",
             "prediction": "figures.traces.prediction",
-            "staleness": "figures.traces.staleness", "timeline": "figures.traces.timeline"}
+            "staleness": "figures.traces.staleness", "timeline": "figures.traces.timeline",
+            "validation": "figures.traces.validated.library"}
 
 _HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 if getattr(sim, "HOME", None) != _HOME:

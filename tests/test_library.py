@@ -186,7 +186,8 @@ def test_a_picture_is_drawn_on_the_callers_axes_and_leaves_its_style_alone(name)
 
 def test_a_picture_without_axes_makes_its_own():
     ax = figures.timeline(sim.run(**QUICK), minibatch=4)
-    assert {"W4", "W5", "W6"} <= {text.get_text() for text in ax.texts}
+    assert {"W4", "W5", "W6"} <= {text for artist in ax.artists
+                                  for text in getattr(artist, "forms", [[]])[0]}
     ax.figure.clear()
     with pytest.raises(sim.ConfigurationError, match="mini-batches are 1 to 12"):
         figures.timeline(sim.run(**QUICK), minibatch=13)

@@ -18,7 +18,6 @@ from figures.explorer.about import facts
 from figures.explorer.columns import encode
 from figures.explorer.page import SCRIPTS, WEB, page
 from sim.header import Measured
-from sim.op import Op
 from sim.trace import COLUMNS, Trace
 from tests.figures.traces import simulated
 
