@@ -4,9 +4,12 @@
     >>> axes = figures.timeline(sim.run(minibatches=8), minibatch=4)
     >>> axes.figure.savefig("timeline.png")
 
-Each function draws one trace on axes of the caller's own, or on new ones: `timeline`,
-`staleness`, `memory`, `prediction`, `learning`.  The gallery's pictures, which make their own
-runs, are `python -m figures NAME`.  Names are imported when they are first used.
+Each function draws traces on axes of the caller's own, or on new ones, and changes no setting of
+matplotlib: `timeline`, `staleness`, `memory`, `learning`; `prediction` and `jitter` of experiments,
+`validation` of the folder that `gpu validate` wrote, `sweep` of the table of a sweep.  Inside
+`with Look(width_in=3.33).worn():` they are drawn for paper.  With their files and options they are
+`python -m figures NAME …`, as are the gallery's pictures, which make their own runs.  Names are
+imported when they are first used.
 """
 
 from __future__ import annotations
@@ -17,6 +20,9 @@ from typing import TYPE_CHECKING
 import sim
 
 if TYPE_CHECKING:
+    from figures.drawing.look import Look
+    from figures.sweeps.drawing import sweep
+    from figures.traces.jitter import jitter
     from figures.traces.learning import learning
     from figures.traces.memory import memory
     from figures.traces.prediction import prediction
@@ -24,12 +30,12 @@ if TYPE_CHECKING:
     from figures.traces.timeline import timeline
     from figures.traces.validated.library import validation
 
-__all__ = ["learning", "memory", "prediction", "staleness", "timeline", "validation"]
+__all__ = ["Look", "jitter", "learning", "memory", "prediction", "staleness", "sweep", "timeline",
+           "validation"]
 
-_MODULES = {"learning": "figures.traces.learning", "memory": "figures.traces.memory",
-            "prediction": "figures.traces.prediction",
-            "staleness": "figures.traces.staleness", "timeline": "figures.traces.timeline",
-            "validation": "figures.traces.validated.library"}
+_MODULES = {name: f"figures.traces.{name}" for name in __all__} | {
+    "Look": "figures.drawing.look", "sweep": "figures.sweeps.drawing",
+    "validation": "figures.traces.validated.library"}
 
 _HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 if getattr(sim, "HOME", None) != _HOME:

@@ -1,4 +1,4 @@
-"""The painter's door: `python -m figures NAME…|all [--out DIR]`, `explore TRACE… --out FILE`."""
+"""The painter's door: `python -m figures NAME… [TRACE…]`, `sweep TABLE`, `explore TRACE…`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from figures.commands.draw import draw
 from figures.commands.explore import explore
+from figures.commands.sweep import sweep
 from sim.commands.door import HELP, Door
 
 
@@ -20,8 +21,8 @@ class Bare(Door):
         return super().parse_args(ctx, args if named else ["draw", *args])
 
 
-main = Bare(commands={"draw": draw, "explore": explore}, context_settings=HELP,
-            help="Pictures by name, and traces as a page to look through.")
+main = Bare(commands={"draw": draw, "sweep": sweep, "explore": explore}, context_settings=HELP,
+            help="Pictures by name, of sweeps, and traces as a page to look through.")
 
 
 if __name__ == "__main__":

@@ -65,8 +65,10 @@ def advise(profile: Path, memory_limit: float, backward: str, everything: bool,
 def _advice(question: Any) -> dict[str, Any]:
     """The answer, with a progress bar on standard error."""
     from analysis.advice.advise import advise as answer
+    from analysis.advice.advise import choices
+    from sim.times.profile import read_profile
 
-    with counted("weighing up", None) as done:
+    with counted("weighing up", len(choices(question, read_profile(question.path)))) as done:
         return answer(question, done)
 
 

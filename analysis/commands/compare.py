@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sim.commands.clock import DIFFERENCE, read_traces
 from sim.commands.door import console, json_option, print_json
 
 
@@ -17,9 +18,9 @@ def compare(first: Path, second: Path, as_json: bool) -> None:
     """Two traces: order and versions equal or not, and metrics side by side."""
     from analysis.comparison.difference import difference
     from analysis.terminal.difference_table import difference_table
-    from sim.trace import Trace
 
-    values = difference(Trace.load(first), Trace.load(second))
+    with read_traces("comparing", [first, second], DIFFERENCE / 2) as traces:
+        values = difference(*traces)
     if as_json:
         print_json(values)
     else:

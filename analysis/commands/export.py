@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from analysis.exports import FORMATS
+from sim.commands.clock import EXPORTS, read_traces
 from sim.commands.outputs import OUT_FILE
 
 
@@ -18,7 +19,7 @@ def export(trace: Path, form: str, out: Path) -> None:
     """Write a trace for other tools: chrome opens in Perfetto, torch-csv in PyTorch."""
     from analysis.exports import export as content_of
     from sim.files.writing import write_whole
-    from sim.trace import Trace
 
-    write_whole(out, content_of(Trace.load(trace), form))
+    with read_traces(f"writing {form}", [trace], EXPORTS[form]) as (loaded,):
+        write_whole(out, content_of(loaded, form))
     click.echo(f"{out} written")

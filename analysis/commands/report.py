@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sim.commands.clock import REPORT, read_traces
 from sim.commands.door import console, json_option, print_json
 
 
@@ -16,9 +17,9 @@ def report(trace: Path, as_json: bool) -> None:
     """Every metric of one trace; staleness that varies is shown as a distribution."""
     from analysis.metrics.report import report as metrics
     from analysis.terminal.report_tables import distribution_table, report_tables
-    from sim.trace import Trace
 
-    values = metrics(Trace.load(trace))
+    with read_traces("working out the report", [trace], REPORT) as (loaded,):
+        values = metrics(loaded)
     if as_json:
         print_json(values)
         return

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from sim.commands.bars import busy
 from sim.commands.door import console, experiment_argument, json_option, print_json
 
 
@@ -18,7 +19,9 @@ def steady(experiment: Path | None, settings: tuple[str, ...], as_json: bool) ->
     from analysis.theory.endless import endless
     from sim.experiment.configuration import read_experiment
 
-    found = endless(read_experiment(experiment, settings))
+    resolved = read_experiment(experiment, settings)
+    with busy("looking for the period"):
+        found = endless(resolved)
     if as_json:
         print_json(found)
         return

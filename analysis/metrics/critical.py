@@ -36,7 +36,7 @@ def critical_path(trace: Trace) -> CriticalPath:
     Raises InvalidProgramError where the rows are no complete program.
     """
     order = np.argsort(trace.device, kind="stable")
-    start, end, op = (column[order] for column in (trace.start_s, trace.end_s, trace.op))
+    start, end, op = trace.start_s[order], trace.end_s[order], trace.op[order]
     program = trace.program()
     before, after = dependencies(program)
     by_row = np.argsort(after, kind="stable")
@@ -46,7 +46,9 @@ def critical_path(trace: Trace) -> CriticalPath:
     carried = program.arrives_from
     heads = set(program.offsets)
     row, path, messages = int(np.argmax(end)), [], 0.0
-    while row >= 0:
+    seen = np.zeros(len(trace), dtype=bool)
+    while row >= 0 and not seen[row]:  # clocks that disagree can lead round in a circle
+        seen[row] = True
         path.append(row)
         previous = row - 1 if row not in heads else -1
         best, ready, arrives = previous, end[previous] if previous >= 0 else -1.0, 0.0

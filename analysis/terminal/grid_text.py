@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rich.text import Text
 
+from analysis.terminal.fitted.units import seconds_text
 from analysis.terminal.grid import MOST_COLUMNS, Box, Grid
 from sim.op import Op
 
@@ -106,7 +107,7 @@ def legend(*grids: Grid) -> str:
     grid, boxes = grids[0], [box for each in grids for box in each.boxes]
     n = grid.microbatches
     named = "F or letter" if n <= 26 else "F"
-    said = [f"one column = {grid.slot_s:g} s", f"number = mini-batch, {named} = forward, "
+    said = [f"one column = {seconds_text(grid.slot_s)}", f"number = mini-batch, {named} = forward, "
             + ("bare = backward" if n == 1 else "bare or small letter = backward" if n <= 26
                else "bare or B = backward")]
     for there, meaning in (

@@ -8,9 +8,10 @@ from typing import Any
 from rich.console import RenderableType
 
 from analysis.terminal.fitted.layout import Column
-from analysis.terminal.fitted.table import FittedTable, facts, names
+from analysis.terminal.fitted.table import Facts, FittedTable, names
 from analysis.terminal.fitted.units import (
     BYTES,
+    NONE,
     PERCENT,
     aligned,
     bytes_text,
@@ -23,6 +24,7 @@ from analysis.terminal.fitted.units import (
 from sim.wording import plural
 
 MOST_LINES = 40  # of stages or devices; of more the first and the last are shown
+Shown = list[tuple[Column, list[str]]]  # columns with their cells
 HELD = {"weights": "weight_bytes", "stash": "peak_stash_bytes", "copies": "peak_copy_bytes",
         "activa\u00adtions": "peak_activation_bytes", "at once": "peak_bytes"}
 
@@ -30,15 +32,15 @@ HELD = {"weights": "weight_bytes", "stash": "peak_stash_bytes", "copies": "peak_
 def report_tables(values: dict[str, Any]) -> list[RenderableType]:
     """A run's report for a screen: the whole, by stage, and by device where these are not the
     stages."""
-    return [*_whole(values), _by_stage(values), *_by_device(values)]
+    return [_whole(values), _by_stage(values), *_by_device(values)]
 
 
-def _whole(values: dict[str, Any]) -> list[RenderableType]:
+def _whole(values: dict[str, Any]) -> Facts:
     said = [values["schedule"], values["mitigation"], plural(values["stages"], "stage"),
             f"{values['minibatches']} mini-batches"]
     if values["microbatches"] > 1:
         said.append(f"{values['microbatches']} micro-batches in each")
-    return facts(" · ".join([*said, f"seed {values['seed']}"]), [
+    return Facts(" · ".join([*said, f"seed {values['seed']}"]), [
         ("makespan", seconds_text(values["makespan_s"])),
         ("bubble", f"{percent_text(values['bubble_fraction'])} of the devices' time; waiting for "
                    f"messages: {percent_text(values['comm_wait_fraction'])}"),
@@ -71,6 +73,8 @@ def _steady(values: dict[str, Any]) -> str:
 def _fullest(peaks: Sequence[float]) -> str:
     """The most that any device holds, and which does."""
     top = max(peaks)
+    if not top:
+        return "not known: nothing says how large weights and activations are"
     where = [str(device) for device, peak in enumerate(peaks) if peak == top]
     if len(where) == len(peaks) > 1:
         return f"at most {bytes_text(top)} on every device"
@@ -98,26 +102,33 @@ def _workers(between: dict[str, Any] | None) -> list[tuple[str, str]]:
 
 
 def _by_stage(values: dict[str, Any]) -> FittedTable:
-    late, far, memory = values["staleness"], values["weight_distance"], values["memory"]
-    unit = unit_for((size for key in HELD.values() for size in memory[key]), BYTES)
-    shown = [
-        (Column("staleness forward"), aligned(late["forward"])),
-        (Column("staleness backward"), aligned(late["backward"])),
-        (Column("distance forward", "%"), in_percent(far["forward"])),
-        (Column("distance backward", "%"), in_percent(far["backward"])),
-        (Column("versions held"), [str(count) for count in values["versions_held"]]),
-        *((Column(head, unit.sign, group=1), aligned([unit.of(size) for size in memory[key]]))
-          for head, key in HELD.items())]
+    late, far = values["staleness"], values["weight_distance"]
+    shown: Shown = [(Column("staleness forward"), aligned(late["forward"])),
+                    (Column("staleness backward"), aligned(late["backward"]))]
     if late["effective_backward"] != late["backward"]:
-        shown.insert(2, (Column("effective backward"), aligned(late["effective_backward"])))
+        shown.append((Column("effective backward"), aligned(late["effective_backward"])))
+    shown += [(Column("distance forward", "%"), in_percent(far["forward"])),
+              (Column("distance backward", "%"), in_percent(far["backward"])),
+              (Column("versions held"), [str(count) for count in values["versions_held"]])]
     if _own_devices(values):
-        shown.insert(-len(HELD), (Column("busy", "%"), in_percent(values["utilisation"])))
+        shown.append((Column("busy", "%"), in_percent(values["utilisation"])))
+    held, note = _held(values["memory"])
+    shown += held
     table = FittedTable("by stage", [Column("stage", key=True), *(column for column, _ in shown)], [
         "staleness: updates the weights were behind, mean over the steady state; distance of the "
-        f"weights used from the newest, mean over the run; {unit.sign}: peaks, at once: all kinds "
-        "at their worst moment together"])
+        f"weights used from fresh ones, mean over the run{note}"])
     _fill(table, list(map(str, range(values["stages"]))), [cells for _, cells in shown])
     return table
+
+
+def _held(memory: dict[str, Any]) -> tuple[Shown, str]:
+    """What stages hold, by kind, and what to say of it; nothing where no sizes are known."""
+    if not max(memory["peak_bytes"]):
+        return [], ""
+    unit = unit_for((size for key in HELD.values() for size in memory[key]), BYTES)
+    return [(Column(head, unit.sign, group=1), aligned([unit.of(size) for size in memory[key]]))
+            for head, key in HELD.items()], (
+        f"; {unit.sign}: peaks, at once: all kinds together at their worst moment")
 
 
 def _own_devices(values: dict[str, Any]) -> bool:
@@ -134,10 +145,12 @@ def _by_device(values: dict[str, Any]) -> list[FittedTable]:
         return []
     busy, peaks = values["utilisation"], values["memory"]["peak_device_bytes"]
     unit = unit_for(peaks, BYTES)
+    held = [peaks[device % len(peaks)] for device in range(len(busy))]
     table = FittedTable("by device", [Column("device", key=True), Column("busy", "%"),
                                       Column("at once", unit.sign)])
     _fill(table, list(map(str, range(len(busy)))),
-          [in_percent(busy), aligned([unit.of(peaks[d % len(peaks)]) for d in range(len(busy))])])
+          [in_percent(busy),
+           aligned([unit.of(size) for size in held]) if max(peaks) else [NONE] * len(busy)])
     return [table]
 
 

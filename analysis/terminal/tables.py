@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Table
-
 from analysis.comparison.compare import spread_in
 from analysis.terminal.fitted.layout import Column
 from analysis.terminal.fitted.table import FittedTable, names
@@ -24,17 +20,6 @@ def over_seeds(count: int) -> str:
         return "one seed"
     said = ("each seed's value", "mean ± sd", "mean ± sd, [95 % interval of the mean]")
     return f"{count} seeds ({said[(count >= ENOUGH) + (count >= FEWEST)]})"
-
-
-def new_table(title: str, *names: str) -> Table:
-    """An empty table with right-aligned columns; a name after `<` is aligned to the left."""
-    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD,
-                  pad_edge=False, collapse_padding=True)
-    for name in names:
-        left = name[0] == "<"
-        table.add_column(name.removeprefix("<"), justify="left" if left else "right",
-                         no_wrap=left)
-    return table
 
 
 def loss(values: dict[str, Any]) -> str:

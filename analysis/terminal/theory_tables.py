@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from analysis.terminal.fitted.layout import Column
-from analysis.terminal.fitted.table import FittedTable, facts, names
+from analysis.terminal.fitted.table import Facts, FittedTable, names
 from analysis.terminal.fitted.units import (
     NONE,
     SECONDS,
@@ -62,7 +62,7 @@ def steady_tables(found: dict[str, Any], shown: int = 12) -> list[RenderableType
     At most `shown` lines of the second and steps of the third.
     """
     late = found["staleness"]
-    head = facts(f"{found['schedule']} · {found['mitigation']} · for ever", [
+    head = Facts(f"{found['schedule']} · {found['mitigation']} · for ever", [
         ("period", f"{seconds_text(found['period_s'])} a mini-batch"),
         ("throughput", f"{short(found['throughput_minibatches_per_s'], 4)} mini-batches/s"),
         ("bubble", f"{percent_text(found['bubble_fraction'])} of the devices' time"),
@@ -81,7 +81,7 @@ def steady_tables(found: dict[str, Any], shown: int = 12) -> list[RenderableType
     left = len(groups) - shown
     if left > 0:
         table.notes = [f"and {left} more (--json has all)"]
-    return [*head, *([table] if groups else []), _cycle(found, shown)]
+    return [head, *([table] if groups else []), _cycle(found, shown)]
 
 
 def _alike(found: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,9 @@ from typing import Any
 
 from rich.text import Text
 
+from analysis.metrics.staleness import max_staleness
 from analysis.metrics.timeline import Pass, as_json, has_time_units, json_cells, round_trip
+from analysis.metrics.timing import timing
 from analysis.terminal.fitted.layout import Column
 from analysis.terminal.fitted.table import FittedTable
 from analysis.terminal.fitted.units import NONE, SECONDS, aligned, unit_for
@@ -49,6 +51,12 @@ class TimelineView:
     def as_json(self) -> list[dict[str, Any]]:
         """Plain objects: passes of the mini-batch asked for, else of the whole pipeline."""
         return json_cells(self.trace) if self.minibatch is None else as_json(self.passes)
+
+    def told(self) -> dict[str, Any]:
+        """What hints are made of: the part of a report that the picture shows."""
+        found = timing(self.trace)
+        return {"bubble_fraction": found.bubble_fraction, "makespan_s": found.makespan_s,
+                "staleness": {"max": max_staleness(self.trace)}}
 
     def grid(self, width: int, **columns: Any) -> tuple[list[Text], list[str]]:
         """Lines of at most `width` characters, an empty one where they go on below; what was left

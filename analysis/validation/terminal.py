@@ -1,4 +1,4 @@
-"""A validation for a screen of 80 columns: what to beware of, the aims, the runs, their steps."""
+"""A validation for a screen: what to beware of, the aims, the runs, their steps."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
-from analysis.terminal.tables import new_table
+from analysis.terminal.fitted.layout import Column
+from analysis.terminal.fitted.table import FittedTable, names
 from analysis.validation.findings import NAMES, machines_own, percent, step_made_up, three, warnings
 from analysis.validation.split import PARTS
 from analysis.validation.text import between, is_exact, milliseconds, yes
 
 STEP = "step_time_rel_error"
-ERRORS = {"step": STEP, "durations\np95": "event_duration_p95_rel",
-          "starts\np95": "event_start_p95_rel", "memory": "memory_rel_error"}
+ERRORS = {"step": STEP, "durations p95": "event_duration_p95_rel",
+          "starts p95": "event_start_p95_rel", "memory": "memory_rel_error"}
 
 
-def terminal(report: Mapping[str, Any]) -> Iterator[Table | Text]:
+def terminal(report: Mapping[str, Any]) -> Iterator[FittedTable | Text]:
     """A validation report for a screen: tables and lines of text, to be printed in turn.
 
-    Warnings come first; the tables fit 80 columns.  Why other aims than that of the step are missed
+    Warnings come first.  Why other aims than that of the step are missed
     stands on the page alone (`analysis.validation.text`).
     """
     yield from (Text.assemble(("Warning: ", "bold"), each) for each in warnings(report))
@@ -30,7 +30,7 @@ def terminal(report: Mapping[str, Any]) -> Iterator[Table | Text]:
     yield Text(f"{report['device']} as {report['devices']}, {report['model']}: exact part "
                  f"{'passed' if exact['passed'] else 'FAILED'}, {len(report['runs'])} runs; "
                  f"largest difference of weights {exact['weights_max_rel']:.2g} "
-                 f"(limit {exact['weights_limit_rel']:g})")
+                 f"(limit {exact['weights_limit_rel']:g})\n")
     yield _aims(report)
     yield _errors(report["runs"])
     yield _steps(report["runs"])
@@ -41,11 +41,12 @@ def terminal(report: Mapping[str, Any]) -> Iterator[Table | Text]:
     yield from (Text(f"left out: {reason}") for reason in report["refused"])
 
 
-def _aims(report: Mapping[str, Any]) -> Table:
+def _aims(report: Mapping[str, Any]) -> FittedTable:
     tau = report["statistical"]["kendall_tau"]
     said = "" if tau is None else f"; order of the runs: Kendall's tau {tau:.2f}"
-    table = _whole(new_table(f"aims{said}", "<error of", "aim", "worst\nrun", "median\nrun",
-                             "between\nrepeats", "met"))
+    table = FittedTable(f"aims{said}", [
+        names("error of"), Column("aim"), Column("worst run"), Column("median run"),
+        Column("between repeats"), Column("met")])
     for name, aim in report["targets"].items():
         table.add_row(NAMES[name].removesuffix(" (of the makespan)"), percent(aim),
                       percent(report["statistical"].get(name)),
@@ -55,10 +56,11 @@ def _aims(report: Mapping[str, Any]) -> Table:
     return table
 
 
-def _errors(runs: Sequence[Mapping[str, Any]]) -> Table:
-    table = _whole(new_table("step predicted above measured; errors, below each how far "
-                             "repeats of the run are apart", "<run", "step,\nms", *ERRORS,
-                             "critical\npath", "exact"))
+def _errors(runs: Sequence[Mapping[str, Any]]) -> FittedTable:
+    table = FittedTable(
+        "step predicted above measured; errors, below each how far repeats of the run are apart",
+        [names("run", lines=True), Column("step", "ms", lines=True),
+         *(Column(head, lines=True) for head in ERRORS), Column("critical path"), Column("exact")])
     for run in runs:
         found, apart = run["statistical"], run["spread"]
         own = [between(apart, name) for name in ("step_time_rel", "event_duration_p95_rel",
@@ -71,9 +73,11 @@ def _errors(runs: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _steps(runs: Sequence[Mapping[str, Any]]) -> Table:
-    table = _whole(new_table("where a step goes, ms, means over the devices (bold: predicted "
-                             "worst)", "<run", "<", *PARTS))
+def _steps(runs: Sequence[Mapping[str, Any]]) -> FittedTable:
+    table = FittedTable(
+        "where a step goes, ms, means over the devices (bold: predicted worst)",
+        [names("run", lines=True), names("", lines=True),
+         *(Column(part, lines=True) for part in PARTS)])
     for run in runs:
         split = run["split"]
         sides = {side: split[side] for side in ("predicted", "measured")}
@@ -84,13 +88,6 @@ def _steps(runs: Sequence[Mapping[str, Any]]) -> Table:
             text = "\n".join(milliseconds(side[part]) for side in sides.values())
             cells.append(Text(text, "bold" if part == split["largest"] else ""))
         table.add_row(_name(run), "\n".join(sides), *cells)
-    return table
-
-
-def _whole(table: Table) -> Table:
-    """The table with columns that never cut a number."""
-    for column in table.columns:
-        column.no_wrap = True
     return table
 
 

@@ -9,21 +9,19 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures.bundles.network import draw_curves
+from figures.bundles.network import Stroke, draw_curves_of, end_message, texts
 from figures.drawing.colours import COLOURS
 from figures.drawing.style import PAGE_IN, headline, new_figure
-from figures.methods import bounds, short_text, spread
+from figures.methods import bounds, spread
 from sim.rows import Row
 from sim.spread import ENOUGH
 
-Strokes = dict[str, tuple[str, Any]]
-STROKES: Strokes = {
-    "model parallel": ("black", "-"), "model parallel, NWPT": ("blue", "-"),
-    "asynchronous pipeline": ("vermilion", "--"),
-    "asynchronous pipeline, NWPT": ("purple", "--")}
-
-BARS = {method: colour if colour != "black" else "grey"  # dots are black
-        for method, (colour, _) in STROKES.items()}
+# a way to run has one colour in all of the study's pictures, with NWPT another of its kind
+STROKES = {"model parallel": Stroke("orange", "-", "o"),
+           "model parallel, NWPT": Stroke("brown", "--", "s"),
+           "asynchronous pipeline": Stroke("blue", "-", "^"),
+           "asynchronous pipeline, NWPT": Stroke("sky", "--", "D")}
+SINGLE = "grey"
 
 
 def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
@@ -33,12 +31,12 @@ def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
     (images), repeat and seconds; `shown` is the split size among the bars.
     """
     figure = new_figure(PAGE_IN, 3.2)
-    said = [_said(values) for values in (
-        _of(rows, "pipelined", shown), _of(rows, "model parallel"), _of(rows, "single"))]
+    said = [f"{text} s" for text in texts([spread(values) for values in (
+        _of(rows, "pipelined", shown), _of(rows, "model parallel"), _of(rows, "single"))])]
     headline(figure, f"Pipelined in splits of {shown} a run takes {said[0]}, model parallel "
              f"{said[1]}, a single device {said[2]}", title)
     bars, sweep = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1.6])
-    named = [("single\ndevice", "grey", _of(rows, "single")),
+    named = [("single\ndevice", SINGLE, _of(rows, "single")),
              ("model\nparallel", "orange", _of(rows, "model parallel")),
              (f"pipelined,\nsplit {shown}", "blue", _of(rows, "pipelined", shown))]
     _bars(bars, named)
@@ -63,11 +61,6 @@ def draw(rows: Sequence[Row], shown: int, title: str) -> Figure:
 
 def _of(rows: Sequence[Row], mode: str, split: int | None = None) -> list[float]:
     return [row["seconds"] for row in rows if (row["mode"], row["split"]) == (mode, split)]
-
-
-def _said(values: Sequence[float]) -> str:
-    """Seconds for a headline."""
-    return f"{short_text(spread(values), '.3g')} s"
 
 
 def _bars_of(columns: Sequence[Sequence[float]]) -> Any:
@@ -97,10 +90,11 @@ def draw_look_ahead(rows: Sequence[Row], title: str) -> Figure:
     go by BatchNorm's running statistics, which take some epochs to settle.
     """
     trained = [row for row in rows if row["quantity"] == "epoch_loss"]
-    figure = draw_curves([row for row in rows if row["quantity"] != "epoch_loss"],
-                         f"{title}; rings: the mini-batches' own loss" if trained else title,
-                         None, "epoch", "epoch", STROKES)
-    for method, (colour, _) in STROKES.items():
+    figure = draw_curves_of([row for row in rows if row["quantity"] != "epoch_loss"],
+                            f"{title}; rings: the mini-batches' own loss" if trained else title,
+                            end_message(rows, "epoch", "epoch"), along="epoch", label="epoch",
+                            strokes=STROKES)
+    for method, (colour, *_) in STROKES.items():
         mine = [row for row in trained if row["method"] == method]
         epochs = sorted({row["epoch"] for row in mine})
         means = [np.mean([row["value"] for row in mine if row["epoch"] == epoch])
@@ -116,13 +110,17 @@ def draw_totals(rows: Sequence[Row], title: str) -> Figure:
 
     `rows` have method, seed and `total_s`.
     """
+    methods = list(dict.fromkeys(row["method"] for row in rows))
+    seconds = [[row["total_s"] for row in rows if row["method"] == method] for method in methods]
+    said = zip(texts([spread(each) for each in seconds]), methods, strict=True)
     figure = new_figure(PAGE_IN, 3.0)
-    headline(figure, "Time of a whole training: mean over seeds, and every seed as a dot", title)
+    headline(figure, "A whole training takes "
+             + ", ".join(f"{text} s ({method})" for text, method in said),
+             f"{title}; mean over seeds, and every seed as a dot")
     axis = figure.subplots()
-    methods = dict.fromkeys(row["method"] for row in rows)
+    named = zip(methods, seconds, strict=True)
     _bars(axis, [(method.replace(", ", ",\n").replace(" pipeline", "\npipeline"),
-                  BARS.get(method, "grey"),
-                  [row["total_s"] for row in rows if row["method"] == method])
-                 for method in methods])
+                  STROKES[method].colour if method in STROKES else SINGLE, values)
+                 for method, values in named])
     axis.set_ylabel("seconds in all")
     return figure

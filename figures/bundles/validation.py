@@ -46,7 +46,8 @@ def draw(folders: Sequence[Path], out: Path, command: str, look: Look | None = N
     """Draw the pictures of validations from their folders, all in one; nothing is measured again.
 
     Each folder holds a `report.json` and a `rows.csv`, as `gpu validate --out` writes them;
-    `command` is what the pictures say made them.  The paths of the files written.
+    `command` is what the pictures say made them, `look` how they look (None: as the gallery's).
+    The paths of the files written.
 
     Raises ConfigurationError naming what a folder lacks.
     """

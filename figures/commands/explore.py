@@ -17,8 +17,12 @@ from sim.commands.outputs import OUT_FILE
               default=Path("out/explorer.html"), show_default=True)
 def explore(traces: tuple[Path, ...], out: Path) -> None:
     """Traces as one HTML file to zoom, hover and click through, offline; several are stacked."""
+    from figures.explorer.page import STEPS
     from figures.explorer.page import explore as page
+    from sim.commands.bars import counted_later
     from sim.files.writing import write_text
 
-    write_text(out, page(traces))
+    with counted_later(STEPS * len(traces)) as step:
+        text = page(traces, step)
+    write_text(out, text)
     click.echo(f"{out} written")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from matplotlib import patheffects
 from matplotlib.axes import Axes
 from matplotlib.text import Annotation
 
@@ -16,7 +15,8 @@ from sim.arrays import Floats
 LINE = 1.22  # of the text's size: from one name to the next
 GAP = 6.0  # points between a curve's end, or the frame, and its name
 LEADER = {"arrowstyle": "-", "linewidth": 0.5, "shrinkA": 1, "shrinkB": 1}
-HALO = [patheffects.withStroke(linewidth=2, foreground="white")]
+# behind a name, so that lines it lies on do not cross it
+BACK: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
 
 
 class End(NamedTuple):
@@ -60,7 +60,7 @@ def _name(axis: Axes, end: End, size_pt: float, at_frame: bool) -> Annotation:
     return axis.annotate(end.text, xy, (GAP, 0.0), xycoords=beside, textcoords="offset points",
                          fontsize=size_pt, fontweight="bold" if end.strong else "normal",
                          color=end.colour, ha="left", va="center", annotation_clip=False,
-                         zorder=6, path_effects=HALO)
+                         zorder=6, bbox=BACK)
 
 
 def _lead(axis: Axes, name: Annotation, way: tuple[float, float]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
@@ -17,6 +19,8 @@ HALF = np.array([7.0, 6.0])  # half a label's width and height in points
 PAD = 2.0  # points beside a label that is wider than that
 MARK = np.array([6.0, 6.0])
 NEAR = 9.0  # points between label and mark; further off, a line leads there
+# behind a name, so that lines it lies on do not cross it
+BACK: dict[str, Any] = {"facecolor": "white", "edgecolor": "none", "alpha": 0.75, "pad": 0.6}
 LEADER = {"arrowstyle": "-", "linewidth": 0.6, "shrinkA": 0, "shrinkB": 4}
 
 
@@ -42,7 +46,8 @@ def label(axis: Axes, marks: Floats, texts: Sequence[str], others: Floats, size_
     for mark, text, centre, place, half in zip(marks, texts, placed, at, halves, strict=True):
         way = centre - place
         axis.annotate(text, mark, way, textcoords="offset points", ha="center", va="center",
-                      fontsize=size_pt, fontweight=weight, zorder=5).set_in_layout(False)
+                      fontsize=size_pt, fontweight=weight, zorder=5, bbox=BACK
+                      ).set_in_layout(False)
         edge = np.sign(way) * np.clip(np.abs(way) - half, 0, None)  # of the label, as seen from it
         if np.abs(edge).max() > NEAR:
             axis.annotate("", mark, edge, textcoords="offset points", zorder=4,
@@ -52,7 +57,7 @@ def label(axis: Axes, marks: Floats, texts: Sequence[str], others: Floats, size_
 
 def _width(text: str, size_pt: float, weight: str) -> float:
     """Width of a text in points, as its outlines have it."""
-    font = FontProperties(family="DejaVu Sans", weight=weight, size=size_pt)
+    font = FontProperties(family=mpl.rcParams["font.family"], weight=weight, size=size_pt)
     return float(TextPath((0, 0), text, prop=font).get_extents().width)
 
 

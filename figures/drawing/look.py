@@ -17,7 +17,7 @@ SIZES = ("font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "yt
          "legend.fontsize")
 # Faces that come with matplotlib, so that they are the same everywhere; a letter that one lacks is
 # taken from the next.  Mathematics is set in the same face.
-SERIF = ["STIXGeneral", "DejaVu Serif"]
+SERIF = ["STIXGeneral", "DejaVu Serif", "DejaVu Sans"]
 PLAIN = ["DejaVu Sans"]
 
 

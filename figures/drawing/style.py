@@ -6,14 +6,14 @@ Importing this changes no setting of matplotlib: what draws and writes a picture
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
@@ -23,6 +23,11 @@ from figures.drawing.colours import COLOURS
 COLUMN_IN, PAGE_IN = 3.5, 7.2  # printed width: one column, or both
 SMALLEST_PT = 7.0  # no text is smaller
 ABOVE_PT, LEADING = 1.0, 1.32  # the message is so much larger than text; lines of it
+LEGEND_LEADING = 1.6  # from one line of a legend to the next, in text sizes
+# spaces inside a quantity: before its unit or ±, after a sign, and before an equals sign's name
+BOUND = re.compile(r"(?<=\d) (?=(?:%|s|ms|kB|MB|GB|mini-batch(?:es)?|±|×)(?!\w))"
+                   r"|(?<=[±=≥≤<>×]) (?=[\d.])|(?<=\b\w) (?=[=≥≤])")
+TIE = "\N{NO-BREAK SPACE}"
 HINTING = 1.05  # glyphs fitted to pixels are up to so much wider than their outlines
 
 # stubs of matplotlib name every key that its settings may have, so these are Any
@@ -104,10 +109,14 @@ def points(setting: str) -> float:
 
 
 def wrapped(text: str, width_pt: float, size_pt: float, weight: str) -> list[str]:
-    """`text` in lines no longer than `width_pt`, as measured in the font it is set in."""
+    """`text` in lines no longer than `width_pt`, as measured in the font it is set in.
+
+    No line ends between a number and its unit, or what else belongs to it: `807 ± 245 s`.
+    """
     font = FontProperties(family=mpl.rcParams["font.family"], weight=weight, size=size_pt)
     lines: list[str] = []
-    for word in text.split():
+    tied = BOUND.sub(TIE, " ".join(text.split()))
+    for word in (each.replace(TIE, " ") for each in tied.split(" ") if each):
         longer = f"{lines[-1]} {word}" if lines else word
         # corners of the outlines' hulls, since their exact extents take twenty times as long
         fits = HINTING * np.ptp(TextPath((0, 0), longer, prop=font).vertices[:, 0]) <= width_pt
@@ -118,23 +127,28 @@ def wrapped(text: str, width_pt: float, size_pt: float, weight: str) -> list[str
     return lines
 
 
-def shaded_table(axis: Axes, values: Any, names: Sequence[str], top: float,
-                 text: Callable[[float], str]) -> None:
-    """Numbers (names, stages) as a table, each cell's `text` in it; darker is staler.
+def legend_below(figure: Figure, entries: tuple[Any, Any], columns: int | None,
+                 title: str | None = None) -> None:
+    """One legend for all panels, under them; `entries` are handles and labels.
 
-    `top` is the value that is nearly darkest; beyond 0.9 of it the text is white.
+    `columns` is how many names stand side by side; None: as many as the width takes, and the figure
+    grows by the lines that they need.
     """
-    axis.imshow(values, cmap="Blues", vmin=0, vmax=1.4 * top, aspect="auto")
-    for (m, k), value in np.ndenumerate(values):
-        axis.text(k, m, text(value), ha="center", va="center", fontsize=points("ytick.labelsize"),
-                  color="white" if value > 0.9 * top else "black")
-    axis.set_xticks(range(values.shape[1]))
-    axis.set_yticks(range(len(names)), names)
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
+    names = entries[1]
+    fitting = columns or fitting_columns(names, figure.get_figwidth())
+    if columns is None:
+        lines = -(-len(names) // fitting) + (title is not None)
+        more = (lines * LEGEND_LEADING + 0.8) * points("legend.fontsize") / 72
+        figure.set_figheight(figure.get_figheight() + more)
+    figure.legend(*entries, loc="outside lower center", ncols=min(fitting, len(names)),
+                  columnspacing=1.4, handlelength=2.4, title=title,
+                  title_fontsize=mpl.rcParams["legend.fontsize"])
 
 
-def legend_below(figure: Figure, entries: tuple[Any, Any], columns: int) -> None:
-    """One legend for all panels, under them; `entries` are handles and labels."""
-    figure.legend(*entries, loc="outside lower center", ncols=columns,
-                  columnspacing=1.4, handlelength=2.4)
+def fitting_columns(names: Sequence[str], width_in: float) -> int:
+    """How many names of a legend stand side by side in a figure so wide; one at least."""
+    size = points("legend.fontsize")
+    font = FontProperties(family=mpl.rcParams["font.family"], size=size)
+    widest = max((float(np.ptp(TextPath((0, 0), name, prop=font).vertices[:, 0]))
+                  for name in names if name.strip()), default=0.0)
+    return max(1, int(72 * width_in // (HINTING * widest + 5.2 * size)))

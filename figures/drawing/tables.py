@@ -8,17 +8,16 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 
+from figures.drawing.style import points
 from sim.arrays import Floats
 
 SHADES = "Blues"  # lightness falls all the way, so it is the same picture in grey
@@ -30,12 +29,6 @@ LETTER_EM = 0.53  # the mean width of a letter
 NAMES_SHARE = 0.25  # of the width that names may have before they are broken
 FINEST = 0.01  # of the largest value: what rounding may take from it
 BREAKS = re.compile(r"(?<=[-_/. ])")
-
-
-def points(setting: str) -> float:
-    """A text size of matplotlib's settings, in points."""
-    sizes: Any = mpl.rcParams  # stubs name every setting one by one
-    return float(FontProperties(size=sizes[setting]).get_size_in_points())
 
 
 class Line(NamedTuple):
@@ -83,12 +76,10 @@ class Layout(NamedTuple):
 
 
 def decimals(values: Floats) -> int:
-    """How many decimals all of `values`, (numbers,), are written with: the fewest that take little
-    from the largest, none of whole numbers."""
-    if not values.size or (values == np.round(values)).all():
-        return 0
-    top = float(np.abs(values).max())
-    return next((d for d in range(6) if 0.5 * 10.0**-d <= FINEST * top), 6)
+    """How many decimals all of `values`, (numbers,), are written with: the fewest by which none
+    loses more than a little of the largest."""
+    most = FINEST * float(np.abs(values).max(initial=0.0))
+    return next((d for d in range(6) if (np.abs(values - np.round(values, d)) <= most).all()), 6)
 
 
 def written(values: Floats) -> Callable[[float], str]:
@@ -119,13 +110,15 @@ def layout(width_in: float, lines: Sequence[Line], names: Sequence[str], columns
             for shown in (True, False) for across in dict.fromkeys((most, 1))]
     across, shown = next(((across, shown) for across, shown, wanted in ways
                           if (72 * width_in - left - 10 * across) / across >= wanted), (1, False))
-    return Layout(across, shown, broken, _height(lines, broken, across, size))
+    scale = 0.0 if shown else LETTER_EM * max(len(line.unit) for line in lines) + 1
+    return Layout(across, shown, broken, _height(lines, broken, across, scale) * size / 72)
 
 
-def _height(lines: Sequence[Line], broken: Sequence[str], across: int, size: float) -> float:
-    rows = sum(1.05 + name.count("\n") * 1.1 for name in broken) * 1.5
+def _height(lines: Sequence[Line], broken: Sequence[str], across: int, least: float) -> float:
+    """Height in lines of text; a panel is at least `least` of them high."""
+    rows = max(least, sum(1.05 + name.count("\n") * 1.1 for name in broken) * 1.5)
     bands = sum(-(-len(line.values) // across) for line in lines)
-    return (bands * (rows + 2.6) + 3.5) * size / 72
+    return bands * (rows + 2.6) + 3.5
 
 
 def name_broken(name: str, width_pt: float, size: float) -> str:

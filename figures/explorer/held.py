@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from analysis.metrics.memory import (
     Changes,
     activation_changes,
     copy_changes,
+    device_peaks,
+    memory,
     recomputed_changes,
     version_changes,
 )
@@ -31,22 +33,31 @@ def sizes(trace: Trace) -> dict[str, Any]:
             "again": found.recomputed_bytes or none}
 
 
-def held(trace: Trace) -> tuple[dict[str, Ints], str]:
-    """How many of each kind a row's stage holds more (or fewer) as the row starts and as it ends.
+class Holding(NamedTuple):
+    """What a trace's stages hold.
 
-    Gives columns of shape (rows,), two for each of `KINDS`: weight sets (the newest, and versions
-    and predictions beside it; one is there before the run), copies a pass computes with, activations
-    of micro-batches kept, and those made again.  Of several workers they are those of the first,
-    which holds as much as the others.  And why there are none, in words, where the trace's
-    mitigation is not known here.
+    `columns`, of shape (rows,), say how many of each kind a row's stage holds more (or fewer) as
+    the row starts and as it ends, two for each of `KINDS`: weight sets (the newest, and versions
+    and predictions beside it; one is there before the run), copies a pass computes with,
+    activations of micro-batches kept, and those made again.  `peak_bytes` are the most a device
+    holds at once.  Of several workers they are those of the first, which holds as much as the
+    others.  Where the trace's mitigation is not known here both are empty, and `unknown` says so.
     """
+
+    columns: dict[str, Ints]
+    peak_bytes: list[float]
+    unknown: str
+
+
+def held(trace: Trace) -> Holding:
+    """What a trace's stages hold as its rows start and end, and at most."""
     order = np.argsort(trace.device, kind="stable")
     rows = order[trace.device[order] < trace.shape.worker_devices]
     own = trace.first_worker()
     try:
         plan = plan_of(trace)
     except ConfigurationError as error:
-        return {}, str(error).splitlines()[0]
+        return Holding({}, [], str(error).splitlines()[0])
     changes = _changes(own, plan)
     columns = {}
     for kind in KINDS:
@@ -54,7 +65,7 @@ def held(trace: Trace) -> tuple[dict[str, Ints], str]:
             column = np.zeros(len(trace), dtype=np.int64)
             column[rows] = _at(changes[kind], end, len(own))
             columns[f"{kind}_at_{name}"] = column
-    return columns, ""
+    return Holding(columns, device_peaks(own, memory(own, plan)), "")
 
 
 def _changes(own: Trace, plan: VersionPlan) -> dict[str, Changes]:

@@ -13,7 +13,7 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ from sim.trace import Trace
 from sim.wording import readable
 
 MOST_ROWS = 4_000_000  # of all traces: a page of some 80 MB, and ten times that once it is open
+Step = Callable[[], None]
+STEPS = 4  # of each file: reading it, its critical path, what its stages hold, packing it
 WEB = files("figures.explorer").joinpath("web")
 SCRIPTS = (
     *(f"data/{name}" for name in ("inflate", "decode", "words", "lanes")),
@@ -43,8 +45,10 @@ SCRIPTS = (
     "main")
 
 
-def explore(paths: Sequence[Path]) -> str:
+def explore(paths: Sequence[Path], step: Step = lambda: None) -> str:
     """The HTML page of these trace files, stacked in their order.
+
+    `step` is called `STEPS` times a file as the work goes on.
 
     Raises ConfigurationError with a line per file that cannot be drawn.
     """
@@ -54,35 +58,45 @@ def explore(paths: Sequence[Path]) -> str:
             traces.append(Trace.load(path))
         except TraceError as error:
             problems.append(str(error))
+        step()
     rows = sum(map(len, traces))
     if rows > MOST_ROWS:
         problems.append(f"{', '.join(map(str, paths))}: {rows:,} instructions make a page that no "
                         f"browser holds, at most {MOST_ROWS:,} do; simulate fewer mini-batches")
     if problems:
         raise ConfigurationError(problems)
-    return page(traces, _names(paths))
+    return page(traces, _names(paths), step)
 
 
-def page(traces: Sequence[Trace], names: Sequence[str]) -> str:
-    """The HTML page of these traces under these names, which may hold anything."""
+def page(traces: Sequence[Trace], names: Sequence[str], step: Step = lambda: None) -> str:
+    """The HTML page of these traces under these names, which may hold anything.
+
+    `step` is called `STEPS − 1` times a trace as the work goes on.
+    """
     script = f"(() => {{\n'use strict';\n{_text(*(f'{name}.js' for name in SCRIPTS))}\n}})();"
     style = _text("style.css")
     data = {"colours": PASSES, "names": PASS_NAMES, "held": HELD,
-            "traces": [_packed(trace, name) for trace, name in zip(traces, names, strict=True)]}
+            "traces": [_packed(trace, name, step)
+                       for trace, name in zip(traces, names, strict=True)]}
     parts = {"title": html.escape(", ".join(names)), "style": style, "script": script,
              "data": _inside_script(data), "style_hash": _hash(style),
              "script_hash": _hash(script)}
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _text("page.html"))
 
 
-def _packed(trace: Trace, name: str) -> dict[str, Any]:
+def _packed(trace: Trace, name: str, step: Step) -> dict[str, Any]:
     """All that the page is told of a trace."""
     path = critical_path(trace)
-    columns, unknown = held(trace)
+    step()
+    holding = held(trace)
+    step()
     on_path = np.zeros(len(trace), dtype=np.int8)
     on_path[path.rows] = 1
-    return {**about(trace, name), "summary": summary(trace, path), "heldUnknown": unknown,
-            **encode(trace, columns | {"critical": on_path})}
+    packed = {**about(trace, name), "heldUnknown": holding.unknown,
+              "summary": summary(trace, path) | {"peak_bytes": holding.peak_bytes},
+              **encode(trace, holding.columns | {"critical": on_path})}
+    step()
+    return packed
 
 
 def _names(paths: Sequence[Path]) -> list[str]:

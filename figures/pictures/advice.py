@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from analysis.advice.advise import Question, advise, name
 from analysis.terminal.advice_tables import like
 from figures.drawing.colours import COLOURS
 from figures.drawing.labels import label
-from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
+from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure, points
 from figures.pieces import Piece
-from sim.rows import Rows
+from sim.arrays import Floats
+from sim.rows import Row, Rows
 
 PROFILE = Path(__file__).parents[1] / "experiments" / "profile.json"
-LIMIT_BYTES, DEVICES, MICROBATCHES = 2e9, 4, (1, 2, 3, 4)
+LIMIT_BYTES, DEVICES = 2e9, 4  # as the README of analysis asks; the rest as it is by default
 COLUMNS = ("schedule", "microbatches", "mitigation", "backward", "status", "same_as", "period_s",
            "peak_bytes", "staleness_mean", "staleness_max", "inconsistent_fraction",
            "bubble_fraction", "refused")
@@ -30,13 +31,12 @@ ALLOWED = ("front", "dominated")
 BEYOND = 1.25  # times the limit: what needs more is counted, not drawn
 MARKS = {"graph": "o", "recompute": "s"}
 PALETTE = "cividis"  # made for colour blindness; bent, so that a little stale is not fresh
-KEY_COLUMNS, KEY_WIDTH, KEY_LINE_IN = 2, 54, 0.132  # columns, characters, inches a line
 
 
 def configuration() -> dict[str, Any]:
     """What to write into the picture: the question put to the advisor."""
     return {"profile": f"figures/experiments/{PROFILE.name}", "memory_limit_bytes": LIMIT_BYTES,
-            "devices": DEVICES, "microbatches": list(MICROBATCHES)}
+            "devices": DEVICES}
 
 
 def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
@@ -46,7 +46,7 @@ def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
 
 def data(done: Callable[[], None] = lambda: None) -> Rows:
     """The advice on the profile that comes with the project, a row per candidate."""
-    return flat(advise(Question(PROFILE, LIMIT_BYTES, DEVICES, microbatches=MICROBATCHES), done))
+    return flat(advise(Question(PROFILE, LIMIT_BYTES, DEVICES), done))
 
 
 def flat(advice: dict[str, Any]) -> Rows:
@@ -80,25 +80,31 @@ def message(rows: Rows) -> str:
 
 
 def draw(rows: Rows) -> Figure:
-    """Every candidate that runs; the front numbered, connected, and named below the plot."""
+    """Every candidate that runs; the front connected, its points named beside them."""
     known = [row for row in rows if row["status"] != "refused"]
     front = [r for r in known if r["status"] == "front" and r["same_as"] is None]
-    columns = _columns(_key(front))
-    key_in = KEY_LINE_IN * (1 + max(column.count("\n") for column in columns))
-    figure = new_figure(PAGE_IN, 4.0 + key_in)
+    figure = new_figure(PAGE_IN, 4.4)
     headline(figure, message(rows), "Throughput against peak memory of the fullest device, "
-             "staleness as colour; numbered: what no other candidate beats in all three")
-    axes: Any = figure.subplots(2, 1, height_ratios=(3.1, key_in))
-    axis, beneath = axes
+             "staleness as colour; named (schedule/micro-batches, mitigation): what no other "
+             "candidate beats in all three; +n: so many more candidates cost just the same")
+    axis = figure.subplots()
     _marks(figure, axis, known, front)
-    _staircases(axis, front)
+    lines = _staircases(axis, front)
     _frame(axis, known)
-    beneath.axis("off")
-    for number, column in enumerate(columns):
-        beneath.text(number / KEY_COLUMNS, 1, column, va="top", fontsize=7, linespacing=1.3)
+    if not front:
+        axis.text(0.5, 0.5, "nothing fits", transform=axis.transAxes, ha="center")
     others = [r for r in known if r not in front]
-    label(axis, _places(front), [str(i + 1) for i in range(len(front))], _places(others))
+    lowest = front[::-1]  # their names are placed first: below the others is room
+    label(axis, _places(lowest), [_called(rows, row) for row in lowest],
+          np.concatenate([_places(others), lines]), points("font.size"))
     return figure
+
+
+def _called(rows: Rows, row: Row) -> str:
+    """A point of the front in words, and how many other candidates cost as much."""
+    same = sum(each["same_as"] == row["name"] for each in rows)
+    name = f"{row['schedule']}/{row['microbatches']}, {row['mitigation']}"
+    return f"{name} (+{same})" if same else name
 
 
 def _places(rows: Rows) -> Any:
@@ -127,16 +133,24 @@ def _marks(figure: Figure, axis: Axes, known: Rows, front: Rows) -> None:
                     label="mean staleness (updates)")
 
 
-def _staircases(axis: Axes, front: Rows) -> None:
-    """The best throughput at each memory: of the whole front, and of what is never stale."""
+def _staircases(axis: Axes, front: Rows) -> Floats:
+    """The best throughput at each memory: of the whole front, and of what is never stale.
+
+    Gives places all along them, shape (places, 2).
+    """
     fresh = [r for r in front if r["staleness_mean"] == 0]
+    along = [np.empty((0, 2))]
     for rows, line, said in ((front, "-", "best at each memory"), (fresh, "--", "never stale")):
         if rows:
             x, y = _places(sorted(rows, key=lambda r: (r["peak_bytes"], -r["throughput"]))).T
             best = np.maximum.accumulate(y)
             end = rows[0]["memory_limit_bytes"] / 1e9
-            axis.step([*x, end], [*best, best[-1]], where="post", linestyle=line, linewidth=1.1,
+            x, best = np.append(x, end), np.append(best, best[-1])
+            axis.step(x, best, where="post", linestyle=line, linewidth=1.1,
                       color=COLOURS["black" if line == "-" else "vermilion"], label=said)
+            corners = np.column_stack((np.repeat(x, 2)[1:], np.repeat(best, 2)[:-1]))
+            along += [np.linspace(one, other, 30) for one, other in pairwise(corners)]
+    return np.concatenate(along)
 
 
 def _frame(axis: Axes, known: Rows) -> None:
@@ -168,24 +182,3 @@ def _cut(axis: Axes, known: Rows) -> None:
         axis.set_xlim(min(x.min(), end) - 0.07 * end, end)
         axis.text(1, 1.01, f"{beyond} more need up to {x.max():.3g} GB →", ha="right",
                   transform=axis.transAxes, fontsize=7, color=COLOURS["grey"])
-
-
-def _key(front: Rows) -> list[str]:
-    """Number, name and costs of each point of the front, and what costs the same."""
-    entries = []
-    for i, row in enumerate(front, 1):
-        said = f"{row['schedule']}/{row['microbatches']}, {row['mitigation']}, {row['backward']}"
-        costs = (f"{row['throughput']:.4g}/s, {row['peak_bytes'] / 1e9:.3g} GB, "
-                 f"staleness {row['staleness_mean']:.2g} (max {row['staleness_max']:.2g})")
-        also = textwrap.wrap(f"or {row['also']}", KEY_WIDTH) if row["also"] else []
-        entries.append("\n".join([f"{i}  {said}", *(f"     {line}" for line in (costs, *also))]))
-    return entries or ["nothing fits"]
-
-
-def _columns(entries: list[str]) -> list[str]:
-    """The entries in columns of about the same length, in their order."""
-    lines = [entry.count("\n") + 2 for entry in entries]
-    before = np.cumsum(lines) - lines
-    place = np.minimum(KEY_COLUMNS * before // sum(lines), KEY_COLUMNS - 1)
-    return ["\n\n".join(e for e, p in zip(entries, place, strict=True) if p == column)
-            for column in range(KEY_COLUMNS)]

@@ -13,8 +13,8 @@ from analysis.metrics.memory import memory
 from analysis.metrics.staleness import plan_of
 from analysis.metrics.timing import finished_s
 from figures import methods
-from figures.drawing.colours import COLOURS
-from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
+from figures.drawing.ends import End, label_ends
+from figures.drawing.style import PAGE_IN, SMALLEST_PT, headline, legend_below, new_figure
 from figures.methods import BARS, NAMED, RATES, Method, bounds, short_text, spread
 from figures.pieces import Piece
 from sim.rows import Rows
@@ -24,12 +24,13 @@ from sim.wording import plural
 STAGES, TARGET, EVERY = 8, 0.9, 5
 DECAYS = ("0.0", "0.1", "0.3", "1.0", "3.0", "inf")
 ORDERS = (("round-robin", ""), ("nF1B 7", "@nf1b/7"))
-PLAIN = (NAMED["sequential"], Method("GPipe 7", "none@gpipe/7", "black"), NAMED["none"],
+PLAIN = (NAMED["sequential"], NAMED["GPipe 7 (flushed)"]._replace(label="GPipe 7"), NAMED["none"],
          NAMED["stash"], NAMED["spectrain"], NAMED["timeprest, nF1B 7"],
          NAMED["v-timeprest, nF1B 7"])
 DECAY_METHODS = tuple(
     Method(f"i-timeprest λ={decay}, {order}", f"i-timeprest:decay={decay}{where}", "green")
     for order, where in ORDERS for decay in DECAYS)
+SWEPT = {"round-robin": NAMED["i-timeprest"], "nF1B 7": NAMED["i-timeprest, nF1B 7"]}
 BESIDE = {"round-robin": ("none", "stash"),
           "nF1B 7": ("timeprest, nF1B 7", "v-timeprest, nF1B 7")}
 
@@ -106,30 +107,29 @@ def draw(rows: Rows) -> Figure:
         axis.set_xlabel(label)
         axis.set_ylabel("peak of all stages (kB)")
         axis.set_xlim(left=0)
-    for axis, (order, _) in zip(below, ORDERS, strict=True):
-        _by_decay(axis, rows, order)
+    ends = [_by_decay(axis, rows, order) for axis, (order, _) in zip(below, ORDERS, strict=True)]
     top = 1.25 * max(axis.get_ylim()[1] for axis in below)
     for axis in below:
         axis.set_ylim(0, top)
+    for axis, some in zip(below, ends, strict=True):
+        label_ends(axis, some, SMALLEST_PT)
     legend_below(figure, above[0].get_legend_handles_labels(), columns=5)
     return figure
 
 
 def _against_memory(axis: Axes, rows: Rows, quantity: str) -> None:
-    marks = {"sequential": "v", "GPipe 7": "^"}
     for method in PLAIN:
         found = over_seeds(rows, method.label, quantity)
         y = over_seeds(rows, method.label, "peak_bytes").mean
-        mark = marks.get(method.label, "s" if "nF1B" in method.label else "o")
-        axis.errorbar(found.mean, y / 1e3, xerr=_bars([found]), marker=mark,
-                      markersize=4.5, elinewidth=0.8, linestyle="",
-                      color=COLOURS[method.colour], label=method.label)
-    for (order, _), mark in zip(ORDERS, "os", strict=True):
+        axis.errorbar(found.mean, y / 1e3, xerr=_bars([found]), marker=method.mark,
+                      markersize=5, elinewidth=0.8, linestyle="", color=method.hex,
+                      label=method.label)
+    for order, _ in ORDERS:
         swept = sweep(rows, order, quantity)
         heights = [each.mean / 1e3 for each in sweep(rows, order, "peak_bytes")]
-        axis.errorbar([each.mean for each in swept], heights, xerr=_bars(swept), marker=mark,
-                      markersize=4.5, elinewidth=0.5, linestyle="",
-                      mfc="none", color=COLOURS["green"],
+        axis.errorbar([each.mean for each in swept], heights, xerr=_bars(swept),
+                      marker=SWEPT[order].mark, markersize=5, elinewidth=0.5, linestyle="",
+                      mfc="none", color=SWEPT[order].hex,
                       label=f"i-timeprest, {order}, every λ")
     axis.set_ylim(bottom=0)
     axis.grid()
@@ -141,15 +141,20 @@ def _bars(found: Sequence[Spread]) -> Any:
     return np.abs(np.array([bounds(each) for each in found]).T - means)
 
 
-def _by_decay(axis: Axes, rows: Rows, order: str) -> None:
+def _by_decay(axis: Axes, rows: Rows, order: str) -> list[End]:
+    """Epochs over λ, and lines of what it goes between; the ends of those, to be named."""
     found = sweep(rows, order)
     axis.errorbar(range(len(DECAYS)), [each.mean for each in found], _bars(found),
-                  marker="o" if order == "round-robin" else "s",
-                  color=COLOURS["green"], mfc="none", markersize=4.5, elinewidth=0.8)
+                  marker=SWEPT[order].mark, linestyle=SWEPT[order].line, color=SWEPT[order].hex,
+                  mfc="none", markersize=5, elinewidth=0.8)
+    ends = []
     for name in BESIDE[order]:
-        beside, colour = over_seeds(rows, name, "epochs"), COLOURS[NAMED[name].colour]
+        beside, colour = over_seeds(rows, name, "epochs"), NAMED[name].hex
         axis.axhline(beside.mean, color=colour, linestyle=NAMED[name].line)
+        ends.append(End(len(DECAYS) - 0.5, beside.mean, name.partition(",")[0], colour))
         axis.axhspan(*bounds(beside), color=colour, alpha=0.13, linewidth=0)
     axis.set_xticks(range(len(DECAYS)), ["∞" if d == "inf" else f"{float(d):g}" for d in DECAYS])
     axis.set_xlabel(f"λ of i-timeprest, {order} (no unit)")
     axis.set_ylabel("epochs to the target")
+    axis.set_xlim(-0.5, len(DECAYS) - 0.5)
+    return ends

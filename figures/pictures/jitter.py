@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from analysis.metrics.report import report
 from figures.drawing.colours import COLOURS
 from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
-from figures.methods import BACKWARD_S, FORWARD_S
+from figures.methods import BACKWARD_S, DISPATCHES, FORWARD_S
 from figures.pieces import Piece
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
@@ -21,7 +21,6 @@ from sim.wording import plural
 
 STAGES, MINIBATCHES = 8, 200
 SIGMAS = (0.0, 0.1, 0.2, 0.4, 0.6)
-DISPATCHES = (("static", "fixed order", "blue"), ("greedy", "greedy dispatch", "orange"))
 DRAWS = 10  # runs for each seed asked for: nothing is trained
 
 
@@ -35,14 +34,14 @@ def document(dispatch: str, sigma: float, seed: int) -> dict[str, Any]:
 def configuration() -> dict[str, Any]:
     """What to write into the picture: the pipeline, and what is varied."""
     return {**document("static", SIGMAS[0], 0), "sigmas": list(SIGMAS), "runs_per_seed": DRAWS,
-            "dispatches": [name for name, *_ in DISPATCHES]}
+            "dispatches": [name for name in DISPATCHES]}
 
 
 def pieces(seeds: Iterable[int]) -> list[Piece]:
     """Ten runs a dispatch, sigma and seed; without jitter one, since all are alike."""
     draws = [DRAWS * seed + number for seed in seeds for number in range(DRAWS)]
     return [Piece({"dispatch": name, "sigma": sigma, "seed": draw}, rows_of, (name, sigma, draw))
-            for name, *_ in DISPATCHES for sigma in SIGMAS
+            for name in DISPATCHES for sigma in SIGMAS
             for draw in (draws if sigma else draws[:1])]
 
 
@@ -70,9 +69,9 @@ def message(rows: Rows) -> str:
     """The headline: median throughput and mean staleness at the strongest jitter."""
     sigma = SIGMAS[-1]
     fast = {name: float(np.median(column(rows, name, sigma, "relative_throughput")))
-            for name, *_ in DISPATCHES}
+            for name in DISPATCHES}
     late = {name: float(np.mean(column(rows, name, sigma, "first_stage_staleness")))
-            for name, *_ in DISPATCHES}
+            for name in DISPATCHES}
     lost = fast["greedy"] < fast["static"]
     return (f"Jitter costs throughput, and greedy dispatch {'does not win it' if lost else 'wins'} "
             f"back{'' if lost else ' some'}: at σ = {sigma} the fixed order keeps "
@@ -103,26 +102,30 @@ def draw(rows: Rows) -> Figure:
 
 
 def _boxes(axis: Axes, rows: Rows, name: str) -> None:
-    for shift, (dispatch, label, colour) in zip((-0.2, 0.2), DISPATCHES, strict=True):
+    for shift, (dispatch, stroke) in zip((-0.2, 0.2), DISPATCHES.items(), strict=True):
         found = axis.boxplot(
             [column(rows, dispatch, sigma, name) for sigma in SIGMAS],
             positions=[n + shift for n in range(len(SIGMAS))], widths=0.32, whis=(0, 100),
             patch_artist=True, manage_ticks=False,
             medianprops={"color": COLOURS["black"], "linewidth": 0.9})
-        for part in ("boxes", "whiskers", "caps"):
+        for part in ("whiskers", "caps"):
             for line in found[part]:
-                line.set(color=COLOURS[colour], linewidth=0.8)
-        found["boxes"][0].set_label(label)
+                line.set(color=COLOURS["black"], linewidth=0.8)
+        for box in found["boxes"]:
+            box.set(facecolor=COLOURS[stroke.colour], edgecolor=COLOURS["black"], linewidth=0.6,
+                    hatch=stroke.hatch)
+        found["boxes"][0].set_label(stroke.label)
     axis.set_xticks(range(len(SIGMAS)), [f"{sigma:g}" for sigma in SIGMAS])
     axis.grid(axis="y")
 
 
 def _shares(axis: Axes, rows: Rows) -> None:
     """Of the strongest jitter, on the first stage: share of forwards by staleness."""
-    for shift, (dispatch, _, colour) in zip((-0.2, 0.2), DISPATCHES, strict=True):
+    for shift, (dispatch, stroke) in zip((-0.2, 0.2), DISPATCHES.items(), strict=True):
         means = [float(np.mean(column(rows, dispatch, SIGMAS[-1], f"share_{late}")))
                  for late in range(STAGES)]
-        axis.bar(np.arange(STAGES) + shift, means, 0.38, color=COLOURS[colour])
+        axis.bar(np.arange(STAGES) + shift, means, 0.38, color=COLOURS[stroke.colour],
+                 hatch=stroke.hatch, edgecolor=COLOURS["black"], linewidth=0.6)
     axis.set_xticks(range(STAGES))
     axis.set_title(f"first stage's forwards, σ = {SIGMAS[-1]}")
     axis.set_xlabel("staleness (updates)")

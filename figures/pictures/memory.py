@@ -13,7 +13,7 @@ from figures.drawing.style import headline
 from figures.methods import NAMED, Method
 from figures.pieces import Piece
 from figures.traces import memory as own
-from figures.traces.held import COLUMNS, LIMIT, fullest, total
+from figures.traces.stages.held import COLUMNS, LIMIT, fullest, total
 from figures.traces.wanted import Run, Wanted
 from sim.experiment.run import run
 from sim.rows import Rows

@@ -6,16 +6,17 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from analysis.metrics.convergence import fluctuation
 from figures import methods
-from figures.drawing.colours import COLOURS
-from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
-from figures.methods import BARS, Method, bounds, loss_text, spread
+from figures.drawing.maps import frame_cell, number_map
+from figures.drawing.style import PAGE_IN, headline, new_figure
+from figures.methods import BARS, NAMED, Method, bounds, loss_text, spread
 from figures.methods import METHODS as SHOWN
 from figures.pieces import Piece
+from sim.arrays import Floats
 from sim.rows import Rows
 from sim.spread import POSITIVE, SAID, SHARE, Spread
 from sim.wording import markdown_table, plural
@@ -24,9 +25,7 @@ STAGES, EVERY = 8, 20
 IN_HEADLINE = ("sequential", "v-timeprest, nF1B 7", "spectrain", "nwpt", "stash", "none",
                "vertical-sync")
 RATES = (0.01, 0.02, 0.03, 0.05, 0.07)
-METHODS = (*SHOWN[:5],
-           Method("spectrain, horizon update", "spectrain:horizon=update", "blue", ":"),
-           *SHOWN[5:])
+METHODS = (*SHOWN[:5], NAMED["spectrain, horizon update"], *SHOWN[5:])
 
 
 def configuration() -> dict[str, Any]:
@@ -75,36 +74,58 @@ def message(rows: Rows) -> str:
 
 
 def draw(rows: Rows) -> Figure:
-    """Loss and accuracy by learning rate, a line per method, bars: the interval."""
-    figure = new_figure(PAGE_IN, 4.2)
+    """Loss and accuracy as a map each, methods by learning rates, the best methods at the top."""
+    figure = new_figure(PAGE_IN, 5.1)
     seeds = {row["seed"] for row in rows}
+    mean = f"in a cell the mean of {plural(len(seeds), 'seed')}, below it the {BARS}"
     headline(figure, message(rows), f"{STAGES} stages, digits, batch {methods.BATCH}, "
-             f"{methods.MINIBATCHES} mini-batches, mean of {plural(len(seeds), 'seed')}, bars: "
-             f"{BARS}; methods side by side at each rate; accuracy cut at 0.86")
-    left, right = figure.subplots(1, 2)
-    _lines(left, rows, "final_loss", "loss over the training set at the end")
-    left.set_yscale("log")
-    _lines(right, rows, "accuracy", "validation accuracy at the end")
-    right.set_ylim(0.86, 0.99)
-    legend_below(figure, left.get_legend_handles_labels(), columns=4)
+             f"{methods.MINIBATCHES} mini-batches; {mean}: of the loss by which factor that is "
+             "above and below the mean; darker: worse (logarithmic); framed: a method's best rate")
+    order = sorted(METHODS, key=lambda method: _best(rows, method)[1])
+    left, right = figure.subplots(1, 2, sharey=True)
+    for axis, quantity, label, text in (
+            (left, "final_loss", "loss over the training set at the end (thousandths)", _loss),
+            (right, "accuracy", "validation accuracy at the end (%)", _accuracy)):
+        found = [[over_seeds(rows, method.label, rate, quantity) for rate in RATES]
+                 for method in order]
+        values = np.array([[each.mean for each in line] for line in found])
+        worse = values if quantity == "final_loss" else 1 - values
+        number_map(axis, worse, [[text(each) for each in line] for line in found],
+                   {"cmap": "Blues", "norm": _shades(worse)})
+        axis.set_xticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
+        axis.set_xlabel("learning rate")
+        axis.set_title(label)
+        for row, method in enumerate(order):
+            frame_cell(axis, row, RATES.index(_best(rows, method)[0]))
+    left.set_yticks(range(len(order)), [method.label for method in order])
     return figure
 
 
-def _lines(axis: Axes, rows: Rows, quantity: str, label: str) -> None:
-    for number, method in enumerate(METHODS):
-        shift = 1 + 0.012 * (number - len(METHODS) / 2)  # so that bars do not hide each other
-        found = [over_seeds(rows, method.label, rate, quantity) for rate in RATES]
-        values = np.array([each.mean for each in found])
-        ends = np.array([bounds(each) for each in found]).T
-        axis.errorbar(np.array(RATES) * shift, values, np.abs(ends - values),
-                      color=COLOURS[method.colour], linestyle=method.line, label=method.label,
-                      marker="o", markersize=2.2, linewidth=1.0, elinewidth=0.6)
-    axis.set_xscale("log")
-    axis.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
-    axis.minorticks_off()
-    axis.set_xlabel("learning rate (logarithmic)")
-    axis.set_ylabel(label)
-    axis.grid()
+def _best(rows: Rows, method: Method) -> tuple[float, float]:
+    """The rate at which a method's mean loss is lowest, and that loss."""
+    means = {rate: over_seeds(rows, method.label, rate, "final_loss").mean for rate in RATES}
+    best = min(RATES, key=lambda rate: np.inf if np.isnan(means[rate]) else means[rate])
+    return best, means[best]
+
+
+def _shades(worse: Floats) -> LogNorm:
+    """Colours by the logarithm, the darkest a little beyond the worst, so that text is read."""
+    return LogNorm(0.7 * float(np.nanmin(worse)), 1.3 * float(np.nanmax(worse)))
+
+
+def _loss(found: Spread) -> str:
+    if not found.values:
+        return "diverged"
+    low, high = bounds(found)
+    factor = max(high / found.mean, found.mean / low)
+    return f"{1e3 * found.mean:.1f}" + (f"\n×÷ {factor:.1f}" if len(found.values) > 1 else "")
+
+
+def _accuracy(found: Spread) -> str:
+    if not found.values:
+        return "diverged"
+    low, high = (100 * bound for bound in bounds(found))
+    return f"{100 * found.mean:.1f}" + (f"\n{low:.1f}–{high:.1f}" if len(found.values) > 1 else "")
 
 
 def markdown(rows: Rows, command: str) -> str:

@@ -14,7 +14,7 @@ from figures.drawing.look import Look
 from figures.drawing.style import headline
 from figures.methods import METHODS, RATES, spread
 from figures.pieces import Piece
-from figures.traces import late
+from figures.traces.stages import late
 from figures.traces.staleness import FRESH, panels
 from sim.rows import Rows
 from sim.wording import plural

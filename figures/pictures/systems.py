@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from analysis.comparison.systems import stable_rates, system_run
 from figures.drawing.colours import COLOURS
-from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
-from figures.methods import BARS, bounds, loss_text, short_text, spread
+from figures.drawing.style import PAGE_IN, headline, new_figure
+from figures.methods import BARS, NAMED, SYSTEM, Method, bounds, loss_text, short_text, spread
 from figures.pieces import Piece
 from sim.experiment.compared.entrant import Entrant, entrants
 from sim.experiment.configuration import read_experiment
@@ -25,6 +25,14 @@ from sim.wording import markdown_table, plural
 EXPERIMENT = Path(__file__).parents[1] / "experiments" / "systems.toml"
 TARGET = 0.94
 DECAYS = tuple(f"i-timeprest:decay={decay}" for decay in (0, 0.3, 3, "inf"))
+# systems whose method other pictures show too; of the others some have stale weights or workers
+AS = {"vanilla-async": "none", "pipedream": "stash", "pipedream-vsync": "vertical-sync",
+      "spectrain": "spectrain", "spectrain-stashed": "spectrain-stashed", "nwpt": "nwpt",
+      "timeprest": "timeprest, nF1B 7", "v-timeprest": "v-timeprest, nF1B 7",
+      "i-timeprest": "i-timeprest, nF1B 7", "gpipe": "GPipe 7 (flushed)",
+      "data-parallel": "data parallel", "data-parallel-scaled": "data parallel, scaled rate",
+      "single-gpu": "sequential"}
+OTHERS = ("hetpipe", "pipedream-2bw", "bmuf", "data-parallel-strong")
 PANELS = (("throughput", "steady throughput\n(mini-batches/s)"),
           ("peak_kB", "peak memory of\na device (kB)"), ("final_loss", "final loss"),
           ("seconds_to_target", f"simulated time to\n{100 * TARGET:g} % accuracy (s)"))
@@ -127,39 +135,64 @@ def message(rows: Rows) -> str:
 
 
 def draw(rows: Rows) -> Figure:
-    """Four panels on one axis of systems, the fastest at the top, bars: the interval."""
-    order, seeds = shown(rows), {r["seed"] for r in rows if r["seed"] is not None}
-    figure = new_figure(PAGE_IN, 0.19 * len(order) + 1.6)
+    """Four panels on one axis of systems, those that are stale above those that are flushed, in
+    each group the fastest at the top; bars: the interval."""
+    grouped = _groups(rows)
+    seeds = {r["seed"] for r in rows if r["seed"] is not None}
+    figure = new_figure(PAGE_IN, 0.185 * (sum(map(len, grouped.values())) + len(grouped)) + 1.4)
     headline(figure, message(rows), "digits, eight layers in four stages, batch 28, 800 "
              f"mini-batches, {plural(len(seeds), 'seed')}, bars: {BARS}; devices "
-             "in brackets; no mark: a seed did not reach the target; links of 100 kB/s")
+             "in brackets; no mark: a seed did not reach the target; links of 100 kB/s; "
+             "colours and marks: as of the same method elsewhere")
     axes = figure.subplots(1, len(PANELS), sharey=True)
+    names = list(chain.from_iterable((group, *systems) for group, systems in grouped.items()))
     for axis, (quantity, label) in zip(axes, PANELS, strict=True):
-        _panel(axis, rows, order, quantity, label)
-    axes[0].set_yticks(range(len(order)), [
-        f"{name} ({of_system(rows, name)[0][0]['devices']})" for name in order])
-    marks = [Line2D([], [], color=COLOURS[colour], marker="o", markersize=4, linestyle="")
-             for colour in ("black", "vermilion")]
-    legend_below(figure, (marks, ["fresh weights only", "stale weights within a worker"]), 2)
+        _panel(axis, rows, names, quantity, label)
+    ticks = axes[0].set_yticks(range(len(names)), [
+        name if name in grouped else f"{name} ({of_system(rows, name)[0][0]['devices']})"
+        for name in names])
+    for tick, name in zip(ticks, names, strict=True):
+        if name in grouped:
+            tick.label1.set_fontweight("bold")
+    axes[0].set_ylim(len(names) - 0.4, -0.6)
     return figure
 
 
-def _panel(axis: Axes, rows: Rows, order: Sequence[str], quantity: str, label: str) -> None:
-    for place, name in enumerate(order):
+def _groups(rows: Rows) -> dict[str, list[str]]:
+    """The systems by whether a worker's passes read stale weights, the fastest first."""
+    fastest = shown(rows)[::-1]
+    stale = {name for name in fastest if of_system(rows, name)[0][0]["latest"]}
+    return {"not flushed: stale weights": [name for name in fastest if name in stale],
+            "flushed: fresh weights": [name for name in fastest if name not in stale]}
+
+
+def _panel(axis: Axes, rows: Rows, names: Sequence[str], quantity: str, label: str) -> None:
+    """One quantity of every system; where a name is a group's, its line."""
+    for place, name in enumerate(names):
         runs, _ = of_system(rows, name)
-        found = spread([row[quantity] for row in runs])
+        if not runs:
+            axis.axhspan(place - 0.5, place + 0.5, color=COLOURS["pale"], linewidth=0, zorder=0)
+            continue
+        found, method = spread([row[quantity] for row in runs]), _method(name)
         if not found.values:
             continue
-        colour = COLOURS["vermilion" if runs[0]["latest"] else "black"]
         ends = np.array(bounds(found)).reshape(2, 1)
-        axis.errorbar(found.mean, place, xerr=np.abs(ends - found.mean), color=colour,
-                      marker="o", markersize=3.5, linewidth=1)
+        axis.errorbar(found.mean, place, xerr=np.abs(ends - found.mean), color=method.hex,
+                      marker=method.mark, markersize=4.5, linewidth=1)
     if quantity == "final_loss":
         axis.set_xscale("log")
     else:
         axis.set_xlim(left=0)
     axis.set_xlabel(label)
-    axis.grid()
+    axis.grid(axis="x")
+
+
+def _method(name: str) -> Method:
+    """How a system is drawn: as its method is elsewhere, whatever its parameters."""
+    system = name.partition(":")[0]
+    if system in AS:
+        return NAMED[AS[system]]
+    return Method(system, f"{SYSTEM}{system}", "dim" if system in OTHERS else "black")
 
 
 def markdown(rows: Rows, command: str) -> str:

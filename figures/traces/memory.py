@@ -14,12 +14,12 @@ from analysis.metrics.memory import over_time
 from analysis.metrics.staleness import plan_of
 from figures.drawing.colours import COLOURS
 from figures.drawing.look import Look
-from figures.drawing.style import headline, legend_below
-from figures.drawing.tables import LETTER_EM, name_broken, points
+from figures.drawing.style import headline, legend_below, points
+from figures.drawing.tables import LETTER_EM, name_broken
 from figures.traces.canvas import axes_or_new
-from figures.traces.chosen import chosen_stages
 from figures.traces.given import Given, named
-from figures.traces.held import (
+from figures.traces.stages.chosen import chosen_stages
+from figures.traces.stages.held import (
     COLUMNS,
     HEAD,
     LIMIT,
@@ -53,7 +53,8 @@ def rows(runs: Sequence[Run], wanted: Wanted) -> Rows:
     it holds changes: bytes of each kind from then on, and the limit of activations (None: none).
 
     Of several workers it is the first.  `places` is how many places the run has: of many only the
-    fullest have rows.  Raises ConfigurationError where a stage or the window is not there.
+    fullest have rows.  Raises ConfigurationError where a stage or the window is not there, or
+    nothing has a size.
     """
     found: Rows = []
     for run, stages in zip(runs, chosen_stages(runs, wanted), strict=True):
@@ -61,6 +62,9 @@ def rows(runs: Sequence[Run], wanted: Wanted) -> Rows:
         peaks = [max(map(total, each)) for each in made]
         shown = sorted(sorted(range(len(made)), key=lambda n: -peaks[n])[:MOST_PLACES])
         found += [row for place in shown for row in made[place]]
+    if not any(map(total, found)):
+        raise ConfigurationError(["memory: nothing in the run has a size; give a task, a profile "
+                                  "or cluster.activation_bytes"])
     return found
 
 
@@ -184,8 +188,9 @@ def panels(rows: Rows, look: Look) -> Figure:
         if place == 0 and len(runs) > 1:
             axis.set_title(name_broken(run, 72 * (look.width_in - EDGE_IN) / across,
                                        points("axes.titlesize")))
-        if column == 0:
+        if not any(each.axison for each in axes[line, :column]):
             axis.set_ylabel(f"{places[place]}\n({unit})")
+            axis.tick_params(labelleft=True)
     for axis in axes[-1]:
         axis.set_xlabel(f"time ({tick})")
     axes[0, 0].set_xlim(min(row["second"] for row in rows) / second,

@@ -13,8 +13,8 @@ from matplotlib.ticker import MaxNLocator
 
 from figures.drawing.colours import COLOURS
 from figures.drawing.look import Look
-from figures.drawing.style import headline, legend_below
-from figures.drawing.tables import name_broken, points
+from figures.drawing.style import headline, legend_below, points
+from figures.drawing.tables import name_broken
 from figures.horizons import HORIZONS, Probe
 from figures.traces.canvas import axes_or_new
 from figures.traces.wanted import OwnPicture, Run, Wanted

@@ -17,9 +17,9 @@ from figures.drawing.look import Look
 from figures.drawing.style import headline, legend_below
 from figures.drawing.tables import Line, layout, table, tables
 from figures.traces.canvas import axes_or_new
-from figures.traces.chosen import chosen_stages
 from figures.traces.given import Given, named
-from figures.traces.late import DISTANCE, LAG, TITLES, UNITS, bars, fits, shaded_shares
+from figures.traces.stages.chosen import chosen_stages
+from figures.traces.stages.late import DISTANCE, LAG, TITLES, UNITS, bars, fits, shaded_shares
 from figures.traces.wanted import OwnPicture, Run, Wanted
 from sim.arrays import Floats
 from sim.errors import ConfigurationError
@@ -91,7 +91,7 @@ def message(rows: Rows) -> str:
                 f"to {_updates(np.nanmax(latest[by[-1]], initial=0))} ({by[-1]})")
     if len(runs) > 1:
         return "Latest forward, in updates: " + ", ".join(
-            f"{np.nanmax(each, initial=0):.2g} ({run})" for run, each in latest.items())
+            f"{np.nanmax(each, initial=0):.3g} ({run})" for run, each in latest.items())
     (run, lags), = latest.items()
     if not np.nan_to_num(lags).any():
         return "Every forward used the newest weights that its own update would step from"
@@ -99,12 +99,12 @@ def message(rows: Rows) -> str:
     back = means(rows, run, LAG, "backward", stages)[place]
     far = means(rows, run, DISTANCE, "forward", stages)[place]
     return (f"Stage {stages[place]}'s forward is {_updates(lags[place])} late, its backward "
-            f"{back:.2g}" + (f"; the forward's weights are {far:.2g} % from fresh ones"
+            f"{back:.3g}" + (f"; the forward's weights are {far:.2g} % from fresh ones"
                              if np.isfinite(far) else ""))
 
 
 def _updates(number: float) -> str:
-    return f"{number:.2g} update{'' if number == 1 else 's'}"
+    return f"{number:.3g} update{'' if number == 1 else 's'}"
 
 
 def names_of(rows: Rows) -> list[str]:
@@ -126,8 +126,9 @@ def draw(rows: Rows, look: Look, wanted: Wanted) -> Figure:
 def note(rows: Rows) -> str:
     """What the numbers are, below the headline; a picture without a title says it elsewhere."""
     distances = any(row["quantity"] == DISTANCE for row in rows)
-    return "means of the steady state" + (f"; distances of the whole run; {FRESH}" if distances
-                                          else "; no distances were measured")
+    said = "means of the steady state, of a run without one of all; "
+    return said + (f"distances of the whole run; {FRESH}" if distances else
+                   "no distances were measured")
 
 
 def _one(rows: Rows, look: Look) -> Figure:
@@ -145,8 +146,6 @@ def _one(rows: Rows, look: Look) -> Figure:
     for axis, panel in zip(axes, panels, strict=True):
         if panel in quantities:
             bars(axis, rows, panel, stages)
-        else:
-            axis.set_title(panel)
     if varies:
         shaded_shares(figure, dict(zip(PASSES, axes[len(quantities):], strict=True)), rows, stages)
     for axis in axes:

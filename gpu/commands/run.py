@@ -10,7 +10,7 @@ import click
 from gpu.commands.options import devices_option, graphs_option, model_option, size_option
 from sim.commands.asked import program_option
 from sim.commands.bars import timed
-from sim.commands.door import experiment_argument, json_option, number, print_json
+from sim.commands.door import console, experiment_argument, json_option, print_json
 from sim.commands.outputs import OUT_FILE
 
 if TYPE_CHECKING:
@@ -44,6 +44,8 @@ def run(experiment: Path | None, settings: tuple[str, ...], model: str,
     torchrun every rank is a device and rank 0 writes.
     """
     from analysis.metrics.report import report
+    from analysis.terminal.fitted.table import Facts
+    from analysis.terminal.report_tables import report_tables
     from gpu.distributed.launch import Request, launch
     from gpu.runtime.assembly import RunSettings
 
@@ -51,9 +53,17 @@ def run(experiment: Path | None, settings: tuple[str, ...], model: str,
     with timed() as watch:
         trace = launch(Request(experiment, settings, devices, wanted, threads, not keep_going,
                                out, program_file), watch)
-    if trace is not None:
-        values = {**report(trace), **_measured(trace)}
-        print_json(values) if as_json else click.echo(_table(values))
+    if trace is None:
+        return
+    values, told = report(trace), _measured(trace)
+    if as_json:
+        print_json({**values, **told})
+        return
+    screen = console()
+    for each in (*report_tables(values), Facts("as measured", _facts(told))):
+        screen.print(each)
+    if out is not None:
+        click.echo(f"trace written to {out}")
 
 
 def _measured(trace: Trace) -> dict[str, Any]:
@@ -66,20 +76,19 @@ def _measured(trace: Trace) -> dict[str, Any]:
             "clock_residual_s": gpu.clock_residual_s, "weights_sha256": gpu.weights_sha256}
 
 
-def _table(values: dict[str, Any]) -> str:
-    """The plain numbers; the nested ones are in the JSON and the trace."""
-    shown = {name: _cell(name, value) for name, value in values.items()
-             if not isinstance(value, dict) and not (name == "graphs_why" and value is None)}
-    width = max(map(len, shown))
-    return "\n".join(f"{name:{width}}  {text}" for name, text in shown.items())
+def _facts(told: dict[str, Any]) -> list[tuple[str, str]]:
+    """What only a run on real devices has to say, for a screen; of a CPU less is to be told."""
+    from analysis.terminal.fitted.units import percent_text, seconds_text
 
-
-def _cell(name: str, value: Any) -> str:
-    """A value for people: digests by their first digits, numbers short, `–` for none."""
-    if name == "weights_sha256":
-        return ", ".join(f"{digest[:12]}…" for digest in value)
-    if isinstance(value, list):
-        return ", ".join(_cell("", each) for each in value)
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value if isinstance(value, str) else number(value, 6)
+    captured = "as CUDA graphs" if told["graphs"] else "no" + (
+        f": {told['graphs_why']}" if told["graphs_why"] else "")
+    facts = [("model", told["model"]), ("devices", ", ".join(told["devices"])),
+             ("threads", str(told["threads"])), ("captured", captured)]
+    bound = [share for share in told["launch_bound_fraction"] if share is not None]
+    if bound:
+        facts.append(("launch-bound", f"{', '.join(map(percent_text, bound))} of a device's "
+                      "instructions went at the pace of the host"))
+    if told["clock_residual_s"]:
+        facts.append(("clocks", f"agree to {seconds_text(told['clock_residual_s'], 2)}"))
+    return [*facts, ("weights", ", ".join(digest[:12] for digest in told["weights_sha256"])
+                     + " (SHA-256, by stage)")]

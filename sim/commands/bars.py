@@ -10,13 +10,13 @@ from contextlib import AbstractContextManager, contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from sim.commands.clock import SOON_S, Clock, about, expected, screen, tried_s, watched
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from sim.experiment.options import Experiment
     from sim.order.program import Program
-
-SOON_S = 1.0  # what takes longer shows how far it is
 
 
 @contextmanager
@@ -24,23 +24,28 @@ def running(experiment: Experiment, program: Program | None = None, engine: str 
             training: bool = True) -> Iterator[Any]:
     """A bar over a run that takes more than about a second: its set-up, then its updates.
 
-    Yields what `train` calls as its `watch`; None where the run is short or trains nothing.
+    The set-up goes by the clock, by what short runs of it take; then updates are counted.  Yields
+    what `train` calls as its `watch`; None where the run is short or trains nothing.
     """
     from sim.experiment.demands.estimate import learning_s, setting_up_s
     from sim.experiment.setup import rows_of
 
     rows = len(program) if program is not None else rows_of(experiment)
-    first = setting_up_s(experiment, rows, engine)
     then = learning_s(experiment, rows) if training else 0.0
-    if first + then < SOON_S:
+    if setting_up_s(experiment, rows, engine) + then < SOON_S:
         yield None
         return
-    with _progress() as progress:
-        bar = progress.add_task(f"{rows:,} instructions, about {first + then:.0f} s", total=None)
+    clock = Clock(None)
+    with watched(f"{rows:,} instructions", clock) as say:
+        if program is None and screen().is_terminal:
+            clock.restart(tried_s(experiment, rows, engine))
         total = experiment.pipeline.stages * experiment.pipeline.minibatches
 
         def done(stage: int, version: int, weights: Any) -> None:
-            progress.update(bar, advance=1, total=total, description="training")
+            if clock.steps is None:
+                clock.restart(None, total)
+                say("training")
+            clock.done += 1
 
         yield done if then else None
 
@@ -133,8 +138,7 @@ def time_left(total: int, gone_s: float, each_s: float, within_s: float | None) 
     """
     whole = each_s * total if within_s is None else min(each_s * total, within_s)
     left = max(0.0, whole - gone_s)
-    return f"{each_s:.3g} s a run, about " + (
-        f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left")
+    return f"{each_s:.3g} s a run, {about(left)}"
 
 
 @contextmanager
@@ -152,15 +156,12 @@ def named(total: int) -> Iterator[Callable[[int, str], None]]:
 
 
 def busy(label: str) -> AbstractContextManager[Any]:
-    """A context that shows a sign of life where nobody knows how far the work is."""
-    from rich.console import Console
-
-    return Console(stderr=True).status(label)
+    """A sign of life, and the time that has gone, where nobody knows how far the work is."""
+    return expected(label, None)
 
 
 def _progress(*columns: Any) -> Progress:
-    from rich.console import Console
     from rich.progress import Progress
 
-    screen = Console(stderr=True)  # no thread that draws where nobody would see it
-    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+    shown = screen()  # no thread that draws where nobody would see it
+    return Progress(*columns, console=shown, transient=True, disable=not shown.is_terminal)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sim.commands.asked import say_hints
 from sim.commands.bars import counted
 from sim.commands.door import Number, console, experiment_argument, json_option, print_json
 
@@ -49,6 +50,16 @@ def compare(experiment: Path | None, settings: tuple[str, ...], mitigations: str
     screen = console()
     for each in tables():
         screen.print(each, markup=False)
+    if (first := plain_row(resolved, rows)) is not None:
+        say_hints(screen, resolved, first)
+
+
+def plain_row(experiment: Experiment, rows: Rows) -> dict[str, Any] | None:
+    """The first row that ran in the experiment's own order; None where none did."""
+    pipeline = experiment.pipeline
+    order = pipeline.schedule, pipeline.stages, pipeline.microbatches
+    return next((row for row in rows if not row["refused"] and "system" not in row and order == (
+        row["schedule"], row["stages"], row["microbatches"])), None)
 
 
 def _refuse_mixed(mitigations: str, systems: str | None, target: float | None) -> None:

@@ -61,7 +61,8 @@ def _table(kind: str, entries: Entries) -> Any:
     for column in ("rule", "source"):
         table.add_column(column, overflow="fold", ratio=1)
     for entry in entries:
-        takes = "".join(f"\n{k} = {number(v)}" for k, v in entry.get("parameters", {}).items())
+        takes = "".join(f"\n{k}" + (f" = {number(v)}" if v is not None else ", by default none")
+                        for k, v in entry.get("parameters", {}).items())
         choice = f"\n[choice] {entry['reading']}" if entry.get("reading") else ""
         table.add_row(entry["name"], escape(entry["rule"] + takes + choice),
                       escape(entry["source"]))

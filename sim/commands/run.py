@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from sim.commands.asked import asked, program_option
+from sim.commands.asked import asked, program_option, say_hints
 from sim.commands.bars import running
 from sim.commands.door import console, experiment_argument, json_option, print_json
 from sim.commands.outputs import OUT_FILE
@@ -41,5 +41,6 @@ def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
     screen = console()
     for table in report_tables(values):
         screen.print(table)
+    say_hints(screen, resolved, values)
     if out is not None:
         click.echo(f"trace written to {out}")

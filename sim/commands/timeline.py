@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sim.commands.asked import asked, program_option
+from sim.commands.asked import asked, program_option, say_hints
 from sim.commands.bars import running
 from sim.commands.door import Number, console, experiment_argument, json_option, print_json
 
@@ -48,7 +48,9 @@ def timeline(experiment: Path | None, settings: tuple[str, ...], minibatch: int 
     for note in notes:
         screen.print(note, highlight=False, markup=False)
     for table in view.tables():
+        screen.print()
         screen.print(table)
+    say_hints(screen, resolved, view.told())
 
 
 def _refuse_columns(columns: dict[str, Any]) -> None:

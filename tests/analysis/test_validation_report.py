@@ -209,5 +209,5 @@ def test_runs_of_several_networks_and_of_the_same_name_are_told_apart():
     assert made["runs"][0]["statistical"]["kendall_tau"] is None
     text = shown(made)
     assert max(map(len, text.splitlines())) <= 80
-    assert " vgg16 " in text
+    assert "\nvgg16 " in text
     assert report(one)["runs"][0]["label"] == "none@sequential, batch 16, 32 px"

@@ -59,9 +59,10 @@ def scheme(driver: Any, name: str) -> None:
 class Page:
     """An explorer page in a browser: what it says, and input as a user gives it."""
 
-    def __init__(self, driver: Any, path: Path) -> None:
-        self.driver = driver
-        driver.get(path.resolve().as_uri())
+    def __init__(self, driver: Any, path: Path, end: str = "") -> None:
+        """`end` is what the address says after the file, such as `#minibatch=4`."""
+        self.driver, self.path = driver, path
+        driver.get(path.resolve().as_uri() + end)
         self.wait("document.documentElement.matches('[data-spans], [data-error]')")
 
     def js(self, expression: str, *arguments: Any) -> Any:
@@ -91,10 +92,10 @@ class Page:
                                     {"type": kind, "x": x, "y": y, **more})
 
     def hover(self, row: int, trace: int = 0) -> dict[str, str]:
-        """The facts the tip shows once the mouse is over a row, by the column's name."""
+        """The facts the card shows once the mouse is over a row, by the column's name."""
         self.mouse("mouseMoved", *self.middle(row, trace))
         self.settle()
-        return self.facts("#tip:not([hidden])")
+        return self.facts("#card[data-of=hovered]")
 
     def facts(self, where: str) -> dict[str, str]:
         pairs = self.js("[...document.querySelectorAll(arguments[0] + ' dd')]"

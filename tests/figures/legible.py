@@ -18,7 +18,7 @@ TALLEST_IN = 9.2
 BARE = {"stage", "momentum", "largest stable ηλ", "final loss", "mini-batches",
         "validation accuracy", "validation accuracy at the end",
         "loss over the training set", "loss over the validation set",
-        "loss over the training set at the end", "learning rate (logarithmic)",
+        "loss over the training set at the end", "learning rate (logarithmic)", "learning rate",
         "epochs to the target", "nwpt's loss over the baseline's", "micro-batches",
         "steady rate over round-robin's", "loss over sequential's", "share of forwards",
         "over that without jitter",

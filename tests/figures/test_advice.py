@@ -1,40 +1,59 @@
 """The advice figure: rows that draw it, and labels that find room."""
 
+import json
+import shlex
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from analysis.commands.advise import advise
 from figures.drawing.labels import HALF, label
 from figures.drawing.style import new_figure
 from figures.pictures import advice
+from tests.docs.documents import ROOT, text_of
 
 
-def test_the_example_has_a_front_a_limit_and_refusals() -> None:
-    rows = advice.data()
+@pytest.fixture(scope="module")
+def rows():
+    return advice.data()
+
+
+def test_the_example_has_a_front_a_limit_and_refusals(rows) -> None:
     front = [r for r in rows if r["status"] == "front"]
     assert max(r["peak_bytes"] for r in front) <= advice.LIMIT_BYTES
     assert {r["status"] for r in rows} == {"front", "dominated", "over limit", "refused"}
     assert {r["unit"] for r in rows} == {"samples per second"}
 
 
-def test_the_picture_numbers_and_connects_every_point() -> None:
-    rows = advice.data()
+def test_the_picture_is_what_the_documents_command_gives(rows, monkeypatch) -> None:
+    monkeypatch.chdir(ROOT)
+    line = next(each for each in text_of("analysis/README.md").splitlines()
+                if each.startswith("python -m analysis advise "))
+    asked = shlex.split(line.partition(" --out")[0])[4:]
+    found = CliRunner().invoke(advise, [*asked, "--json"])
+    assert found.exit_code == 0, found.output
+    assert advice.flat(json.loads(found.stdout)) == rows
+
+
+def test_the_picture_names_and_connects_every_point(rows) -> None:
     points = [r for r in rows if r["status"] == "front" and r["same_as"] is None]
-    figure = advice.draw(rows)
-    axis, beneath = figure.axes[:2]
-    numbers = [t.get_text() for t in axis.texts if t.get_text().isdigit()]
-    assert numbers == [str(i + 1) for i in range(len(points))]
-    key = "\n".join(text.get_text() for text in beneath.texts)
-    assert all(f"{r['schedule']}/{r['microbatches']}, {r['mitigation']}" in key for r in points)
+    axis = advice.draw(rows).axes[0]
+    names = [t.get_text() for t in axis.texts]
+    for row in points:
+        same = sum(other["same_as"] == row["name"] for other in rows)
+        name = f"{row['schedule']}/{row['microbatches']}, {row['mitigation']}"
+        assert (f"{name} (+{same})" if same else name) in names
     best = axis.lines[0].get_ydata()
     assert max(best) == max(r["throughput"] for r in points)
 
 
 @pytest.mark.parametrize("status", ["over limit", "refused"])
-def test_an_empty_front_is_drawn_too(status) -> None:
-    rows = [r | {"status": status} for r in advice.data() if r["status"] == "over limit"]
-    figure = advice.draw(rows)
+def test_an_empty_front_is_drawn_too(rows, status) -> None:
+    few = [r | {"status": status} for r in rows if r["status"] == "over limit"]
+    figure = advice.draw(few)
     figure.draw_without_rendering()
-    assert figure.axes[1].texts[0].get_text() == "nothing fits"
+    assert "nothing fits" in [text.get_text() for text in figure.axes[0].texts]
 
 
 def test_labels_cover_neither_marks_nor_each_other() -> None:

@@ -223,13 +223,13 @@ def test_a_validation_is_drawn_from_its_folder_or_its_report(monkeypatch) -> Non
     seen = []
     monkeypatch.setattr("figures.bundles.validation.draw",
                         lambda folders, out, command, look: seen.append(
-                            (folders, command, look)) or [])
+                            (folders, command, look.formats)) or [])
     Path("a").mkdir()
     Path("a/report.json").write_text(json.dumps({}))
     done("validation", "a", "--format", "pdf")
     done("validation", "a/report.json")
     assert [folders for folders, *_ in seen] == [[Path("a")], [Path("a")]]
-    assert seen[0][1:] == ("python -m figures validation a --format pdf", Look(formats=("pdf",)))
+    assert seen[0][1:] == ("python -m figures validation a --format pdf", ("pdf",))
 
 
 def test_options_may_come_before_names_and_a_plugin_before_a_command(trace) -> None:

@@ -13,9 +13,12 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.metrics.memory import memory
+from analysis.metrics.staleness import plan_of
 from figures.__main__ import Bare, draw, explore
 from figures.explorer.about import facts
 from figures.explorer.columns import encode
+from figures.explorer.held import held
 from figures.explorer.page import SCRIPTS, WEB, page
 from sim.header import Measured
 from sim.trace import COLUMNS, Trace
@@ -97,7 +100,13 @@ def test_names_stay_text(tmp_path) -> None:
 def test_the_page_holds_everything_and_fetches_nothing() -> None:
     text = page([simulated({"minibatches": 6})], ["run.npz"])
     assert "default-src 'none'" in text
-    assert not re.search(r"\b(?:src|href)\s*=|@import|url\(|https?://", text)
+    loads = r"\b(?:src|href)\s*=|@import|url\(|https?://"
+    document, _, script = text.partition("<script>")
+    assert not re.search(loads, document)
+    written = re.findall(r"\b(?:src|href)=\S*|@import|https?://[^\"]+", script)
+    assert set(written) == {"http://www.w3.org/2000/svg", 'href="${canvas.toDataURL()}"/>`];'}, (
+        "what a saved SVG says")
+    assert not re.search(r"\b(?:fetch|XMLHttpRequest|importScripts|WebSocket|new Image)\b", script)
     assert sorted(f"{name}.js" for name in SCRIPTS) == sorted(
         path.relative_to(str(WEB)).as_posix() for path in Path(str(WEB)).rglob("*.js"))
 
@@ -139,7 +148,7 @@ def test_the_door_writes_one_file(tmp_path) -> None:
     assert f"{out} written" in result.output
     assert [each["name"] for each in inside(out.read_text())] == ["run.npz"]
     assert "TRACE" in call("explore", "--help").output
-    assert "explore TRACE" in call("--help").output
+    assert "explore" in call("--help").output
 
 
 def test_two_files_of_one_name_are_told_apart(tmp_path) -> None:
@@ -200,3 +209,32 @@ def test_every_wrong_file_has_its_line(tmp_path) -> None:
     assert "text.npz: not a pipestale-trace" in result.output
     assert call("explore").exit_code == 2
     assert call("explore", good, "--out", tmp_path).exit_code == 2
+
+
+@pytest.mark.parametrize("pipeline", [
+    {"mitigation": "spectrain-stashed"}, {"mitigation": "i-timeprest"},
+    {"schedule": "split", "microbatches": 4, "backward": "recompute"}])
+def test_changes_at_row_ends_add_up_to_what_a_stage_holds(pipeline) -> None:
+    """Against the step functions of the metrics, at every end of every row."""
+    trace = simulated({"minibatches": 10, **pipeline}, training=False)
+    columns, _, unknown = held(trace)
+    assert unknown == ""
+    for stage, wanted in enumerate(memory(trace, plan_of(trace))):
+        mine = np.flatnonzero(trace.stage == stage)
+        times = np.concatenate((trace.start_s[mine], trace.end_s[mine]))
+        sets = np.concatenate([columns[f"sets_at_{end}"][mine] for end in ("start", "end")])
+        order = np.argsort(times, kind="stable")
+        for moment in np.unique(times):
+            now = 1 + sets[order][times[order] <= moment].sum()
+            last = np.searchsorted(wanted.versions.time_s, moment, side="right") - 1
+            assert now == (wanted.versions.value[last] if last >= 0 else 1)
+
+
+def test_an_unknown_mitigation_leaves_its_memory_out_and_says_so() -> None:
+    trace = simulated({"minibatches": 6}, training=False)
+    table = {**trace.header.experiment,
+             "pipeline": {**trace.header.pipeline, "mitigation": "not-installed"}}
+    odd = replace(trace, header=replace(trace.header, experiment=table))
+    (data,) = inside(page([odd], ["odd.npz"]))
+    assert "not-installed" in data["heldUnknown"]
+    assert not [name for name, _ in data["columns"] if name.startswith("sets_")]

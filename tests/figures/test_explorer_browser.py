@@ -40,7 +40,7 @@ def test_a_trace_of_128000_passes_is_drawn_whole_from_a_small_file(show) -> None
     row = row_of(large, "7B2000")
     found.js("window.pipestale.look(arguments[0] - 20, arguments[0] + 20)", large.start_s[row])
     found.settle()
-    assert found.hover(row)["heading"] == "7B2000 · backward"
+    assert found.hover(row)["heading"] == "B2001 · backward"
 
 
 def test_hover_reads_the_papers_row(show, default) -> None:
@@ -49,7 +49,7 @@ def test_hover_reads_the_papers_row(show, default) -> None:
     distance = float(facts.pop("weight_distance").removesuffix(" (relative)"))
     assert distance == pytest.approx(default.weight_distance[row_of(default, "0F3")], rel=1e-3)
     assert facts == {
-        "heading": "0F3 · forward", "minibatch": "4", "stage": "0", "device": "0", "start_s": "6 s",
+        "heading": "F4 · forward", "minibatch": "4", "stage": "0", "device": "0", "start_s": "6 s",
         "duration_s": "1 s", "version_read": "v1", "version_time_unit": "W4",
         "version_applied": "v3", "staleness": "2 updates"}
 
@@ -62,7 +62,9 @@ def test_hover_text_is_the_traces_row(show, varied) -> None:
         found.js("window.pipestale.look(arguments[0] - 5, arguments[0] + 5)", varied.start_s[row])
         found.settle()
         facts, op = found.hover(row), Op(int(varied.op[row]))
-        assert facts["heading"].split(" · ")[0] == str(varied.instruction(row))
+        assert facts["heading"].split(" · ")[0] == f"{op.name}{varied.minibatch[row]}"
+        assert found.js("document.querySelector('#card small').textContent") == str(
+            varied.instruction(row))
         assert facts["minibatch"] == str(varied.minibatch[row])
         assert facts["stage"] == str(varied.stage[row])
         assert facts["device"] == str(varied.device[row])
@@ -85,7 +87,7 @@ def test_hover_text_is_the_traces_row(show, varied) -> None:
 def test_updates_that_take_no_time_can_be_hovered(show, default) -> None:
     found = show(default)
     facts = found.hover(row_of(default, "1U9"))
-    assert facts["heading"] == "1U9 · update"
+    assert facts["heading"] == "U10 · update"
     assert (facts["duration_s"], facts["version_made"]) == ("0 s", "v10")
 
 
@@ -97,7 +99,7 @@ def test_an_idle_stretch_says_how_much_of_it_is_a_message(show) -> None:
     left, _ = found.middle(row_of(trace, "1F0"))
     found.mouse("mouseMoved", left - (x - left), y)
     found.settle()
-    facts = found.facts("#tip:not([hidden])")
+    facts = found.facts("#card[data-of=hovered]")
     assert facts["heading"] == "idle"
     assert (facts["duration_s"], facts["wait_s"]) == ("2.5 s", "250 ms")
     assert "message is under way" in found.js("document.getElementById('legend').textContent")
@@ -106,9 +108,10 @@ def test_an_idle_stretch_says_how_much_of_it_is_a_message(show) -> None:
 def test_nothing_is_told_beside_the_lanes(show, default) -> None:
     found = show(default)
     found.hover(row_of(default, "0F3"))
-    found.mouse("mouseMoved", 500, 700)
+    found.mouse("mouseMoved", 500, 795)
     found.settle()
-    assert found.js("document.getElementById('tip').hidden")
+    assert found.js("document.getElementById('card').dataset.of") == "nothing"
+    assert "Point at a span" in found.js("document.getElementById('card').textContent")
 
 
 def test_a_click_shows_the_round_trip_of_minibatch_4(show, default) -> None:
@@ -123,9 +126,9 @@ def test_a_click_shows_the_round_trip_of_minibatch_4(show, default) -> None:
     assert [row[5] for row in rows] == ["2", "1", "0", "0", "0", "0"]
     assert "makes v4 on every stage, from 10 s to 12 s" in found.js(
         "document.getElementById('trip').textContent")
-    assert found.facts("#chosen")["heading"] == "1F3 · forward"
+    assert found.facts("#card")["heading"] == "F4 · forward"
     said = found.js("document.getElementById('said').textContent")
-    assert "1F3, forward" in said
+    assert "F4, forward" in said
     assert "version read v2" in said
 
 

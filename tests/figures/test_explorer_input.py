@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
-from tests.figures.chromium import missing
+from tests.figures.chromium import Page, missing
 from tests.figures.traces import row_of, simulated
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
+
+
+def text_of(found: Page) -> str:
+    """The card's span as the program's text form writes it."""
+    return str(found.js("document.querySelector('#card small').textContent"))
 
 
 def test_the_table_and_buttons_do_all_the_mouse_does(show, default) -> None:
@@ -21,15 +26,15 @@ def test_the_table_and_buttons_do_all_the_mouse_does(show, default) -> None:
     assert found.js("document.activeElement.textContent") == "Next"
     found.keys("\ue004", "\ue004", "\ue004", "\ue004")  # Tab: zoom, clear, first and second pass
     found.keys("\ue007")
-    assert found.facts("#chosen")["heading"] == "1F4 · forward"
+    assert found.facts("#card")["heading"] == "F5 · forward"
+    assert found.facts("#card")["stage"] == "1"
     assert found.js("document.activeElement.closest('tr').className") == "chosen"
-    assert "1F4, forward: mini-batch 5" in found.js("document.getElementById('said').textContent")
+    assert "F5, forward: mini-batch 5" in found.js("document.getElementById('said').textContent")
 
 
 def test_keys_move_zoom_and_step(show, default) -> None:
     found = show(default)
     whole = found.view()
-    found.js("document.getElementById('spans').focus()")
     found.keys("+", "+")
     near = found.view()
     assert near["to"] - near["from"] == pytest.approx(0.49 * (whole["to"] - whole["from"]))
@@ -44,7 +49,7 @@ def test_keys_move_zoom_and_step(show, default) -> None:
     steps = []
     for key in ("n", "n", "n", "p", "j", "j", "k"):
         found.keys(key)
-        steps.append(found.facts("#chosen")["heading"].split(" · ")[0])
+        steps.append(text_of(found))
     assert steps == ["0F0", "0F1", "0F2", "0F1", "1F0", "2F0", "1F1"]
     found.keys("\ue007")  # Enter
     assert found.view()["minibatch"] == 2
@@ -55,17 +60,16 @@ def test_keys_move_zoom_and_step(show, default) -> None:
     found.keys("\ue00c")  # Escape
     assert found.view()["minibatch"] is None
     assert found.js("document.getElementById('trip').hidden")
-    assert found.js("document.getElementById('chosen').hidden")
+    assert found.js("document.getElementById('card').dataset.of") == "nothing"
 
 
 def test_stepping_reaches_every_span_of_a_row(show) -> None:
     trace = simulated({"minibatches": 6}, training=False)
     found = show(trace)
-    found.js("document.getElementById('spans').focus()")
     seen = []
     for _ in range(int((trace.device == 0).sum())):
         found.keys("n")
-        seen.append(found.facts("#chosen")["heading"].split(" · ")[0])
+        seen.append(text_of(found))
     assert seen == [str(trace.instruction(r)) for r in np.flatnonzero(trace.device == 0)]
 
 

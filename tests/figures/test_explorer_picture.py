@@ -6,12 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from figures.drawing.colours import PASSES
 from sim.op import Op
+from sim.trace import Trace
 from tests.figures.chromium import Page, missing, scheme, size
 from tests.figures.traces import row_of, simulated
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))
-SKY, ORANGE = (86, 180, 233), (230, 159, 0)
+FORWARD, BACKWARD = (tuple(bytes.fromhex(PASSES[op][1:])) for op in "FB")
 
 
 def pixel(found: Page, x: float, y: float) -> tuple[int, ...]:
@@ -60,7 +62,7 @@ def test_lanes_scroll_where_they_do_not_fit(show, default) -> None:
     found.js("window.pipestale.reveal(1, arguments[0])", row)
     found.settle()
     assert 100 < found.middle(row, 1)[1] < 800
-    assert found.hover(row, 1)["heading"] == "20F5 · forward"
+    assert found.hover(row, 1)["heading"] == "F6 · forward"
 
 
 def test_devices_with_several_stages_and_overlaps_get_their_lanes(show) -> None:
@@ -78,7 +80,8 @@ def test_devices_with_several_stages_and_overlaps_get_their_lanes(show) -> None:
     found.js("window.pipestale.look(0, 12)")
     found.settle()
     for row in np.flatnonzero((folded.end_s < 10) & (folded.op != Op.U)).tolist():
-        assert found.hover(row)["heading"].startswith(f"{folded.instruction(row)} ")
+        assert found.hover(row)["heading"].startswith(
+            f"{Op(int(folded.op[row])).name}{folded.minibatch[row]} ")
 
 
 def test_chunks_and_workers_are_told_apart(show) -> None:
@@ -92,7 +95,7 @@ def test_chunks_and_workers_are_told_apart(show) -> None:
     assert [lane["name"] for lane in found.js("window.pipestale.lanes(1)")] == [
         f"worker {w}, stage {k}" for w in range(2) for k in range(2)]
     light, dark = (pixel(found, *found.middle(row_of(chunked, name))) for name in ("0F0", "4F0"))
-    assert light == SKY
+    assert light == FORWARD
     assert all(a < b for a, b in zip(dark, light, strict=True))
     for trace, number, last in ((chunked, 0, 7), (crew, 1, 1)):
         before, after = trace.program().dependencies
@@ -104,37 +107,67 @@ def test_chunks_and_workers_are_told_apart(show) -> None:
         assert {tuple(pair) for pair in arrows} == wanted
 
 
-def test_pixels_are_the_mean_of_what_lies_under_them(show) -> None:
-    """Against the share of forwards and backwards in each pixel's time, in linear light."""
-    trace = simulated({"minibatches": 2000}, training=False)
+def strip_of(found: Page, x: float, row: int) -> list[tuple[int, ...]]:
+    """The pixels of a lane under `x`, top to bottom, of the lane a row lies in."""
+    place = found.js("window.pipestale.place(0, arguments[0])", row)
+    flat = found.js(
+        "[...document.getElementById('spans').getContext('2d').getImageData(arguments[0]"
+        " - frame().left, arguments[1] - frame().top, 1, arguments[2]).data]; function frame() {"
+        "return document.getElementById('spans').getBoundingClientRect(); }",
+        round(x), round(place["y"]), round(place["height"]))
+    return [tuple(flat[i:i + 3]) for i in range(0, len(flat), 4)]
+
+
+def under(found: Page, trace: Trace, x: float, mine: np.ndarray) -> np.ndarray:
+    """Seconds of each of a trace's passes in the time of one pixel column."""
+    frame = found.js("document.getElementById('spans').getBoundingClientRect().left")
+    first, last = (found.js("window.pipestale.place(0, arguments[0]).x", row) - frame
+                   for row in (0, len(trace) - 1))
+    second = (last - first) / (trace.start_s[-1] - trace.start_s[0])
+    left, right = ((at - frame - first) / second for at in (round(x), round(x) + 1))
+    over = np.minimum(trace.end_s, right) - np.maximum(trace.start_s, left)
+    return np.where(mine, np.clip(over, 0, None), 0) / (right - left)
+
+
+def test_zoomed_out_a_column_is_split_by_what_ran(show) -> None:
+    """Forwards below, backwards above them, idle on top: each as high as its share of time."""
+    trace = simulated({"minibatches": 20_000, "stages": 2}, training=False,
+                      costs={"forward_s": [1.0, 0.5]})
     found = show(trace)
-    view, (_, y) = found.view(), found.middle(row_of(trace, "1F9"))
-    first, last = (found.js("window.pipestale.place(0, arguments[0]).x", r)
-                   for r in (row_of(trace, "0F0"), row_of(trace, "0U1999")))
     mine = (trace.device == 1) & (trace.op != Op.U)
+    legend = {FORWARD, BACKWARD}
     for x in (400, 555, 700):
-        def time(at: float) -> float:
-            share = (at - first) / (last + 1 - first)
-            return float(share * (trace.end_s.max() - trace.start_s.min()))
-        left, right = time(x), time(x + 1)
-        over = np.clip(np.minimum(trace.end_s, right) - np.maximum(trace.start_s, left), 0, None)
-        busy = [over[mine & (trace.op == op)].sum() for op in (Op.F, Op.B)]
-        light = sum(b * linear(np.array(c)) for b, c in zip(busy, (SKY, ORANGE), strict=True))
-        assert np.abs(gamma(light / sum(busy)) - pixel(found, x, y)).max() < 6
-    assert view["from"] < 0
+        column = strip_of(found, x, int(np.argmax(mine)))
+        share = under(found, trace, x, mine)
+        for colour, op in ((FORWARD, Op.F), (BACKWARD, Op.B)):
+            high = sum(each == colour for each in column)
+            assert high == pytest.approx(share[trace.op == op].sum() * len(column), abs=1.6)
+        idle = sum(each not in legend for each in column)
+        assert idle == pytest.approx((1 - share.sum()) * len(column), abs=1.6)
+        assert column == sorted(column, key=lambda each: (each in legend, each == FORWARD))
+        assert len(set(column)) == 3, "no colour that is no pass' nor the lane's own"
     assert not found.js("document.getElementById('mean').hidden")
     found.js("window.pipestale.look(0, 20)")
     found.settle()
     assert found.js("document.getElementById('mean').hidden")
 
 
-def linear(colour: np.ndarray) -> np.ndarray:
-    share = colour / 255
-    return np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
-
-
-def gamma(light: np.ndarray) -> np.ndarray:
-    return 255 * (1.055 * light ** (1 / 2.4) - 0.055)
+def test_zoomed_out_a_number_is_averaged_not_its_colour(show) -> None:
+    """A lane of staleness 0 and 2 has the colour of 1, as the lane whose passes are all 1 has."""
+    trace = simulated({"minibatches": 6000}, training=False)
+    late = np.where(trace.stage == 1, 1.0, np.where(trace.op == Op.F, 2.0, 0.0))
+    found = show(replace(trace, staleness=late))
+    colour_by(found, "staleness")
+    mixed, even, fresh = (strip_of(found, 500, int(np.argmax(trace.stage == k)))
+                          for k in range(3))
+    assert [len(set(lane)) for lane in (mixed, even, fresh)] == [1, 1, 1]
+    for lane in (mixed, fresh):
+        assert lane[0] == pytest.approx(even[0], abs=6), "nearly as many of one as of the other"
+    assert re.search(r"staleness 0\s*2 updates", found.js(
+        "document.getElementById('legend').innerText")), "a scale, where means have every colour"
+    colour_by(found, "minibatch")
+    assert re.search(r"mini-batches 1–100\s*101–200", found.js(
+        "document.getElementById('legend').innerText")), "a colour for as many as can be told apart"
 
 
 def test_colours_follow_the_choice_and_have_a_legend(show, default) -> None:
@@ -147,7 +180,7 @@ def test_colours_follow_the_choice_and_have_a_legend(show, default) -> None:
     def legend() -> str:
         return str(found.js("document.getElementById('legend').innerText"))
 
-    assert (at("0F9"), at("0B9")) == (SKY, ORANGE)
+    assert (at("0F9"), at("0B9")) == (FORWARD, BACKWARD)
     assert re.search(r"forward\s*backward\s*update", legend())
     colour_by(found, "staleness")
     fresh, late = at("0B9"), at("0F9")
@@ -174,7 +207,7 @@ def test_unmeasured_distances_are_said_to_be_so(show) -> None:
 def luminance(found: Page) -> tuple[float, float]:
     """Of the page and of the canvas' own background."""
     body = re.findall(r"\d+", found.js("getComputedStyle(document.body).backgroundColor"))
-    return sum(map(int, body[:3])) / 3, sum(pixel(found, 30, 700)) / 3
+    return sum(map(int, body[:3])) / 3, sum(pixel(found, 4, 790)) / 3
 
 
 def test_light_and_dark_follow_the_system_or_the_choice(show, driver, default) -> None:
@@ -197,7 +230,6 @@ def test_a_narrow_window_puts_the_panel_below(show, driver, default) -> None:
                     for name in ("chart", "panel"))
     assert panel["top"] >= chart["bottom"]
     assert found.js("document.documentElement.scrollWidth") <= 700
-    assert found.hover(row_of(default, "1F3"))["heading"] == "1F3 · forward"
-    tip = found.js("document.getElementById('tip').getBoundingClientRect().toJSON()")
-    assert tip["left"] >= 0
-    assert tip["right"] <= 700
+    assert found.hover(row_of(default, "1F3"))["heading"] == "F4 · forward"
+    card = found.js("document.getElementById('card').getBoundingClientRect().toJSON()")
+    assert chart["bottom"] <= card["top"] < card["bottom"] <= 900

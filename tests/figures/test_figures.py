@@ -178,7 +178,8 @@ def test_stability_figure_has_a_map_a_mitigation_and_both_edges(monkeypatch) -> 
     figure.canvas.draw()
     assert len(figure.get_axes()) == 8
     written = [text.get_text() for text in figure.get_axes()[0].texts]
-    assert written[:3] == ["2", "1", "0.62"]
+    assert written[:2] == ["38", "1.0"]
+    assert written[8:11] == ["2.0", "1.0", "0.62"]
     assert "from 1 to 0.62 at momentum 0 and from 1 to 2.7 at momentum 0.9" in (
         stability.message(rows))
 

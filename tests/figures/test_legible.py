@@ -34,3 +34,12 @@ def test_lines_are_as_long_as_fits_and_no_longer() -> None:
     assert len(short) > 1
     assert " ".join(short) == "ab cd ef gh"
     assert wrapped("", 30.0, 8.0, "normal") == []
+
+
+def test_no_line_ends_inside_a_quantity() -> None:
+    text = "reached after 807 ± 245 s at η = 0.05 by 62 % of all 800 mini-batches"
+    whole = ("807 ± 245 s", "η = 0.05", "62 %", "800 mini-batches")
+    for width in range(85, 400, 7):
+        lines = wrapped(text, float(width), 8.0, "normal")
+        assert " ".join(lines) == text
+        assert all(any(part in line for line in lines) for part in whole)

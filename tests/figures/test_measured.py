@@ -17,7 +17,7 @@ MEASURED = Path(__file__).parents[2] / "figures" / "measured"
 SETTING = "reduced setting: narrow, 4 stages, batch 16, synthetic images, 3 seeds"
 PICTURES: dict[str, Callable[[Rows], Figure]] = {
     "distances": lambda rows: network.draw_distances(rows, SETTING),
-    "curves": lambda rows: network.draw_curves(rows, SETTING, 0.95),
+    "curves": lambda rows: network.draw_curves_by_minibatch(rows, SETTING, 0.95),
     "prediction": lambda rows: prediction.draw(rows, SETTING),
     "split_sizes": lambda rows: split_sizes.draw(rows, 20, SETTING),
     "look_ahead": lambda rows: split_sizes.draw_look_ahead(rows, SETTING),

@@ -298,7 +298,7 @@ def test_the_first_run_says_how_long_all_take():
     assert time_left(12, 20, 20, None) == "20 s a run, about 4 min left"
     assert time_left(12, 200, 20, None) == "20 s a run, about 40 s left"
     assert time_left(900, 20, 20, 480) == "20 s a run, about 8 min left"
-    assert time_left(2, 50, 1.51, None) == "1.51 s a run, about 0 s left"
+    assert time_left(2, 50, 1.51, None) == "1.51 s a run, nearly done"
 
 
 @pytest.mark.parametrize(("options", "says"), [

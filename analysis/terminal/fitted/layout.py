@@ -28,8 +28,8 @@ class Column:
 
     A head may break at blanks, and at a soft hyphen within a word.  Columns of one `group` stay
     beside each other as long as they can.  A `key` names the rows and stands in every block;
-    `words` may be folded at blanks.  What is the same in all rows is said in the title instead
-    where `once` is set.
+    `words` may be folded at blanks; `lines` stay below each other in a cell however wide the screen
+    is.  What is the same in all rows is said in the title instead where `once` is set.
     """
 
     head: str
@@ -38,6 +38,7 @@ class Column:
     group: int = 0
     key: bool = False
     words: bool = False
+    lines: bool = False
     once: bool = False
 
     @property
@@ -62,12 +63,12 @@ class Laid:
 
     def size(self, level: int) -> int:
         """Characters of the widest cell."""
-        return self._part if level == STACKED else self._whole
+        return self._part if self._stacked(level) else self._whole
 
     def cell(self, number: int, level: int) -> Cell:
-        """A row's cell, its parts below each other at the last level."""
+        """A row's cell, its parts below each other at the last level or where they are lines."""
         cell = self.cells[number]
-        if level == STACKED or "\n" not in str(cell):
+        if self._stacked(level) or "\n" not in str(cell):
             return cell
         return cell.replace("\n", " ") if isinstance(cell, str) else Text(" ").join(cell.split())
 
@@ -80,6 +81,9 @@ class Laid:
         if not self.column.words:
             return self.width(level)
         return min(self.width(level), max(READABLE, self._word, self._head(level)))
+
+    def _stacked(self, level: int) -> bool:
+        return level == STACKED or self.column.lines
 
     def _head(self, level: int) -> int:
         return self._heads[min(level, len(self._heads) - 1)]
@@ -103,11 +107,6 @@ class Block:
     widths: list[int]
     level: int
 
-    @property
-    def width(self) -> int:
-        """Characters of a line."""
-        return sum(self.widths) + BETWEEN * (len(self.widths) - 1)
-
 
 Cost = tuple[int, int, int]  # blocks, breaks within a group, unevenness: less is better
 
@@ -115,7 +114,8 @@ Cost = tuple[int, int, int]  # blocks, breaks within a group, unevenness: less i
 def blocks(columns: Sequence[Laid], width: int) -> list[Block]:
     """The columns in as few blocks as fit into `width` characters.
 
-    Broken between groups rather than within one, and into blocks as even as can be.
+    Broken between groups rather than within one, and into blocks of as many columns each as can
+    be.
     """
     keys = [place for place, each in enumerate(columns) if each.column.key]
     others = [place for place, each in enumerate(columns) if not each.column.key]
@@ -131,8 +131,9 @@ def blocks(columns: Sequence[Laid], width: int) -> list[Block]:
                 break
             last = block or _forced(columns, places, width)
             count, inside, uneven = best[start][0]
+            uneven += len(last.places) ** 2
             inside += start > 0 and _together(columns[others[start - 1]], columns[others[start]])
-            found.append(((count + 1, inside, uneven + last.width**2), [*best[start][1], last]))
+            found.append(((count + 1, inside, uneven), [*best[start][1], last]))
         best.append(min(found, key=lambda each: each[0]))
     return best[-1][1]
 

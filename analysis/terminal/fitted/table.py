@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from textwrap import wrap
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -11,13 +12,13 @@ from rich.table import Table
 from rich.text import Text
 
 from analysis.terminal.fitted.heads import HYPHEN, broken
-from analysis.terminal.fitted.layout import Block, Cell, Column, Laid, blocks
+from analysis.terminal.fitted.layout import BETWEEN, Block, Cell, Column, Laid, blocks
 from analysis.terminal.fitted.units import NONE
 
 
-def names(head: str) -> Column:
-    """A column of names, which stands in every block."""
-    return Column(head, left=True, key=True)
+def names(head: str, *, lines: bool = False) -> Column:
+    """A column of names, which stands in every block; of several `lines` where that is said."""
+    return Column(head, left=True, key=True, lines=lines)
 
 
 @dataclass
@@ -48,8 +49,10 @@ class FittedTable:
                          ) -> Iterator[RenderableType]:
         """What rich prints: the title, the table in one block or several, the notes."""
         shown, said = self._shown()
-        yield Text("; ".join(filter(None, (self.title, said))), style="bold")
-        yield ""
+        title = "; ".join(filter(None, (self.title, said)))
+        if title:
+            yield Text(title, style="bold")
+            yield ""
         for block in blocks(shown, options.max_width):
             yield self._table(shown, block)
             yield ""
@@ -91,11 +94,22 @@ def _anything(columns: Iterable[Laid], number: int) -> bool:
     return any(str(each.cells[number]) for each in columns if not each.column.key)
 
 
-def facts(title: str, pairs: Iterable[tuple[str, str]]) -> list[RenderableType]:
-    """Named lines under a title, each folded at blanks where it is too long."""
-    lines = Table.grid(padding=(0, 2), pad_edge=False)
-    lines.add_column(no_wrap=True)
-    lines.add_column(overflow="fold")
-    for label, text in pairs:
-        lines.add_row(label, Text(text))
-    return [Text(title, style="bold"), "", lines, ""]
+@dataclass(frozen=True)
+class Facts:
+    """Named lines under a title, each folded at blanks where it is longer than the screen."""
+
+    title: str
+    lines: Sequence[tuple[str, str]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions
+                         ) -> Iterator[RenderableType]:
+        """What rich prints: the title, and the lines with their texts below each other."""
+        yield Text(self.title, style="bold")
+        yield ""
+        before = max((len(label) for label, _ in self.lines), default=0) + BETWEEN
+        room = max(1, options.max_width - before)
+        for label, said in self.lines:
+            folded = wrap(said, room, break_on_hyphens=False)
+            for number, line in enumerate(folded or [""]):
+                yield Text(("" if number else label).ljust(before) + line)
+        yield ""

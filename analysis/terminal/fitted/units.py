@@ -70,7 +70,7 @@ def short(value: float | None, digits: int) -> str:
 
 def aligned(values: Sequence[float | None], digits: int = 3, least: int = 2) -> list[str]:
     """The cells of a column of numbers, `–` for none: all with as many decimals as the largest
-    needs for so many digits, fewer where none has more; what is 0 is no rounded number.
+    needs for so many digits, fewer where these say it all; what is 0 is no rounded number.
 
     Where that would leave less than `least` digits of a small one, each has its own.
     """
@@ -81,7 +81,7 @@ def aligned(values: Sequence[float | None], digits: int = 3, least: int = 2) -> 
     small = 10.0 ** (least - 1 - decimals)
     if any(0 < value < small and not _exact(value, decimals) for value in known) or top >= 1e9:
         return [short(value, digits) for value in values]
-    while decimals and all(_ends_in_zero(value, decimals) for value in known):
+    while decimals and all(_exact(value, decimals - 1) for value in known):
         decimals -= 1
     return [NONE if value is None else f"{value:.{decimals}f}" if value else "0"
             for value in values]
@@ -90,11 +90,6 @@ def aligned(values: Sequence[float | None], digits: int = 3, least: int = 2) -> 
 def _exact(value: float, decimals: int) -> bool:
     """Whether so many decimals say a value as well as more would."""
     return math.isclose(float(f"{value:.{decimals}f}"), value, rel_tol=1e-9)
-
-
-def _ends_in_zero(value: float, decimals: int) -> bool:
-    """Whether the last of so many decimals is a zero."""
-    return f"{value:.{decimals}f}".endswith("0")
 
 
 def in_percent(shares: Sequence[float | None]) -> list[str]:

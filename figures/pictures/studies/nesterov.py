@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures.drawing.colours import COLOURS
+from figures.drawing.scales import log_numbers
 from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
-from figures.methods import BARS, BATCH, bounds, paired_losses, spread
+from figures.methods import BARS, BATCH, NAMED, Method, bounds, paired_losses, spread
 from figures.pieces import Piece
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
@@ -23,8 +24,8 @@ from sim.wording import plural
 STAGES, MINIBATCHES, EVERY, MOMENTUM = 2, 200, 50, 0.9
 RATES = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 OURS = "nwpt"
-METHODS = {"plain SGD": ("none", 0.0, "grey"), "momentum": ("none", MOMENTUM, "vermilion"),
-           OURS: ("nwpt", MOMENTUM, "blue")}
+METHODS = {"plain SGD": ("none", 0.0, NAMED["none"]._replace(colour="dim", line=":", mark="D")),
+           "momentum": ("none", MOMENTUM, NAMED["none"]), OURS: ("nwpt", MOMENTUM, NAMED["nwpt"])}
 BASELINES = ("momentum", "plain SGD")  # the paper names none
 
 
@@ -101,29 +102,30 @@ def draw(rows: Rows) -> Figure:
              f"batch {BATCH}, {MINIBATCHES} mini-batches, heavy-ball momentum {MOMENTUM:g}, "
              f"{plural(len(seeds), 'seed')}, bars: {BARS}; right: ratios by seed, geometric mean")
     left, right = figure.subplots(1, 2)
-    for method, (*_, colour) in METHODS.items():
+    for method, (*_, stroke) in METHODS.items():
         found = [spread(losses(rows, method, rate)) for rate in RATES]
         means = np.array([each.mean for each in found])
         ends = np.array([bounds(each) for each in found]).T
-        left.errorbar(RATES, means, np.abs(ends - means), color=COLOURS[colour], marker="o",
-                      markersize=3, elinewidth=0.7, label=method)
+        left.errorbar(RATES, means, np.abs(ends - means), color=stroke.hex,
+                      linestyle=stroke.line, marker=stroke.mark, markersize=4, elinewidth=0.7,
+                      label=method)
     left.set_ylabel("loss over the training set at the end")
     for baseline in BASELINES:
-        _ratios(right, rows, baseline, COLOURS[METHODS[baseline][-1]])
+        _ratios(right, rows, baseline, METHODS[baseline][-1])
     right.axhline(1, color=COLOURS["black"], linewidth=0.7)
     right.set_ylabel("nwpt's loss over the baseline's")
     for axis in (left, right):
         axis.set_xscale("log")
-        axis.set_yscale("log")
         axis.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
         axis.minorticks_off()
         axis.set_xlabel("learning rate (logarithmic)")
+        log_numbers(axis)
         axis.grid()
     legend_below(figure, left.get_legend_handles_labels(), columns=3)
     return figure
 
 
-def _ratios(axis: Axes, rows: Rows, baseline: str, colour: str) -> None:
+def _ratios(axis: Axes, rows: Rows, baseline: str, stroke: Method) -> None:
     for rate in RATES:
         found = against(rows, baseline, rate)
         if found is None:
@@ -131,4 +133,4 @@ def _ratios(axis: Axes, rows: Rows, baseline: str, colour: str) -> None:
         low, high = found.ci95 or (min(found.values), max(found.values))
         shift = 1.04 if baseline == BASELINES[0] else 0.96
         axis.errorbar(rate * shift, found.mean, [[found.mean - low], [high - found.mean]],
-                      color=colour, marker="o", markersize=3, elinewidth=0.7)
+                      color=stroke.hex, marker=stroke.mark, markersize=4, elinewidth=0.7)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from figures import methods
 from figures.drawing.colours import COLOURS
+from figures.drawing.scales import log_numbers
 from figures.drawing.style import PAGE_IN, headline, new_figure
 from figures.methods import NAMED
 from figures.pieces import Piece
@@ -79,7 +80,7 @@ def draw(rows: Rows) -> Figure:
                   color=COLOURS["vermilion"], markersize=3.5)
         axis.plot([place - 0.25, place + 0.25], [pair.mean] * 2, color=COLOURS["black"])
     axis.axhline(1, color=COLOURS["grey"], linewidth=0.7)
-    axis.set_yscale("log")
+    log_numbers(axis)
     axis.set_xticks(range(len(RATES)), [f"{rate:g}" for rate in RATES])
     axis.set_xlabel("learning rate (logarithmic)")
     axis.set_ylabel("loss over sequential's")

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from analysis.metrics.report import report
 from figures.drawing.colours import COLOURS
 from figures.drawing.style import PAGE_IN, headline, legend_below, new_figure
-from figures.methods import BACKWARD_S, FORWARD_S
+from figures.methods import BACKWARD_S, DISPATCHES, FORWARD_S
 from figures.pieces import Piece
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
@@ -20,9 +20,9 @@ from sim.rows import Rows
 STAGES, MINIBATCHES = 8, 400
 MICROBATCHES = (4, 7, 14, 28)
 IN_HEADLINE = 7
-ORDERS = {"round-robin": ("round-robin", "static", "grey"), "GPipe": ("gpipe", "static", "black"),
-          "nF1B, slot order": ("nf1b", "static", "green"),
-          "nF1B, greedy dispatch": ("nf1b", "greedy", "orange")}
+ORDERS = {"round-robin": ("round-robin", "static", "pale"), "GPipe": ("gpipe", "static", "black"),
+          "nF1B, slot order": ("nf1b", "static", DISPATCHES["static"].colour),
+          "nF1B, greedy dispatch": ("nf1b", "greedy", DISPATCHES["greedy"].colour)}
 
 
 def document(order: str, microbatches: int) -> dict[str, Any]:
@@ -81,10 +81,11 @@ def draw(rows: Rows) -> Figure:
              "order, links are free; the slot model gives a whole backward the time of one "
              "micro-batch's forward; greedy: backward first, then what is ready first")
     axis = figure.subplots()
-    for number, (order, (*_, colour)) in enumerate(ORDERS.items()):
+    for number, (order, (_, dispatch, colour)) in enumerate(ORDERS.items()):
         heights = [rate(rows, order, n) / rate(rows, "round-robin", n) for n in MICROBATCHES]
         axis.bar(np.arange(len(MICROBATCHES)) + 0.2 * number - 0.3, heights, 0.18,
-                 color=COLOURS[colour], label=order)
+                 color=COLOURS[colour], label=order, hatch=DISPATCHES[dispatch].hatch,
+                 edgecolor=COLOURS["black"], linewidth=0.6)
     axis.set_xticks(range(len(MICROBATCHES)), [f"{n}" for n in MICROBATCHES])
     axis.set_xlabel("micro-batches")
     axis.set_ylabel("steady rate over round-robin's")

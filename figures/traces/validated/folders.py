@@ -15,6 +15,8 @@ from sim.files.reading import text_of
 from sim.rows import Row, Rows
 
 REPORT, ROWS = "report.json", "rows.csv"
+NEEDED = ("run", "schedule", "device", "stage", "op", "minibatch",
+          *(f"{side}_{end}_s" for side in ("predicted", "measured") for end in ("start", "end")))
 Report = Mapping[str, Any]
 
 
@@ -28,7 +30,12 @@ class Written:
 
 def read(folder: Path) -> Written:
     """A validation's folder.  Raises ConfigurationError naming what it lacks."""
-    return Written(_report(folder / REPORT), read_rows(folder / ROWS))
+    report, rows = _report(folder / REPORT), read_rows(folder / ROWS)
+    lacking = [name for name in NEEDED if name not in rows[0]]
+    if lacking:
+        raise ConfigurationError([f"{folder / ROWS}: not what a validation wrote; columns are "
+                                  f"missing: {', '.join(lacking)}"])
+    return Written(report, rows)
 
 
 def _report(path: Path) -> Report:

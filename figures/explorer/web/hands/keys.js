@@ -19,11 +19,10 @@ function listenToKeys(state, acts) {
 
   document.addEventListener('keydown', (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector('dialog[open]')) return;
-    if (event.key === 'Escape') {
-      acts.clear();
-      document.activeElement?.blur?.();
-    }
-    if (event.target.closest?.('input, select, textarea')) return;
+    const field = event.target.closest?.('input, select, textarea');
+    if (event.key === 'Escape' && field) field.blur();
+    else if (event.key === 'Escape') acts.clear();
+    if (field) return;
     const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     if ((pressed === 'Enter' || pressed === ' ') && event.target.closest?.('button, summary, a')) return;
     if (glide.down(pressed, event.repeat)) {

@@ -115,6 +115,8 @@ function makeAddress(act, refresh, say) {
   });
   return {
     read,
+    /** Whether the address says what is seen. */
+    settled: () => timer === null,
     keep() {
       clearTimeout(timer);
       timer = setTimeout(write, QUIET);

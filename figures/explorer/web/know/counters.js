@@ -15,7 +15,7 @@ const openGroups = new Set(); // the groups that are unfolded, in every trace
 function tracksOf(trace) {
   const devices = holders(trace), found = [];
   let x = 8, y = 4;
-  for (const [group, name] of devices.length ? GROUPS : []) {
+  for (const [group, name] of devices.length ? groupsOf(state.all) : []) {
     if (openGroups.has(group) && x > 8) [x, y] = [8, y + HEAD];
     const width = headWidth(name);
     found.push({ group, name, device: null, x, y, width, height: HEAD });
@@ -38,6 +38,10 @@ function headWidth(name) {
   return headPen.measureText(`▸ ${name}`).width;
 }
 
+/** The groups there is something of: bytes only where a trace says how large anything is. */
+const groupsOf = (traces) => GROUPS.filter(([group]) => group !== 'memory'
+  || traces.some((trace) => trace.summary.peak_bytes.some((bytes) => bytes > 0)));
+
 /** Pixels that a trace's counters take below its lanes. */
 function counterHeight(trace) {
   const last = tracksOf(trace).at(-1);
@@ -52,8 +56,8 @@ function homeName(trace, device) {
 
 /** The most that any device of any trace reaches in a group: the top of all its tracks. */
 function topOf(traces, group) {
-  return Math.max(1e-300, ...traces.filter((trace) => !trace.hidden).flatMap((trace) =>
-    holders(trace).map((device) => peakOf(holdingOf(trace, device), COLUMN[group]))));
+  return Math.max(0, ...traces.filter((trace) => !trace.hidden).flatMap((trace) =>
+    holders(trace).map((device) => peakOf(holdingOf(trace, device), COLUMN[group])))) || 1;
 }
 
 /** Bytes in a unit that fits the largest of them: `[unit, by]`. */
@@ -84,7 +88,8 @@ function drawHead(pen, theme, { group, name, x: left, width }, y, top) {
   pen.font = theme.font(12);
   pen.fillStyle = theme.soft;
   if (!openGroups.has(group)) return;
-  const says = group === 'memory' ? `at most ${amount(top, top)} a device` : `at most ${top} a device`;
+  const chunks = group !== 'memory' && state.traces.some((trace) => trace.chunks > 1) ? ', its stages together' : '';
+  const says = `at most ${group === 'memory' ? amount(top, top) : top} a device${chunks}`;
   pen.fillText(says, x, y + HEAD / 2);
   x += pen.measureText(says).width + 16;
   if (group !== 'memory') return;
@@ -106,12 +111,14 @@ function drawTrack(pen, theme, trace, { group, name, device }, y, width, top) {
   pen.beginPath();
   pen.rect(view.gutter, Math.max(y, AXIS), width, TRACK);
   pen.clip();
-  for (const { from, to, at } of stretches(trace, held, COLUMN[group], width)) {
+  if (group !== 'memory') pen.globalAlpha = 0.6;
+  for (const { from, to, at } of stretches(trace, held, COLUMN[group], shown, width)) {
+    const left = Math.round(view.gutter + from), right = Math.round(view.gutter + to);
     let floor = y + TRACK;
     for (const kind of shown) {
       const high = (held[kind][at] / top) * (TRACK - 2);
       pen.fillStyle = given.held[kind] ?? theme.soft;
-      pen.fillRect(view.gutter + from, floor - high, to - from, high);
+      pen.fillRect(left, floor - high, right - left, high);
       floor -= high;
     }
   }
@@ -131,9 +138,9 @@ function drawScale(pen, theme, name, y, most) {
   pen.fillText('0', view.gutter - 5, y + TRACK - 5);
 }
 
-/** Stretches of pixels `{ from, to, at }` over which a track is drawn as it is at one change: of
- *  each pixel the change at which the column is highest. */
-function stretches(trace, held, name, width) {
+/** Stretches of pixels `{ from, to, at }` over which a track, which draws the columns `shown`, is as
+ *  it is at one change: of each pixel the change at which the column `name` is highest. */
+function stretches(trace, held, name, shown, width) {
   const values = held[name], { from, to } = seen(trace), step = (to - from) / width, found = [];
   const end = lastEnd(trace);
   let next = upper(held.time, from), last = null;
@@ -145,7 +152,8 @@ function stretches(trace, held, name, width) {
       if (values[next] > values[best]) best = next;
       next++;
     }
-    if (last && last.to === x && last.at === best) last.to = x + 1;
+    const same = last?.to === x && (last.at === best || shown.every((each) => held[each][last.at] === held[each][best]));
+    if (same) last.to = x + 1;
     else found.push(last = { from: x, to: x + 1, at: best });
   }
   return found;

@@ -16,47 +16,43 @@ const holders = (trace) => (trace.heldUnknown ? [] : [...new Set(trace.lanes.map
 
 function addUp(trace, device) {
   const { sizes } = trace, own = trace.lanes.filter((lane) => lane.device === device);
-  const stages = new Set(own.flatMap((lane) => [...new Set(lane.rows.map((row) => trace.stage[row]))]));
-  const ends = inTurn(trace, own.map((lane) => lane.rows));
-  const held = { time: new Float64Array(ends.length + 1), versions: new Int32Array(ends.length + 1),
-    flight: new Int32Array(ends.length + 1), total: new Float64Array(ends.length + 1) };
-  for (const kind of HELD_KINDS) held[kind] = new Float64Array(ends.length + 1);
-  let versions = stages.size, flight = 0, stash = 0, copies = 0, activations = 0;
+  const stages = new Set(own.flatMap((lane) => Array.from(new Set(lane.rows.map((row) => trace.stage[row])))));
+  const ends = inTurn(trace, own.map((lane) => lane.rows)), size = ends.length + 1;
+  const held = { time: new Float64Array(size), versions: new Int32Array(size), flight: new Int32Array(size),
+    total: new Float64Array(size) };
+  for (const kind of HELD_KINDS) held[kind] = new Float64Array(size);
   const weights = [...stages].reduce((sum, stage) => sum + sizes.weights[stage], 0);
-  const put = (i, time) => {
-    held.time[i] = time;
-    held.versions[i] = versions;
-    held.flight[i] = flight;
-    held.weights[i] = weights;
-    held.stash[i] = stash;
-    held.copies[i] = copies;
-    held.activations[i] = activations;
-    held.total[i] = weights + stash + copies + activations;
-  };
-  put(0, 0);
-  ends.forEach((end, i) => {
-    const row = end >> 1, stage = trace.stage[row], at = end & 1 ? 'end' : 'start';
-    const sets = trace[`sets_at_${at}`][row], kept = trace[`kept_at_${at}`][row];
-    versions += sets;
-    flight += kept;
-    stash += sets * sizes.weights[stage];
-    copies += trace[`copies_at_${at}`][row] * sizes.weights[stage];
-    activations += kept * sizes.kept[stage] + trace[`again_at_${at}`][row] * sizes.again[stage];
-    put(i + 1, end & 1 ? trace.end_s[row] : trace.start_s[row]);
-  });
+  held.weights.fill(weights);
+  held.versions[0] = stages.size;
+  held.total[0] = weights;
+  const [sets, copies, kept, again] = changesOf(trace);
+  for (let i = 1; i < size; i++) {
+    const end = ends[i - 1], row = end >> 1, side = end & 1, stage = trace.stage[row];
+    held.time[i] = (side ? trace.end_s : trace.start_s)[row];
+    held.versions[i] = held.versions[i - 1] + sets[side][row];
+    held.flight[i] = held.flight[i - 1] + kept[side][row];
+    held.stash[i] = held.stash[i - 1] + sets[side][row] * sizes.weights[stage];
+    held.copies[i] = held.copies[i - 1] + copies[side][row] * sizes.weights[stage];
+    held.activations[i] = held.activations[i - 1] + kept[side][row] * sizes.kept[stage] + again[side][row] * sizes.again[stage];
+    held.total[i] = weights + held.stash[i] + held.copies[i] + held.activations[i];
+  }
   return held;
 }
+
+/** The columns of changes, for each kind those at starts and those at ends. */
+const changesOf = (trace) => ['sets', 'copies', 'kept', 'again'].map((kind) =>
+  [trace[`${kind}_at_start`], trace[`${kind}_at_end`]]);
 
 /** The ends of rows at which something changes, in turn: `2·row` for a start, `2·row + 1` for an
  *  end; those at one time in the order of the rows. */
 function inTurn(trace, lists) {
   const ends = new Int32Array(2 * lists.reduce((sum, rows) => sum + rows.length, 0));
-  const changes = ['sets', 'copies', 'kept', 'again'].map((kind) => [trace[`${kind}_at_start`], trace[`${kind}_at_end`]]);
+  const [sets, copies, kept, again] = changesOf(trace);
   let size = 0, last = -Infinity, sorted = true;
   for (const rows of lists) {
     for (const row of rows) {
       for (let end = 0; end < 2; end++) {
-        if (!changes.some((pair) => pair[end][row])) continue;
+        if (!(sets[end][row] || copies[end][row] || kept[end][row] || again[end][row])) continue;
         const time = end ? trace.end_s[row] : trace.start_s[row];
         sorted &&= time >= last;
         last = time;

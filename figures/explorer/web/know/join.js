@@ -35,12 +35,25 @@ function makeKnowing(page) {
     begin() {
       for (const trace of state.traces) trace.clock = CLOCKS.seconds.of(trace);
       const lanes = state.traces.reduce((sum, trace) => sum + trace.lanes.length, 0);
-      if (lanes <= COUNTED) openGroups.add('memory');
+      if (lanes <= COUNTED) openGroups.add(groupsOf(state.all).length === GROUPS.length ? 'memory' : 'flight');
       arranged.opened = new Set(openGroups);
       addTools();
       document.addEventListener('keydown', onKey);
       address.read();
     },
+    /** What scripts and tests may ask beside what the page offers. */
+    offered: {
+      addressed: () => address.settled(),
+      unfold(...groups) { groups.forEach(knows.unfold); },
+      save,
+      /** A counter's track, or with device −1 its head, in pixels of the window; null where folded. */
+      track(number, group, device) {
+        const trace = state.all[number], frame = element('spans').getBoundingClientRect();
+        const found = tracksOf(trace).find((each) => each.group === group && (each.device ?? -1) === device);
+        return found ? { x: frame.left + (found.device === null ? found.x : view.gutter),
+          y: frame.top + trace.foot + found.y - state.chart.scrollTop,
+          width: found.device === null ? found.width : plotWidth(), height: found.height } : null;
+      }},
     /** The panel's parts, each when what it shows has changed; and the address, in a while. */
     fill() {
       const arrangement = state.traces.map((trace) => `${trace.number}${trace.hidden ? 'h' : ''}${trace.collapsed ? 'f' : ''}`).join();

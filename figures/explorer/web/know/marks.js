@@ -15,7 +15,28 @@ function pathOf(trace) {
   return trace.path;
 }
 
+/** The marks of a trace.  On the page they are painted once for as long as the picture stays as it
+ *  is, since what lies over it is painted anew with every move of the mouse. */
 function drawMarks(pen, theme, trace, top) {
+  if (!marked.path && trace.summary.diverged_at === null) return;
+  if (!pen.canvas?.isConnected) {
+    paintMarks(pen, theme, trace, top);
+    return;
+  }
+  const { width, height } = pen.canvas, fine = width / view.width, key = [view.from, view.to, view.gutter,
+    view.lane, width, height, top, trace.top, trace.foot, trace.clock.at, trace.clock.by, theme.dark, marked.path].join();
+  if (trace.marks?.key !== key) {
+    const layer = trace.marks?.layer ?? document.createElement('canvas');
+    Object.assign(layer, { width, height });
+    const own = layer.getContext('2d');
+    own.setTransform(fine, 0, 0, fine, 0, 0);
+    paintMarks(own, theme, trace, top);
+    trace.marks = { key, layer };
+  }
+  pen.drawImage(trace.marks.layer, 0, 0, view.width, view.height);
+}
+
+function paintMarks(pen, theme, trace, top) {
   pen.save();
   pen.beginPath();
   pen.rect(view.gutter, AXIS, plotWidth(), view.height - AXIS);
@@ -74,21 +95,31 @@ function drawDivergence(pen, theme, trace, top) {
   pen.lineWidth = 2;
   pen.setLineDash([6, 3]);
   pen.beginPath();
-  pen.moveTo(x, trace.top + TITLE - top);
+  pen.moveTo(x, trace.top + TITLE / 2 - top);
   pen.lineTo(x, trace.foot - top);
   pen.stroke();
   pen.setLineDash([]);
   pen.lineWidth = 1;
+  sayDiverged(pen, theme, trace, x, trace.top - top);
+}
+
+/** In the line of the trace's title, so that no label lies below it: beside the mark where there is
+ *  room, else at the end of the line. */
+function sayDiverged(pen, theme, trace, x, y) {
   const text = `diverged in mini-batch ${trace.summary.diverged_at}`;
+  pen.font = theme.font(13, true);
+  const name = pen.measureText(`▾ ${trace.name}`).width;
+  pen.font = theme.font(13);
+  const taken = 8 + Math.min(name, view.width * 0.45) + 12 + pen.measureText(trace.facts).width + 16;
   pen.font = theme.font(12, true);
   pen.textBaseline = 'middle';
-  const wide = pen.measureText(text).width, after = x + wide + 10 < view.width - PAD;
-  pen.textAlign = after ? 'left' : 'right';
-  const left = after ? x + 5 : x - 5 - wide;
-  pen.fillStyle = theme.halo;
-  pen.fillRect(left - 2, trace.top + TITLE - top, wide + 4, 15);
+  pen.textAlign = 'left';
+  const wide = pen.measureText(text).width, end = view.width - PAD - wide;
+  const left = [x + 5, x - 5 - wide].find((at) => at >= taken && at <= end) ?? end;
+  pen.fillStyle = theme.page;
+  pen.fillRect(left - 4, y + 3, wide + 8, TITLE - 6);
   pen.fillStyle = theme.astray;
-  pen.fillText(text, after ? x + 5 : x - 5, trace.top + TITLE - top + 8);
+  pen.fillText(text, left, y + TITLE / 2 + 2);
 }
 
 /** Slanting lines over a stretch of a lane. */

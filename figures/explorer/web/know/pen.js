@@ -118,7 +118,10 @@ function plainColour(measuring, style) {
 
 /** An image as rectangles of one colour each, or where that would be too many as a picture. */
 function imageElements(canvas, x, y, width, height, alpha) {
-  const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  const copy = Object.assign(document.createElement('canvas'), { width: canvas.width, height: canvas.height });
+  const reading = copy.getContext('2d', { willReadFrequently: true });
+  reading.drawImage(canvas, 0, 0);
+  const { data } = reading.getImageData(0, 0, canvas.width, canvas.height);
   const pixels = new Uint32Array(data.buffer), found = [], dx = width / canvas.width, dy = height / canvas.height;
   for (let column = 0, from = 0; column < canvas.width; column = from) {
     from = column + 1;

@@ -16,7 +16,7 @@ function range(values, write = sig) {
  *  for all traces; `of` gives null where a trace has no such number. */
 function summaryLines(traces) {
   const [unit, by] = unitFor(Math.max(...traces.map((trace) => trace.summary.makespan_s)));
-  const bytes = traces.map((trace) => heldPeaks(trace)), size = bytesUnit(Math.max(0, ...bytes.flat()));
+  const bytes = traces.map((trace) => trace.summary.peak_bytes), size = bytesUnit(Math.max(0, ...bytes.flat()));
   const allocated = bytesUnit(Math.max(0, ...traces.flatMap(({ summary: s }) => known(s.allocated_bytes ?? []))));
   const lines = [
     ['makespan_s', `takes (${unit})`, (s) => short(s.makespan_s * by, 6), 'from the start to the last end'],
@@ -28,7 +28,7 @@ function summaryLines(traces) {
     ['backward', 'stale backward (updates)', (s) => range(s.staleness.backward), 'mean of a stage’s backwards when steady, least to most'],
     ['most_stale', 'most stale (updates)', (s) => sig(s.most_stale), 'of any pass'],
     ['versions_held', 'weight versions held', (s) => range(s.versions_held, String), 'at most, by stage, least to most'],
-    ['peak_bytes', `memory, peak (${size[0]})`, (_s, i) => (bytes[i].length ? range(bytes[i].map((value) => value / size[1])) : null),
+    ['peak_bytes', `memory, peak (${size[0]})`, (_s, i) => (bytes[i].some((value) => value > 0) ? range(bytes[i].map((value) => value / size[1])) : null),
       'at most by device, least to most: weights, stash, copies and activations'],
     ['allocated_bytes', `allocated, peak (${allocated[0]})`, (s) => (known(s.allocated_bytes ?? []).length
       ? range(known(s.allocated_bytes).map((value) => value / allocated[1])) : null), 'as the devices measured it'],
@@ -39,14 +39,13 @@ function summaryLines(traces) {
   return lines.map(([key, name, of, why]) => [key, name, traces.map((trace, i) => of(trace.summary, i)), why]);
 }
 
-const heldPeaks = (trace) => holders(trace).map((device) => peakOf(holdingOf(trace, device), 'total'));
-
-/** What of the path is neither work nor a message, and the device that has most of it, in words. */
-function pathWords({ summary: { critical, makespan_s: all } }) {
+/** Whose work the path is, and what of it is none, in words. */
+function pathWords({ summary: { critical, makespan_s: all }, workers }) {
   const most = critical.device_s.indexOf(Math.max(...critical.device_s));
-  const parts = [[critical.message_s, 'messages'], [critical.other_s, 'starting, or waiting for other workers']]
-    .filter(([seconds]) => seconds > 0.0005 * all).map(([seconds, what]) => `${asPercent(seconds / all)} ${what}`);
-  return [`Device ${most} computes ${asPercent(critical.device_s[most] / all)} of it`, ...parts].join(', ');
+  const parts = [[critical.message_s, 'messages under way'],
+    [critical.other_s, `neither: a device took its time to start${workers > 1 ? ', or waited for another worker' : ''}`]]
+    .filter(([seconds]) => seconds > 0.0005 * all).map(([seconds, what]) => `, ${asPercent(seconds / all)} ${what}`);
+  return `the critical path is ${asPercent(critical.device_s[most] / all)} work of device ${most}${parts.join('')}`;
 }
 
 /** Fill the panel's summary: a line a number, a column a trace. */
@@ -90,11 +89,14 @@ function namesHead(traces) {
 
 function notes(traces) {
   const lines = traces.flatMap((trace) => {
-    const name = traces.length > 1 ? `${trace.name}: ` : '', { summary: s } = trace;
-    return [...(s.why_no_rate ? [`${name}${s.why_no_rate}.`] : []),
-      ...(trace.heldUnknown ? [`${name}no memory shown, ${trace.heldUnknown}`] : []),
-      ...(trace.workers > 1 && !trace.heldUnknown ? [`${name}memory is the first worker’s; the others hold as much.`] : []),
-      ...(marked.path ? [`${name}${pathWords(trace)}.`] : [])];
+    const { summary: s } = trace, line = (text) => (traces.length > 1 ? `${trace.name}: ${text}`
+      : `${text[0].toUpperCase()}${text.slice(1)}`);
+    return [...(s.why_no_rate ? [line(`${s.why_no_rate}.`)] : []),
+      ...(trace.heldUnknown ? [line(`no memory is shown: ${trace.heldUnknown}`)] : []),
+      ...(trace.workers > 1 && !trace.heldUnknown ? [line('memory is the first worker’s; the others hold as much.')] : []),
+      ...(s.diverged_at && divergenceOf(trace).lost.some((time) => time !== null)
+        ? [line('hatched, the weights read are no longer numbers.')] : []),
+      ...(marked.path ? [line(`${pathWords(trace)}.`)] : [])];
   });
   return lines.map((text) => {
     const made = cell('p', text);

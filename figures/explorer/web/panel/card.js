@@ -2,32 +2,20 @@
  *  it never covers what it is about. */
 
 /** A heading and a definition list; every value carries its key for whoever reads the page. */
-function factsElement(trace, row) {
+function listElement(title, facts, text) {
   const part = document.createDocumentFragment(), list = document.createElement('dl');
-  part.append(heading(`${boxName(trace, row)} · ${OP_WORDS[trace.op[row]]}`, instruction(trace, row)));
-  for (const [key, name, text] of factsOf(trace, row)) list.append(...line(key, name, text));
+  part.append(heading(title, text));
+  for (const fact of facts) list.append(...line(...fact));
   part.append(list);
   return part;
 }
 
-function gapElement({ gap, wait }) {
-  const part = document.createDocumentFragment(), list = document.createElement('dl');
-  part.append(heading('idle'));
-  list.append(...line('start_s', 'start', duration(gap[0])),
-    ...line('duration_s', 'duration', duration(gap[1] - gap[0])),
-    ...line('wait_s', 'message under way', duration(wait)));
-  part.append(list);
-  return part;
-}
+const factsElement = (trace, row) => listElement(
+  `${boxName(trace, row)} · ${OP_WORDS[trace.op[row]]}`, factsOf(trace, row), instruction(trace, row));
 
-/** What a counter stands at. */
-function counterElement({ heading: title, facts }) {
-  const part = document.createDocumentFragment(), list = document.createElement('dl');
-  part.append(heading(title));
-  for (const [key, name, text] of facts) list.append(...line(key, name, text));
-  part.append(list);
-  return part;
-}
+const gapElement = ({ gap, wait }) => listElement('idle', [['start_s', 'start', duration(gap[0])],
+  ['duration_s', 'duration', duration(gap[1] - gap[0])],
+  ['wait_s', 'message under way', duration(wait)]]);
 
 /** A heading; `text` is the instruction as the program's text form writes it. */
 function heading(title, text) {
@@ -49,7 +37,8 @@ function line(key, name, text) {
   return [term, value];
 }
 
-/** Fill the card with what is hovered (`{ trace, row }` or a gap), else chosen, else a hint.
+/** Fill the card with what is hovered (`{ trace, row }`, a gap, or `{ heading, facts }` of its own),
+ *  else chosen, else a hint.
  *  With several traces it says which one. */
 function showCard(card, traces, hovered, chosen) {
   const what = hovered ?? chosen;
@@ -61,7 +50,7 @@ function showCard(card, traces, hovered, chosen) {
     card.replaceChildren(hint);
     return;
   }
-  card.replaceChildren(what.counter ? counterElement(what) : what.gap ? gapElement(what)
+  card.replaceChildren(what.counter ? listElement(what.heading, what.facts) : what.gap ? gapElement(what)
     : factsElement(what.trace, what.row));
   if (traces.length > 1) {
     const name = document.createElement('small');

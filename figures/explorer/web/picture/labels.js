@@ -5,7 +5,7 @@ const FAR = 44; // a label further than this from its pass would mislead
 /** Put labels `{ at, x, width, text, side }` (x: wanted middle, at: what they belong to) side by
  *  side in the order of `at`; equal neighbours that collide become one, at their middle or on the
  *  side (−1 left, +1 right) they stand on.  Those that would end up far from their place are
- *  `crowded`. */
+ *  `crowded`, unless they are `tied` to it by a line. */
 function spread(labels, left, right) {
   const groups = [];
   for (const label of [...labels].sort((a, b) => a.at - b.at)) {
@@ -16,7 +16,7 @@ function spread(labels, left, right) {
   }
   return settle(groups, left, right).map((label) => {
     const off = Math.max(label.from - label.x, label.x - label.to, 0);
-    return { ...label, crowded: off > Math.max(FAR, label.width) };
+    return { ...label, crowded: !label.tied && off > Math.max(FAR, label.width) };
   });
 }
 

@@ -126,11 +126,26 @@ function placedLabels(pen, theme, trace, rows, narrow, top) {
     lanes.get(place.y).push({ row, place });
   }
   return [...lanes].flatMap(([y, passes]) => {
-    const put = (named) => spread(passes.map((pass) => labelOf(pen, trace, pass, named && narrow.has(pass.row)))
-      .filter(({ text }) => text), view.gutter, view.width - PAD);
+    const put = (named) => spread(inSight(passes.map((pass) =>
+      labelOf(pen, trace, pass, named && narrow.has(pass.row))).filter(({ text }) => text)), view.gutter, view.width - PAD);
     const full = put(true); // where they are too many to name each, versions alone
     const placed = full.some(({ crowded: off }) => off) ? put(false) : full;
     return placed.filter(({ crowded: off }) => !off).map((label) => ({ ...label, ...heights(y) }));
+  });
+}
+
+/** Labels of a lane that stand outside of their trip: all of them on the other side, one after the
+ *  other, where the edge of the view leaves no room for those of one side. */
+function inSight(labels) {
+  const outer = (side) => labels.some(({ x, width, named }) => named
+    && (side < 0 ? x - width / 2 < view.gutter : x + width / 2 > view.width - PAD));
+  if (!roomy() || outer(-1) === outer(1)) return labels;
+  const side = outer(-1) ? 1 : -1, order = [...labels].sort((a, b) => side * (a.at - b.at));
+  let x = order[order.length - 1].at + side * (3 * order[order.length - 1].half + 3);
+  return order.map((label) => {
+    const placed = { ...label, tied: true, x: x + side * (label.width / 2) };
+    x += side * (label.width + 5);
+    return placed;
   });
 }
 
@@ -141,16 +156,20 @@ function heights(y) {
     : { high, middle: y + view.box / 2, foot: y + view.box / 2 };
 }
 
-/** A pass' label: above its box, leaning out of the arrows' way, or where lanes are close beside
- *  it, forwards' left and backwards' right. */
+/** A pass' label: above its box, leaning out of the arrows' way, or where boxes are narrow or lanes
+ *  close outside of the trip, forwards' left and backwards' right. */
 function labelOf(pen, trace, { row, place: { x, width } }, named) {
   const version = versionLabel(trace, row), name = named ? boxName(trace, row) : '';
   const text = [name, version].filter(Boolean).join(' ');
   const left = Math.max(x, view.gutter), right = Math.min(x + width, view.width - PAD);
   const wide = pen.measureText(text).width + 6, at = (left + right) / 2, forward = trace.op[row] === F;
   const lean = trace.stage[row] === trace.stages - 1 ? 0 : forward ? 1 : -1, half = (right - left) / 2;
-  if (roomy()) return { text, at, half, width: wide, named, x: at + lean * (wide / 2 - 2), side: 0 };
-  const outside = forward ? -1 : 1, end = at + outside * (half + wide + 2);
+  const outside = forward ? -1 : 1, past = Math.min(3 * half, half + 24) + 3; // beyond the arrow
+  if (roomy()) {
+    const aside = named ? outside * (past + wide / 2) : lean * (wide / 2 - 2);
+    return { text, at, half, width: wide, named, x: at + aside, side: 0 };
+  }
+  const end = at + outside * (half + wide + 2);
   const side = end < view.gutter || end > view.width - PAD ? -outside : outside;
   return { text, at, half, width: wide, named, x: at + side * (half + wide / 2 + 2), side };
 }

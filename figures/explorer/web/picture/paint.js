@@ -126,7 +126,8 @@ function drawName(pen, theme, trace, row, left, right, y, faded) {
   const name = boxName(trace, row), version = readsWeights(trace.op[row]) ? ` v${trace.version_read[row]}` : '';
   pen.fillStyle = faded ? theme.ink : inkOn(modeOf(trace).of(trace, row));
   pen.globalAlpha = faded ? 0.55 : 1;
-  const text = fitting(pen, theme, [name + version, name, name.replace(/^[A-Z_]+/, '')], right - left - 4);
+  const room = right - left - 4;
+  const text = fitting(pen, theme, [name + version, name], room) || fitting(pen, theme, [name.replace(/^[A-Z_]+/, '')], room);
   pen.fillText(text, (left + right) / 2, y + view.box / 2 + 0.5);
 }
 
@@ -135,16 +136,16 @@ const modeOf = (trace) => trace.lanes[0].mode;
 
 const SMALLEST = 10; // pixels of a name's letters
 
-/** The first of these texts that fits a width, in letters as large as the boxes allow, or smaller;
- *  or nothing.  The pen has the font. */
+/** The first of these texts that fits a width in letters as large as the boxes allow, else the last
+ *  in smaller ones, or nothing.  The pen has the font. */
 function fitting(pen, theme, texts, width, bold = false) {
-  for (const text of texts) {
-    for (const size of new Set([view.text, Math.min(view.text, 12), Math.min(view.text, SMALLEST)])) {
-      pen.font = theme.font(size, bold);
-      if (pen.measureText(text).width <= width) return text;
-    }
-  }
-  return '';
+  const fits = (text, size) => {
+    pen.font = theme.font(size, bold);
+    return pen.measureText(text).width <= width;
+  };
+  const found = texts.find((text) => fits(text, view.text)), last = texts[texts.length - 1];
+  if (found !== undefined) return found;
+  return [12, SMALLEST].some((size) => size < view.text && fits(last, size)) ? last : '';
 }
 
 /** Part of the gap before a box in which its message was under way: `[from, to]`, or null. */

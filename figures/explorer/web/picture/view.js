@@ -1,7 +1,8 @@
 /** Which stretch of time is seen, and where everything lies in pixels. */
 
 const AXIS = 34, TITLE = 26, GAP = 12, TICK = 5, PAD = 12;
-const TALLEST = 128; // pixels a lane grows to where the page has room
+const BELOW = 0.45; // of the page's height at most kept for what lies under lanes: the rest scrolls
+const TALLEST = 150; // pixels a lane grows to where the page has room
 const ROOMY = 44; // pixels from which a lane has room for labels above its boxes
 
 /** The view: times at both ends, and the geometry `arrange` puts into it.  The axis counts seconds
@@ -47,7 +48,7 @@ function arrange(traces, width, height, gutter, below) {
   Object.assign(view, { width, height, gutter });
   const drawn = unfolded(traces), visible = traces.filter((trace) => !trace.hidden);
   const lanes = drawn.reduce((sum, trace) => sum + trace.lanes.length, 0);
-  const other = drawn.reduce((sum, trace) => sum + below(trace), 0);
+  const other = Math.min(drawn.reduce((sum, trace) => sum + below(trace), 0), BELOW * height);
   const free = height - AXIS - visible.length * (TITLE + GAP) - other;
   view.lane = Math.max(24, Math.min(TALLEST, Math.floor(free / Math.max(lanes, 1))));
   // above a box, for the labels of a round trip

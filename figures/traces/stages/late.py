@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from figures.drawing.colours import PASSES
-from figures.drawing.tables import GLYPH_EM, SHADES, label_stages, points, written
+from figures.drawing.style import points
+from figures.drawing.tables import GLYPH_EM, SHADES, label_stages, written
 from sim.arrays import Floats
 from sim.rows import Rows
 
@@ -22,7 +23,7 @@ TITLES = {LAG: "version lag (updates)", DISTANCE: "distance from fresh (%)"}
 COLOUR = {"forward": PASSES["F"], "backward": PASSES["B"]}
 WIDTH = 0.4  # of a bar, where stages are 1 apart
 NARROWEST_PT = 1.5  # a bar; of narrower ones lines are drawn
-MOST_BINS = 24  # of lags that are no whole numbers
+MOST_BINS = 40  # of lags
 
 
 def fits(width_pt: float, stages: int) -> bool:
@@ -54,11 +55,12 @@ def bars(axis: Axes, rows: Rows, quantity: str, stages: Sequence[int]) -> None:
         if (high > low).any():
             axis.vlines(at, low, high, color="black", linewidth=0.8)
         elif _wide_enough([form(value) for value in mean], width * WIDTH / len(stages)):
-            axis.bar_label(made, [form(value) for value in mean], padding=1,
+            axis.bar_label(made, [form(value) for value in mean], padding=2,
                            fontsize=points("ytick.labelsize"))
             axis.margins(y=0.14)
     axis.set_ylim(bottom=0)
     axis.set_ylabel(TITLES[quantity])
+    axis.yaxis.set_major_locator(MaxNLocator(5, integer=quantity == LAG))
     axis.set_xlim(-0.6, len(stages) - 0.4)
     label_stages(axis, stages)
 
@@ -93,7 +95,7 @@ def shaded_shares(figure: Figure, axes: Mapping[str, Axes], rows: Rows, stages: 
                   ) -> None:
     """How often each lag occurred on each stage, a panel for each kind of pass, on one scale.
 
-    `rows` are those of one run.  Lags that are no whole numbers are put together in bins.
+    `rows` are those of one run.  Lags that are many or no whole numbers are put together in bins.
     """
     lags = [row for row in rows if row["quantity"] == LAG]
     edges = _edges(np.array([row["value"] for row in lags]))
@@ -104,10 +106,12 @@ def shaded_shares(figure: Figure, axes: Mapping[str, Axes], rows: Rows, stages: 
             if row["pass"] == name:
                 place = int(np.searchsorted(edges, row["value"], side="right")) - 1
                 share[min(place, len(share) - 1), stages.index(row["stage"])] += 100 * row["share"]
+        few = max(share.shape) <= MOST_BINS  # cells large enough for a line between them
         axis.pcolormesh(np.arange(len(stages) + 1) - 0.5, edges,
-                        np.ma.masked_equal(share, 0), cmap=SHADES, norm=scale, linewidth=0.3,
-                        edgecolors="white")
-        axis.set_ylabel(f"{name}'s lag (updates)")
+                        np.ma.masked_equal(share, 0), cmap=SHADES, norm=scale,
+                        linewidth=0.3 if few else 0.0, edgecolors="white" if few else "none")
+        axis.set_title(name)
+        axis.set_ylabel("lag (updates)")
         axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         label_stages(axis, stages)
     figure.colorbar(ScalarMappable(scale, SHADES), ax=list(axes.values()), fraction=0.06,
@@ -116,6 +120,6 @@ def shaded_shares(figure: Figure, axes: Mapping[str, Axes], rows: Rows, stages: 
 
 def _edges(lags: Floats) -> Floats:
     most = float(lags.max(initial=0.0))
-    if (lags == np.round(lags)).all() and most < 10 * MOST_BINS:
+    if (lags == np.round(lags)).all() and most < MOST_BINS:
         return np.arange(most + 2) - 0.5
     return np.linspace(0, most * (1 + 1e-9) or 1.0, MOST_BINS + 1)

@@ -1,0 +1,1 @@
+"""Pictures of what a sweep found: its table, points put together, lines."""

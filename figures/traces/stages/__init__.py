@@ -1,0 +1,1 @@
+"""What stages read and hold, drawn on given axes, and which of them are shown."""
