@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING
 import sim
 
 if TYPE_CHECKING:
-    from figures.bundles.pair import validation
     from figures.drawing.look import Look
     from figures.origin import read_origin
     from figures.sweeps.drawing import sweep
@@ -30,13 +29,14 @@ if TYPE_CHECKING:
     from figures.traces.prediction import prediction
     from figures.traces.staleness import staleness
     from figures.traces.timeline import timeline
+    from figures.traces.validated.library import validation
 
 __all__ = ["Look", "jitter", "learning", "memory", "prediction", "read_origin", "staleness",
            "sweep", "timeline", "validation"]
 
 _MODULES = {name: f"figures.traces.{name}" for name in __all__} | {
     "Look": "figures.drawing.look", "read_origin": "figures.origin",
-    "sweep": "figures.sweeps.drawing", "validation": "figures.bundles.pair"}
+    "sweep": "figures.sweeps.drawing", "validation": "figures.traces.validated.library"}
 
 _HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 if getattr(sim, "HOME", None) != _HOME:

@@ -207,8 +207,9 @@ def test_what_is_drawn_of_other_things_leaves_style_alone_too(name, given, optio
 def test_a_validation_of_no_such_run_is_refused(tmp_path):
     with pytest.raises(sim.ConfigurationError, match=r"did you mean stash@round-robin\?"):
         figures.validation(ROOT / "figures/measured/cpu-2core/validate", run="stsh@round-robin")
+    (tmp_path / "report.json").write_text('{"runs": [{}]}')
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(sim.ConfigurationError, match="not the rows of a validation"):
+    with pytest.raises(sim.ConfigurationError, match="not what a validation wrote; columns"):
         figures.validation(tmp_path)
 
 
