@@ -82,7 +82,10 @@ def test_counters_say_what_the_metrics_say(show, pipeline, more) -> None:
 
 
 def counted(found: Page, group: str, device: int, share: float) -> dict[str, str]:
-    """What the card says once the mouse is at a share of a counter's track."""
+    """What the card says once the mouse is at a share of a counter's track, scrolled to."""
+    found.js("document.getElementById('chart').scrollTop += arguments[0]",
+             track(found, group, device)["y"] - 500)
+    found.settle()
     place = track(found, group, device)
     found.mouse("mouseMoved", round(place["x"] + share * place["width"]), place["y"] + 16)
     found.settle()

@@ -3,7 +3,7 @@
  *  A pixel under which much happens shows the most that was held in it.
  */
 
-const HEAD = 20, TRACK = 32, TRACK_GAP = 3;
+const HEAD = 20, TRACK = 36, TRACK_GAP = 3;
 const GROUPS = [['memory', 'memory'], ['versions', 'weight versions held'],
   ['flight', 'micro-batches in flight']];
 const BYTES = [['GB', 1e9], ['MB', 1e6], ['kB', 1e3], ['B', 1]];
@@ -131,7 +131,7 @@ function drawScale(pen, theme, name, y, most) {
   pen.textAlign = 'left';
   pen.fillStyle = theme.soft;
   pen.font = theme.font(11);
-  pen.fillText(elide(pen, name, view.gutter - 26), 8, y + TRACK / 2 + 1);
+  pen.fillText(elide(pen, name, view.gutter - 26), 8, y + TRACK / 2 + 2);
   pen.font = theme.font(10);
   pen.textAlign = 'right';
   pen.fillText(most, view.gutter - 5, y + 6);
