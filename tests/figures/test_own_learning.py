@@ -15,6 +15,7 @@ from figures.traces.strokes import strokes
 from figures.traces.wanted import Run, Wanted
 from sim.experiment.configuration import resolve
 from sim.rows import rows_as_csv
+from sim.spread import POSITIVE, spread_of
 from tests.figures.legible import complaints
 
 NARROW = Look(width_in=3.33)
@@ -23,7 +24,8 @@ SHORT = {"minibatches": 40, "evaluate_every": 4, "width": 8}
 
 @pytest.fixture(scope="module")
 def runs():
-    return [Run(f"run-{number}", sim.run(mitigation=name, seed=number, **SHORT))
+    return [Run(f"run-{number}", sim.run(mitigation=name, learning_rate=0.05 + 0.01 * number,
+                                          **SHORT))
             for number, name in enumerate(("none", "stash", "spectrain", "nwpt", "none", "none"))]
 
 
@@ -65,6 +67,23 @@ def test_of_many_three_are_in_colour_and_every_end_is_named(runs):
         assert "run-0" not in grey
         names = {text.get_text() for text in axis.texts if text.get_text()}
         assert names == set(lines)
+
+
+def test_runs_that_differ_in_their_seed_are_one_curve_with_its_spread(runs):
+    seeds = [Run(f"mine-{seed}", sim.run(seed=seed, **SHORT)) for seed in range(4)]
+    rows, figure = drawn([*seeds, runs[1]])
+    axis = figure.axes[0]
+    lines = labelled(axis)
+    assert set(lines) == {"mine, 4 seeds", "run-1"}
+    losses = [run.trace.curves["training_loss"] for run in seeds]
+    assert lines["mine, 4 seeds"].get_ydata() == pytest.approx(np.mean(losses, axis=0))
+    last = spread_of([loss[-1] for loss in losses], POSITIVE)
+    band = axis.collections[0].get_paths()[0].vertices
+    assert set(last.ci95) <= set(band[band[:, 0] == 40, 1])
+    assert f"{last.mean:.2g} (mine, 4 seeds)" in OWN.message(rows)
+    assert any("mean, and the 95 %" in text.get_text() for text in figure.texts)
+    twice = [Run("a", seeds[0].trace), Run("b", seeds[0].trace)]
+    assert set(labelled(drawn(twice)[1].axes[0])) == {"a", "b"}
 
 
 def test_a_window_in_seconds_is_drawn_over_seconds(runs):
