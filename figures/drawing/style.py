@@ -82,8 +82,8 @@ def headline(figure: Figure, message: str, note: str = "") -> None:
     large, small = points("font.size") + ABOVE_PT, points("legend.fontsize")
     texts = ((message, large, "bold"), (note, small, "normal"))
     lines = _set(texts, figure.get_figwidth())
-    more = [size for _, size, _ in lines[len(_set(texts, PAGE_IN)):]]
-    figure.set_figheight(figure.get_figheight() + LEADING * sum(more) / 72)
+    more = sum(size for _, size, _ in lines) - sum(size for _, size, _ in _set(texts, PAGE_IN))
+    figure.set_figheight(float(figure.get_figheight() + LEADING * max(0.0, more) / 72))
     height, used = 72 * figure.get_figheight(), 3.0
     for line, size, weight in lines:
         figure.text(0.05 / figure.get_figwidth(), 1 - used / height, line, ha="left", va="top",

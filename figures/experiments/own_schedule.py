@@ -12,7 +12,7 @@ GROUP = 3  # mini-batches
 
 @schedule("grouped", rule="three mini-batches forward, then their backwards", source="this example")
 def grouped(device: int, shape: PipelineShape) -> Iterator[Instruction]:
-    """The instructions of one device, in its order; updates follow each mini-batch by themselves."""
+    """The instructions of one device, in its order; updates come by themselves."""
     for first in range(0, shape.total, GROUP):
         group = range(first, min(first + GROUP, shape.total))
         yield from (Instruction(device, Op.F, index) for index in group)

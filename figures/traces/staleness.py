@@ -25,6 +25,7 @@ from sim.arrays import Floats
 from sim.errors import ConfigurationError
 from sim.rows import Rows
 
+NARROWEST_IN = 1.5  # of panels side by side
 ABOVE_IN = 0.5  # for the message
 MOST_NAMED = 4  # runs in a headline
 FRESH = "fresh: the weights just before the mini-batch's own update"
@@ -86,9 +87,12 @@ def message(rows: Rows) -> str:
     runs, stages = names_of(rows), stages_of(rows)
     latest = {run: means(rows, run, LAG, "forward", stages) for run in runs}
     if len(runs) > MOST_NAMED:
-        by = sorted(runs, key=lambda run: np.nanmax(latest[run], initial=0))
-        return (f"Latest forward: from {_updates(np.nanmax(latest[by[0]], initial=0))} ({by[0]}) "
-                f"to {_updates(np.nanmax(latest[by[-1]], initial=0))} ({by[-1]})")
+        most = {run: float(np.nanmax(latest[run], initial=0)) for run in runs}
+        first, *_, last = sorted(runs, key=lambda run: most[run])
+        if most[first] == most[last]:
+            return f"Latest forward: {_updates(most[first])} in every run"
+        return (f"Latest forward: from {_updates(most[first])} ({first}) to "
+                f"{_updates(most[last])} ({last})")
     if len(runs) > 1:
         return "Latest forward, in updates: " + ", ".join(
             f"{np.nanmax(each, initial=0):.3g} ({run})" for run, each in latest.items())
@@ -137,7 +141,8 @@ def _one(rows: Rows, look: Look) -> Figure:
     varies = any(row["share"] < 1 for row in rows)
     panels = [*quantities, *(PASSES if varies else ())]
     across = 2 if len(panels) % 2 == 0 else 3 if look.width_in > 6 and len(panels) == 3 else 1
-    if across > 1 and not fits(72 * look.width_in / across - 45, len(stages)):
+    if look.width_in < NARROWEST_IN * across or not fits(72 * look.width_in / across - 45,
+                                                         len(stages)):
         across = 1
     down = -(-len(panels) // across)
     figure = look.figure(0.4 + ABOVE_IN + 1.7 * down)

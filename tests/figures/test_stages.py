@@ -151,7 +151,9 @@ def test_very_many_moments_keep_every_peak(runs, monkeypatch) -> None:
     monkeypatch.setattr(memory, "MOST_MOMENTS", 20)
     monkeypatch.setattr(memory, "BINS", 7)
     few = memory.rows([runs["one"]], Wanted())
-    assert len(few) <= 4 * 8
+    assert len(few) <= 4 * (2 * 7 + 1) < len(whole)
+    ends = {each["place"]: each for each in whole}
+    assert {each["place"]: each for each in few} == ends  # the last moment is the last
     assert {row["place"]: max(total(r) for r in few if r["place"] == row["place"])
             for row in few} == {row["place"]: max(total(r) for r in whole
                                                   if r["place"] == row["place"]) for row in whole}
@@ -210,3 +212,21 @@ def test_functions_draw_on_axes_of_the_callers_own(runs) -> None:
                         "no distances were measured")):
         with pytest.raises(ConfigurationError, match=says):
             call()
+
+
+def test_headlines_of_many_runs_name_the_ends_alone(runs) -> None:
+    def many(rows: Rows, scale: str) -> Rows:
+        return [row | {"run": f"run {n}", scale: row[scale] * (1 + n)}
+                for n in range(6) for row in rows]
+
+    lags = many(staleness.rows([runs["other"]], Wanted()), "value")
+    assert staleness.message(lags) == (
+        "Latest forward: from 3 updates (run 0) to 18 updates (run 5)")
+    same = [row | {"value": 2.0, "share": 1.0} for row in lags if row["stage"] == 3]
+    assert staleness.message(same) == "Latest forward: 2 updates in every run"
+    held = memory.message(many(memory.rows([runs["one"]], Wanted(stages=(0,))), "copy_bytes"))
+    assert held.startswith("Peak of the fullest stage: from 198 kB (run 0) to ")
+    assert held.endswith("kB (run 5)")
+    ahead = [{"run": f"run {n}", "horizon": s, "update": 1, "stale_rmse": n + 2.0,
+              "predicted_rmse": 1.0} for n in range(6) for s in (1, 2)]
+    assert "are 2.00 to 7.00, 2.00 to 7.00 times nearer" in prediction.message(ahead)

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from figures.drawing.colours import PASSES
 from figures.drawing.style import points
-from figures.drawing.tables import GLYPH_EM, SHADES, label_stages, written
+from figures.drawing.tables import GLYPH_EM, SHADES, label_stages, width_pt, written
 from sim.arrays import Floats
 from sim.rows import Rows
 
@@ -26,9 +26,9 @@ NARROWEST_PT = 1.5  # a bar; of narrower ones lines are drawn
 MOST_BINS = 40  # of lags
 
 
-def fits(width_pt: float, stages: int) -> bool:
+def fits(room_pt: float, stages: int) -> bool:
     """Whether bars of so many stages can be told apart on axes of a width in points."""
-    return width_pt * WIDTH / max(stages, 1) >= NARROWEST_PT
+    return room_pt * WIDTH / max(stages, 1) >= NARROWEST_PT
 
 
 def bars(axis: Axes, rows: Rows, quantity: str, stages: Sequence[int]) -> None:
@@ -38,7 +38,7 @@ def bars(axis: Axes, rows: Rows, quantity: str, stages: Sequence[int]) -> None:
     `rows` are those of one run, as `figures.traces.staleness.rows` makes them.  Numbers stand over
     bars where they have room, and of too many stages only outlines are drawn.
     """
-    places, width = np.arange(len(stages)), _points(axis)
+    places, width = np.arange(len(stages)), width_pt(axis)
     means = {name: _spread(rows, quantity, name, stages) for name in COLOUR}
     form = written(np.concatenate([each[0] for each in means.values()]))
     for side, (name, (mean, low, high)) in enumerate(means.items()):
@@ -65,15 +65,8 @@ def bars(axis: Axes, rows: Rows, quantity: str, stages: Sequence[int]) -> None:
     label_stages(axis, stages)
 
 
-def _points(axis: Axes) -> float:
-    """The width of an axis in points, as near as is known before the figure is laid out."""
-    figure = axis.get_figure()
-    inches = 4.0 if figure is None else figure.bbox.width / figure.dpi
-    return 72 * inches * axis.get_position().width
-
-
-def _wide_enough(texts: Sequence[str], width_pt: float) -> bool:
-    return max(map(len, texts)) * GLYPH_EM * points("ytick.labelsize") <= width_pt
+def _wide_enough(texts: Sequence[str], room_pt: float) -> bool:
+    return max(map(len, texts)) * GLYPH_EM * points("ytick.labelsize") <= room_pt
 
 
 def _spread(rows: Rows, quantity: str, name: str, stages: Sequence[int]
