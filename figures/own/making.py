@@ -56,7 +56,8 @@ def make(asked: Asked) -> Iterator[Path]:
         raise ConfigurationError(problems)
     _check_out(asked, names)
     training = asked.wanted.colour == "distance" or any(each.trained for each in pictures)
-    runs = [source.run(training) for source in found]
+    evaluated = any(each.evaluated for each in pictures)
+    runs = [source.run(training, evaluated) for source in found]
     configuration = {"runs": {each.name: each.trace.header.experiment for each in runs}}
     for picture in pictures:
         command = _command(asked, picture.name)

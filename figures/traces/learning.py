@@ -155,7 +155,7 @@ def _panel(axis: Axes, found: Rows, name: str, along: str) -> list[Curve]:
                for mine in runs.values()]
     places = [np.array([float(row[along]) for row in mine]) for mine in runs.values()]
     top = _top(numbers)
-    curves = [Curve(run, x, _leaving(y, top), *stroke, run in strong, None,
+    curves = [Curve(str(run), x, _leaving(y, top), *stroke, run in strong, None,
                     None if mine[0]["diverged_at"] is None else _last_finite(x, y, top))
               for (run, mine), x, y, stroke in zip(
                   runs.items(), places, numbers, strokes([some[0] for some in runs.values()]),
@@ -239,4 +239,4 @@ def _seconds_above(axis: Axes, found: Rows) -> None:
 
 
 OWN = OwnPicture("learning", rows, draw, message, frozenset({"from_s", "to_s"}), trained=True,
-                 runs=RUNS)
+                 evaluated=True, runs=RUNS)

@@ -29,6 +29,17 @@ RULES = (
          "--systems gpipe,hetpipe --seeds 1 --set minibatches=40"),
     Rule("python -m analysis advise", "552 candidates", "--microbatches 1,2 --backward graph"),
     Rule("python -m figures timeline memory", "ten seconds; --from draws in make test", None),
+    *(Rule(f"python -m figures {words}", "seconds each; tests/figures has a test of each picture, "
+           "and one of each example", None)
+      for words in ("timeline run.npz --minibatch 7 --width", "timeline staleness memory learning",
+                    "timeline --set", "learning run.npz other.npz", "validation",
+                    "timeline figures/experiments")),
+    Rule("python -m sim compare figures/experiments/plan-without-gpus.toml", "64 micro-batches",
+         "--mitigations none@1f1b/16"),
+    Rule("python -m sim compare figures/experiments/compare-mitigations.toml", "nine trainings",
+         "--mitigations none,spectrain --seeds 1 --set minibatches=20"),
+    Rule("python -m gpu validate figures/experiments/validate-two-gpus.toml", "wants two GPUs",
+         None, None),
     Rule("python -m figures systems", "some minutes; the gallery's tests cover it", None, None),
     Rule("python -m figures rates", "some minutes; the gallery's tests cover it", None, None),
     Rule("python -m figures bench", "draws bench.json, which make bench wrote", None, None),

@@ -5,11 +5,16 @@ import pytest
 from matplotlib.figure import Figure
 
 import sim
+from figures.drawing.colours import COLOURS
 from figures.drawing.ends import apart
 from figures.drawing.look import Look
+from figures.own.inputs import Source
+from figures.rows import read_rows
 from figures.traces.learning import OWN, learning
 from figures.traces.strokes import strokes
 from figures.traces.wanted import Run, Wanted
+from sim.experiment.configuration import resolve
+from sim.rows import rows_as_csv
 from tests.figures.legible import complaints
 
 NARROW = Look(width_in=3.33)
@@ -54,7 +59,7 @@ def test_of_many_three_are_in_colour_and_every_end_is_named(runs):
     _, figure = drawn(runs)
     for axis in figure.axes:
         lines = labelled(axis)
-        grey = [name for name, line in lines.items() if line.get_color() == "#8C8C8C"]
+        grey = [name for name, line in lines.items() if line.get_color() == COLOURS["faint"]]
         assert len(lines) == 6
         assert len(grey) == 3
         assert "run-0" not in grey
@@ -81,6 +86,17 @@ def test_what_was_never_evaluated_shows_the_losses_of_its_minibatches(runs):
     assert mine[-1]["minibatch"] == 500
 
 
+def test_an_experiment_that_does_not_say_is_evaluated_on_the_way():
+    found = Source("mine", None, resolve({"pipeline": {"minibatches": 40}}))
+    run = found.run(training=True, evaluated=OWN.evaluated)
+    assert run.trace.curves["evaluated_minibatch"].tolist() == list(range(2, 41, 2))
+    plain = found.run(training=True)
+    assert (run.trace.curves["minibatch_loss"] == plain.trace.curves["minibatch_loss"]).all()
+    said = Source("mine", None, resolve({"pipeline": {"minibatches": 40},
+                                         "training": {"evaluate_every": 20}}))
+    assert said.run(True, evaluated=True).trace.curves["evaluated_minibatch"].tolist() == [20, 40]
+
+
 def test_a_run_that_diverged_is_marked_where_its_numbers_end(runs):
     wild = sim.run(task="quadratic", learning_rate=100.0, momentum=0.0, minibatches=400,
                    evaluate_every=4)
@@ -100,6 +116,14 @@ def test_a_run_that_diverged_is_marked_where_its_numbers_end(runs):
 def test_runs_that_trained_nothing_are_refused(runs):
     with pytest.raises(sim.ConfigurationError, match="idle trained nothing"):
         drawn([runs[0], Run("idle", sim.run(minibatches=12, task="none"))])
+
+
+def test_a_table_with_numbers_for_names_is_drawn_again(runs, tmp_path):
+    rows = OWN.rows([Run("1", runs[0].trace), Run("2", runs[1].trace)], Wanted())
+    (tmp_path / "learning.csv").write_text(rows_as_csv(rows))
+    with NARROW.worn():
+        figure = OWN.draw(read_rows(tmp_path / "learning.csv"), NARROW, Wanted())
+    assert set(labelled(figure.axes[0])) == {"1", "2"}
 
 
 def test_the_function_draws_on_axes_of_the_callers(runs):
