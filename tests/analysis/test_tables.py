@@ -238,6 +238,7 @@ def test_a_column_has_one_number_of_decimals():
     assert aligned([2.0, 1.0, 0.0]) == ["2", "1", "0"]
     assert aligned([0.000123, 38.0]) == ["0.000123", "38"], "a small one loses no digits"
     assert aligned([123456.0, 2.0]) == ["123456", "2"]
+    assert aligned([29862223.0, 2.0]) == ["2.99e+07", "2"]
     assert in_percent([2 / 3, 0.0099, 0.0]) == ["66.7", "1.0", "0"]
     assert in_percent([1.0, 0.1875]) == ["100.0", "18.8"]
 
