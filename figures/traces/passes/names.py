@@ -110,8 +110,8 @@ class Above(Names):
     """Texts that may be wider than the boxes they stand for, and never overlap each other.
 
     Those of one lane (`upright` tells lanes apart) are put from left to right; one that would
-    touch the one before it is moved a little, or left out.  `clear`, (boxes, 2), are the points to keep clear beside
-    the left and the right end of each box, where arrows end or begin.
+    touch the one before it is moved a little, or left out.  `clear`, (boxes, 2), are the points to
+    keep clear beside the left and the right end of each box, where arrows end or begin.
     """
 
     zorder = 6
