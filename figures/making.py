@@ -16,12 +16,13 @@ from sim.errors import ConfigurationError, MistakeError, unknown
 from sim.rows import Rows
 
 LOOKS = ("--title", "--font", "--format", "--dpi")  # what a picture of the gallery takes
+COMMANDS = ("explore", "sweep")  # beside the figures
 
 
 def check(names: Sequence[str]) -> list[str]:
     """Names of figures to make, `all` resolved.  Raises ConfigurationError for any unknown."""
     known = (*FIGURES, *LOCAL, "all")
-    problems = [unknown("figure", name, known) for name in names if name not in known]
+    problems = [unknown("figure", name, known, COMMANDS) for name in names if name not in known]
     if problems:
         raise ConfigurationError(problems)
     return list(FIGURES if "all" in names else dict.fromkeys(names))

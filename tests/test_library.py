@@ -12,6 +12,7 @@ import analysis
 import figures
 import gpu
 import sim
+from tests.figures.legible import drawn
 
 ROOT = Path(__file__).parents[1]
 QUICK = {"task": "none", "minibatches": 12}
@@ -184,9 +185,37 @@ def test_a_picture_is_drawn_on_the_callers_axes_and_leaves_its_style_alone(name)
     assert dict(mpl.rcParams) == before
 
 
+@pytest.mark.parametrize(("name", "given", "options"), [
+    ("prediction", "trace", {}), ("jitter", "trace", {"draws": 4}),
+    ("validation", ROOT / "figures/measured/cpu-2core/validate", {"run": "none@gpipe"}),
+    ("sweep", "table", {"x": "stages", "y": "makespan_s"})])
+def test_what_is_drawn_of_other_things_leaves_style_alone_too(name, given, options):
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    things = {"trace": lambda: sim.run(minibatches=12, jitter={"sigma": 0.1}),
+              "table": lambda: [{"point": n, "pipeline.stages": n + 2, "error": None,
+                                 "makespan_s": 10.0 * n} for n in range(3)]}
+    thing = things[given]() if isinstance(given, str) else given
+    before = dict(mpl.rcParams)
+    ax = Figure().subplots()
+    assert getattr(figures, name)(thing, ax, **options) is ax
+    assert ax.get_xlabel()
+    assert dict(mpl.rcParams) == before
+
+
+def test_a_validation_of_no_such_run_is_refused(tmp_path):
+    with pytest.raises(sim.ConfigurationError, match=r"did you mean stash@round-robin\?"):
+        figures.validation(ROOT / "figures/measured/cpu-2core/validate", run="stsh@round-robin")
+    (tmp_path / "report.json").write_text('{"runs": [{}]}')
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(sim.ConfigurationError, match="not what a validation wrote; columns"):
+        figures.validation(tmp_path)
+
+
 def test_a_picture_without_axes_makes_its_own():
     ax = figures.timeline(sim.run(**QUICK), minibatch=4)
-    assert {"W4", "W5", "W6"} <= {text.get_text() for text in ax.texts}
+    assert {"W4", "W5", "W6"} <= {text.get_text() for text, _ in drawn(ax.figure)}
     ax.figure.clear()
     with pytest.raises(sim.ConfigurationError, match="mini-batches are 1 to 12"):
         figures.timeline(sim.run(**QUICK), minibatch=13)

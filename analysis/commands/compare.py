@@ -15,7 +15,7 @@ from sim.commands.door import console, json_option, print_json
 @click.argument("second", type=click.Path(path_type=Path))
 @json_option
 def compare(first: Path, second: Path, as_json: bool) -> None:
-    """Two traces: order and versions equal or not, and metrics side by side."""
+    """Two traces: order and versions equal or not, where they differ first, metrics beside."""
     from analysis.comparison.difference import difference
     from analysis.terminal.difference_table import difference_table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from analysis.terminal.fitted.layout import Column
@@ -20,13 +21,37 @@ def difference_table(values: dict[str, Any], first: str, second: str) -> FittedT
     """
     said = f"order {_equal(values['order_equal'])}"
     if values["order_equal"]:
-        said += (f", versions {_equal(values['versions_equal'])}, starts at most "
-                 f"{seconds_text(values['start_max_difference_s'], 4)} apart")
-    table = FittedTable(said, [names("metric"), Column(first), Column(second)])
+        apart = values["start_max_difference_s"]
+        said += (f", versions {_equal(values['versions_equal'])}, starts "
+                 + (f"at most {seconds_text(apart, 4)} apart" if apart else "equal"))
+    table = FittedTable(said, [names("metric"), Column(first), Column(second)],
+                        [*_first_place(values["first_difference"], first, second)])
     for name, pair in values["metrics"].items():
         if pair != [None, None]:
             table.add_row(*_row(name, pair))
     return table
+
+
+def _first_place(found: dict[str, Any] | None, first: str, second: str) -> Iterator[str]:
+    """Where the traces differ first, and what each has there."""
+    if found is None:
+        return
+    yield (f"first different {found['of']}: device {found['device']}, instruction "
+           f"{found['number']} of its stream (from 0): {first} has {_there(found['first'])}, "
+           f"{second} {_there(found['second'])}")
+
+
+def _there(what: dict[str, Any]) -> str:
+    """`F of mini-batch 4 on stage 1 reading v3`, or that there is nothing more."""
+    if not what:
+        return "no more"
+    micro = "" if what["microbatch"] is None else f", micro-batch {what['microbatch']}"
+    text = f"{what['op']} of mini-batch {what['minibatch']}{micro} on stage {what['stage']}"
+    if "version_read" in what:
+        return f"{text} reading v{what['version_read']}"
+    if "start_s" in what:
+        return f"{text} from {seconds_text(what['start_s'])} to {seconds_text(what['end_s'])}"
+    return text
 
 
 def _equal(equal: bool) -> str:

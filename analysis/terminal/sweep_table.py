@@ -25,6 +25,7 @@ from sim.wording import plural
 MOST_POINTS = 24  # shown; of more the best
 BY = {"final_loss": "final loss", "steady_throughput_minibatches_per_s": "steady throughput",
       "makespan_s": "makespan"}  # what points are ordered by: the first that one has
+MOST_NAMES = 2  # settings that name a point in every block; more leave no room for anything else
 LARGEST_FIRST = ("steady_throughput_minibatches_per_s",)
 
 
@@ -79,9 +80,10 @@ def _settings(rows: Sequence[Row]) -> list[Column]:
     """A column for each key that is swept, by its last part where no other has the same."""
     keys = list(settings_of(rows[0]))
     last = [key.rpartition(".")[2] for key in keys]
-    return [Column((name if last.count(name) == 1 else key).replace("_", " "), key=True,
+    return [Column((part if last.count(part) == 1 else key).replace("_", " "),
+                   key=len(keys) <= MOST_NAMES,
                    left=not all(_is_number(row.get(key)) for row in rows))
-            for key, name in zip(keys, last, strict=True)]
+            for key, part in zip(keys, last, strict=True)]
 
 
 def _is_number(value: Any) -> bool:

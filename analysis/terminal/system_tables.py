@@ -64,7 +64,7 @@ def _heads(peak: str, sent: str) -> list[Column]:
     """The columns, bytes in the units given."""
     return [
         names("system"), Column("de\u00advices", once=True),
-        Column("mini\u00adbatches/s", group=COSTS),
+        Column("mini-batches/s", group=COSTS),
         Column("bubble", "%"), Column("peak", peak), Column("on links", sent),
         Column("late fwd", group=LATENESS), Column("late bwd", group=LATENESS),
         Column("incon\u00adsistent", "%", group=LATENESS),

@@ -72,7 +72,8 @@ OPTIONS = (
     click.option("--from", "start", type=Start(), metavar="S|CSV",
                  help="Start of the window in seconds; or a CSV of the figure to draw again, where "
                       "nothing is run."),
-    click.option("--to", "to_s", type=Number(), metavar="S", help="End of the window in seconds."),
+    click.option("--to", "to_s", type=Number(min=0), metavar="S",
+                 help="End of the window in seconds."),
     click.option("--stages", type=Numbers("stages", 0), metavar="0-3,7",
                  help="Stages to show, from 0."),
     click.option("--colour", type=click.Choice(COLOURS), default="pass", show_default=True,
@@ -94,11 +95,14 @@ def wanted_of(from_s: float | None, to_s: float | None, minibatches: tuple[int, 
               stages: tuple[int, ...] | None, colour: str) -> Wanted:
     """The part that these options ask for; `from_s` and `to_s` are seconds of the run.
 
-    Raises ConfigurationError for an empty window.
+    Raises ConfigurationError for a window that begins before the run, or is empty.
     """
     from figures.traces.wanted import Wanted
     from sim.errors import ConfigurationError
 
+    if from_s is not None and from_s < 0:
+        raise ConfigurationError([f"--from: seconds from the run's start, 0 or more, got "
+                                  f"{from_s:g}"])
     if to_s is not None and to_s <= (from_s or 0.0):
         raise ConfigurationError([f"--to: after the window's start at {from_s or 0.0:g} s, got "
                                   f"{to_s:g}"])

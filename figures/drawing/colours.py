@@ -9,7 +9,7 @@ as well: their lightness (CIE L*) is 89 (W), 79 (F), 66 (B), 52 (I) and 43 (U).
 COLOURS = {"black": "#000000", "orange": "#E69F00", "sky": "#56B4E9", "green": "#009E73",
            "yellow": "#F0E442", "blue": "#0072B2", "vermilion": "#D55E00", "purple": "#CC79A7",
            "grey": "#8C8C8C", "pale": "#DDDDDD", "indigo": "#332288", "wine": "#882255",
-           "brown": "#7A4B26", "dim": "#5F5F5F"}  # dim: grey text that is read easily
+           "brown": "#7A4B26", "dim": "#5F5F5F", "faint": "#A6A6A6"}  # text; lines behind
 PASSES = {"F": "#8ECBEF", "B": "#E18F00", "I": "#CB5A00", "W": "#F0E442", "U": "#00735A",
           "SEND_F": "#8C8C8C", "RECV_F": "#8C8C8C", "SEND_B": "#8C8C8C", "RECV_B": "#8C8C8C"}
 PASS_NAMES = {"F": "forward", "B": "backward", "I": "backward, for the input",

@@ -14,7 +14,7 @@ from sim.arrays import Floats
 
 MARKS = 6  # of a curve, evenly along the axis, to tell it apart in grey
 THICK, THIN, MANY = 1.6, 1.0, 100  # points of lines; a curve of many points is often noise
-BEHIND = COLOURS["grey"]
+BEHIND = COLOURS["faint"]
 NOT_FINITE: dict[str, Any] = {"marker": "x", "markersize": 6.0, "markeredgewidth": 1.6,
                               "linestyle": ""}
 

@@ -7,14 +7,13 @@ Importing this changes no setting of matplotlib: what draws and writes a picture
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
@@ -83,8 +82,8 @@ def headline(figure: Figure, message: str, note: str = "") -> None:
     large, small = points("font.size") + ABOVE_PT, points("legend.fontsize")
     texts = ((message, large, "bold"), (note, small, "normal"))
     lines = _set(texts, figure.get_figwidth())
-    more = [size for _, size, _ in lines[len(_set(texts, PAGE_IN)):]]
-    figure.set_figheight(figure.get_figheight() + LEADING * sum(more) / 72)
+    more = sum(size for _, size, _ in lines) - sum(size for _, size, _ in _set(texts, PAGE_IN))
+    figure.set_figheight(float(figure.get_figheight() + LEADING * max(0.0, more) / 72))
     height, used = 72 * figure.get_figheight(), 3.0
     for line, size, weight in lines:
         figure.text(0.05 / figure.get_figwidth(), 1 - used / height, line, ha="left", va="top",
@@ -126,22 +125,6 @@ def wrapped(text: str, width_pt: float, size_pt: float, weight: str) -> list[str
         else:
             lines.append(word)
     return lines
-
-
-def shaded_table(axis: Axes, values: Any, names: Sequence[str], top: float,
-                 text: Callable[[float], str]) -> None:
-    """Numbers (names, stages) as a table, each cell's `text` in it; darker is staler.
-
-    `top` is the value that is nearly darkest; beyond 0.9 of it the text is white.
-    """
-    axis.imshow(values, cmap="Blues", vmin=0, vmax=1.4 * top, aspect="auto")
-    for (m, k), value in np.ndenumerate(values):
-        axis.text(k, m, text(value), ha="center", va="center", fontsize=points("ytick.labelsize"),
-                  color="white" if value > 0.9 * top else "black")
-    axis.set_xticks(range(values.shape[1]))
-    axis.set_yticks(range(len(names)), names)
-    axis.tick_params(length=0)
-    axis.spines[:].set_visible(False)
 
 
 def legend_below(figure: Figure, entries: tuple[Any, Any], columns: int | None,

@@ -24,6 +24,7 @@ SHADES = "Blues"  # lightness falls all the way, so it is the same picture in gr
 DARK = 0.64  # of the scale; beyond it text is white
 ROOM = 1.4  # the scale's end over the value that is nearly darkest
 GLYPH_EM, PAD_PT = 0.62, 3.0  # a digit's width in its font's size; room beside a number
+LABELLED = 0.8  # of an axis's place, what its labels leave it
 SCALE_PT = 40.0  # what a scale beside a panel takes of it
 LETTER_EM = 0.53  # the mean width of a letter
 NAMES_SHARE = 0.25  # of the width that names may have before they are broken
@@ -170,13 +171,19 @@ def table(axis: Axes, values: Floats, names: Sequence[str], stages: Sequence[int
 def label_stages(axis: Axes, stages: Sequence[int]) -> None:
     """Name the places 0, 1, … of an axis by the stages there; of many only some."""
     size, number = points("xtick.labelsize"), len(stages)
-    figure = axis.get_figure()
-    inches = 2.0 if figure is None else figure.bbox.width / figure.dpi / 3
-    most = max(2, int(72 * inches / (size * (GLYPH_EM * len(str(max(stages))) + 0.9))))
+    most = max(2, int(width_pt(axis) / (size * (GLYPH_EM * len(str(max(stages))) + 0.9))))
     places = (range(number) if number <= most else
               [int(at) for at in MaxNLocator(most, integer=True).tick_values(0, number - 1)
                if 0 <= at < number])
     axis.set_xticks(list(places), [str(stages[place]) for place in places])
+
+
+def width_pt(axis: Axes) -> float:
+    """About the width of an axis in points, before its figure is laid out: labels take their share
+    of what it is given."""
+    figure = axis.get_figure()
+    inches = 4.0 if figure is None else figure.bbox.width / figure.dpi
+    return LABELLED * 72 * inches * axis.get_position().width
 
 
 def scale_beside(figure: Figure, axes: Sequence[Axes], line: Line) -> None:

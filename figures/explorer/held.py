@@ -39,9 +39,10 @@ class Holding(NamedTuple):
     `columns`, of shape (rows,), say how many of each kind a row's stage holds more (or fewer) as
     the row starts and as it ends, two for each of `KINDS`: weight sets (the newest, and versions
     and predictions beside it; one is there before the run), copies a pass computes with,
-    activations of micro-batches kept, and those made again.  `peak_bytes` are the most a device
-    holds at once.  Of several workers they are those of the first, which holds as much as the
-    others.  Where the trace's mitigation is not known here both are empty, and `unknown` says so.
+    activations of micro-batches kept, and those made again.  `peak_bytes` are the bytes a device
+    holds at most at once.  Of several workers they are those of the first, which holds as much as
+    the others.  Where the trace's mitigation is not known here both are empty, and `unknown` says
+    so.
     """
 
     columns: dict[str, Ints]

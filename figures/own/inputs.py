@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from analysis.comparison.systems import EVALUATIONS
 from figures.catalogue import FIGURES, LOCAL
 from figures.own.catalogue import FOLDERS, NAMES
 from figures.traces.wanted import Run, Wanted
@@ -38,16 +39,21 @@ class Source:
     experiment: Experiment | None = None
     program: Program | None = None
 
-    def run(self, training: bool) -> Run:
-        """The run to draw; an experiment is run now, trained where `training`."""
+    def run(self, training: bool, evaluated: bool = False) -> Run:
+        """The run to draw; an experiment is run now, trained where `training`.
+
+        Where it is to be `evaluated` on the way and does not say how often, it is as often as a
+        comparison of systems does it; that changes no weight.
+        """
         if self.trace is not None:
             return Run(self.name, self.trace, self.experiment, self.program)
         assert self.experiment is not None
         training = training and self.experiment.training.task != "none"
-        with running(self.experiment, self.program, training=training) as watch:
-            trace = run(self.experiment, self.program, watch=watch, training=training)
+        experiment = _evaluated(self.experiment) if training and evaluated else self.experiment
+        with running(experiment, self.program, training=training) as watch:
+            trace = run(experiment, self.program, watch=watch, training=training)
         name = self.name or f"{trace.header.pipeline['schedule']}, {trace.header.mitigation}"
-        return Run(name, trace, self.experiment, self.program)
+        return Run(name, trace, experiment, self.program)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -56,6 +62,14 @@ class Source:
             return self.trace.shape.stages, self.trace.shape.minibatches
         assert self.experiment is not None
         return self.experiment.pipeline.stages, self.experiment.pipeline.minibatches
+
+
+def _evaluated(experiment: Experiment) -> Experiment:
+    """The experiment with evaluations on the way."""
+    if experiment.training.evaluate_every:
+        return experiment
+    every = max(1, experiment.pipeline.minibatches // EVALUATIONS)
+    return experiment.changed({"training": {"evaluate_every": every}})
 
 
 def sources(files: Sequence[Path], settings: tuple[str, ...], program: Path | None

@@ -28,7 +28,7 @@ def check(names: Sequence[str]) -> list[str]:
     known = (*NAMES, FOLDERS)
     problems = [f"figure {name}: made from fixed experiments; of runs of your own there are "
                 f"{', '.join(known)}" if name in (*FIGURES, *LOCAL, "all")
-                else unknown("figure", name, known, (*FIGURES, *LOCAL))
+                else unknown("figure", name, known, (*FIGURES, *LOCAL, "explore", "sweep"))
                 for name in names if name not in known]
     if FOLDERS in names and set(names) != {FOLDERS}:
         problems.append(f"figure {FOLDERS}: drawn from folders, so alone")
@@ -56,7 +56,8 @@ def make(asked: Asked) -> Iterator[Path]:
         raise ConfigurationError(problems)
     _check_out(asked, names)
     training = asked.wanted.colour == "distance" or any(each.trained for each in pictures)
-    runs = [source.run(training) for source in found]
+    evaluated = any(each.evaluated for each in pictures)
+    runs = [source.run(training, evaluated) for source in found]
     configuration = {"runs": {each.name: each.trace.header.experiment for each in runs}}
     for picture in pictures:
         command = _command(asked, picture.name)

@@ -114,7 +114,7 @@ def _several(found: Rows) -> bool:
 
 def _name(found: Rows, group: Group) -> str:
     """What a box is called: its run where there are several, its dispatch where there are both."""
-    parts = [group[0]] if _several(found) else []
+    parts = [str(group[0])] if _several(found) else []
     both = len({dispatch for run, dispatch in groups(found) if run == group[0]}) > 1
     parts += [DISPATCHES[group[1]].label] if both or not parts else []
     return ", ".join(part for part in parts if part)

@@ -14,11 +14,13 @@ from figures.drawing.curves import Curve, draw_curves, name_ends
 from figures.drawing.look import Look
 from figures.drawing.scales import log_numbers
 from figures.drawing.style import headline, legend_below
+from figures.methods import BARS
 from figures.traces.canvas import axes_or_new
 from figures.traces.learning_rows import (
     FEW,
     OF_MINIBATCHES,
     QUANTITIES,
+    averaged,
     last_of,
     message,
     rows,
@@ -58,6 +60,7 @@ def learning(trace: Trace | Sequence[Trace], ax: Axes | None = None, *,
     called = _called(traces, names)
     found = rows([Run(name, each) for name, each in zip(called, traces, strict=True)],
                  Wanted(from_s=from_s, to_s=to_s))
+    found = averaged(found)
     there = there_of(found)
     chosen = quantity or there[0]
     if chosen not in there:
@@ -105,6 +108,7 @@ def _without(quantity: str) -> str:
 def draw(found: Rows, look: Look, wanted: Wanted) -> Figure:
     """A panel per quantity, curves by mini-batch; by second where a window in seconds is asked
     for.  A single run has its seconds along the top."""
+    said, note, found = message(found), _note(found), averaged(found)
     shown, names = there_of(found), list(last_of(found))
     along = "minibatch" if wanted.from_s is None and wanted.to_s is None else "second"
     size, many = float(mpl.rcParams["font.size"]), len(names) > FEW
@@ -113,8 +117,8 @@ def draw(found: Rows, look: Look, wanted: Wanted) -> Figure:
                  * many)
     tall = one_in if wide else one_in * len(shown)
     figure = look.figure(tall + 1.25)
-    if look.above(message(found)):
-        headline(figure, look.above(message(found)), _note(found))
+    if look.above(said):
+        headline(figure, look.above(said), note)
     grid = (1, len(shown)) if wide else (len(shown), 1)
     axes = np.ravel(figure.subplots(*grid, sharex=True))
     curves = [_panel(axis, found, name, along) for axis, name in zip(axes, shown, strict=True)]
@@ -142,6 +146,8 @@ def _note(found: Rows) -> str:
                     "losses of the mini-batches it learnt from")
     if any(row["diverged_at"] is not None for row in found):
         said.append("crosses: numbers no longer finite")
+    if len({row["run"] for row in found}) > len({row.get("curve", row["run"]) for row in found}):
+        said.append(f"runs that differ in their seed: mean, and the {BARS}")
     return "; ".join(said)
 
 
@@ -155,7 +161,7 @@ def _panel(axis: Axes, found: Rows, name: str, along: str) -> list[Curve]:
                for mine in runs.values()]
     places = [np.array([float(row[along]) for row in mine]) for mine in runs.values()]
     top = _top(numbers)
-    curves = [Curve(run, x, _leaving(y, top), *stroke, run in strong, None,
+    curves = [Curve(str(run), x, _leaving(y, top), *stroke, run in strong, _band(mine, name, top),
                     None if mine[0]["diverged_at"] is None else _last_finite(x, y, top))
               for (run, mine), x, y, stroke in zip(
                   runs.items(), places, numbers, strokes([some[0] for some in runs.values()]),
@@ -169,6 +175,15 @@ def _panel(axis: Axes, found: Rows, name: str, along: str) -> list[Curve]:
         _losses(axis, numbers, top)
     axis.grid()
     return curves
+
+
+def _band(mine: Rows, name: str, top: float) -> tuple[Floats, Floats] | None:
+    """The lower and the upper ends of a curve's spread over seeds; None of a single run."""
+    ends = [row.get(f"{name} bounds") for row in mine]
+    if all(each is None for each in ends):
+        return None
+    low, high = np.array([(math.nan, math.nan) if each is None else each for each in ends]).T
+    return np.minimum(low, top), np.minimum(high, top)
 
 
 def _strong(runs: dict[str, Rows], name: str) -> set[str]:
@@ -239,4 +254,4 @@ def _seconds_above(axis: Axes, found: Rows) -> None:
 
 
 OWN = OwnPicture("learning", rows, draw, message, frozenset({"from_s", "to_s"}), trained=True,
-                 runs=RUNS)
+                 evaluated=True, runs=RUNS)

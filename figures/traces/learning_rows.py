@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
 from analysis.metrics.timing import finished_s
+from figures.methods import bounds, spread
 from figures.traces.wanted import Run, Wanted
 from sim.errors import ConfigurationError
 from sim.rows import Row, Rows
+from sim.spread import POSITIVE, SHARE
 from sim.trace import Trace
 
 EVALUATED = {"training_loss": "loss over the training set",
@@ -27,9 +30,9 @@ def rows(runs: Sequence[Run], wanted: Wanted) -> Rows:
     """A row per evaluation of each run: mini-batch (from 1), simulated second at which it was done
     on every stage, losses and accuracy (None: not known, or no longer finite).
 
-    Where a run was evaluated less than twice, of all runs the losses of the mini-batches, means
-    over equal stretches of a long one.  Raises ConfigurationError where a run trained nothing, or
-    nothing lies in the window.
+    Runs that differ in their seed alone are one `curve`.  Where a run was evaluated less than
+    twice, of all runs the losses of the mini-batches, means over equal stretches of a long one.
+    Raises ConfigurationError where a run trained nothing, or nothing lies in the window.
     """
     untrained = [run.name for run in runs if OF_MINIBATCHES not in run.trace.curves]
     if untrained:
@@ -37,13 +40,68 @@ def rows(runs: Sequence[Run], wanted: Wanted) -> Rows:
                                   "choose a task, e.g. digits-mlp, and training.evaluate_every"
                                   for name in untrained])
     evaluated = all(len(evaluations(run.trace)) > 1 for run in runs)
-    found = [row for run in runs for row in _of(run, evaluated)
+    curves = _curves(runs)
+    found = [{"curve": curves[run.name], **row} for run in runs for row in _of(run, evaluated)
              if (wanted.from_s or 0.0) <= row["second"] <= (wanted.to_s or math.inf)]
     empty = [run.name for run in runs if all(row["run"] != run.name for row in found)]
     if empty:
         raise ConfigurationError([f"--from, --to: {name} has no point in the window" for name in
                                   empty])
     return found
+
+
+def _curves(runs: Sequence[Run]) -> dict[str, str]:
+    """The curve that each run is of, by the run's name: its own, or that of all the runs which
+    differ by their seed alone."""
+    alike: dict[str, list[Run]] = {}
+    for run in runs:
+        settings = {table: dict(keys) if isinstance(keys, Mapping) else keys
+                    for table, keys in run.trace.header.experiment.items()}
+        settings.get("training", {}).pop("seed", None)
+        own = run.name if run.trace.header.gpu is not None or run.program else ""
+        alike.setdefault(repr((settings, run.trace.shape, own)), []).append(run)
+    names: dict[str, str] = {}
+    for same in alike.values():
+        called = _common([run.name for run in same])
+        seeds = {run.trace.header.seed for run in same}
+        apart = len(same) == 1 or len(seeds) < len(same) or called in names.values()
+        names |= {run.name: run.name if apart else called for run in same}
+    return names
+
+
+def _common(names: Sequence[str]) -> str:
+    """What runs of several seeds are called: what their names begin with, less their numbers."""
+    letters = takewhile(lambda each: len(set(each)) == 1, zip(*names, strict=False))
+    begin = "".join(each[0] for each in letters).rstrip(" -_.#0123456789")
+    return f"{begin or names[0]}, {len(names)} seeds"
+
+
+def averaged(found: Rows) -> Rows:
+    """A row per curve and mini-batch: means over its runs, and under `QUANTITY bounds` the ends of
+    their spread as `figures.methods.bounds` has them (None of a single run).
+
+    What one of the runs does not know, as after it diverged, none does.
+    """
+    together: dict[tuple[str, int], Rows] = {}
+    for row in found:
+        together.setdefault((str(row.get("curve", row["run"])), row["minibatch"]), []).append(row)
+    count = {curve: len({row["run"] for row in found if str(row.get("curve", row["run"])) == curve})
+             for curve, _ in together}
+    merged = []
+    for (curve, _), some in together.items():
+        if len(some) < count[curve]:
+            continue  # at an edge of the window
+        names = [name for name in QUANTITIES if name in some[0]]
+        spreads = {name: spread([row[name] for row in some], SHARE if name == "accuracy" else
+                                POSITIVE) for name in names}
+        gone = [row["diverged_at"] for row in some if row["diverged_at"] is not None]
+        merged.append({
+            **some[0], "run": curve, "second": sum(row["second"] for row in some) / len(some),
+            **{name: _finite(each.mean) for name, each in spreads.items()},
+            **{f"{name} bounds": bounds(each) if len(some) > 1 else None
+               for name, each in spreads.items()},
+            "diverged_at": min(gone, default=None)})
+    return merged
 
 
 def evaluations(trace: Trace) -> Any:
@@ -86,7 +144,8 @@ def there_of(found: Rows) -> list[str]:
 
 
 def message(found: Rows) -> str:
-    """The headline: how each run ended, of many the best and the worst."""
+    """The headline: how each curve ended, of many the best and the worst."""
+    found = averaged(found)
     name, last = there_of(found)[0], last_of(found)
     runs = list(last)
     known = sorted((run for run in runs if last[run].get(name) is not None

@@ -39,6 +39,7 @@ from sim.errors import ConfigurationError
 from sim.rows import Rows
 from sim.trace import Trace
 
+MOST_NAMED = 5  # runs in a headline
 MOST_PLACES = 8  # one above the other; of more the fullest
 MOST_MOMENTS, BINS = 1500, 600  # of a place; of more the highest moment in each bin of time
 PANEL_IN, EDGE_IN = 0.9, 0.6  # the narrowest panel, and what stands left of them
@@ -53,7 +54,8 @@ def rows(runs: Sequence[Run], wanted: Wanted) -> Rows:
     it holds changes: bytes of each kind from then on, and the limit of activations (None: none).
 
     Of several workers it is the first.  `places` is how many places the run has: of many only the
-    fullest have rows.  Raises ConfigurationError where a stage or the window is not there.
+    fullest have rows.  Raises ConfigurationError where a stage or the window is not there, or
+    nothing has a size.
     """
     found: Rows = []
     for run, stages in zip(runs, chosen_stages(runs, wanted), strict=True):
@@ -61,6 +63,9 @@ def rows(runs: Sequence[Run], wanted: Wanted) -> Rows:
         peaks = [max(map(total, each)) for each in made]
         shown = sorted(sorted(range(len(made)), key=lambda n: -peaks[n])[:MOST_PLACES])
         found += [row for place in shown for row in made[place]]
+    if not any(map(total, found)):
+        raise ConfigurationError(["memory: nothing in the run has a size; give a task, a profile "
+                                  "or cluster.activation_bytes"])
     return found
 
 
@@ -97,24 +102,43 @@ def _places(trace: Trace, stages: Sequence[int], *, whole: bool) -> dict[str, li
 
 
 def _moments(times: Any, held: dict[str, Any], from_s: float, to_s: float) -> Rows:
-    """The moments of a window as rows; of very many the highest of each of `BINS` parts."""
+    """The moments of a window as rows; of very many the highest and the last of each of `BINS`
+    parts, the highest as its part begins."""
     start = max(int(np.searchsorted(times, from_s, side="right")) - 1, 0)
     chosen = np.arange(start, max(int(np.searchsorted(times, to_s, side="left")), start + 1))
     kinds = np.array([held[kind] for kind in COLUMNS])
-    changes = (np.diff(kinds[:, chosen], axis=1) != 0).any(axis=0)
-    chosen = chosen[np.concatenate(([True], changes))]
+    chosen = _seen(times, kinds, chosen)
     at = np.maximum(times[chosen], from_s)
     if len(chosen) > MOST_MOMENTS:
         whole = kinds.sum(axis=0)[chosen]
         bins = np.minimum(((at - from_s) / (to_s - from_s) * BINS).astype(int), BINS - 1)
         first = np.flatnonzero(np.diff(bins, prepend=-1))
-        top = [begin + int(np.argmax(whole[begin:end]))
-               for begin, end in zip(first, [*first[1:], len(bins)], strict=True)]
-        chosen, at = chosen[top], at[first]
+        last = np.append(first[1:], len(bins)) - 1
+        top = [begin + int(np.argmax(whole[begin:end + 1]))
+               for begin, end in zip(first, last, strict=True)]
+        chosen = chosen[np.column_stack((top, last)).ravel()]
+        at = at[np.column_stack((first, last)).ravel()]
     at, chosen = np.append(at, to_s), np.append(chosen, chosen[-1])
     return [{"second": float(second), **{column: float(held[kind][n])
                                          for kind, column in COLUMNS.items()}}
             for second, n in zip(at, chosen, strict=True)]
+
+
+def _seen(times: Any, kinds: Any, chosen: Any) -> Any:
+    """Of the chosen moments those at which something changes: of several at one time the last, and
+    before it the highest where nothing that lasts is as high."""
+    whole = kinds.sum(axis=0)
+    first = np.flatnonzero(np.diff(times[chosen], prepend=-np.inf))
+    size = np.diff(np.append(first, len(chosen)))
+    most = np.maximum.reduceat(whole[chosen], first)
+    as_high = np.flatnonzero(whole[chosen] == np.repeat(most, size))
+    group = np.repeat(np.arange(len(first)), size)[as_high]
+    top = chosen[as_high[np.unique(group, return_index=True)[1]]]
+    stays = chosen[first + size - 1]
+    above = most > np.maximum(whole[stays], np.append(0.0, whole[stays[:-1]]))
+    kept = np.sort(np.concatenate((top[above], stays)))
+    changes = (np.diff(kinds[:, kept], axis=1) != 0).any(axis=0)
+    return kept[np.concatenate(([True], changes))]
 
 
 def message(rows: Rows) -> str:
@@ -124,13 +148,18 @@ def message(rows: Rows) -> str:
     text = peaks_text(rows, size)
     if len(tops) > 1:
         kind = "device" if any(row["place"].startswith("device") for row in rows) else "stage"
+        if len(tops) > MOST_NAMED:
+            first, *_, last = sorted(tops, key=lambda run: total(tops[run]))
+            low, high = (f"{text(total(tops[run]) / size)} {unit} ({run})"
+                         for run in (first, last))
+            return f"Peak of the fullest {kind}: from {low} to {high}"
         return f"Peak of the fullest {kind}: " + ", ".join(
             f"{text(total(top) / size)} {unit} ({run})" for run, top in tops.items())
     (top,) = tops.values()
-    parts = ", ".join(f"{NAMES[kind]} {text(top[column] / size)}"
-                      for kind, column in COLUMNS.items() if top[column])
-    said = (f"{top['place'].capitalize()} holds most: {text(total(top) / size)} {unit}, of which "
-            f"{parts}")
+    there = {kind: text(top[column] / size) for kind, column in COLUMNS.items() if top[column]}
+    parts = ("of which " + ", ".join(f"{NAMES[kind]} {number}" for kind, number in there.items())
+             if len(there) > 1 else f"all {NAMES[next(iter(there))]}")
+    said = f"{top['place'].capitalize()} holds most: {text(total(top) / size)} {unit}, {parts}"
     if top[LIMIT]:
         most = max(row["activation_bytes"] for row in rows)
         said += f"; activations reach {100 * most / top[LIMIT]:.3g} % of their limit"
@@ -233,14 +262,14 @@ def memory(traces: Given, ax: Axes | None = None, *, stage: int | None = None,
         if len(runs) == 1:
             stacked(ax, shown, size, peaks_text(shown, size), second)
             ax.set_ylabel(f"{place} ({unit})")
-            ax.legend(*legend(shown), frameon=False)
+            ax.legend(*legend(shown), loc="upper left")  # the peak's number is on the right
         else:
             ax.step([row["second"] / second for row in shown],
                     [total(row) / size for row in shown], where="post", label=f"{run}, {place}",
                     color=COLOURS[colour], linestyle=line)
     if len(runs) > 1:
         ax.set_ylabel(f"held ({unit})")
-        ax.legend(frameon=False)
+        ax.legend()
     ax.set_xlabel(f"time ({tick})")
     ax.set_ylim(0, HEAD * highest(found) / size)
     return ax

@@ -30,7 +30,9 @@ from sim.trace import Trace
 # prediction below stale where it helps; told apart in grey by the line
 LINES = (("stale", "vermilion", "--", "stale weights $W_t$"),
          ("predicted", "blue", "-", r"predicted weights $W_t-s\,\eta\,v_t$"))
+MOST_NAMED = 3  # runs in a headline
 POINTS = 40  # of a line: updates are averaged until so many are left
+TALL_IN = 7.2  # of all panels, where they are many
 EDGE_IN, PANEL_IN = 0.6, 0.85  # what stands left of panels, and the narrowest
 AVERAGED = "means over neighbouring updates"
 TIMES = "×: how many times nearer the prediction is"
@@ -79,18 +81,22 @@ def _of(name: str, experiment: Experiment, program: Program | None) -> Rows:
 
 def message(rows: Rows) -> str:
     """The headline: how many times nearer the prediction is, by horizon."""
-    said = []
-    for name in dict.fromkeys(row["run"] for row in rows):
-        mine = [row for row in rows if row["run"] == name]
-        ratios = [nearer([row for row in mine if row["horizon"] == s]) for s in horizons(mine)]
-        said.append(", ".join(f"{ratio:.2f}" for ratio in ratios))
-    ahead = ", ".join(map(str, horizons(rows)))
-    if len(said) == 1:
-        return (f"Predicted weights are {said[0]} times nearer than stale ones to the weights "
-                f"{ahead} updates on")
-    names = dict.fromkeys(row["run"] for row in rows)
-    return (f"Predicted weights, times nearer than stale ones to those {ahead} updates on: "
-            + "; ".join(f"{text} ({name})" for name, text in zip(names, said, strict=True)))
+    names, ahead = list(dict.fromkeys(row["run"] for row in rows)), horizons(rows)
+    times = [[nearer([row for row in rows if (row["run"], row["horizon"]) == (name, s)])
+              for s in ahead] for name in names]
+    on = ", ".join(map(str, ahead))
+    if 1 < len(names) <= MOST_NAMED:
+        return f"Predicted weights, times nearer than stale ones to those {on} updates on: " + (
+            "; ".join(f"{', '.join(f'{each:.2f}' for each in mine)} ({name})"
+                      for name, mine in zip(names, times, strict=True)))
+    said = ", ".join(_from_to(column) for column in zip(*times, strict=True))
+    return (f"Predicted weights are {said} times nearer than stale ones to the weights {on} "
+            "updates on")
+
+
+def _from_to(values: Sequence[float]) -> str:
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def horizons(rows: Sequence[Row]) -> list[int]:
@@ -125,7 +131,7 @@ def panels(rows: Sequence[Row], look: Look, times: Callable[[Sequence[Row]], str
     steps = horizons(rows)
     beside = (look.width_in - EDGE_IN) / len(steps) >= PANEL_IN
     across, down = (len(steps), len(names)) if beside else (1, len(names) * len(steps))
-    figure = look.figure(1.0 + (1.6 if down < 5 else 1.25) * down)
+    figure = look.figure(1.0 + max(1.0, min(1.6, TALL_IN / down)) * down)
     axes = figure.subplots(down, across, sharex=True, sharey=True, squeeze=False)
     for axis, (name, horizon) in zip(axes.ravel(), [(n, s) for n in names for s in steps],
                                      strict=True):

@@ -25,6 +25,7 @@ from sim.arrays import Floats
 from sim.errors import ConfigurationError
 from sim.rows import Rows
 
+NARROWEST_IN = 1.5  # of panels side by side
 ABOVE_IN = 0.5  # for the message
 MOST_NAMED = 4  # runs in a headline
 FRESH = "fresh: the weights just before the mini-batch's own update"
@@ -86,12 +87,15 @@ def message(rows: Rows) -> str:
     runs, stages = names_of(rows), stages_of(rows)
     latest = {run: means(rows, run, LAG, "forward", stages) for run in runs}
     if len(runs) > MOST_NAMED:
-        by = sorted(runs, key=lambda run: np.nanmax(latest[run], initial=0))
-        return (f"Latest forward: from {_updates(np.nanmax(latest[by[0]], initial=0))} ({by[0]}) "
-                f"to {_updates(np.nanmax(latest[by[-1]], initial=0))} ({by[-1]})")
+        most = {run: float(np.nanmax(latest[run], initial=0)) for run in runs}
+        first, *_, last = sorted(runs, key=lambda run: most[run])
+        if most[first] == most[last]:
+            return f"Latest forward: {_updates(most[first])} in every run"
+        return (f"Latest forward: from {_updates(most[first])} ({first}) to "
+                f"{_updates(most[last])} ({last})")
     if len(runs) > 1:
         return "Latest forward, in updates: " + ", ".join(
-            f"{np.nanmax(each, initial=0):.2g} ({run})" for run, each in latest.items())
+            f"{np.nanmax(each, initial=0):.3g} ({run})" for run, each in latest.items())
     (run, lags), = latest.items()
     if not np.nan_to_num(lags).any():
         return "Every forward used the newest weights that its own update would step from"
@@ -99,12 +103,12 @@ def message(rows: Rows) -> str:
     back = means(rows, run, LAG, "backward", stages)[place]
     far = means(rows, run, DISTANCE, "forward", stages)[place]
     return (f"Stage {stages[place]}'s forward is {_updates(lags[place])} late, its backward "
-            f"{back:.2g}" + (f"; the forward's weights are {far:.2g} % from fresh ones"
+            f"{back:.3g}" + (f"; the forward's weights are {far:.2g} % from fresh ones"
                              if np.isfinite(far) else ""))
 
 
 def _updates(number: float) -> str:
-    return f"{number:.2g} update{'' if number == 1 else 's'}"
+    return f"{number:.3g} update{'' if number == 1 else 's'}"
 
 
 def names_of(rows: Rows) -> list[str]:
@@ -126,8 +130,9 @@ def draw(rows: Rows, look: Look, wanted: Wanted) -> Figure:
 def note(rows: Rows) -> str:
     """What the numbers are, below the headline; a picture without a title says it elsewhere."""
     distances = any(row["quantity"] == DISTANCE for row in rows)
-    return "means of the steady state" + (f"; distances of the whole run; {FRESH}" if distances
-                                          else "; no distances were measured")
+    said = "means of the steady state, of a run without one of all; "
+    return said + (f"distances of the whole run; {FRESH}" if distances else
+                   "no distances were measured")
 
 
 def _one(rows: Rows, look: Look) -> Figure:
@@ -136,7 +141,8 @@ def _one(rows: Rows, look: Look) -> Figure:
     varies = any(row["share"] < 1 for row in rows)
     panels = [*quantities, *(PASSES if varies else ())]
     across = 2 if len(panels) % 2 == 0 else 3 if look.width_in > 6 and len(panels) == 3 else 1
-    if across > 1 and not fits(72 * look.width_in / across - 45, len(stages)):
+    if look.width_in < NARROWEST_IN * across or not fits(72 * look.width_in / across - 45,
+                                                         len(stages)):
         across = 1
     down = -(-len(panels) // across)
     figure = look.figure(0.4 + ABOVE_IN + 1.7 * down)
@@ -145,8 +151,6 @@ def _one(rows: Rows, look: Look) -> Figure:
     for axis, panel in zip(axes, panels, strict=True):
         if panel in quantities:
             bars(axis, rows, panel, stages)
-        else:
-            axis.set_title(panel)
     if varies:
         shaded_shares(figure, dict(zip(PASSES, axes[len(quantities):], strict=True)), rows, stages)
     for axis in axes:

@@ -8,7 +8,6 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.legend_handler import HandlerTuple
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
@@ -17,8 +16,9 @@ from figures.drawing.style import PAGE_IN, headline, wrapped
 from figures.traces.canvas import axes_or_new
 from figures.traces.given import Given, named
 from figures.traces.passes.boxes import boxes
-from figures.traces.passes.colouring import ACCENTS, Colouring, Pair, check_way, colouring
+from figures.traces.passes.colouring import ACCENTS, Colouring, check_way, colouring
 from figures.traces.passes.lanes import Lanes, frame, lanes
+from figures.traces.passes.legend import explained
 from figures.traces.passes.painting import paint
 from figures.traces.passes.trips import arrows, label_of, versions
 from figures.traces.passes.window import number, unit_of
@@ -53,7 +53,7 @@ def timeline(traces: Given, ax: Axes | None = None, *, minibatch: int | None = N
     colours = drawn(ax, rows, placed, colour)
     if legend:
         colours.colour_bar(ax, "right")
-        explained(ax, colours)
+        explained(ax, colours.legend, colours.labels)
     return ax
 
 
@@ -133,7 +133,7 @@ def draw(rows: Rows, look: Look, wanted: Wanted, note: str = "") -> Figure:
         headline(figure, said, note)
     axis = figure.subplots()
     colours = drawn(axis, rows, placed, wanted.colour)
-    explained(axis, colours)
+    explained(axis, colours.legend, colours.labels)
     colours.colour_bar(axis, "bottom")
     return figure
 
@@ -173,35 +173,6 @@ def _part(rows: Rows, scale: float) -> str:
     shown = (f"the first {number(stop * scale)}" if begin == 0
              else f"{number(begin * scale)} to {number(stop * scale)}")
     return f", {shown} of {number(end * scale)}"
-
-
-def explained(axis: Axes, colours: Colouring) -> None:
-    """A legend under the axis of time, as many entries beside each other as there is room for."""
-    if not colours.legend:
-        return
-    from matplotlib.transforms import ScaledTranslation
-
-    figure = axis.get_figure(root=True)
-    assert figure is not None
-    size = float(mpl.rcParams["font.size"])
-    # places are not final yet; a layout gives one panel nearly all of the width
-    room = 72 * figure.get_figwidth() * min(1.0, 1.2 * axis.get_position().width)
-    below = ScaledTranslation(0, -3.6 * size / 72, figure.dpi_scale_trans)
-    labels = [str(handle.get_label()) for handle in colours.legend]
-    axis.legend(colours.legend, labels, loc="upper center", bbox_to_anchor=(0.5, 0),
-                bbox_transform=axis.transAxes + below, borderaxespad=0, frameon=False,
-                ncols=_columns(labels, size, room), fontsize=size, handlelength=1.4,
-                columnspacing=1.2, handler_map={Pair: HandlerTuple(ndivide=None, pad=0)})
-
-
-def _columns(labels: Sequence[str], size_pt: float, room_pt: float) -> int:
-    """Into how many columns a legend's labels fit beside each other, by the width of a letter."""
-    for columns in range(len(labels), 1, -1):
-        lines = -(-len(labels) // columns)
-        widths = [max(map(len, labels[at:at + lines])) for at in range(0, len(labels), lines)]
-        if sum(0.55 * size_pt * width + 3.4 * size_pt for width in widths) <= room_pt:
-            return columns
-    return 1
 
 
 def _height_in(placed: Lanes) -> float:

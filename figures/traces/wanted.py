@@ -52,7 +52,8 @@ class OwnPicture:
     `rows` are what is drawn, written beside the picture as CSV, and all that `draw` needs beside
     the look and what is wanted; `message` is its headline, read off the rows.  `takes` names the
     fields of `Wanted` that mean something here, the door refuses others; `trained` says whether an
-    experiment has to be trained for it, `runs` how many runs it can show at most.
+    experiment has to be trained for it, `evaluated` whether it is to be evaluated on the way,
+    `runs` how many runs it can show at most.
 
     `rows` raises ConfigurationError where what is wanted is not there.
     """
@@ -63,4 +64,5 @@ class OwnPicture:
     message: Callable[[Rows], str]
     takes: frozenset[str] = frozenset()
     trained: bool = False
+    evaluated: bool = False
     runs: int = 8

@@ -16,7 +16,7 @@ from gpu.commands.options import (
 from gpu.commands.prepared import prepared
 from sim.commands.asked import program_option
 from sim.commands.bars import busy
-from sim.commands.door import experiment_argument
+from sim.commands.door import console, experiment_argument
 
 
 @click.command()
@@ -34,9 +34,9 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
 
     Seconds of every stage alone and beside busy neighbours, bytes, latency and bandwidth.
     """
+    from analysis.terminal.profile_tables import profile_tables
     from gpu.lanes.devices import open_lanes
     from gpu.profiling.experiment import profile as measured_profile
-    from gpu.profiling.text import profile_table
     from gpu.runtime.assembly import RunSettings
     from sim.times.profile import write_profile
 
@@ -47,6 +47,8 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
                                     open_lanes(specs), program=program)
     if out is not None:
         write_profile(measured, out / "profile.json")
-    click.echo(profile_table(measured))
+    screen = console()
+    for each in profile_tables(measured):
+        screen.print(each)
     if out is not None:
         click.echo(f"{out / 'profile.json'} written")

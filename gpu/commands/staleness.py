@@ -18,7 +18,7 @@ from gpu.commands.options import (
     threads_option,
 )
 from sim.commands.bars import estimated
-from sim.commands.door import Number, experiment_argument
+from sim.commands.door import Number, console, experiment_argument
 
 
 @click.command()
@@ -44,6 +44,7 @@ def staleness(experiment: Path | None, settings: tuple[str, ...], model: str,
               image_size: int | None, noise: float, mitigations: str | None, seeds: int,
               target: float, timing: bool, threads: int, out: Path) -> None:
     """Which weights every pass of a real network used, stale beside predicted, and its curves."""
+    from analysis.terminal.fitted.page import on_screen
     from figures.bundles.staleness import write as write_pictures
     from gpu.runtime.assembly import RunSettings
     from gpu.studies.staleness.investigation import investigate
@@ -56,6 +57,8 @@ def staleness(experiment: Path | None, settings: tuple[str, ...], model: str,
     with estimated(len(study.methods) * seeds) as done:
         found = investigate(study, specs, done)
     results = report(study, found, specs, typed())
-    click.echo(markdown(results))
+    screen = console()
+    for each in on_screen(markdown(results)):
+        screen.print(each)
     for path in [*write(results, out), *write_pictures(results, found, out)]:
         click.echo(f"{path} written")

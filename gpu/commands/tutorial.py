@@ -16,7 +16,7 @@ from gpu.commands.options import (
     threads_option,
 )
 from sim.commands.bars import estimated
-from sim.commands.door import Number
+from sim.commands.door import Number, console
 
 
 @click.command()
@@ -45,6 +45,7 @@ from sim.commands.door import Number
 @results_option
 def tutorial(**options: Any) -> None:
     """Single device, model parallel, pipelined by split size; then with and without NWPT."""
+    from analysis.terminal.fitted.page import on_screen
     from figures.bundles.tutorial import write as write_pictures
     from gpu.studies.tutorial.performance import Asked, perform, prepare
     from gpu.studies.tutorial.report import markdown, report, write
@@ -54,6 +55,8 @@ def tutorial(**options: Any) -> None:
     with estimated(plan.rounds, asked.within) as done:
         found = perform(plan, done)
     results = report(plan, found, typed())
-    click.echo(markdown(results))
+    screen = console()
+    for each in on_screen(markdown(results)):
+        screen.print(each)
     for path in [*write(results, asked.out), *write_pictures(results, found, asked.out)]:
         click.echo(f"{path} written")

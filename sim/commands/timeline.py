@@ -48,6 +48,7 @@ def timeline(experiment: Path | None, settings: tuple[str, ...], minibatch: int 
     for note in notes:
         screen.print(note, highlight=False, markup=False)
     for table in view.tables():
+        screen.print()
         screen.print(table)
     say_hints(screen, resolved, view.told())
 

@@ -20,8 +20,10 @@ from analysis.terminal.comparison_tables import comparison_tables
 from analysis.terminal.difference_table import difference_table
 from analysis.terminal.fitted.heads import HYPHEN, broken
 from analysis.terminal.fitted.layout import Column
+from analysis.terminal.fitted.page import on_screen
 from analysis.terminal.fitted.table import FittedTable, names
 from analysis.terminal.fitted.units import BYTES, SECONDS, aligned, by_stage, in_percent, unit_for
+from analysis.terminal.profile_tables import profile_tables
 from analysis.terminal.report_tables import distribution_table, report_tables
 from analysis.terminal.sweep_table import sweep_tables
 from analysis.terminal.system_tables import system_tables
@@ -33,6 +35,7 @@ from sim.experiment.compared.contender import contenders
 from sim.experiment.compared.entrant import entrants
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
+from sim.times.profile import read_profile
 from tests.analysis.screens import WIDTHS, shown
 
 NUMBER = re.compile(r"\d[\d.,]*\d|\d")
@@ -117,7 +120,13 @@ def points(count):
          "error": "ConfigurationError: " + "a long word " * 20}]
 
 
+def of_profile():
+    halves = Path("figures/measured/h100-halves/validate-resnet50-128px/profiles")
+    return profile_tables(read_profile(sorted(halves.rglob("*.json"))[0]))
+
+
 TABLES = {
+    "profile": of_profile,
     "run": of_run, "interleaved": of_interleaved, "nf1b": of_nf1b, "timeline": of_timeline,
     "compare": of_comparison, "systems": of_systems, "stability": of_stability,
     "steady": of_steady, "advise": lambda: advice_tables(advice(), False),
@@ -171,6 +180,20 @@ def test_any_table_fits_any_screen(data):
     assert text.count("title") == 1
 
 
+PAGES = sorted(Path("figures/measured").rglob("*/*.md"))
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to("figures/measured")))
+def test_a_page_of_markdown_reads_as_text_with_tables(path):
+    text = path.read_text(encoding="utf-8")
+    for width in WIDTHS:
+        screen = shown(on_screen(text), width)
+        assert max(map(len, screen.splitlines())) <= width
+        assert not re.search(r"^\||^#|\*\*|\]\(|`", screen, re.MULTILINE)
+        plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text)
+        assert set(NUMBER.findall(screen)) >= set(NUMBER.findall(plain))
+
+
 def test_a_name_too_long_for_a_screen_is_folded():
     table = FittedTable("title", [names("name"), Column("number")])
     table.add_row("n" * 100, "0.123456")
@@ -215,6 +238,7 @@ def test_a_column_has_one_number_of_decimals():
     assert aligned([2.0, 1.0, 0.0]) == ["2", "1", "0"]
     assert aligned([0.000123, 38.0]) == ["0.000123", "38"], "a small one loses no digits"
     assert aligned([123456.0, 2.0]) == ["123456", "2"]
+    assert aligned([29862223.0, 2.0]) == ["2.99e+07", "2"]
     assert in_percent([2 / 3, 0.0099, 0.0]) == ["66.7", "1.0", "0"]
     assert in_percent([1.0, 0.1875]) == ["100.0", "18.8"]
 

@@ -29,6 +29,20 @@ RULES = (
          "--systems gpipe,hetpipe --seeds 1 --set minibatches=40"),
     Rule("python -m analysis advise", "552 candidates", "--microbatches 1,2 --backward graph"),
     Rule("python -m figures timeline memory", "ten seconds; --from draws in make test", None),
+    *(Rule(f"python -m figures {words}", "seconds each; tests/figures has a test of each picture, "
+           "and one of each example", None)
+      for words in ("timeline run.npz --minibatch 7 --width", "timeline staleness memory learning",
+                    "timeline --set", "learning run.npz other.npz", "validation",
+                    "timeline figures/experiments")),
+    *(Rule(f"python -m figures timeline {words}", "a second less", "--format svg")
+      for words in ("order.csv", "run.npz --minibatch 7 --out", "--from")),
+    Rule("python -m figures sweep", "wants the table of sim/README's sweep; tests/figures draws "
+         "sweeps", None, None),
+    *(Rule(f"python -m sim compare figures/experiments/{name}.toml",
+           "tests/figures runs every example", None)
+      for name in ("plan-without-gpus", "compare-mitigations")),
+    Rule("python -m gpu validate figures/experiments/validate-two-gpus.toml", "wants two GPUs",
+         None, None),
     Rule("python -m figures systems", "some minutes; the gallery's tests cover it", None, None),
     Rule("python -m figures rates", "some minutes; the gallery's tests cover it", None, None),
     Rule("python -m figures bench", "draws bench.json, which make bench wrote", None, None),

@@ -145,7 +145,7 @@ def check_options(words: list[str]) -> None:
         assert known or module in ("pytest", "ruff", "mypy"), module
         return
     command = [rest[0]] if rest and not rest[0].startswith("-") else []
-    if module == "figures" and command != ["explore"]:
+    if module == "figures" and command not in (["explore"], ["sweep"]):
         command = []
     done = subprocess.run([sys.executable, "-m", module, *command, "--help"], cwd=ROOT,
                           env=ENVIRONMENT, capture_output=True, text=True, check=False)

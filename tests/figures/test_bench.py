@@ -42,7 +42,7 @@ def test_the_door_draws_it_and_says_where_there_is_nothing_to_draw(tmp_path, mon
     missing = CliRunner().invoke(door, ["bench", "--out", "out"])
     assert missing.exit_code == 2
     assert "make bench writes it" in missing.output
-    assert "bench" not in check(("all",), None)
+    assert "bench" not in check(("all",))
     written(tmp_path / "bench.json")
     drawn = CliRunner().invoke(door, ["bench", "--out", "out"])
     assert drawn.exit_code == 0, drawn.output

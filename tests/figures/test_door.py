@@ -178,6 +178,7 @@ def test_a_look_changes_the_picture_and_no_setting(trace) -> None:
      "--minibatch: learning does not take it; of the pictures timeline does"),
     (["timeline", "run.npz", "--colour", "distance"], "timeline does not take it"),
     (["timeline", "run.npz", "--from", "3", "--to", "3"], "--to: after the window's start at 3 s"),
+    (["timeline", "run.npz", "--from", "-3"], "--from: seconds from the run's start, 0 or more"),
     (["timeline", "run.npz", "--from", "nan"], "not a finite number"),
     (["timeline", "run.npz", "--seeds", "2"], "goes with the gallery's figures"),
     (["timeline", "run.npz", "--width", "3.33"], "a number with its unit"),

@@ -108,7 +108,7 @@ def test_an_idle_stretch_says_how_much_of_it_is_a_message(show) -> None:
 def test_nothing_is_told_beside_the_lanes(show, default) -> None:
     found = show(default)
     found.hover(row_of(default, "0F3"))
-    found.mouse("mouseMoved", 500, 700)
+    found.mouse("mouseMoved", 500, 795)
     found.settle()
     assert found.js("document.getElementById('card').dataset.of") == "nothing"
     assert "Point at a span" in found.js("document.getElementById('card').textContent")

@@ -1,6 +1,7 @@
 """What the explorer knows beside its lanes, by what is on the screen: counters, the critical path,
 divergence, the summary, several traces arranged."""
 
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,6 +16,7 @@ from analysis.metrics.staleness import plan_of
 from figures.drawing.colours import HELD, PASSES
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
+from sim.header import StageBytes
 from sim.trace import Trace
 from tests.figures.chromium import Page, missing
 from tests.figures.traces import row_of, simulated
@@ -67,20 +69,23 @@ def test_counters_say_what_the_metrics_say(show, pipeline, more) -> None:
              "copies": lambda s, t: at(s.copy_bytes, t),
              "activations": lambda s, t: at(s.activation_bytes, t)}
     peak = max(stage.total_bytes.peak for stage in held)
-    for device, stage in enumerate(held):
-        for share in (0.05, 0.52) if device else (0.31, 0.77):
-            said = counted(found, "memory", device, share)
-            time = float(said["time_s"].split()[0])
-            for name, of in kinds.items():
-                number, unit = said[name].split()
-                assert float(number) * BYTES[unit] == pytest.approx(
-                    of(stage, time), rel=1e-3, abs=1e-3 * peak), (device, time, name)
-            versions = counted(found, "versions", device, share)["versions"]
-            assert int(versions) == at(stage.versions, time)
+    for device, share in ((0, 0.31), (0, 0.77), (1, 0.05), (len(held) - 1, 0.52)):
+        stage = held[device]
+        said = counted(found, "memory", device, share)
+        time = float(said["time_s"].split()[0])
+        for name, of in kinds.items():
+            number, unit = said[name].split()
+            assert float(number) * BYTES[unit] == pytest.approx(
+                of(stage, time), rel=1e-3, abs=1e-3 * peak), (device, time, name)
+        versions = counted(found, "versions", device, share)["versions"]
+        assert int(versions) == at(stage.versions, time)
 
 
 def counted(found: Page, group: str, device: int, share: float) -> dict[str, str]:
-    """What the card says once the mouse is at a share of a counter's track."""
+    """What the card says once the mouse is at a share of a counter's track, scrolled to."""
+    found.js("document.getElementById('chart').scrollTop += arguments[0]",
+             track(found, group, device)["y"] - 500)
+    found.settle()
     place = track(found, group, device)
     found.mouse("mouseMoved", round(place["x"] + share * place["width"]), place["y"] + 16)
     found.settle()
@@ -112,7 +117,9 @@ def test_counters_fold_by_a_click_on_their_head(show, default) -> None:
     found.press(head["x"] + 20, head["y"] + 10)
     assert found.js("window.pipestale.track(0, 'memory', 0)") is None
     assert found.view()["minibatch"] == 4, "folding keeps what is selected"
-    assert track(found, "versions", -1)["y"] == head["y"] < following - 100
+    heads = {track(found, group, -1)["y"] for group in ("memory", "versions", "flight")}
+    assert len(heads) == 1, "folded heads share a line"
+    assert heads.pop() < following - 50
     assert "counters=none" in hash_of(found)
 
 
@@ -160,7 +167,8 @@ def test_the_critical_path_is_marked_along_its_spans(show, default) -> None:
     found.keys("c")
     assert foot(on) == "#A3217A"
     assert foot(off) == plain[1]
-    assert "The critical path is 96.8 % work of device 2" in found.js("document.getElementById('summary').textContent")
+    said = found.js("document.getElementById('summary').textContent")
+    assert "The critical path is 96.8 % work of device 2" in said
     found.js("document.getElementById('path').click()")
     found.settle()
     assert (foot(on), foot(off)) == plain
@@ -333,3 +341,12 @@ def test_what_is_seen_can_be_kept_as_svg_with_text_and_as_png(
     seen = {tuple(rgb) for rgb in np.rint(255 * picture[::7, ::7, :3]).astype(int).reshape(-1, 3)}
     assert {tuple(bytes.fromhex(PASSES[op][1:])) for op in "FB"} <= seen
     assert found.complaints() == []
+
+
+def test_where_nothing_has_a_size_there_is_no_memory_to_show(show) -> None:
+    trace = simulated({"minibatches": 6}, training=False)
+    none = StageBytes([0.0] * 3, [0.0] * 3, [0.0] * 2)
+    found = show(replace(trace, header=replace(trace.header, sizes=none)))
+    assert found.js("window.pipestale.track(0, 'memory', -1)") is None
+    assert found.js("window.pipestale.track(0, 'flight', 0)") is not None
+    assert "memory" not in found.js("document.getElementById('summary').textContent")

@@ -181,6 +181,8 @@ def test_colours_follow_the_choice_and_have_a_legend(show, default) -> None:
         return str(found.js("document.getElementById('legend').innerText"))
 
     assert (at("0F9"), at("0B9")) == (FORWARD, BACKWARD)
+    update = pixel(found, *found.middle(row_of(default, "0U9")))
+    assert update == tuple(bytes.fromhex(PASSES["U"][1:])), "the figures' own colour"
     assert re.search(r"forward\s*backward\s*update", legend())
     colour_by(found, "staleness")
     fresh, late = at("0B9"), at("0F9")

@@ -7,11 +7,13 @@ from matplotlib.figure import Figure
 import sim
 from analysis.metrics.timing import timing
 from figures.drawing.look import Look
+from figures.rows import read_rows
 from figures.traces import draws
 from figures.traces.jitter import OWN, groups, jitter, values
 from figures.traces.wanted import Run, Wanted
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
+from sim.rows import rows_as_csv
 from tests.figures.legible import complaints
 
 
@@ -76,6 +78,16 @@ def test_it_can_be_read_at_a_columns_and_a_pages_width(count, width_in):
     assert len(figure.axes) == 3
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()][-1].startswith(
         f"run-{count - 1}" if count > 1 else "greedy dispatch")
+
+
+def test_a_table_with_numbers_for_names_is_drawn_again(tmp_path):
+    rows = draws.draws_of([asked("1"), asked("2")], 3)
+    (tmp_path / "jitter.csv").write_text(rows_as_csv(rows))
+    again, look = read_rows(tmp_path / "jitter.csv"), Look()
+    with look.worn():
+        figure = OWN.draw(again, look, Wanted())
+    assert figure.axes[0].get_yticklabels()[0].get_text() == "1,\nfixed order"
+    assert OWN.message(again) == OWN.message(rows)
 
 
 def test_the_function_draws_on_axes_of_the_callers():

@@ -5,11 +5,17 @@ import pytest
 from matplotlib.figure import Figure
 
 import sim
+from figures.drawing.colours import COLOURS
 from figures.drawing.ends import apart
 from figures.drawing.look import Look
+from figures.own.inputs import Source
+from figures.rows import read_rows
 from figures.traces.learning import OWN, learning
 from figures.traces.strokes import strokes
 from figures.traces.wanted import Run, Wanted
+from sim.experiment.configuration import resolve
+from sim.rows import rows_as_csv
+from sim.spread import POSITIVE, spread_of
 from tests.figures.legible import complaints
 
 NARROW = Look(width_in=3.33)
@@ -18,7 +24,8 @@ SHORT = {"minibatches": 40, "evaluate_every": 4, "width": 8}
 
 @pytest.fixture(scope="module")
 def runs():
-    return [Run(f"run-{number}", sim.run(mitigation=name, seed=number, **SHORT))
+    return [Run(f"run-{number}", sim.run(mitigation=name, learning_rate=0.05 + 0.01 * number,
+                                          **SHORT))
             for number, name in enumerate(("none", "stash", "spectrain", "nwpt", "none", "none"))]
 
 
@@ -54,12 +61,29 @@ def test_of_many_three_are_in_colour_and_every_end_is_named(runs):
     _, figure = drawn(runs)
     for axis in figure.axes:
         lines = labelled(axis)
-        grey = [name for name, line in lines.items() if line.get_color() == "#8C8C8C"]
+        grey = [name for name, line in lines.items() if line.get_color() == COLOURS["faint"]]
         assert len(lines) == 6
         assert len(grey) == 3
         assert "run-0" not in grey
         names = {text.get_text() for text in axis.texts if text.get_text()}
         assert names == set(lines)
+
+
+def test_runs_that_differ_in_their_seed_are_one_curve_with_its_spread(runs):
+    seeds = [Run(f"mine-{seed}", sim.run(seed=seed, **SHORT)) for seed in range(4)]
+    rows, figure = drawn([*seeds, runs[1]])
+    axis = figure.axes[0]
+    lines = labelled(axis)
+    assert set(lines) == {"mine, 4 seeds", "run-1"}
+    losses = [run.trace.curves["training_loss"] for run in seeds]
+    assert lines["mine, 4 seeds"].get_ydata() == pytest.approx(np.mean(losses, axis=0))
+    last = spread_of([loss[-1] for loss in losses], POSITIVE)
+    band = axis.collections[0].get_paths()[0].vertices
+    assert set(last.ci95) <= set(band[band[:, 0] == 40, 1])
+    assert f"{last.mean:.2g} (mine, 4 seeds)" in OWN.message(rows)
+    assert any("mean, and the 95 %" in text.get_text() for text in figure.texts)
+    twice = [Run("a", seeds[0].trace), Run("b", seeds[0].trace)]
+    assert set(labelled(drawn(twice)[1].axes[0])) == {"a", "b"}
 
 
 def test_a_window_in_seconds_is_drawn_over_seconds(runs):
@@ -81,6 +105,17 @@ def test_what_was_never_evaluated_shows_the_losses_of_its_minibatches(runs):
     assert mine[-1]["minibatch"] == 500
 
 
+def test_an_experiment_that_does_not_say_is_evaluated_on_the_way():
+    found = Source("mine", None, resolve({"pipeline": {"minibatches": 40}}))
+    run = found.run(training=True, evaluated=OWN.evaluated)
+    assert run.trace.curves["evaluated_minibatch"].tolist() == list(range(2, 41, 2))
+    plain = found.run(training=True)
+    assert (run.trace.curves["minibatch_loss"] == plain.trace.curves["minibatch_loss"]).all()
+    said = Source("mine", None, resolve({"pipeline": {"minibatches": 40},
+                                         "training": {"evaluate_every": 20}}))
+    assert said.run(True, evaluated=True).trace.curves["evaluated_minibatch"].tolist() == [20, 40]
+
+
 def test_a_run_that_diverged_is_marked_where_its_numbers_end(runs):
     wild = sim.run(task="quadratic", learning_rate=100.0, momentum=0.0, minibatches=400,
                    evaluate_every=4)
@@ -100,6 +135,14 @@ def test_a_run_that_diverged_is_marked_where_its_numbers_end(runs):
 def test_runs_that_trained_nothing_are_refused(runs):
     with pytest.raises(sim.ConfigurationError, match="idle trained nothing"):
         drawn([runs[0], Run("idle", sim.run(minibatches=12, task="none"))])
+
+
+def test_a_table_with_numbers_for_names_is_drawn_again(runs, tmp_path):
+    rows = OWN.rows([Run("1", runs[0].trace), Run("2", runs[1].trace)], Wanted())
+    (tmp_path / "learning.csv").write_text(rows_as_csv(rows))
+    with NARROW.worn():
+        figure = OWN.draw(read_rows(tmp_path / "learning.csv"), NARROW, Wanted())
+    assert set(labelled(figure.axes[0])) == {"1", "2"}
 
 
 def test_the_function_draws_on_axes_of_the_callers(runs):

@@ -49,20 +49,24 @@ def pictured(picture: OwnPicture, rows: Rows, width: float, title: str | None = 
         return figure
 
 
-CASES = [("staleness", ["one"]), ("staleness", ["one", "other"]), ("staleness", ["jitter"]),
-         ("staleness", ["long"]), ("staleness", ["long", "one"]), ("memory", ["one"]),
-         ("memory", ["one", "other", "limit"]), ("memory", ["limit"]), ("memory", ["chunks"])]
+CASES = [("staleness", ["one"], COLUMN), ("staleness", ["one", "other"], COLUMN),
+         ("staleness", ["jitter"], COLUMN), ("staleness", ["jitter"], PAGE),
+         ("staleness", ["long"], COLUMN), ("staleness", ["long", "one"], COLUMN),
+         ("memory", ["one", "other", "limit"], COLUMN), ("memory", ["one", "limit"], PAGE),
+         ("memory", ["chunks"], COLUMN)]
 OWN = {"staleness": staleness.OWN, "memory": memory.OWN, "prediction": prediction.OWN}
 
 
-@pytest.mark.parametrize(("name", "shown"), CASES, ids=lambda case: "-".join(case) if isinstance(
-    case, list) else case)
-def test_pictures_can_be_read_in_a_column_and_on_a_page(runs, name, shown) -> None:
-    rows = OWN[name].rows([runs[each] for each in shown], Wanted())
-    for width in (COLUMN, PAGE):
-        pictured(OWN[name], rows, width)
-    untitled = pictured(OWN[name], rows, COLUMN, title="")
-    assert not untitled.texts
+@pytest.mark.parametrize(("name", "shown", "width"), CASES, ids=lambda case: "-".join(
+    case) if isinstance(case, list) else str(case))
+def test_pictures_can_be_read_in_a_column_and_on_a_page(runs, name, shown, width) -> None:
+    pictured(OWN[name], OWN[name].rows([runs[each] for each in shown], Wanted()), width)
+
+
+def test_no_title_leaves_no_text_above(runs) -> None:
+    for name in ("staleness", "memory"):
+        rows = OWN[name].rows([runs["one"]], Wanted(stages=(0, 1)))
+        assert not pictured(OWN[name], rows, COLUMN, title="").texts
 
 
 def test_staleness_is_the_reports(runs) -> None:
@@ -147,7 +151,9 @@ def test_very_many_moments_keep_every_peak(runs, monkeypatch) -> None:
     monkeypatch.setattr(memory, "MOST_MOMENTS", 20)
     monkeypatch.setattr(memory, "BINS", 7)
     few = memory.rows([runs["one"]], Wanted())
-    assert len(few) <= 4 * 8
+    assert len(few) <= 4 * (2 * 7 + 1) < len(whole)
+    ends = {each["place"]: each for each in whole}
+    assert {each["place"]: each for each in few} == ends  # the last moment is the last
     assert {row["place"]: max(total(r) for r in few if r["place"] == row["place"])
             for row in few} == {row["place"]: max(total(r) for r in whole
                                                   if r["place"] == row["place"]) for row in whole}
@@ -165,8 +171,7 @@ def test_predictions_of_ones_own_runs(runs) -> None:
     rows = prediction.rows([runs["one"], runs["other"]], Wanted())
     assert {row["run"] for row in rows} == {runs["one"].name, runs["other"].name}
     assert {row["horizon"] for row in rows} == set(HORIZONS)
-    for width in (COLUMN, PAGE):
-        pictured(prediction.OWN, rows, width)
+    pictured(prediction.OWN, rows, COLUMN)
     mine = [row for row in rows if row["run"] == "spectrain" and row["horizon"] == 1]
     assert f"{prediction.nearer(mine):.2f}" in prediction.message(rows)
     assert prediction.nearer(mine) > 1
@@ -177,6 +182,7 @@ def test_predictions_of_ones_own_runs(runs) -> None:
     ("memory", "one", Wanted(stages=(9,)), "stages: they are 0 to 3, got 9"),
     ("memory", "one", Wanted(from_s=1e9), "the run spectrain is from 0 to"),
     ("memory", "one", Wanted(from_s=5.0, to_s=2.0), "got 5 to 2"),
+    ("memory", "jitter", Wanted(), "nothing in the run has a size"),
     ("prediction", "jitter", Wanted(), "jitter: training.task is none"),
     ("prediction", "read", Wanted(), "cannot be run again; give the experiment")])
 def test_what_cannot_be_drawn_is_said(runs, picture, run, wanted, says) -> None:
@@ -206,3 +212,32 @@ def test_functions_draw_on_axes_of_the_callers_own(runs) -> None:
                         "no distances were measured")):
         with pytest.raises(ConfigurationError, match=says):
             call()
+
+
+def test_headlines_of_many_runs_name_the_ends_alone(runs) -> None:
+    def many(rows: Rows, scale: str) -> Rows:
+        return [row | {"run": f"run {n}", scale: row[scale] * (1 + n)}
+                for n in range(6) for row in rows]
+
+    lags = many(staleness.rows([runs["other"]], Wanted()), "value")
+    assert staleness.message(lags) == (
+        "Latest forward: from 3 updates (run 0) to 18 updates (run 5)")
+    same = [row | {"value": 2.0, "share": 1.0} for row in lags if row["stage"] == 3]
+    assert staleness.message(same) == "Latest forward: 2 updates in every run"
+    held = memory.message(many(memory.rows([runs["one"]], Wanted(stages=(0,))), "copy_bytes"))
+    assert held.startswith("Peak of the fullest stage: from 198 kB (run 0) to ")
+    assert held.endswith("kB (run 5)")
+    ahead = [{"run": f"run {n}", "horizon": s, "update": 1, "stale_rmse": n + 2.0,
+              "predicted_rmse": 1.0} for n in range(6) for s in (1, 2)]
+    assert "are 2.00 to 7.00, 2.00 to 7.00 times nearer" in prediction.message(ahead)
+
+
+def test_what_lasts_no_time_counts_only_where_it_is_the_highest(runs) -> None:
+    rows = [row for row in memory.rows([runs["other"]], Wanted()) if row["place"] == "stage 0"]
+    assert not [row for row in rows if 30 < row["second"] < 40]  # a stash stays as full
+    times = np.array([0.0, 1.0, 1.0, 1.0, 2.0])
+    held = {"weights": np.array([5.0, 5.0, 5.0, 5.0, 5.0]), "stash": np.zeros(5),
+            "copies": np.array([0.0, 2.0, 0.0, 1.0, 1.0]), "activations": np.zeros(5)}
+    found = memory._moments(times, held, 0.0, 3.0)
+    assert [(row["second"], row["copy_bytes"]) for row in found] == [
+        (0.0, 0.0), (1.0, 2.0), (1.0, 1.0), (3.0, 1.0)]

@@ -1,16 +1,20 @@
 """The pictures of a validation: timelines in pairs, steps and memory, errors of events."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
+import sim
 from figures.bundles.validation import draw
 from figures.drawing.colours import COLOURS
 from figures.drawing.look import Look
 from figures.origin import read_origin
 from figures.traces.passes.names import Names
 from figures.traces.validated import event_errors, pairs, scatter, settings
+from figures.traces.validated.library import validation
 from sim.errors import ConfigurationError
 from tests.figures.legible import complaints, drawn
 
@@ -221,7 +225,7 @@ def test_runs_of_two_networks_are_told_apart(folder, tmp_path):
     (other / "report.json").write_text(json.dumps({**REPORT, "model": "vgg16"}))
     (other / "rows.csv").write_text((folder / "rows.csv").read_text().replace(
         "round-robin", "gpipe"))
-    draw([folder, other], tmp_path / "both", "")
+    draw([folder, other], tmp_path / "both", "", Look(formats=("png",)))
     table = (tmp_path / "both" / "validation.csv").read_text()
     assert '"ResNet-50, none"' in table
     assert '"VGG-16, none"' in table
@@ -258,3 +262,43 @@ def test_a_folder_that_is_none_is_told_as_a_mistake(folder, name, text, said):
     with pytest.raises(ConfigurationError, match=said):
         draw([folder], folder / "out", "")
     assert not (folder / "out").exists()
+
+
+MEASURED = Path(__file__).parents[2] / "figures" / "measured" / "cpu-2core" / "validate"
+
+
+def test_one_panel_is_drawn_on_axes_of_ones_own():
+    axes = Figure(figsize=(3.33, 12), layout="constrained").subplots(4, 1)
+    assert validation(MEASURED, axes[0], run="none@round-robin, batch 16, 32 px") is axes[0]
+    validation([MEASURED], axes[1], show="step")
+    validation(str(MEASURED), axes[2], show="memory", legend=False)
+    validation(MEASURED, axes[3], show="durations", op="B")
+    assert {"F6", "B9"} <= {text for names in axes[0].artists if isinstance(names, Names)
+                            for text in names.forms[0]}
+    assert [axis.get_xlabel() for axis in axes] == [
+        "time (ms)", "measured step (ms)", "measured peak memory (MB)", "predicted too long (%)"]
+    assert [axis.get_legend() is None for axis in axes] == [False, False, True, True]
+    assert sum(bar.get_height() for bar in axes[3].patches[1:]) == pytest.approx(100)
+
+
+def test_a_pair_of_traces_is_a_validation_too():
+    predicted = sim.run(task="none", minibatches=12)
+    measured = sim.run(task="none", minibatches=12, forward_s=1.1)
+    axes = Figure().subplots(2, 1)
+    validation((predicted, measured), axes[0])
+    validation((predicted, measured), axes[1], show="durations")
+    assert axes[1].get_xlabel() == "predicted too long (%)"
+    with pytest.raises(ConfigurationError, match="has no step to show"):
+        validation((predicted, measured), axes[0], show="step")
+    with pytest.raises(ConfigurationError, match="of one program, got two"):
+        validation((predicted, sim.run(task="none", minibatches=13)), axes[0])
+
+
+@pytest.mark.parametrize(("options", "says"), [
+    ({"show": "setp"}, "did you mean step?"), ({"op": "f"}, "choose from F, B, I, W, U"),
+    ({"run": "none@gpipe"}, "run 'none@gpipe' is unknown"),
+    ({"show": "durations", "op": "I"}, "there are no events of I")])
+def test_a_panel_that_is_not_there_is_told_as_a_mistake(options, says):
+    with pytest.raises(ConfigurationError) as error:
+        validation(MEASURED, Figure().subplots(), **options)
+    assert says in str(error.value)

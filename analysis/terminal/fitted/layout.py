@@ -107,11 +107,6 @@ class Block:
     widths: list[int]
     level: int
 
-    @property
-    def width(self) -> int:
-        """Characters of a line."""
-        return sum(self.widths) + BETWEEN * (len(self.widths) - 1)
-
 
 Cost = tuple[int, int, int]  # blocks, breaks within a group, unevenness: less is better
 
@@ -119,7 +114,8 @@ Cost = tuple[int, int, int]  # blocks, breaks within a group, unevenness: less i
 def blocks(columns: Sequence[Laid], width: int) -> list[Block]:
     """The columns in as few blocks as fit into `width` characters.
 
-    Broken between groups rather than within one, and into blocks as even as can be.
+    Broken between groups rather than within one, and into blocks of as many columns each as can
+    be.
     """
     keys = [place for place, each in enumerate(columns) if each.column.key]
     others = [place for place, each in enumerate(columns) if not each.column.key]
@@ -135,8 +131,9 @@ def blocks(columns: Sequence[Laid], width: int) -> list[Block]:
                 break
             last = block or _forced(columns, places, width)
             count, inside, uneven = best[start][0]
+            uneven += len(last.places) ** 2
             inside += start > 0 and _together(columns[others[start - 1]], columns[others[start]])
-            found.append(((count + 1, inside, uneven + last.width**2), [*best[start][1], last]))
+            found.append(((count + 1, inside, uneven), [*best[start][1], last]))
         best.append(min(found, key=lambda each: each[0]))
     return best[-1][1]
 

@@ -49,8 +49,10 @@ class FittedTable:
                          ) -> Iterator[RenderableType]:
         """What rich prints: the title, the table in one block or several, the notes."""
         shown, said = self._shown()
-        yield Text("; ".join(filter(None, (self.title, said))), style="bold")
-        yield ""
+        title = "; ".join(filter(None, (self.title, said)))
+        if title:
+            yield Text(title, style="bold")
+            yield ""
         for block in blocks(shown, options.max_width):
             yield self._table(shown, block)
             yield ""

@@ -59,10 +59,11 @@ def percent_text(share: float | None, digits: int = 3) -> str:
 
 
 def short(value: float | None, digits: int) -> str:
-    """A number in so many significant digits, whole where it has more before the point."""
+    """A number in so many significant digits; up to a million whole where it has more before the
+    point."""
     if value is None:
         return NONE
-    if 10**digits <= abs(value) < 1e9:
+    if 10**digits <= abs(value) < 1e6:
         return f"{value:.0f}"
     text = f"{value:.{digits}g}"
     return "0" if float(text) == 0 else text
@@ -79,7 +80,7 @@ def aligned(values: Sequence[float | None], digits: int = 3, least: int = 2) -> 
     decimals = 0 if not top else min(MOST_DECIMALS,
                                      max(0, digits - 1 - math.floor(math.log10(top))))
     small = 10.0 ** (least - 1 - decimals)
-    if any(0 < value < small and not _exact(value, decimals) for value in known) or top >= 1e9:
+    if any(0 < value < small and not _exact(value, decimals) for value in known) or top >= 1e6:
         return [short(value, digits) for value in values]
     while decimals and all(_exact(value, decimals - 1) for value in known):
         decimals -= 1

@@ -4,7 +4,7 @@ const element = (id) => document.getElementById(id);
 const root = document.documentElement;
 const given = {}; // what Python put into the page: colours, names, traces
 const state = { traces: [], all: [], chart: element('chart'), minibatch: null, chosen: null, hovered: null,
-  range: null, told: [], pointer: null };
+  range: null, told: [], pointer: null, pointed: false };
 const born = performance.now();
 const shown = {}; // what the panel and the legend hold
 let theme, modes, mode = 'pass', wanted = false;
@@ -129,9 +129,9 @@ function say(text) {
 
 /** What lies under the pointer now: the card and an outline; the picture below stays as it is. */
 function answer() {
-  const { pointer, chosen } = state;
-  const found = pointer && (spanAt(state.traces, pointer.x, pointer.y, state.chart.scrollTop)
-    ?? counterAt(state, pointer.x, pointer.y));
+  const { pointer, pointed, chosen } = state;
+  const found = pointed && pointer ? spanAt(state.traces, pointer.x, pointer.y, state.chart.scrollTop)
+    ?? counterAt(state, pointer.x, pointer.y) : null;
   state.hovered = found?.row === undefined ? null : found;
   if (stale('card', found?.trace, found?.row ?? found?.gap?.[0] ?? found?.at, found?.lane ?? found?.heading, chosen)) {
     showCard(element('card'), state.traces, found, chosen);
@@ -142,6 +142,7 @@ function answer() {
 /** The pointer is over a point of the canvas, or (null) has left it. */
 function hover(event, place) {
   state.pointer = place && { x: place[0], y: place[1] };
+  state.pointed = true;
   answer();
   afterFrame(() => { root.dataset.hoverMs = (performance.now() - event.timeStamp).toFixed(2); });
 }

@@ -59,6 +59,11 @@ class Colouring:
     legend: list[Any] = field(default_factory=list)
     scale: tuple[Normalize, Colormap, str] | None = None
 
+    @property
+    def labels(self) -> list[str]:
+        """What each handle of the legend stands for."""
+        return [str(handle.get_label()) for handle in self.legend]
+
     def colour_bar(self, axis: Axes, where: str) -> None:
         """Put the scale beside some axes, `right` or `bottom`; nothing where there is none."""
         figure = axis.get_figure()

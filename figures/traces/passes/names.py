@@ -17,6 +17,7 @@ from sim.arrays import Floats
 
 PAD_PT = 0.5  # on both sides of a text in its box
 TALL = 0.95  # of a text's size: what digits and capitals need, with some air
+NUDGED = 0.3  # of a text's width: how far it is moved aside at most
 MOST_FIT = 0.8  # of all boxes: a shorter form is used where fewer hold the longer one
 Place = tuple[int, str, float, float]  # which, its text, its centre in pixels
 
@@ -109,8 +110,8 @@ class Above(Names):
     """Texts that may be wider than the boxes they stand for, and never overlap each other.
 
     Those of one lane (`upright` tells lanes apart) are put from left to right; one that would
-    touch the one before it is left out.  `clear`, (boxes, 2), are the points to keep clear beside
-    the left and the right end of each box, where arrows end or begin.
+    touch the one before it is moved a little, or left out.  `clear`, (boxes, 2), are the points to
+    keep clear beside the left and the right end of each box, where arrows end or begin.
     """
 
     zorder = 6
@@ -130,11 +131,13 @@ class Above(Names):
         until: dict[float, float] = {}
         for which in np.lexsort((middle, left)).tolist():
             lane, begin = float(self.upright[which, 0]), middle[which] - width[which] / 2
+            aside = max(0.0, until.get(lane, begin) - begin)
+            begin += aside
             room = (right[which] > left[which] and begin >= self.axes.bbox.x0 - pad
                     and begin + width[which] <= self.axes.bbox.x1 + pad
                     and abs(high[which] - low[which]) >= TALL * size
-                    and begin >= until.get(lane, -np.inf))
+                    and aside <= NUDGED * width[which])
             if room:
-                until[lane] = begin + width[which] + 2 * pad
-                yield (which, self.forms[0][which], float(middle[which]),
+                until[lane] = begin + width[which] + 4 * pad
+                yield (which, self.forms[0][which], float(begin + width[which] / 2),
                        float(low[which] + high[which]) / 2)

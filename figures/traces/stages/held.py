@@ -87,7 +87,7 @@ def stacked(axis: Axes, rows: Rows, size: float, text: Callable[[float], str],
                   linewidth=1.0, linestyle=DASHED)
     most = float(below.max())
     axis.axhline(most, color="black", linewidth=0.6, linestyle=":")
-    axis.annotate(text(most), (1, most), (-1, 1), xycoords=("axes fraction", "data"),
+    axis.annotate(text(most), (1, most), (-1, 2), xycoords=("axes fraction", "data"),
                   textcoords="offset points", ha="right", va="bottom",
                   fontsize=mpl.rcParams["ytick.labelsize"])
     axis.yaxis.set_major_locator(MaxNLocator(3))

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from figures.drawing.colours import PASSES
 from figures.drawing.style import points
-from figures.drawing.tables import GLYPH_EM, SHADES, label_stages, written
+from figures.drawing.tables import GLYPH_EM, SHADES, label_stages, width_pt, written
 from sim.arrays import Floats
 from sim.rows import Rows
 
@@ -23,12 +23,12 @@ TITLES = {LAG: "version lag (updates)", DISTANCE: "distance from fresh (%)"}
 COLOUR = {"forward": PASSES["F"], "backward": PASSES["B"]}
 WIDTH = 0.4  # of a bar, where stages are 1 apart
 NARROWEST_PT = 1.5  # a bar; of narrower ones lines are drawn
-MOST_BINS = 24  # of lags that are no whole numbers
+MOST_BINS = 40  # of lags
 
 
-def fits(width_pt: float, stages: int) -> bool:
+def fits(room_pt: float, stages: int) -> bool:
     """Whether bars of so many stages can be told apart on axes of a width in points."""
-    return width_pt * WIDTH / max(stages, 1) >= NARROWEST_PT
+    return room_pt * WIDTH / max(stages, 1) >= NARROWEST_PT
 
 
 def bars(axis: Axes, rows: Rows, quantity: str, stages: Sequence[int]) -> None:
@@ -38,7 +38,7 @@ def bars(axis: Axes, rows: Rows, quantity: str, stages: Sequence[int]) -> None:
     `rows` are those of one run, as `figures.traces.staleness.rows` makes them.  Numbers stand over
     bars where they have room, and of too many stages only outlines are drawn.
     """
-    places, width = np.arange(len(stages)), _points(axis)
+    places, width = np.arange(len(stages)), width_pt(axis)
     means = {name: _spread(rows, quantity, name, stages) for name in COLOUR}
     form = written(np.concatenate([each[0] for each in means.values()]))
     for side, (name, (mean, low, high)) in enumerate(means.items()):
@@ -55,7 +55,7 @@ def bars(axis: Axes, rows: Rows, quantity: str, stages: Sequence[int]) -> None:
         if (high > low).any():
             axis.vlines(at, low, high, color="black", linewidth=0.8)
         elif _wide_enough([form(value) for value in mean], width * WIDTH / len(stages)):
-            axis.bar_label(made, [form(value) for value in mean], padding=1,
+            axis.bar_label(made, [form(value) for value in mean], padding=2,
                            fontsize=points("ytick.labelsize"))
             axis.margins(y=0.14)
     axis.set_ylim(bottom=0)
@@ -65,15 +65,8 @@ def bars(axis: Axes, rows: Rows, quantity: str, stages: Sequence[int]) -> None:
     label_stages(axis, stages)
 
 
-def _points(axis: Axes) -> float:
-    """The width of an axis in points, as near as is known before the figure is laid out."""
-    figure = axis.get_figure()
-    inches = 4.0 if figure is None else figure.bbox.width / figure.dpi
-    return 72 * inches * axis.get_position().width
-
-
-def _wide_enough(texts: Sequence[str], width_pt: float) -> bool:
-    return max(map(len, texts)) * GLYPH_EM * points("ytick.labelsize") <= width_pt
+def _wide_enough(texts: Sequence[str], room_pt: float) -> bool:
+    return max(map(len, texts)) * GLYPH_EM * points("ytick.labelsize") <= room_pt
 
 
 def _spread(rows: Rows, quantity: str, name: str, stages: Sequence[int]
@@ -95,7 +88,7 @@ def shaded_shares(figure: Figure, axes: Mapping[str, Axes], rows: Rows, stages: 
                   ) -> None:
     """How often each lag occurred on each stage, a panel for each kind of pass, on one scale.
 
-    `rows` are those of one run.  Lags that are no whole numbers are put together in bins.
+    `rows` are those of one run.  Lags that are many or no whole numbers are put together in bins.
     """
     lags = [row for row in rows if row["quantity"] == LAG]
     edges = _edges(np.array([row["value"] for row in lags]))
@@ -106,10 +99,12 @@ def shaded_shares(figure: Figure, axes: Mapping[str, Axes], rows: Rows, stages: 
             if row["pass"] == name:
                 place = int(np.searchsorted(edges, row["value"], side="right")) - 1
                 share[min(place, len(share) - 1), stages.index(row["stage"])] += 100 * row["share"]
+        few = max(share.shape) <= MOST_BINS  # cells large enough for a line between them
         axis.pcolormesh(np.arange(len(stages) + 1) - 0.5, edges,
-                        np.ma.masked_equal(share, 0), cmap=SHADES, norm=scale, linewidth=0.3,
-                        edgecolors="white")
-        axis.set_ylabel(f"{name}'s lag (updates)")
+                        np.ma.masked_equal(share, 0), cmap=SHADES, norm=scale,
+                        linewidth=0.3 if few else 0.0, edgecolors="white" if few else "none")
+        axis.set_title(name)
+        axis.set_ylabel("lag (updates)")
         axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         label_stages(axis, stages)
     figure.colorbar(ScalarMappable(scale, SHADES), ax=list(axes.values()), fraction=0.06,
@@ -118,6 +113,6 @@ def shaded_shares(figure: Figure, axes: Mapping[str, Axes], rows: Rows, stages: 
 
 def _edges(lags: Floats) -> Floats:
     most = float(lags.max(initial=0.0))
-    if (lags == np.round(lags)).all() and most < 10 * MOST_BINS:
+    if (lags == np.round(lags)).all() and most < MOST_BINS:
         return np.arange(most + 2) - 0.5
     return np.linspace(0, most * (1 + 1e-9) or 1.0, MOST_BINS + 1)

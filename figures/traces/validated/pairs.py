@@ -62,6 +62,11 @@ def _window(rows: Sequence[Row]) -> Window:
                    max(float(row[f"{side}_end_s"]) for row in mine)) for side in SIDES}
 
 
+def longest_s(rows: Sequence[Row]) -> float:
+    """Seconds that the shown mini-batches of one run take, of the two sides the longer."""
+    return max(end - begin for begin, end in _window(rows).values())
+
+
 def _inside(row: Row, side: str, window: Window) -> bool:
     begin, end = window[side]
     return bool(float(row[f"{side}_end_s"]) > begin and float(row[f"{side}_start_s"]) < end)
@@ -132,8 +137,7 @@ def draw(rows: Sequence[Row], look: Look | None = None) -> Figure:
                  "below, each from the start of the first mini-batch shown; pale boxes are of "
                  "other mini-batches")
     axes = figure.subplots(len(runs), 1, squeeze=False, height_ratios=heights)[:, 0]
-    unit, scale = unit_of(max(end - begin for mine in runs.values()
-                              for begin, end in _window(mine).values()))
+    unit, scale = unit_of(max(longest_s(mine) for mine in runs.values()))
     entries: dict[str, Any] = {}
     for axis, (run, mine) in zip(axes, runs.items(), strict=True):
         entries |= panel(axis, mine, scale)
@@ -157,7 +161,7 @@ def panel(axis: Axes, rows: Sequence[Row], scale: float) -> dict[str, Any]:
               "chunk": stages[row["device"]].index(row["stage"])} for row in drawn]
     colours = colouring(drawn, "pass")
     paint(axis, drawn, placed, colours, scale, accented=False)
-    axis.set_xlim(0, scale * max(end - begin for begin, end in between.values()))
+    axis.set_xlim(0, scale * longest_s(rows))
     axis.set_ylim(placed.bottom, -1.5)
     axis.set_yticks(list(placed.middle.values()),
                     [f"{device} {side}" for side, _, device in placed.middle])

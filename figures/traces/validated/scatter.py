@@ -89,7 +89,7 @@ def draw(rows: Sequence[Row], look: Look | None = None) -> Figure:
     look = look or Look()
     narrow, size = look.width_in < NARROW_IN, float(mpl.rcParams["xtick.labelsize"])
     shapes = markers(rows)
-    figure = look.figure((8.4 if narrow else 5.3) + 0.16 * len(shapes) / (1 if narrow else 2))
+    figure = look.figure((8.0 if narrow else 5.4) + 0.08 * len(shapes))
     said = look.above(message(rows))
     if said:
         headline(figure, said, "" if look.title else "Runs further off than 5 % are named, at most "
@@ -106,7 +106,8 @@ def draw(rows: Sequence[Row], look: Look | None = None) -> Figure:
         identity(column[0], known, quantity, shapes)
         errors(column[1], known, quantity, shapes)
     figure.align_ylabels()
-    _legend(figure, rows, shapes, 2 if narrow else 4)
+    figure.legend(*entries(rows, shapes), ncols=2 if narrow else 4, loc="outside lower center",
+                  columnspacing=1.4, handlelength=1.4)
     for axis, quantity in zip(axes[1], QUANTITIES, strict=True):
         _names(axis, [row for row in rows if off(row, quantity) is not None], quantity, size)
     return figure
@@ -183,14 +184,17 @@ def _names(axis: Axes, rows: Sequence[Row], quantity: Quantity, size_pt: float) 
     label(axis, at[far], texts, at[~far], size_pt=size_pt, weight="normal")
 
 
-def _legend(figure: Figure, rows: Sequence[Row], shapes: Mapping[str, str], columns: int) -> None:
+def entries(rows: Sequence[Row], shapes: Mapping[str, str]) -> tuple[list[Any], list[str]]:
+    """Handles and labels of a legend: the bands, a mark for each setting, a colour a method."""
     dark = COLOURS["black"]
-    marks: list[tuple[str, Any]] = [
-        (name, Line2D([], [], color=dark, marker=shape, linestyle="", markersize=5))
-        for name, shape in shapes.items()]
+    marks: dict[str, Any] = {
+        name: Line2D([], [], color=dark, marker=shape, linestyle="", markersize=5)
+        for name, shape in shapes.items()}
+    if len({row["microbatches"] > 1 for row in rows}) > 1:
+        marks["cut into micro-batches"] = Line2D([], [], color=dark, marker="o", linestyle="",
+                                                 markersize=5, markerfacecolor="white")
+    marks["within the aim"] = Patch(facecolor=COLOURS["pale"])
+    marks[f"within {100 * WIDE:.0f} %"] = Patch(facecolor=COLOURS["pale"], alpha=0.5)
     for name in dict.fromkeys(method(row) for row in rows):
-        whole = any(row["microbatches"] == 1 for row in rows if method(row) == name)
-        marks.append((name, Patch(facecolor=colour(name) if whole else "white",
-                                  edgecolor=colour(name))))
-    figure.legend([handle for _, handle in marks], [name for name, _ in marks], ncols=columns,
-                  loc="outside lower center", columnspacing=1.4, handlelength=1.4)
+        marks[name] = Patch(facecolor=colour(name))
+    return list(marks.values()), list(marks)

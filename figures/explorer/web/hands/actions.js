@@ -41,8 +41,10 @@ function makeActions(state, redraw, say) {
     choose(span, { show = true } = {}) {
       if (!span) return;
       state.chosen = span;
-      state.hovered = null;
-      if (show) reveal(span);
+      if (show) {
+        state.pointed = false; // the card shows this span until the pointer moves again
+        reveal(span);
+      }
       say(sentence(span.trace, span.row));
       redraw();
     },

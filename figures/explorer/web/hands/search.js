@@ -14,7 +14,7 @@ function searched(text, traces) {
     return { wrong: `there is no mini-batch ${number}: they are 1 to ${most}` };
   }
   if (number !== null && !box) return { minibatch: number };
-  if (!box && !instructed) return { wrong: `“${wanted}” is nothing to look for: ${FORMS}` };
+  if (!box && !instructed) return { wrong: wanted ? `“${wanted}” is nothing to look for: ${FORMS}` : FORMS };
   const hits = traces.filter((trace) => !trace.hidden).flatMap((trace) =>
     (box ? named(trace, box, number) : written(trace, instructed))
       .sort((a, b) => trace.start_s[a] - trace.start_s[b]).map((row) => ({ trace, row })));

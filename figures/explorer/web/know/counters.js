@@ -3,7 +3,7 @@
  *  A pixel under which much happens shows the most that was held in it.
  */
 
-const HEAD = 20, TRACK = 32, TRACK_GAP = 3;
+const HEAD = 20, TRACK = 36, TRACK_GAP = 3;
 const GROUPS = [['memory', 'memory'], ['versions', 'weight versions held'],
   ['flight', 'micro-batches in flight']];
 const BYTES = [['GB', 1e9], ['MB', 1e6], ['kB', 1e3], ['B', 1]];
@@ -15,7 +15,7 @@ const openGroups = new Set(); // the groups that are unfolded, in every trace
 function tracksOf(trace) {
   const devices = holders(trace), found = [];
   let x = 8, y = 4;
-  for (const [group, name] of devices.length ? GROUPS : []) {
+  for (const [group, name] of devices.length ? groupsOf(state.all) : []) {
     if (openGroups.has(group) && x > 8) [x, y] = [8, y + HEAD];
     const width = headWidth(name);
     found.push({ group, name, device: null, x, y, width, height: HEAD });
@@ -38,6 +38,10 @@ function headWidth(name) {
   return headPen.measureText(`▸ ${name}`).width;
 }
 
+/** The groups there is something of: bytes only where a trace says how large anything is. */
+const groupsOf = (traces) => GROUPS.filter(([group]) => group !== 'memory'
+  || traces.some((trace) => trace.summary.peak_bytes.some((bytes) => bytes > 0)));
+
 /** Pixels that a trace's counters take below its lanes. */
 function counterHeight(trace) {
   const last = tracksOf(trace).at(-1);
@@ -52,8 +56,8 @@ function homeName(trace, device) {
 
 /** The most that any device of any trace reaches in a group: the top of all its tracks. */
 function topOf(traces, group) {
-  return Math.max(1e-300, ...traces.filter((trace) => !trace.hidden).flatMap((trace) =>
-    holders(trace).map((device) => peakOf(holdingOf(trace, device), COLUMN[group]))));
+  return Math.max(0, ...traces.filter((trace) => !trace.hidden).flatMap((trace) =>
+    holders(trace).map((device) => peakOf(holdingOf(trace, device), COLUMN[group])))) || 1;
 }
 
 /** Bytes in a unit that fits the largest of them: `[unit, by]`. */
@@ -127,7 +131,7 @@ function drawScale(pen, theme, name, y, most) {
   pen.textAlign = 'left';
   pen.fillStyle = theme.soft;
   pen.font = theme.font(11);
-  pen.fillText(elide(pen, name, view.gutter - 26), 8, y + TRACK / 2 + 1);
+  pen.fillText(elide(pen, name, view.gutter - 26), 8, y + TRACK / 2 + 2);
   pen.font = theme.font(10);
   pen.textAlign = 'right';
   pen.fillText(most, view.gutter - 5, y + 6);

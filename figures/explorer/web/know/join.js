@@ -35,7 +35,7 @@ function makeKnowing(page) {
     begin() {
       for (const trace of state.traces) trace.clock = CLOCKS.seconds.of(trace);
       const lanes = state.traces.reduce((sum, trace) => sum + trace.lanes.length, 0);
-      if (lanes <= COUNTED) openGroups.add('memory');
+      if (lanes <= COUNTED) openGroups.add(groupsOf(state.all).length === GROUPS.length ? 'memory' : 'flight');
       arranged.opened = new Set(openGroups);
       addTools();
       document.addEventListener('keydown', onKey);

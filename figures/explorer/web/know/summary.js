@@ -28,7 +28,7 @@ function summaryLines(traces) {
     ['backward', 'stale backward (updates)', (s) => range(s.staleness.backward), 'mean of a stage’s backwards when steady, least to most'],
     ['most_stale', 'most stale (updates)', (s) => sig(s.most_stale), 'of any pass'],
     ['versions_held', 'weight versions held', (s) => range(s.versions_held, String), 'at most, by stage, least to most'],
-    ['peak_bytes', `memory, peak (${size[0]})`, (_s, i) => (bytes[i].length ? range(bytes[i].map((value) => value / size[1])) : null),
+    ['peak_bytes', `memory, peak (${size[0]})`, (_s, i) => (bytes[i].some((value) => value > 0) ? range(bytes[i].map((value) => value / size[1])) : null),
       'at most by device, least to most: weights, stash, copies and activations'],
     ['allocated_bytes', `allocated, peak (${allocated[0]})`, (s) => (known(s.allocated_bytes ?? []).length
       ? range(known(s.allocated_bytes).map((value) => value / allocated[1])) : null), 'as the devices measured it'],

@@ -20,13 +20,9 @@ function measured(trace, from, to) {
   const whole = new Int32Array(OPS.length), devices = new Map();
   let cut = 0;
   for (const lane of trace.lanes) {
-    const device = trace.device[lane.rows[0]], { boxes, ticks, tickAt } = lane;
-    if (!devices.has(device)) devices.set(device, { name: lane.name, lanes: [] });
-    devices.get(device).lanes.push(lane);
-    for (let i = upper(lane.end, from); i < boxes.length && lane.start[i] < to; i++) {
-      if (lane.start[i] >= from && lane.end[i] <= to) whole[trace.op[boxes[i]]]++;
-      else cut++;
-    }
+    const { ticks, tickAt } = lane, { name, lanes } = devices.get(lane.device) ?? { name: lane.name, lanes: [] };
+    devices.set(lane.device, { name, lanes: [...lanes, lane] });
+    cut += countBoxes(trace, lane, from, to, whole);
     for (let i = upper(tickAt, from) - 1; i < ticks.length && !(tickAt[i] > to); i++) {
       if (tickAt[i] >= from) whole[trace.op[ticks[i]]]++;
     }
@@ -37,16 +33,28 @@ function measured(trace, from, to) {
       [device, name, busySeconds(trace, lanes, from, to) / (to - from)]) };
 }
 
+/** Count a lane's boxes that lie in a stretch entirely by operation; gives how many are cut. */
+function countBoxes(trace, { boxes, start, end }, from, to, whole) {
+  const first = upper(end, from), stop = upper(start, to), { op } = trace;
+  let cut = 0;
+  for (let i = first; i < stop; i++) {
+    if (start[i] >= from && end[i] <= to) whole[op[boxes[i]]]++;
+    else if (start[i] < to) cut++;
+  }
+  return cut;
+}
+
 /** Seconds in which a device with these lanes computes between two times. */
 function busySeconds(trace, lanes, from, to) {
-  const spans = [];
+  const spans = [], { op } = trace;
   let seconds = 0;
   for (const { boxes, start, end } of lanes) {
-    for (let i = upper(end, from); i < boxes.length && start[i] < to; i++) {
-      if (trace.op[boxes[i]] > U) continue; // a message keeps no device busy
-      const left = Math.max(start[i], from), right = Math.min(end[i], to);
-      if (lanes.length > 1) spans.push(left, right);
-      else seconds += right - left;
+    const first = upper(end, from), stop = upper(start, to), alone = lanes.length === 1;
+    for (let i = first; i < stop; i++) {
+      if (op[boxes[i]] > U) continue; // a message keeps no device busy
+      const left = start[i] > from ? start[i] : from, right = end[i] < to ? end[i] : to;
+      if (alone) seconds += right - left;
+      else spans.push(left, right);
     }
   }
   return lanes.length > 1 ? covered(spans) : seconds;

@@ -38,7 +38,7 @@ function tripLine(trace, row, by, pick) {
   const reads = readsWeights(trace.op[row]), distance = trace.weight_distance[row];
   button.type = 'button';
   button.textContent = boxName(trace, row);
-  button.title = `Go to ${instruction(trace, row)}`;
+  button.title = `Go to ${boxName(trace, row)} on stage ${trace.stage[row]}`;
   button.addEventListener('click', () => pick(row));
   tr.dataset.row = row;
   const first = document.createElement('td');

@@ -25,10 +25,10 @@ function cycleSwatches(block) {
 }
 
 const NOTES = {
-  pass: 'zoomed out, a column is as high as its share of busy time, split by pass',
-  minibatch: 'zoomed out, a column is as high as its share of busy time, split by mini-batch',
-  staleness: 'zoomed out, a column has the colour of its mean staleness and the height of its busy time',
-  distance: 'zoomed out, a column has the colour of its mean distance and the height of its busy time' };
+  pass: 'zoomed out: height is the share of busy time, split by pass',
+  minibatch: 'zoomed out: height is the share of busy time, split by mini-batch',
+  staleness: 'zoomed out: colour is the mean staleness, height the share of busy time',
+  distance: 'zoomed out: colour is the mean distance, height the share of busy time' };
 
 function drawLegend(list, name, mode, traces, dark, crowded) {
   const found = swatches(name, mode, traces, dark, crowded);

@@ -2,7 +2,7 @@
 
 const AXIS = 34, TITLE = 26, GAP = 12, TICK = 5, PAD = 12;
 const BELOW = 0.45; // of the page's height at most kept for what lies under lanes: the rest scrolls
-const TALLEST = 128; // pixels a lane grows to where the page has room
+const TALLEST = 150; // pixels a lane grows to where the page has room
 const ROOMY = 44; // pixels from which a lane has room for labels above its boxes
 
 /** The view: times at both ends, and the geometry `arrange` puts into it.  The axis counts seconds
