@@ -85,6 +85,9 @@ class ProfileError(MistakeError, ValueError):
 # What only some commands need, by the name it is imported under: the extra that brings it
 PARTS = {"torch": "gpu", "torchvision": "gpu", "numba": "fast", "distributed": "cluster",
          "pyarrow": "parquet", "pandas": "pandas"}
+# What every command needs, which is there wherever pipestale was installed and not only copied
+CORE = ("numpy", "scipy", "simpy", "matplotlib", "sklearn", "threadpoolctl", "pydantic", "rich",
+        "joblib")
 
 
 def missing_part(error: ImportError) -> MissingPartError | None:
@@ -93,10 +96,24 @@ def missing_part(error: ImportError) -> MissingPartError | None:
     A part that is installed and fails to load is not missing: that error keeps its traceback.
     """
     part = (error.name or "").partition(".")[0]
-    if not isinstance(error, ModuleNotFoundError) or part not in PARTS:
+    if not isinstance(error, ModuleNotFoundError) or part not in (*PARTS, *CORE):
         return None
-    return MissingPartError(f"{part} is not installed; pip install 'pipestale[{PARTS[part]}]'",
-                            name=part)
+    return MissingPartError(f"{part} is not installed; {_install(PARTS.get(part))}", name=part)
+
+
+def _install(extra: str | None) -> str:
+    """The command that installs an extra (None: all that is not optional).
+
+    Where pipestale was not installed itself but lies in a folder, it is installed from there.
+    """
+    from importlib.metadata import PackageNotFoundError, version
+
+    wanted = f"[{extra}]" if extra else ""
+    try:
+        version("pipestale")
+    except PackageNotFoundError:
+        return f"pip install -e '.{wanted}' in the folder that pipestale lies in"
+    return f"pip install 'pipestale{wanted}'"
 
 
 LONGEST_NAME = 200  # letters of a misspelt name that are compared with those there are

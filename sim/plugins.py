@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from sim.errors import ConfigurationError
+from sim.files.reading import nearest_path
 
 FILES = "PIPESTALE_PLUGINS"  # an environment variable, so that worker processes have them too
 _running: list[str] = []  # what is being loaded, outermost first
@@ -81,6 +82,8 @@ def _once(what: str, load: Callable[[str], None], target: str) -> None:
         except Exception as error:
             said = error.strerror if isinstance(error, OSError) and error.filename else None
             line = " ".join((said or f"{type(error).__name__}: {error}").split())
+            if isinstance(error, FileNotFoundError) and said:
+                line += nearest_path(error.filename)
             _outcomes[what] = ConfigurationError([f"{what}: {line}"])
         finally:
             _running.pop()

@@ -172,19 +172,3 @@ def test_a_broken_distribution_is_one_line_that_names_it(tmp_path):
     line = refused(python("-m", "sim", "run", path=tmp_path))
     assert "plugin x = nowhere:thing of bad: " in line
     assert "No module named 'nowhere'" in line
-
-
-BLOCKED = """
-import runpy, sys
-for name in sys.argv[1].split(","):
-    sys.modules[name] = None
-sys.argv = sys.argv[2:]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
-"""
-
-
-@pytest.mark.parametrize("arguments", [["run"], ["profile"], ["validate"], ["tutorial"],
-                                       ["staleness"]], ids=" ".join)
-def test_the_torch_backend_without_torch_is_one_line(arguments, tmp_path):
-    line = refused(python("-c", BLOCKED, "torch", "gpu", *arguments))
-    assert line == "error: torch is not installed; pip install 'pipestale[gpu]'"

@@ -21,7 +21,7 @@ FORMATS = {
 def export(trace: Trace, form: str) -> bytes:
     """The bytes of a trace in one of `FORMATS`.
 
-    Raises ConfigurationError where a library is missing, InvalidProgramError where the format has
+    Raises MissingPartError where a library is missing, InvalidProgramError where the format has
     no word for an instruction.
     """
     content: bytes = import_module(FORMATS[form]).write(trace)

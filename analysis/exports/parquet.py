@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from sim.errors import ConfigurationError
+from sim.errors import missing_part
 from sim.op import Op
 from sim.trace import COLUMNS, Trace
 
@@ -18,7 +18,7 @@ METADATA = "pipestale"  # key of the header's JSON beside pyarrow's own
 def write(trace: Trace) -> bytes:
     """A trace as a Parquet file, a row per instruction in program order.
 
-    `op` is by name, `minibatch` (from 1) stands beside `index`.  Raises ConfigurationError where
+    `op` is by name, `minibatch` (from 1) stands beside `index`.  Raises MissingPartError where
     pyarrow is not installed.
     """
     pyarrow, parquet = _library()
@@ -58,7 +58,6 @@ def _library() -> tuple[Any, Any]:
     try:
         import pyarrow
         from pyarrow import parquet
-    except ImportError:
-        raise ConfigurationError(["--format parquet: needs pyarrow; install it with "
-                                  "pip install 'pipestale[parquet]'"]) from None
+    except ImportError as error:
+        raise missing_part(error) or error from None
     return pyarrow, parquet

@@ -14,7 +14,7 @@ from joblib.externals.loky.process_executor import TerminatedWorkerError
 from analysis.sweep.journal import Record
 from analysis.sweep.points import Point
 from analysis.sweep.work import died, end_with, failed, work
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, missing_part
 from sim.plugins import add_plugin, plugins
 
 LIVES = 2  # pools in a row that may break without a single point done
@@ -71,14 +71,13 @@ def cluster(address: str) -> Workers:
     """Workers of a running Dask scheduler, which have this package installed.
 
     Not by joblib's backend for Dask: it waits for ever for a task whose workers died (1.6). Raises
-    ConfigurationError where `distributed` is not installed, later where no scheduler answers or the
-    cluster is lost.
+    MissingPartError where `distributed` is not installed, later ConfigurationError where no
+    scheduler answers or the cluster is lost.
     """
     try:
         from distributed import Client
-    except ImportError:
-        raise ConfigurationError(["--dask: distributed is not installed; pip install "
-                                  "'pipestale[cluster]'"]) from None
+    except ImportError as error:
+        raise missing_part(error) or error from None
 
     def evaluate(point: Callable[[int], Point], numbers: Iterable[int]
                  ) -> Generator[Record, None, None]:

@@ -18,11 +18,10 @@ OWN = {"step_time_rel_error": "step_time_rel", "event_duration_p95_rel": "event_
 
 def warnings(report: Mapping[str, Any]) -> list[str]:
     """What has to be known before any number of the report is read; often nothing."""
-    found = []
-    load, cores = report["load_before"], report["cores"]
-    if load is not None and load > BUSY * cores:
-        found.append(f"The machine was busy with other work: its load was {load:.1f} on {cores} "
-                     "cores before this began. Times are off by what that took.")
+    busy = others_load(report["load_before"], report["cores"])
+    found = [] if busy is None else [
+        f"The machine was busy with other work: {busy} before this began. Times are off by what "
+        "that took."]
     shaky = [name for name, aim in report["targets"].items()
              if (own := machines_own(report["runs"], name)) is not None and own > aim]
     if shaky:
@@ -30,6 +29,14 @@ def warnings(report: Mapping[str, Any]) -> list[str]:
                      f"{listed([NAMES[name] for name in shaky])}: there no model could have met "
                      "the aim for certain on this machine.")
     return found
+
+
+def others_load(load: float | None, cores: int) -> str | None:
+    """The load of other programs, in words, where it is worth a warning; None where it is not.
+
+    `load` is the mean number of processes that ran or waited (None: unknown).
+    """
+    return f"its load was {load:.1f} on {cores} cores" if load and load > BUSY * cores else None
 
 
 def machines_own(runs: Sequence[Mapping[str, Any]], error: str) -> float | None:

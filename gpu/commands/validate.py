@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -68,11 +69,18 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str | No
                   sizes("--image-sizes", image_sizes) or (), repeats, within, out, typed(),
                   program_file, (model,) if model else ())
     report = validated(experiment, settings, RunSettings(model or MODEL, image_size,
-                                                         graphs=graphs), asked, estimated)
-    for each in terminal(report):
-        console().print(each)
+                                                         graphs=graphs), asked, estimated, _warn)
+    screen = console()
+    for each in terminal(report, screen.width):
+        screen.print(each)
     if not report["exact"]["passed"]:
         end(1, "the exact part failed: order, versions or weights are not the simulator's")
+
+
+def _warn(line: str) -> None:
+    """Tell who waits at a terminal; the report has it too, for everyone."""
+    if sys.stderr.isatty():
+        click.echo(f"warning: {line}", err=True)
 
 
 @dataclass(frozen=True)
@@ -104,13 +112,16 @@ class Asked:
 
 def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
               wanted: RunSettings, asked: Asked,
-              bar: Bar = lambda total, within_s: nullcontext(lambda: None)) -> dict[str, Any]:
+              bar: Bar = lambda total, within_s: nullcontext(lambda: None),
+              warn: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Validate the simulator against this machine: the report of it, as `report.json` has it.
 
-    Everything is also written into `asked.out` where that is a folder; `bar` shows progress.
+    Everything is also written into `asked.out` where that is a folder; `bar` shows progress, `warn`
+    is told at once of what will make the times worth less.
     Raises ConfigurationError, InvalidProgramError, DeviceError or OutputError before anything runs,
     StageError.
     """
+    from analysis.validation.findings import others_load
     from analysis.validation.report import build
     from figures.bundles.validation import write as write_files
     from gpu.lanes.devices import open_lanes
@@ -125,6 +136,9 @@ def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
                                         asked.program, **usual)
     head = {**Machine.of(specs).head(), "command": asked.command, "repeats": asked.repeats}
     grid = grid_of(resolved, wanted, asked, specs, program)
+    busy = others_load(head["load_before"], head["cores"])
+    if busy is not None:
+        warn(f"the machine is busy with other work: {busy}; times will be off by what that takes")
     limit = asked.within_s or (wide.WITHIN_S if asked.wide else None)
     failures: list[tuple[Case, StageMemoryError]] = []
     with bar(len(grid.cases), limit) as done:

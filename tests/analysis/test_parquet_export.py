@@ -59,7 +59,7 @@ def test_without_pyarrow_one_line_says_what_to_install(trace, tmp_path, monkeypa
     done = CliRunner().invoke(analysis, ["export", str(tmp_path / "t.npz"), "--format", "parquet",
                                          "--out", str(tmp_path / "t.parquet")])
     assert done.exit_code == 2
-    assert done.output.strip() == ("error: --format parquet: needs pyarrow; install it with "
+    assert done.output.strip() == ("error: pyarrow is not installed; "
                                    "pip install 'pipestale[parquet]'")
     assert not (tmp_path / "t.parquet").exists()
 

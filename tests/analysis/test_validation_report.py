@@ -165,27 +165,29 @@ def test_the_page_holds_the_split_and_the_spread():
 def shown(made, width=80):
     screen = Console(width=width, color_system=None)
     with screen.capture() as captured:
-        for each in terminal(made):
+        for each in terminal(made, width):
             screen.print(each)
     return captured.get()
 
 
 @pytest.mark.parametrize("factors", [[1.4, 1.5, 1.7], [20.0, 1.0, 14.0], [1.0]])
-def test_the_terminal_fits_80_columns_and_cuts_no_number(factors):
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_the_terminal_fits_its_columns_and_cuts_no_number(factors, width):
     made = report(validated(factors, "round-robin", mitigation="spectrain-stashed"),
                   validated(factors), load_before=9.9)
     for run_ in made["runs"]:
         for side in ("predicted", "measured"):
             run_["split"][side] = dict.fromkeys(PARTS, 1.23456789)
         run_["split"]["spread"] = dict.fromkeys(PARTS, 0.54321)
-    text = shown(made)
+    text = shown(made, width)
     assert "…" not in text
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(map(len, text.splitlines())) <= width
     assert "@round-robin" in text
+    assert sum(line.startswith("none@") for line in text.splitlines()) == 2 * (width == 200)
     assert text.count("1234.57") == 2 * 2 * len(PARTS)
     assert text.count("543.21") == 2 * len(PARTS)
     for run_ in made["runs"]:
-        assert percent(run_["statistical"]["step_time_rel_error"]) in text
+        assert f"{100 * run_['statistical']['step_time_rel_error']:.1f} %" in text
 
 
 def test_a_report_of_one_run_without_repeats_is_told_too():
