@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from analysis.validation.findings import misses, percent, step_difference, warnings
+from analysis.validation.findings import misses, step_difference, warnings
 from analysis.validation.repeats import deviations, spread
 from analysis.validation.report import build, host_s, split_entry
 from analysis.validation.split import PARTS, Split
