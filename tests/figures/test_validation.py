@@ -296,7 +296,7 @@ def test_a_pair_of_traces_is_a_validation_too():
 
 @pytest.mark.parametrize(("options", "says"), [
     ({"show": "setp"}, "did you mean step?"), ({"op": "f"}, "choose from F, B, I, W, U"),
-    ({"run": "none@gpipe"}, "run 'none@gpipe' is unknown"),
+    ({"run": "nine@gpipe"}, "run 'nine@gpipe' is unknown (did you mean none@gpipe"),
     ({"show": "durations", "op": "I"}, "there are no events of I")])
 def test_a_panel_that_is_not_there_is_told_as_a_mistake(options, says):
     with pytest.raises(ConfigurationError) as error:
