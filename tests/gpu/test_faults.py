@@ -88,7 +88,8 @@ def test_devices_are_read(text, names):
 
 @pytest.mark.parametrize("text", ["", "gpu", "cuda", "cuda:0/0", "cpu,,cpu", "cuda:-1"])
 def test_what_is_no_device_is_refused(text):
-    with pytest.raises(DeviceError, match=r"is not a device( \(did you mean .*\))?; write e\.g\. cpu,cpu"):
+    said = r"is not a device( \(did you mean .*\))?; write e\.g\. cpu,cpu"
+    with pytest.raises(DeviceError, match=said):
         parse_devices(text)
 
 
