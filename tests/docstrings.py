@@ -76,9 +76,7 @@ def _raised(node: ast.AST) -> Iterator[ast.expr]:
 
 def public(root: Path, folders: list[str]) -> Iterator[Public]:
     """Everything public below the folders of a tree, a door's `__main__` left out."""
-    files = _trees(root)
-    classes = {node.name: node for tree in files.values() for node in ast.walk(tree)
-               if isinstance(node, ast.ClassDef)}
+    files, classes = _trees(root), _classes(root)
     for path, tree in files.items():
         place = path.relative_to(root).as_posix()
         if any(place == f or place.startswith(f"{f}/") for f in folders):
@@ -88,6 +86,13 @@ def public(root: Path, folders: list[str]) -> Iterator[Public]:
                 for method in _named(node) if isinstance(node, ast.ClassDef) else ():
                     said = _said(node, method.name, classes, set())
                     yield Public(f"{place}: {node.name}.{method.name}", method, said)
+
+
+@cache
+def _classes(root: Path) -> dict[str, ast.ClassDef]:
+    """Every class of a tree by its name."""
+    return {node.name: node for tree in _trees(root).values() for node in ast.walk(tree)
+            if isinstance(node, ast.ClassDef)}
 
 
 @cache

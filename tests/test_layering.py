@@ -10,6 +10,7 @@ import shutil
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -49,12 +50,13 @@ def imported_names(tree: ast.Module) -> Iterator[tuple[str, tuple[str, ...], boo
     return walk(tree, False)
 
 
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
+@cache
+def names_in(path: Path) -> list[tuple[str, tuple[str, ...], bool]]:
+    return list(imported_names(ast.parse(path.read_text(encoding="utf-8"))))
 
 
 def imported(path: Path) -> list[tuple[str, bool]]:
-    return list(imports(tree_of(path)))
+    return [(name, lazy) for name, _, lazy in names_in(path)]
 
 
 def roots(path: Path) -> set[str]:
@@ -75,7 +77,7 @@ def files_of(root: Path, package: str) -> Graph:
     graph: Graph = {}
     for module, path in found.items():
         graph[module] = set()
-        for name, taken, _ in imported_names(tree_of(path)):
+        for name, taken, _ in names_in(path):
             for each in taken or ("",):
                 inner = f"{name}.{each}"
                 graph[module] |= {inner if inner in found else name} & set(found)

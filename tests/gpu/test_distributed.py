@@ -124,6 +124,7 @@ def test_a_hanging_rank_is_named_and_ended(torchrun, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.verify
 def test_a_killed_rank_is_named_by_the_survivor_under_any_launcher(start, tmp_path):
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
     command = [sys.executable, *DOOR, *ENDLESS, "--out", str(tmp_path / "trace.npz")]

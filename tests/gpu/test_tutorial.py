@@ -127,6 +127,7 @@ def test_the_single_device_is_a_whole_gpu():
     assert whole(DeviceSpec("cpu")) == DeviceSpec("cpu")
 
 
+@pytest.mark.verify
 def test_no_repeat_is_begun_that_would_not_be_done_in_time(setting):
     calls = []
     rows = measure(replace(setting, repeats=9), Places.of(parse_devices("cpu,cpu")),

@@ -109,6 +109,7 @@ def test_a_version_broken_on_purpose_exits_with_1(monkeypatch, tmp_path):
     assert "Exact part: FAILED" in (tmp_path / "report.md").read_text()
 
 
+@pytest.mark.verify
 def test_weights_that_differ_exit_with_1(monkeypatch):
     whole = exactness.run
 
