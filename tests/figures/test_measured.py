@@ -29,13 +29,16 @@ PICTURES: dict[str, Callable[[Rows], Figure]] = {
     "event_errors": event_errors.draw,
 }
 TABLES = sorted(p for p in MEASURED.rglob("*.csv") if p.stem in PICTURES)
+FIRST = {path.stem: path for path in reversed(TABLES)}.values()  # of every kind of picture
 
 
 def test_there_is_a_table_of_every_kind() -> None:
     assert {path.stem for path in TABLES} == set(PICTURES)
 
 
-@pytest.mark.parametrize("path", TABLES, ids=lambda p: "-".join(p.relative_to(MEASURED).parts))
+@pytest.mark.parametrize("path", [
+    pytest.param(path, id="-".join(path.relative_to(MEASURED).parts),
+                 marks=() if path in FIRST else pytest.mark.verify) for path in TABLES])
 def test_measured_pictures_can_be_read(path: Path) -> None:
     assert list(complaints(PICTURES[path.stem](read_rows(path)))) == []
 

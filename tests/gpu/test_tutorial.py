@@ -178,6 +178,7 @@ def test_epochs_visit_every_image(tmp_path):
     assert Course(replace(course.settings, data=None), 3, (0,)).base(2).pipeline.minibatches == 48
 
 
+@pytest.mark.verify
 def test_the_command_writes_its_files(tmp_path):
     result = CliRunner().invoke(main, [
         "tutorial", "--image-size", "64", "--batch-size", "8", "--splits", "2,4", "--repeats", "2",
