@@ -81,12 +81,15 @@ class Reader:
         return out
 
     def bring(self, words: list[str]) -> None:
-        """Put files of the repository that a command names where the command will look."""
+        """Put files and folders of the repository that a command names where it will look."""
         for word in words:
             source, here = ROOT / word, self.folder / word
-            if "/" in word and source.is_file() and not here.exists():
+            if "/" in word and not word.startswith(("/", ".")) and not here.exists():
                 here.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(source, here)
+                if source.is_file():
+                    shutil.copy(source, here)
+                elif source.is_dir() and word.startswith("figures/"):
+                    shutil.copytree(source, here)
 
 
 def executable(argv: list[str]) -> list[str]:
