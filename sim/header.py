@@ -179,7 +179,10 @@ class TraceHeader(Part):
         mitigation's included, or that holds something else.
         """
         header = super().of(table, above)
-        pipeline = _read(Table, header.experiment.get("pipeline", {}), "experiment.pipeline")
+        for name, table in header.experiment.items():
+            if name in TABLES:
+                _read(Table, table, f"experiment.{name}")
+        pipeline = header.experiment.get("pipeline", {})
         for name in ("schedule", "mitigation"):
             if name not in pipeline:
                 raise TraceError(f"the header lacks experiment.pipeline.{name}")
@@ -193,6 +196,7 @@ class TraceHeader(Part):
         return written
 
 
+TABLES = ("pipeline", "costs", "cluster", "training", "workers")  # of the configuration
 PARTS = ("workers", "training", "gpu")  # what a header has only where it says something
 KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "text"), bool: ((bool,), "true or false"), int: ((int,), "a whole number"),

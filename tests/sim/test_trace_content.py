@@ -158,7 +158,8 @@ def test_a_curve_that_no_training_gives_is_refused(tmp_path, arrays, name, value
     ("training.diverged_at", 9, "training.diverged_at: a mini-batch from 1 to 8"),
     ("training.examples", 0, "training.examples: at least 1"),
     ("experiment.training.batch_size", 0, "experiment.training.batch_size: a whole number"),
-    ("experiment.training", 0, "experiment.training.batch_size: a whole number"),
+    ("experiment.training", 0, "experiment.training: a table, got 0"),
+    ("experiment.cluster", 7, "experiment.cluster: a table, got 7"),
     ("experiment.pipeline.schedule", 3, "experiment.pipeline.schedule: text, got 3"),
     ("experiment.pipeline.mitigation", [], "experiment.pipeline.mitigation: a name, got []")])
 def test_a_header_whose_values_do_not_fit_is_refused(tmp_path, arrays, path, value, said):
