@@ -21,8 +21,8 @@ def problems_of(tables: Tables) -> list[str]:
 
     Their order is fixed.
     """
-    problems = [*_names(tables), *_sizes(tables), *_stragglers(tables), *_workers(tables),
-                *_optimizer(tables)]
+    problems = [*_names(tables), *_sizes(tables), *_shape(tables), *_stragglers(tables),
+                *_workers(tables), *_optimizer(tables)]
     return [*problems, *(_order(tables) if not problems else []), *_mitigation(tables)]
 
 
@@ -42,17 +42,18 @@ def _sizes(tables: Tables) -> Iterable[str]:
     if training.task == "digits-mlp" and training.batch_size % pipeline.microbatches:
         yield (f"pipeline.microbatches: divides training.batch_size, got {pipeline.microbatches} "
                f"and {training.batch_size}")
-    if pipeline.stages % pipeline.chunks:
+    if pipeline.ranks is None and pipeline.stages % pipeline.chunks:
         yield (f"pipeline.chunks: divides pipeline.stages, got {pipeline.chunks} and "
                f"{pipeline.stages}")
     if training.layers is not None and training.layers < pipeline.stages:
         yield (f"training.layers: every stage owns at least one weight layer, got "
                f"{training.layers} layers and {pipeline.stages} stages")
     for section, names, expected, what in (
-        ("costs", ("forward_s", "backward_s", "update_s", "recompute_s"), pipeline.stages,
-         "stage"),
+        ("costs", ("forward_s", "backward_s", "update_s", "recompute_s", "input_backward_s",
+                   "weight_backward_s", "overlapped_s"), pipeline.stages, "stage"),
         ("cluster", ("activation_bytes",), pipeline.stages, "stage"),
-        ("cluster", ("boundary_bytes",), pipeline.stages - 1, "boundary between stages"),
+        ("cluster", ("boundary_bytes", "latency_s", "bandwidth_bytes_per_s"), pipeline.stages - 1,
+         "boundary between stages"),
     ):
         for name in names:
             value = getattr(getattr(tables, section), name)
@@ -94,6 +95,26 @@ def _order(tables: Tables) -> Iterable[str]:
         yield f"pipeline.schedule: {error}"
 
 
+def _own_shape(tables: Tables) -> PipelineShape | None:
+    """The shape of one worker with all mini-batches; None where there is none such."""
+    pipeline = tables.pipeline
+    try:
+        return PipelineShape(pipeline.stages, pipeline.minibatches, pipeline.microbatches,
+                             pipeline.chunks, **tables.options)
+    except ValueError:
+        return None
+
+
+def _shape(tables: Tables) -> Iterable[str]:
+    """Whether what is asked for is a shape at all, once every number of it is right by itself."""
+    pipeline = tables.pipeline
+    if not pipeline.stages % pipeline.chunks and not pipeline.minibatches % tables.workers.count:
+        try:
+            _ = tables.shape
+        except ValueError as error:
+            yield f"pipeline: {error}"
+
+
 def _stragglers(tables: Tables) -> Iterable[str]:
     for number, window in enumerate(tables.costs.stragglers):
         path = f"costs.stragglers.{number}"
@@ -108,9 +129,7 @@ def _mitigation(tables: Tables) -> Iterable[str]:
     pipeline = tables.pipeline
     try:
         mitigation = make_mitigation(pipeline.mitigation)
-        if not pipeline.stages % pipeline.chunks:
-            shape = PipelineShape(pipeline.stages, pipeline.minibatches, pipeline.microbatches,
-                                  pipeline.chunks, in_flight=pipeline.in_flight)
+        if (shape := _own_shape(tables)) is not None:
             mitigation.check(Setting(pipeline.schedule, shape))
     except ConfigurationError as error:
         yield from error.problems

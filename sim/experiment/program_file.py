@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from sim.experiment.options import Experiment
 from sim.files.reading import text_of
 from sim.order.columns import Instructions
 from sim.order.program import Program
+from sim.order.shape import OPTIONS, PipelineShape
 from sim.order.torch_csv.reading import is_torch_csv, parse, repeated
 
 
@@ -44,7 +46,13 @@ def reshaped(experiment: Experiment, program: Program) -> Experiment:
     shape = program.shape
     return experiment.changed({"pipeline": {
         "schedule": FILE, "stages": shape.stages, "minibatches": shape.minibatches,
-        "microbatches": shape.microbatches, "chunks": shape.chunks}})
+        "microbatches": shape.microbatches, "chunks": shape.chunks,
+        **given_options(shape)}})
+
+
+def given_options(shape: PipelineShape) -> dict[str, Any]:
+    """The options of a shape that are set, as keys of the table `pipeline`."""
+    return {name: value for name, value in shape.as_dict().items() if name in OPTIONS}
 
 
 def first_minibatches(program: Program, minibatches: int) -> Program:

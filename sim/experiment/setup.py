@@ -159,13 +159,17 @@ def rows_of(experiment: Experiment) -> int:
     return shape.stages * (2 * shape.total + shape.minibatches)
 
 
+KEYS = {"worker_devices": "ranks", "total": "last_microbatches"}  # that a size of a shape is set by
+
+
 def check_shape(experiment: Experiment, program: Program) -> None:
     """Refuse a program of another shape than the experiment's.  Raises ConfigurationError."""
-    shape, pipeline = program.shape, experiment.pipeline
-    names = ("stages", "minibatches", "microbatches")
-    problems = [f"pipeline.{name}: the program given has {getattr(shape, name)}, got "
-                f"{getattr(pipeline, name)}" for name in names
-                if getattr(shape, name) != getattr(pipeline, name)]
+    shape = program.shape
+    asked, names = experiment.shape, ("stages", "minibatches", "microbatches", "worker_devices",
+                                      "total")
+    problems = [f"pipeline.{KEYS.get(name, name)}: the program given has {getattr(shape, name)}, "
+                f"got {getattr(asked, name)}" for name in names
+                if getattr(shape, name) != getattr(asked, name)]
     if shape.workers != experiment.workers.count:
         problems.append(f"workers.count: the program given has {shape.workers}, got "
                         f"{experiment.workers.count}")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from sim.numerics.optimizers import Convention
 from sim.numerics.stage import Backward
-from sim.order.shape import PipelineShape
+from sim.order.shape import OPTIONS, PipelineShape
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 # Bounds keep every sum finite and every whole number within 64 bits: a number beyond one of them
@@ -34,8 +34,10 @@ SecondsPerStage = Annotated[
 BytesPerStage = Annotated[
     Annotated[Bytes, Tag("#number")] | Annotated[list[Bytes], Tag("#list")], NUMBER_OR_LIST]
 Slowdown = Annotated[float, Field(ge=1e-6, le=1e4)]
-SlowdownPerWorker = Annotated[
+SlowdownOrList = Annotated[
     Annotated[Slowdown, Tag("#number")] | Annotated[list[Slowdown], Tag("#list")], NUMBER_OR_LIST]
+BandwidthOrList = Annotated[
+    Annotated[Bandwidth, Tag("#number")] | Annotated[list[Bandwidth], Tag("#list")], NUMBER_OR_LIST]
 NamedTable = Annotated[
     Annotated[str, Tag("#name")] | Annotated[dict[str, Any], Tag("#table")], NAME_OR_TABLE]
 
@@ -94,6 +96,24 @@ class Pipeline(BaseModel):
     in_flight: Annotated[Count | None, Bears.ORDER, Says(
         "most mini-batches of a worker between forward and update (round-robin)",
         unset="the schedule's own number", example="2")] = None
+    ranks: Annotated[Count | None, Bears.ORDER, Says(
+        "devices of a worker, of a program given as a file", unset="stages / chunks",
+        example="2")] = None
+    replicas: Annotated[list[Count] | None, Bears.ORDER, Says(
+        "homes of each stage, which take mini-batches in turn", unset="one each",
+        example="[2, 1, 1]")] = None
+    warmup: Annotated[Count | None, Bears.ORDER, Says(
+        "forwards of the first device before its first backward (1F1B orders)",
+        unset="the schedule's own number", example="6")] = None
+    round_size: Annotated[Count | None, Bears.ORDER, Says(
+        "micro-batches of a chunk before the next chunk's turn (interleaved)",
+        unset="the schedule's own number", example="5")] = None
+    splits: Annotated[Count | None, Bears.ORDER, Says(
+        "pieces of a sequence, each a micro-batch (seq1f1b); divides microbatches",
+        unset="1", example="2")] = None
+    last_microbatches: Annotated[Count | None, Bears.ORDER, Says(
+        "micro-batches of the last mini-batch, where it is smaller", unset="as the others",
+        example="1")] = None
 
 
 class Workers(BaseModel):
@@ -105,12 +125,18 @@ class Workers(BaseModel):
         "copies of the pipeline; divides minibatches")] = 1
     combine: Annotated[NamedTable, Bears.TIMES | Bears.LEARNING, Says(
         "how they combine, or with parameters { name = \"wave\", distance = 0 }")] = "all-reduce"
-    slowdown: Annotated[SlowdownPerWorker, Bears.TIMES, Says(
+    slowdown: Annotated[SlowdownOrList, Bears.TIMES, Says(
         "factor on every duration, or one per worker")] = 1.0
     sync_latency_s: Annotated[Seconds | None, Bears.TIMES, Says(
         "latency of the links between workers", "s", "the pipeline's", "1e-5")] = None
     sync_bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES, Says(
         "bandwidth of the links between workers", "bytes/s", "the pipeline's", "1e9")] = None
+    overlap: Annotated[bool, Bears.TIMES, Says(
+        "the exchange of a stage runs beside computing, on the link, and only the update waits"
+        )] = False
+    copies: Annotated[Literal["all-reduce", "apart"], Bears.TIMES | Bears.LEARNING, Says(
+        "copies of a stage in one worker apply their mean gradient together, or each its own"
+        )] = "all-reduce"
 
 
 class Jitter(BaseModel):
@@ -144,6 +170,20 @@ class Costs(BaseModel):
         "of an update, or one per stage", "s")] = 0.0
     recompute_s: Annotated[SecondsPerStage | None, Bears.TIMES, Says(
         "of running a forward again (backward = \"recompute\")", "s", "forward_s", "1.0")] = None
+    input_backward_s: Annotated[SecondsPerStage | None, Bears.TIMES, Says(
+        "of I, the input half of a backward, or one per stage", "s", "half of backward_s", "0.5"
+        )] = None
+    weight_backward_s: Annotated[SecondsPerStage | None, Bears.TIMES, Says(
+        "of W, the weight half of a backward, or one per stage", "s", "half of backward_s", "0.5"
+        )] = None
+    overlapped_s: Annotated[SecondsPerStage | None, Bears.TIMES, Says(
+        "of a forward and a backward issued as one pair, or one per stage of the forward", "s",
+        "their sum", "1.5")] = None
+    microbatch_scale: Annotated[list[Slowdown], Field(min_length=1), Bears.TIMES, Says(
+        "factor on F, B, I and W of each micro-batch of a mini-batch, repeating",
+        example="[1.0, 1.0, 4.0]")] = [1.0]
+    device_factor: Annotated[SlowdownOrList, Bears.TIMES, Says(
+        "factor on all a device does, or one per device of a worker")] = 1.0
     profile: Annotated[str | None, Bears.TIMES, Says(
         "file of measured stages, in place of the three above", unset="none",
         example='"profile.json"')] = None
@@ -155,22 +195,41 @@ class Costs(BaseModel):
         example="[{ stage = 1, from_s = 10.0, to_s = 20.0, factor = 3.0 }]")] = []
 
 
+class Tie(BaseModel):
+    """Two stages that share weights, an embedding say: each update of either waits for the
+    gradients of both, and for the exchange of `size_bytes` between them."""
+
+    model_config = STRICT
+    stages: Annotated[list[Whole], Field(min_length=2, max_length=2), Says("the two stages")]
+    size_bytes: Annotated[Bytes, Says("bytes of the weights they share", "bytes")] = 0.0
+
+
 class ClusterOptions(BaseModel):
     """The table `cluster`: links between neighbours (seconds, bytes per second), bytes of
     messages, memory of each device (bytes)."""
 
     model_config = STRICT
-    latency_s: Annotated[Seconds, Bears.TIMES, Says(
-        "latency of a link; one that is given wins over a profile's", "s", example="1e-5")] = 0.0
+    latency_s: Annotated[SecondsPerStage, Bears.TIMES, Says(
+        "latency of a link, or one per boundary; one that is given wins over a profile's", "s",
+        example="1e-5")] = 0.0
     latency: Annotated[Literal["pipelined", "held"], Bears.TIMES, Says(
         "a transfer holds its link for its bytes and arrives latency_s later, or holds it for both"
         )] = "pipelined"
-    bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES, Says(
-        "bandwidth of a link, which carries one transfer at a time each way", "bytes/s",
+    receives: Annotated[Literal["posted", "holding", "in-order"], Bears.TIMES, Says(
+        "a RECV of a program is posted ahead, or holds its device until its message is there, or "
+        "is posted and served in the order of its pair of devices")] = "posted"
+    sends: Annotated[Literal["buffered", "rendezvous"], Bears.TIMES, Says(
+        "a SEND of a program leaves at once, or waits for its RECV")] = "buffered"
+    bandwidth_bytes_per_s: Annotated[BandwidthOrList | None, Bears.TIMES, Says(
+        "bandwidth of a link, which carries one transfer at a time each way, or one per boundary",
+        "bytes/s",
         "the profile's, else no limit", "1e9")] = None
     boundary_bytes: Annotated[BytesPerStage | None, Bears.TIMES, Says(
         "what a micro-batch sends to the next stage, or one per boundary", "bytes",
         "the profile's or the task's arrays", "7168")] = None
+    tied: Annotated[list[Tie], Bears.TIMES, Says(
+        "stages that share weights: their updates wait for each other's gradients", unset="none",
+        example="[{ stages = [0, 2], size_bytes = 1e6 }]")] = []
     activation_bytes: Annotated[BytesPerStage | None, Bears.TIMES, Says(
         "what a stage keeps of a micro-batch, or makes again under recompute, or one per stage",
         "bytes", "the profile's or the task's arrays", "14336")] = None
@@ -235,8 +294,16 @@ class Tables(BaseModel):
     def shape(self) -> PipelineShape:
         """The shape of the program asked for.  Raises ValueError with the rule it breaks."""
         p = self.pipeline
-        return PipelineShape(p.stages, p.minibatches, p.microbatches, p.chunks,
-                             self.workers.count, p.in_flight)
+        return PipelineShape(p.stages, p.minibatches, p.microbatches, p.chunks, self.workers.count,
+                             **self.options)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What of the shape is left to the schedule where it is None."""
+        found = {name: getattr(self.pipeline, name) for name in OPTIONS}
+        if found["replicas"] is not None:
+            found["replicas"] = tuple(found["replicas"])
+        return found
 
 
 def bearing(table: type[BaseModel], key: str) -> Bears:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sim.experiment.checks import FILE
+from sim.experiment.program_file import given_options
 from sim.experiment.run import run as simulate
 from sim.library.asking import Asked, experiment_of
 from sim.order.program import Program
@@ -28,7 +29,8 @@ def run(experiment: Asked = None, /, *, program: Program | None = None, **keys: 
         return simulate(experiment_of(experiment, keys))
     shape = program.shape
     own = {"schedule": FILE, "stages": shape.stages, "minibatches": shape.minibatches,
-           "microbatches": shape.microbatches, "chunks": shape.chunks}
+           "microbatches": shape.microbatches, "chunks": shape.chunks,
+           **given_options(shape)}
     keys |= {f"pipeline.{key}": value for key, value in own.items()}
     return simulate(experiment_of(experiment, keys | {"workers.count": shape.workers}), program)
 

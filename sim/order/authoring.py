@@ -87,6 +87,22 @@ class Repetition:
         each[2] += (np.arange(self.times, dtype=NARROW) * self.step)[:, None]
 
 
+@dataclass(frozen=True, slots=True)
+class Together:
+    """A `Part` of two instructions that are issued as one pair: see `sim.order.together`."""
+
+    first: Instruction
+    second: Instruction
+
+    @property
+    def size(self) -> int:
+        return 2
+
+    def write(self, out: Ints) -> None:
+        for place, each in enumerate((self.first, self.second)):
+            out[:, place] = each.op, each.stage, each.index, each.count
+
+
 def forwards(stage: int, micro_batches: Iterable[int]) -> Part:
     """Forwards of a stage on each of `micro_batches`, in that order."""
     return Run(Op.F, stage, _listed(micro_batches), 1)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.arrays import Ints
 from sim.kernels.pairs import NUMPY, Kernels
-from sim.order.authoring import Part, parts_of
+from sim.order.authoring import Part, Together, parts_of
 from sim.order.check import check_order
 from sim.order.columns import Instructions
 from sim.order.completeness.passes import complete_tables
@@ -18,6 +18,7 @@ from sim.order.messages import lowered, messages_of
 from sim.order.needs import dependencies
 from sim.order.shape import PipelineShape
 from sim.order.streams import (
+    NO_PAIRS,
     CompleteStreams,
     Edges,
     Messages,
@@ -26,6 +27,7 @@ from sim.order.streams import (
     device_of_rows,
 )
 from sim.order.text import read, render
+from sim.order.together import check_pairs, pair_of
 from sim.order.updates import with_updates
 
 __all__ = ["Generate", "Messages", "Program", "RowTables"]  # the middle two: of its constructor
@@ -46,16 +48,17 @@ class Program(CompleteStreams):
 
     @classmethod
     def of(cls, shape: PipelineShape, rows: Instructions, offsets: tuple[int, ...],
-           kernels: Kernels = NUMPY) -> Program:
+           kernels: Kernels = NUMPY, pairs: Ints = NO_PAIRS) -> Program:
         """The program of columns that hold the devices' streams one after another.
 
-        Device `d` owns the rows `offsets[d] … offsets[d+1] - 1`.  Raises InvalidProgramError with
-        the first offending cell marked.
+        Device `d` owns the rows `offsets[d] … offsets[d+1] - 1`; `pairs`, (pairs, 2, 3), are issued
+        as one.  Raises InvalidProgramError with the first offending cell marked.
         """
         streams = Streams(shape, rows, offsets, device_of_rows(offsets))
         tables = complete_tables(streams, kernels)
+        check_pairs(streams, tables, pairs)
         return cls(shape, rows.narrowed(), offsets, streams.device, tables,
-                   messages_of(streams, tables, kernels))
+                   messages_of(streams, tables, kernels), pairs=pairs)
 
     @classmethod
     def from_streams(cls, shape: PipelineShape, streams: Sequence[Iterable[Instruction | Part]],
@@ -66,7 +69,10 @@ class Program(CompleteStreams):
         mini-batch: that is when a stage's gradient is complete.
         """
         authored = [parts_of(stream) for stream in streams]
-        return cls.of(shape, *with_updates(shape, authored, kernels), kernels)
+        pairs = [pair_of(part.first, part.second) for stream in authored for part in stream
+                 if isinstance(part, Together)]
+        return cls.of(shape, *with_updates(shape, authored, kernels), kernels,
+                      np.concatenate([NO_PAIRS, *pairs]))
 
     @classmethod
     def build(cls, generate: Generate, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:
@@ -93,7 +99,8 @@ class Program(CompleteStreams):
             isinstance(other, Program)
             and (self.shape, self.offsets) == (other.shape, other.offsets)
             and all(np.array_equal(a, b) for a, b in zip(
-                (*self.rows, *self.sync), (*other.rows, *other.sync), strict=True))
+                (*self.rows, *self.sync, self.pairs), (*other.rows, *other.sync, other.pairs),
+                strict=True))
         )
 
     __hash__ = None  # type: ignore[assignment]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from sim.order.shape import PipelineShape
 
 Edges = tuple[Ints, Ints]  # row `edges[0][e]` ends before row `edges[1][e]` starts
 NO_EDGES: Edges = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+NO_PAIRS: Ints = np.zeros((0, 2, 3), dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,12 +151,14 @@ class CompleteStreams(Streams):
     """Streams in which every stage does all it has to, with the tables that prove it.
 
     `sync` are edges by which workers wait for each other, two arrays of shape (edges,): see
-    `sim.workers`.
+    `sim.workers`.  `pairs` are instructions issued as one, (pairs, 2, 3): see
+    `sim.order.together`.
     """
 
     tables: RowTables
     messages: Messages
     sync: Edges = NO_EDGES
+    pairs: Ints = field(default_factory=lambda: NO_PAIRS)
 
     @property
     def home(self) -> Ints:

@@ -19,7 +19,9 @@ class Schedule:
     `generate(device, shape)` yields those of one device, single ones or parts (see
     `sim.order.authoring`); `rule` says the order in a line, `source` where it is from.  `chunks`
     says that the schedule can put several stages on a device, `in_flight` that it can bound the
-    mini-batches under way; `refuse` raises ValueError for a shape that it has no order for.
+    mini-batches under way, `takes` names the other options of a shape that it goes by (`warmup`,
+    `round_size`, `splits`, `replicas`); `refuse` raises ValueError for a shape that it has no
+    order for.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Schedule:
     chunks: bool = False
     in_flight: bool = False
     refuse: Callable[[PipelineShape], object] | None = None
+    takes: tuple[str, ...] = ()
 
     def check(self, shape: PipelineShape) -> None:
         """Refuse a shape this schedule has no order for.  Raises ValueError with the reason."""
@@ -40,6 +43,12 @@ class Schedule:
             able = [each for each in SCHEDULES if each.in_flight]
             raise ValueError(f"{self.name} has its own number of mini-batches in flight; in_flight "
                              f"is for {', '.join(each.name for each in able)}")
+        for option in CHOSEN:
+            if getattr(shape, option) is not None and option not in self.takes:
+                those = ", ".join(each.name for each in SCHEDULES if option in each.takes)
+                raise ValueError(f"{self.name} takes no {option}; it is for {those or 'none'}")
+        if shape.ranks is not None:
+            raise ValueError(f"{self.name} places its stages itself; ranks is of a program given")
         if self.refuse is not None:
             self.refuse(shape)
 
@@ -53,18 +62,20 @@ class Schedule:
         return replicated(own, shape, kernels)
 
 
+CHOSEN = ("warmup", "round_size", "splits", "replicas")  # what only schedules that name it take
+
 SCHEDULES: Registry[Schedule] = Registry("schedule", "sim.schedules")
 readable(SCHEDULES)
 
 
 def schedule(name: str, *, rule: str, source: str, chunks: bool = False, in_flight: bool = False,
-             refuse: Callable[[PipelineShape], object] | None = None
-             ) -> Callable[[Generate], Generate]:
+             refuse: Callable[[PipelineShape], object] | None = None,
+             takes: tuple[str, ...] = ()) -> Callable[[Generate], Generate]:
     """Register the decorated generator as the schedule `name`; see `Schedule` for the options."""
 
     def register(generate: Generate) -> Generate:
         SCHEDULES.register(
-            name, Schedule(name, rule, source, generate, chunks, in_flight, refuse))
+            name, Schedule(name, rule, source, generate, chunks, in_flight, refuse, takes))
         return generate
 
     return register

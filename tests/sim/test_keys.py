@@ -35,7 +35,8 @@ def test_every_key_of_every_table_is_told_with_its_default():
                     Tables().model_dump(mode="json").items() for name, value in values.items()}
     assert [k for k in KEYS if k.count(".") == 2] == [
         "costs.jitter.sigma", "costs.stragglers.stage", "costs.stragglers.from_s",
-        "costs.stragglers.to_s", "costs.stragglers.factor", "training.rate_schedule.name",
+        "costs.stragglers.to_s", "costs.stragglers.factor", "cluster.tied.stages",
+        "cluster.tied.size_bytes", "training.rate_schedule.name",
         "training.rate_schedule.every", "training.rate_schedule.factor",
         "training.rate_schedule.warmup"]
 
@@ -46,7 +47,7 @@ def test_every_key_of_every_table_is_told_with_its_default():
     ("pipeline.in_flight", "whole number from 1", (), ""),
     ("costs.forward_s", "number from 0 or a list of them", (), "s"),
     ("costs.jitter", "table", (), ""), ("costs.stragglers", "list of tables", (), ""),
-    ("cluster.bandwidth_bytes_per_s", "number above 0", (), "bytes/s"),
+    ("cluster.bandwidth_bytes_per_s", "number above 0 or a list of them", (), "bytes/s"),
     ("training.curvatures", "list of numbers above 0", (), ""),
     ("training.distances", "true or false", (), ""),
     ("training.optimizer", "name or table", ("adam", "momentum"), ""),
