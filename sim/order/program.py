@@ -138,7 +138,7 @@ class Program(CompleteStreams):
         if len(self.sync[0]):
             raise ValueError("the order of workers that wait for each other is fixed")
         rows = Instructions(*(column[order] for column in self.rows))
-        return Program.of(self.shape, rows, self.offsets, kernels)
+        return Program.of(self.shape, rows, self.offsets, kernels, self.pairs)
 
     def lower(self, kernels: Kernels = NUMPY) -> Program:
         """A program that also has SEND and RECV instructions where data crosses devices.
