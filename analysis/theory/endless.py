@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from analysis.theory.pattern import Pattern
 from analysis.theory.steady import SteadyState, as_json, steady_state
 from sim.errors import ConfigurationError
@@ -14,6 +16,8 @@ from sim.experiment.setup import VirtualSetup
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.times.cluster import Cluster
+from sim.times.engines import engine_of
+from sim.times.expanded.expand import expands
 from sim.times.limits import refuse_long
 from sim.times.memory import most_claimed
 from sim.weights.versions import VersionPlan
@@ -30,7 +34,7 @@ def endless(experiment: Experiment) -> dict[str, Any]:
     """
     _refuse_unsteady(experiment)
     setup, found = solve(experiment)
-    plan = setup.checked_versions(found.pattern.program)
+    plan = setup.checked_versions(setup.program)
     pipeline = experiment.pipeline
     return {"schedule": pipeline.schedule, "mitigation": setup.mitigation.name,
             "stages": pipeline.stages, "microbatches": pipeline.microbatches,
@@ -42,7 +46,8 @@ def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
     setup it was seen in: that of so many mini-batches as show it.
 
     Raises ConfigurationError where none is found, the order would run out of memory, or times are
-    longer than ticks count, and UnsettledError where the critical cycle is not found.
+    longer than ticks count, UnsettledError where the critical cycle is not found, and
+    DeadlockError where rows wait for each other for ever.
     """
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the steady state is that of one worker, got "
@@ -54,6 +59,9 @@ def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
         longer = experiment.changed({"pipeline.minibatches": minibatches})
         setup = setup.over(longer) if setup else VirtualSetup.of(longer, profile=profile)
         program = setup.program.validate()
+        if expands(program, setup.costs, setup.cluster):  # its waits can stop it as well
+            engine_of("exact", "static")(program, setup.costs, setup.cluster,
+                                         np.random.default_rng(0))
         found = steady_state(program, setup.costs, setup.cluster)
         if found is not None:
             _refuse_full(program, setup.cluster)

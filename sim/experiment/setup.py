@@ -30,6 +30,7 @@ from sim.times.profile import Profile
 from sim.times.timeline import Timeline
 from sim.weights.versions import VersionPlan
 from sim.workers import Combine
+from sim.workers.later import put_off
 from sim.workers.synchronisation import synchronised
 
 
@@ -60,6 +61,7 @@ class Setup:
         program = program or generate(experiment, kernels)
         check_shape(experiment, program)
         combine = make_combine(experiment.workers.combine)
+        program = put_off(program, _put_off(experiment), kernels)
         return Setup(experiment, synchronised(program, combine),
                      make_mitigation(experiment.pipeline.mitigation), combine,
                      make_optimizer(experiment.training.optimizer), make_rate(experiment), kernels)
@@ -175,6 +177,14 @@ def check_shape(experiment: Experiment, program: Program) -> None:
                         f"{experiment.workers.count}")
     if problems:
         raise ConfigurationError(problems)
+
+
+def _put_off(experiment: Experiment) -> set[int]:
+    """Stages whose updates wait while their device goes on: those that are tied, and all where
+    exchanges run beside computing."""
+    if experiment.workers.overlap:
+        return set(range(experiment.pipeline.stages))
+    return {stage for tie in experiment.cluster.tied for stage in tie.stages}
 
 
 def version_plan(program: Program, mitigation: Mitigation, schedule: str,

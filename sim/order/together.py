@@ -35,7 +35,7 @@ def rows_of_pairs(tables: RowTables, pairs: Ints) -> tuple[Ints, Ints]:
 
 
 def check_pairs(streams: Streams, tables: RowTables, pairs: Ints) -> None:
-    """Refuse pairs that are not a forward and a backward one right after the other.
+    """Refuse `pairs`, (pairs, 2, 3), other than of a forward and a backward right after another.
 
     Neither may be of what the other does.  Raises InvalidProgramError with the cell marked.
     """

@@ -46,7 +46,7 @@ class Draft:
 
     @classmethod
     def of(cls, program: Program, pairs: Ints) -> Draft:
-        """A draft that has a program's rows, and of each of `pairs` the row it needs more.
+        """A draft that has a program's rows, and what `pairs`, (pairs, 2, 3), need more.
 
         A pair is three rows: one waits for the forward's message, one for the backward's and does
         the work of both, and sends what the first of the two sends; one more sends the rest.  The
