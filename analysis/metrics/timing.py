@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.metrics.together import once_s, with_the_one_before
 from sim.arrays import Floats, Ints
 from sim.op import Op
 from sim.order.shape import PipelineShape
@@ -62,8 +63,7 @@ def timing(trace: Trace) -> Timing:
     devices = trace.shape.devices
     makespan = float(trace.end_s.max())
     whole = makespan if makespan > 0 else float("nan")
-    compute = trace.op <= Op.U
-    busy = np.bincount(trace.device[compute], (trace.end_s - trace.start_s)[compute], devices)
+    busy = np.bincount(trace.device, once_s(trace), devices)
     wait = np.bincount(trace.device, comm_wait_s(trace), devices)
     return Timing(
         makespan, 1 - float(busy.sum()) / (devices * whole),
@@ -72,12 +72,18 @@ def timing(trace: Trace) -> Timing:
 
 
 def comm_wait_s(trace: Trace) -> Floats:
-    """Seconds each row's device stood idle while its message was under way, shape (rows,)."""
+    """Seconds each row's device stood idle while its message was under way, shape (rows,).
+
+    [choice] Of a pair, which waits for two, the longer wait is the pair's.
+    """
     previous = np.concatenate(([0.0], trace.end_s[:-1]))
     previous[first_rows(trace)] = 0.0
+    second = np.flatnonzero(with_the_one_before(trace))
+    previous[second] = previous[second - 1]
     start = np.where(trace.op > Op.U, trace.end_s, trace.start_s)  # a RECV is itself the wait
     idle_from = np.fmax(previous, trace.sent_s)
     wait: Floats = np.nan_to_num(np.clip(np.fmin(start, trace.arrived_s) - idle_from, 0.0, None))
+    wait[second] = np.maximum(wait[second] - wait[second - 1], 0.0)
     return wait
 
 

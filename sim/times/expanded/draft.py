@@ -10,7 +10,7 @@ from sim.arrays import NARROW, Floats, Ints
 from sim.op import Op, among
 from sim.order.columns import Instructions
 from sim.order.program import Program
-from sim.order.streams import NO_PAIRS, Messages, device_of_rows
+from sim.order.streams import NO_PAIRS, Edges, Messages, device_of_rows
 from sim.order.together import rows_of_pairs
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel, quantize
@@ -103,6 +103,11 @@ class Draft:
         self.beside_s.append(seconds)
         return rows
 
+    @property
+    def edges(self) -> Edges:
+        """Rows that are run and those that wait for them: see `wait`."""
+        return _joined(self.before), _joined(self.after)
+
     def of_program(self, rows: Ints) -> Ints:
         """Operation, stage, index and count of rows of the program, shape (4, rows)."""
         return np.stack([column[rows] for column in self.program.rows])
@@ -124,7 +129,7 @@ class Draft:
         program = replace(
             own, rows=Instructions(*self.columns), offsets=offsets, device=device,
             tables=replace(own.tables, tables=tables), messages=Messages(target, link, links),
-            sync=(_joined(self.before), _joined(self.after)), pairs=NO_PAIRS)
+            sync=self.edges, pairs=NO_PAIRS)
         places = Places(self.at, self.starts, self.ends, self.leaves, heard, self.served,
                         self.size)
         beside = np.zeros(self.size)
