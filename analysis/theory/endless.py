@@ -25,8 +25,8 @@ MOST = 8_000_000  # instructions to look at
 def endless(experiment: Experiment) -> dict[str, Any]:
     """An experiment's steady state by name, as `--json` prints it.
 
-    The experiment's own number of mini-batches plays no part.  Raises ConfigurationError where the
-    order or the costs do not repeat.
+    The experiment's own number of mini-batches plays no part, nor how large its last one is.
+    Raises ConfigurationError where the order or the costs do not repeat.
     """
     _refuse_unsteady(experiment)
     setup, found = solve(experiment)
@@ -51,7 +51,8 @@ def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
     minibatches = 2 * experiment.pipeline.stages + SHORTEST
     for _ in range(DOUBLINGS):
         _refuse_huge(replace(experiment.shape, minibatches=minibatches))
-        longer = experiment.changed({"pipeline.minibatches": minibatches})
+        longer = experiment.changed({"pipeline.minibatches": minibatches,
+                                     "pipeline.last_microbatches": None})
         setup = setup.over(longer) if setup else VirtualSetup.of(longer, profile=profile)
         program = setup.program.validate()
         found = steady_state(program, setup.costs, setup.cluster)
