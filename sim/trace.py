@@ -33,7 +33,7 @@ from sim.trace_file.heading import check_header
 
 FORMAT, VERSION = "pipestale-trace", 1
 CURVE = "curve/"
-__all__ = ["COLUMNS", "FORMAT", "HOST_COLUMNS", "VERSION", "Trace"]
+__all__ = ["COLUMNS", "FORMAT", "HOST_COLUMNS", "PAIR_COLUMNS", "VERSION", "Trace"]
 
 
 @dataclass(frozen=True, eq=False)

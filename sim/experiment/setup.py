@@ -186,7 +186,7 @@ def check_shape(experiment: Experiment, program: Program) -> None:
     shape = program.shape
     asked, names = experiment.shape, ["stages", "minibatches", "microbatches"]
     if all(getattr(shape, name) == getattr(asked, name) for name in names):  # what follows of them
-        names += ["worker_devices", "total"]
+        names += ["total"] if asked.ranks is None else ["total", "worker_devices"]
     problems = [f"pipeline.{KEYS.get(name, name)}: the program given has {getattr(shape, name)}, "
                 f"got {getattr(asked, name)}" for name in names
                 if getattr(shape, name) != getattr(asked, name)]
