@@ -11,7 +11,7 @@ from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.options import Experiment
 from sim.numerics.tasks import Task
-from sim.times.cluster import Cluster, Link, MessageTimes
+from sim.times.cluster import Cluster, Link, MessageTimes, Tied
 from sim.times.costs import CostModel, Straggler
 from sim.times.profile import Profile, read_profile
 from sim.workers import Combine, ring_all_reduce_s
@@ -181,7 +181,23 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
                    _exchange_s(experiment, link, sizes, combine, homes),
-                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes)
+                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
+                   options.receives, options.sends, _tied(experiment, latency, bandwidth),
+                   experiment.workers.overlap)
+
+
+def _tied(experiment: Experiment, latency: float | Sequence[float],
+          bandwidth: float | Sequence[float] | None) -> tuple[Tied, ...]:
+    """The pairs of stages that share weights, with the seconds of their exchange.
+
+    [choice] Two devices add their gradients up in a ring, over a link as slow as the slowest
+    between stages.
+    """
+    slowest = Link(float(np.max(latency, initial=0.0)),
+                   float("inf") if bandwidth is None else float(np.min(bandwidth, initial=np.inf)))
+    return tuple(Tied((tie.stages[0], tie.stages[1]),
+                      float(ring_all_reduce_s(np.array(tie.size_bytes), slowest, 2)))
+                 for tie in experiment.cluster.tied)
 
 
 def _per_boundary(value: float | list[float]) -> float | Floats:
