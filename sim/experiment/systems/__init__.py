@@ -205,6 +205,9 @@ class System:
         if experiment.costs.profile is not None:
             raise ConfigurationError(["costs.profile: systems cut the network differently, a "
                                       "profile knows one cut; give costs, or use analysis advise"])
+        if experiment.pipeline.layout is not None:
+            raise ConfigurationError(["pipeline.layout: systems cut the network differently, a "
+                                      "layout is one cut; give costs of stages"])
         if experiment.workers.count > 1 or experiment.pipeline.chunks > 1:
             raise ConfigurationError(["workers.count, pipeline.chunks: a system brings its own; "
                                       "leave them at 1"])
