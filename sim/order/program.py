@@ -15,6 +15,7 @@ from sim.order.columns import Instructions
 from sim.order.completeness.passes import complete_tables
 from sim.order.instruction import Instruction
 from sim.order.making.messages import lowered, messages_of
+from sim.order.making.updates import with_updates
 from sim.order.needs import dependencies
 from sim.order.shape import PipelineShape
 from sim.order.streams import (
@@ -29,7 +30,6 @@ from sim.order.streams import (
 from sim.order.text.reading import read
 from sim.order.text.rendering import render
 from sim.order.together import check_pairs, pair_of
-from sim.order.making.updates import with_updates
 
 __all__ = ["Generate", "Messages", "Program", "RowTables"]  # the middle two: of its constructor
 
@@ -57,7 +57,7 @@ class Program(CompleteStreams):
         """
         streams = Streams(shape, rows, offsets, device_of_rows(offsets))
         tables = complete_tables(streams, kernels)
-        check_pairs(streams, tables, pairs)
+        pairs = check_pairs(streams, tables, pairs)
         return cls(shape, rows.narrowed(), offsets, streams.device, tables,
                    messages_of(streams, tables, kernels), pairs=pairs)
 
