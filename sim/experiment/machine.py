@@ -11,10 +11,10 @@ from sim.arrays import Floats
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.options import Experiment
 from sim.numerics.tasks import Task
-from sim.times.cluster import Cluster, Link, MessageTimes
+from sim.times.cluster import Cluster, Link, MessageTimes, Tied
 from sim.times.costs import CostModel, Straggler
 from sim.times.profile import Profile, read_profile
-from sim.workers import Combine
+from sim.workers import Combine, ring_all_reduce_s
 
 LINK_KEYS = {"latency_s", "bandwidth_bytes_per_s"}  # of `cluster`: one that is given wins
 
@@ -128,7 +128,9 @@ def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
                      jitter_sigma=costs.jitter.sigma if costs.jitter else 0.0,
                      stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers),
                      slowdown=None if (slowdown == 1).all() else slowdown,
-                     input_backward_s=first, weight_backward_s=second)
+                     input_backward_s=first, weight_backward_s=second,
+                     overlapped_s=None if costs.overlapped_s is None else
+                     per_stage(costs.overlapped_s, stages, zero))
 
 
 def _halves(profile: Profile | None, backward: Floats) -> tuple[Floats | None, Floats | None]:
@@ -160,7 +162,23 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
                    _exchange_s(experiment, link, sizes, combine),
-                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes)
+                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
+                   options.receives, options.sends, _tied(experiment, latency, bandwidth),
+                   experiment.workers.overlap)
+
+
+def _tied(experiment: Experiment, latency: float | Sequence[float],
+          bandwidth: float | Sequence[float] | None) -> tuple[Tied, ...]:
+    """The pairs of stages that share weights, with the seconds of their exchange.
+
+    [choice] Two devices add their gradients up in a ring, over a link as slow as the slowest
+    between stages.
+    """
+    slowest = Link(float(np.max(latency, initial=0.0)),
+                   float("inf") if bandwidth is None else float(np.min(bandwidth, initial=np.inf)))
+    return tuple(Tied((tie.stages[0], tie.stages[1]),
+                      float(ring_all_reduce_s(np.array(tie.size_bytes), slowest, 2)))
+                 for tie in experiment.cluster.tied)
 
 
 def _transfers(profile: Profile | None) -> dict[tuple[int, bool], MessageTimes]:

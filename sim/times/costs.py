@@ -47,6 +47,8 @@ class CostModel:
     a backward of several micro-batches takes that many times as long.  `recompute_s` is added to
     a backward for every micro-batch it runs again (0 under `graph`).  The input and weight halves
     of a backward take `input_backward_s` and `weight_backward_s`, half of it each where None.
+    A forward and a backward issued as one take `overlapped_s` by the forward's stage (None: their
+    sum): see `sim.times.expanded`.
     Jitter is lognormal with mean 1 and the given sigma.  `slowdown` multiplies the seconds of each
     worker (shape (workers,)).
     """
@@ -61,6 +63,7 @@ class CostModel:
     slowdown: Floats | None = None
     input_backward_s: Floats | None = None
     weight_backward_s: Floats | None = None
+    overlapped_s: Floats | None = None
 
     def durations(self, program: Program, rng: np.random.Generator, kernels: Kernels = NUMPY
                   ) -> Floats:
@@ -174,11 +177,11 @@ class CostModel:
 
     def slowed(self, by: Floats) -> CostModel:
         """The costs where all that a stage does takes `by` times as long, shape (stages,)."""
-        halves = (self.input_backward_s, self.weight_backward_s)
-        first, second = (None if half is None else half * by for half in halves)
+        first, second, pair = (None if each is None else each * by for each in (
+            self.input_backward_s, self.weight_backward_s, self.overlapped_s))
         return replace(self, forward_s=self.forward_s * by, backward_s=self.backward_s * by,
                        update_s=self.update_s * by, recompute_s=self.recompute_s * by,
-                       input_backward_s=first, weight_backward_s=second)
+                       input_backward_s=first, weight_backward_s=second, overlapped_s=pair)
 
     def stretch(self, stage: int) -> Stretch | None:
         """How stragglers slow a stage down; None where they never do.
