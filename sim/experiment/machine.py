@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.arrays import Floats
+from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.options import Experiment
 from sim.numerics.tasks import Task
@@ -144,9 +144,11 @@ def _halves(profile: Profile | None, backward: Floats) -> tuple[Floats | None, F
     return first, second
 
 
-def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine
-                 ) -> Cluster:
+def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine,
+                 homes: Ints | None = None) -> Cluster:
     """The links between devices and workers, and the memory of a device.
+
+    `homes` are how many copies each stage has in a worker, shape (stages,); None: one.
 
     A profile's latency (seconds), bandwidth (bytes per second) and messages measured by their size
     stand in for defaults.
@@ -161,7 +163,7 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
     link = Link(latency, bandwidth or float("inf"), options.latency == "held")
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
-                   _exchange_s(experiment, link, sizes, combine),
+                   _exchange_s(experiment, link, sizes, combine, homes),
                    {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
                    options.receives, options.sends, _tied(experiment, latency, bandwidth),
                    experiment.workers.overlap)
@@ -192,13 +194,17 @@ def _transfers(profile: Profile | None) -> dict[tuple[int, bool], MessageTimes]:
     return found
 
 
-def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine
-                ) -> Floats | None:
-    """Seconds workers take to exchange each stage; over the pipeline's link unless given one."""
+def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine,
+                homes: Ints | None) -> Floats | None:
+    """Seconds workers, or copies of a stage, take to exchange each stage; over the pipeline's link
+    unless given one."""
     workers = experiment.workers
-    if workers.count == 1:
+    if workers.count == 1 and (homes is None or homes.max() == 1):
         return None
     latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
     between = Link(link.latency_s if latency is None else latency,
                    link.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    if homes is not None and homes.max() > 1:
+        return np.array([float(ring_all_reduce_s(size, between, int(copies)))
+                         for size, copies in zip(sizes.weight_bytes, homes, strict=True)])
     return combine.seconds(sizes.weight_bytes, between, workers.count)
