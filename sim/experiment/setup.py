@@ -122,12 +122,13 @@ class VirtualSetup(Setup):
         return VirtualSetup(**vars(rules), profile=profile, task=task, sizes=sizes, costs=costs,
                             cluster=cluster)
 
-    def over(self, experiment: Experiment) -> VirtualSetup:
-        """The setup of an experiment that differs in its number of mini-batches alone.
+    def over(self, experiment: Experiment, program: Program | None = None) -> VirtualSetup:
+        """The setup of an experiment that differs in its number of mini-batches alone; `program`
+        stands in for its schedule's.
 
         Raises ConfigurationError.
         """
-        return replace(self, **vars(Setup.of(experiment, kernels=self.kernels)))
+        return replace(self, **vars(Setup.of(experiment, program, kernels=self.kernels)))
 
 
 @dataclass(frozen=True)
