@@ -51,6 +51,9 @@ def _updated(shape: PipelineShape, stream: Instructions) -> Instructions:
     after = _last_of_each(key, rows)
     out = np.empty((4, len(op) + len(after)), dtype=NARROW)
     insert_updates(op, stage, index, count, after, shape.microbatches, out)
+    if shape.last_microbatches is not None:
+        last = (out[0] == Op.U) & (out[2] == (shape.minibatches - 1) * shape.microbatches)
+        out[3, last] = shape.last_microbatches
     return Instructions(*out)
 
 
