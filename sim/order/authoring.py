@@ -130,6 +130,16 @@ def backwards(stage: int, micro_batches: Iterable[int], count: int = 1) -> Part:
     return Run(Op.B, stage, _listed(micro_batches), count)
 
 
+def input_halves(stage: int, micro_batches: Iterable[int]) -> Part:
+    """Input halves of a stage's backwards on each of `micro_batches`, in that order."""
+    return Run(Op.I, stage, _listed(micro_batches), 1)
+
+
+def weight_halves(stage: int, micro_batches: Iterable[int]) -> Part:
+    """Weight halves of a stage's backwards on each of `micro_batches`, in that order."""
+    return Run(Op.W, stage, _listed(micro_batches), 1)
+
+
 def _listed(micro_batches: Iterable[int]) -> range | Ints:
     return micro_batches if isinstance(micro_batches, range) else np.fromiter(micro_batches, NARROW)
 
