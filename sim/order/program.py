@@ -27,7 +27,8 @@ from sim.order.streams import (
     Streams,
     device_of_rows,
 )
-from sim.order.text import read, render
+from sim.order.text.reading import read
+from sim.order.text.rendering import render
 from sim.order.together import check_pairs
 
 __all__ = ["Generate", "Messages", "Program", "RowTables"]  # the middle two: of its constructor
@@ -79,11 +80,12 @@ class Program(CompleteStreams):
 
     @classmethod
     def parse(cls, text: str, shape: PipelineShape | None = None) -> Program:
-        """The program that a text means, the inverse of `str`: see `sim.order.text`.
+        """The program that a text means, in any form of `sim.order.text`; the inverse of `str`.
 
         A `shape` that is given stands in for the text's own.
         """
-        return cls.from_streams(*read(text, shape))
+        found = read(text, shape)
+        return cls.from_streams(found.shape, found.streams)
 
     def __str__(self) -> str:
         return render(self)
