@@ -14,7 +14,7 @@ from sim.order.check import check_order
 from sim.order.columns import Instructions
 from sim.order.completeness.passes import complete_tables
 from sim.order.instruction import Instruction
-from sim.order.messages import lowered, messages_of
+from sim.order.making.messages import lowered, messages_of
 from sim.order.needs import dependencies
 from sim.order.shape import PipelineShape
 from sim.order.streams import (
@@ -28,7 +28,7 @@ from sim.order.streams import (
 )
 from sim.order.text import read, render
 from sim.order.together import check_pairs, pair_of
-from sim.order.updates import with_updates
+from sim.order.making.updates import with_updates
 
 __all__ = ["Generate", "Messages", "Program", "RowTables"]  # the middle two: of its constructor
 
@@ -138,17 +138,16 @@ class Program(CompleteStreams):
         if len(self.sync[0]):
             raise ValueError("the order of workers that wait for each other is fixed")
         rows = Instructions(*(column[order] for column in self.rows))
-        return Program.of(self.shape, rows, self.offsets, kernels)
+        return Program.of(self.shape, rows, self.offsets, kernels, self.pairs)
 
     def lower(self, kernels: Kernels = NUMPY) -> Program:
         """A program that also has SEND and RECV instructions where data crosses devices.
 
-        Raises ValueError for workers that wait for each other: their exchange is no message of
-        the pipeline.
+        Raises ValueError for workers, or copies of a stage, that wait for each other: their
+        exchange is no message of the pipeline.
         """
         if self.lowered:
             return self
         if len(self.sync[0]):
-            raise ValueError("programs of one worker are lowered; this one has "
-                             f"{self.shape.workers} that wait for each other")
-        return Program.of(self.shape, *lowered(self, self.messages), kernels)
+            raise ValueError("programs in which nobody waits for another's gradients are lowered")
+        return Program.of(self.shape, *lowered(self, self.messages), kernels, self.pairs)

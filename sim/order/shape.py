@@ -120,6 +120,11 @@ class PipelineShape:
         """By how many micro-batches the last mini-batch is smaller than the others."""
         return 0 if self.last_microbatches is None else self.microbatches - self.last_microbatches
 
+    @property
+    def smaller_last(self) -> bool:
+        """Whether the last mini-batch is smaller than the others."""
+        return bool(self._missing)
+
     def size_of(self, minibatch: int) -> int:
         """Micro-batches of a mini-batch, which counts from 0."""
         last = minibatch == self.minibatches - 1

@@ -34,7 +34,7 @@ def rows_of_pairs(tables: RowTables, pairs: Ints) -> tuple[Ints, Ints]:
 
 
 def check_pairs(streams: Streams, tables: RowTables, pairs: Ints) -> None:
-    """Refuse pairs that are not a forward and a backward one right after the other.
+    """Refuse `pairs`, (pairs, 2, 3), that are not a forward and a backward one after the other.
 
     Messages may stand between the two.  Raises InvalidProgramError with the cell marked.
     """

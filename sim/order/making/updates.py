@@ -20,14 +20,15 @@ def with_updates(shape: PipelineShape, streams: Sequence[Sequence[Part]],
                  kernels: Kernels = NUMPY) -> tuple[Instructions, tuple[int, ...]]:
     """Streams written out with the updates that a schedule left out, as columns and offsets.
 
-    Where a stage's stream has no update, one is put right after the last backward of every
-    mini-batch.  Offsets are where each stream begins, and where the last ends.  One pass over all
-    streams does that where they are plainly complete; what it refuses is done here stream by
-    stream, whatever the streams hold.
+    Where a stream has no update of a stage, one is put right after the last backward that it has
+    of every mini-batch.  Offsets are where each stream begins, and where the last ends.  One pass
+    over all streams does that where they are plainly complete; what it refuses is done here stream
+    by stream, whatever the streams hold.
     """
     rows = join([part for stream in streams for part in stream])
     offsets = np.cumsum([0, *(sum(part.size for part in stream) for stream in streams)])
-    if shape.stages * shape.total <= rows.size:  # else a mistyped shape would fill the memory
+    # else a mistyped shape would fill the memory
+    if shape.stages * shape.total <= rows.size and not shape.smaller_last:
         columns, ends = kernels.of(UPDATED)(*rows, offsets, shape.stages, shape.minibatches,
                                             shape.microbatches)
         if len(ends):
@@ -51,6 +52,9 @@ def _updated(shape: PipelineShape, stream: Instructions) -> Instructions:
     after = _last_of_each(key, rows)
     out = np.empty((4, len(op) + len(after)), dtype=NARROW)
     insert_updates(op, stage, index, count, after, shape.microbatches, out)
+    if shape.smaller_last:
+        last = (out[0] == Op.U) & (out[2] == (shape.minibatches - 1) * shape.microbatches)
+        out[3, last] = shape.size_of(shape.minibatches - 1)
     return Instructions(*out)
 
 
