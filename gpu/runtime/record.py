@@ -59,7 +59,7 @@ def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
         {"minibatch_loss": loss}, **_of_hosts(asked[order], issued[order]))
 
 
-def _of_hosts(asked: Floats, issued: Floats) -> dict[str, Floats]:
+def _of_hosts(asked: Floats, issued: Floats) -> dict[str, Any]:
     """When hosts asked for what devices did; nothing where hosts did it themselves."""
     return {} if np.isnan(asked).all() else {"asked_s": asked, "issued_s": issued}
 

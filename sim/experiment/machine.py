@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.arrays import Floats
+from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.options import Experiment
 from sim.numerics.tasks import Task
 from sim.times.cluster import Cluster, Link, MessageTimes
 from sim.times.costs import CostModel, Straggler
 from sim.times.profile import Profile, read_profile
-from sim.workers import Combine
+from sim.workers import Combine, ring_all_reduce_s
 
 LINK_KEYS = {"latency_s", "bandwidth_bytes_per_s"}  # of `cluster`: one that is given wins
 
@@ -160,9 +160,11 @@ def _half(given: float | list[float] | None, profile: Profile | None, name: str,
     return _measured(profile, name, otherwise)
 
 
-def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine
-                 ) -> Cluster:
+def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine,
+                 homes: Ints | None = None) -> Cluster:
     """The links between devices and workers, and the memory of a device.
+
+    `homes` are how many copies each stage has in a worker, shape (stages,); None: one.
 
     A profile's latency (seconds), bandwidth (bytes per second) and messages measured by their size
     stand in for defaults.
@@ -178,7 +180,7 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
                 options.latency == "held")
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
-                   _exchange_s(experiment, link, sizes, combine),
+                   _exchange_s(experiment, link, sizes, combine, homes),
                    {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes)
 
 
@@ -198,18 +200,22 @@ def _transfers(profile: Profile | None) -> dict[tuple[int, bool], MessageTimes]:
     return found
 
 
-def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine
-                ) -> Floats | None:
-    """Seconds workers take to exchange each stage; over the pipeline's link unless given one.
+def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine,
+                homes: Ints | None) -> Floats | None:
+    """Seconds workers, or copies of a stage, take to exchange each stage; over the pipeline's link
+    unless given one.
 
     [choice] Where boundaries have links of their own, that is the slowest of them: a ring goes at
     the pace of its slowest link.
     """
     workers = experiment.workers
-    if workers.count == 1:
+    if workers.count == 1 and (homes is None or homes.max() == 1):
         return None
     latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
     slowest = link.slowest()
     between = Link(slowest.latency_s if latency is None else latency,
                    slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    if homes is not None and homes.max() > 1:
+        return np.array([float(ring_all_reduce_s(size, between, int(copies)))
+                         for size, copies in zip(sizes.weight_bytes, homes, strict=True)])
     return combine.seconds(sizes.weight_bytes, between, workers.count)

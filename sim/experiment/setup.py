@@ -30,7 +30,7 @@ from sim.times.profile import Profile
 from sim.times.timeline import Timeline
 from sim.weights.versions import VersionPlan
 from sim.workers import Combine
-from sim.workers.synchronisation import synchronised
+from sim.workers.synchronisation import copies_together, synchronised
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Setup:
         program = program or generate(experiment, kernels)
         check_shape(experiment, program)
         combine = make_combine(experiment.workers.combine)
+        if program.several:
+            program = _of_copies(experiment, program, combine)
         return Setup(experiment, synchronised(program, combine),
                      make_mitigation(experiment.pipeline.mitigation), combine,
                      make_optimizer(experiment.training.optimizer), make_rate(experiment), kernels)
@@ -114,7 +116,8 @@ class VirtualSetup(Setup):
         task = task or make_task(experiment)
         sizes = stage_sizes(experiment, profile, task)
         costs = cost_model(experiment, profile)
-        cluster = make_cluster(experiment, profile, sizes, rules.combine)
+        homes = rules.program.copies.homes if rules.program.several else None
+        cluster = make_cluster(experiment, profile, sizes, rules.combine, homes)
         refuse_uncountable(rules.program, costs, cluster)
         return VirtualSetup(**vars(rules), profile=profile, task=task, sizes=sizes, costs=costs,
                             cluster=cluster)
@@ -157,6 +160,22 @@ def rows_of(experiment: Experiment) -> int:
     of every micro-batch, and an update of every mini-batch."""
     shape = experiment.shape
     return shape.stages * (2 * shape.total + shape.minibatches)
+
+
+def _of_copies(experiment: Experiment, program: Program, combine: Combine) -> Program:
+    """A program in which stages have several homes, with what `workers.copies` makes copies wait.
+
+    Raises ConfigurationError where something in the experiment takes one home a stage.
+    """
+    problems = []
+    if experiment.pipeline.dispatch == "greedy":
+        problems.append("pipeline.dispatch: greedy dispatch takes one home a stage; choose static")
+    if combine.acts_alone:
+        problems.append(f"workers.combine: {combine.name} takes one home a stage; choose "
+                        "all-reduce")
+    if problems:
+        raise ConfigurationError(problems)
+    return program if experiment.workers.copies == "apart" else copies_together(program)
 
 
 KEYS = {"worker_devices": "ranks", "total": "last_microbatches"}  # that a size of a shape is set by
