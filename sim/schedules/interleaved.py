@@ -31,9 +31,22 @@ def check(shape: PipelineShape) -> None:
         raise ValueError(f"rounds have at least as many micro-batches as there are devices, so "
                          f"{devices}, the last one too; rounds of {size} leave {n % size or size} "
                          f"of {n} micro-batches")
-    if shape.warmup is not None and not _last(shape) <= shape.warmup <= _most(shape):
-        raise ValueError(f"warmup is from {_last(shape)} to {_most(shape)} with {shape.chunks} "
-                         f"chunks and rounds of {size} micro-batches, got {shape.warmup}")
+    if shape.warmup is not None:
+        _check_warmup(shape, shape.warmup)
+
+
+def _check_warmup(shape: PipelineShape, warmup: int) -> None:
+    """Raises ValueError for a warm-up that leaves no chance to go on."""
+    n, size, least = shape.microbatches, round_size(shape), _last(shape)
+    if warmup < least:
+        raise ValueError(f"the first backward comes after {least} forwards with {shape.chunks} "
+                         f"chunks and rounds of {size} micro-batches: warmup is at least that, "
+                         f"got {warmup}")
+    most = least + size + (n % size or size)  # the later forwards wait for the first backwards
+    if shape.worker_devices > 1 and shape.chunks > 1 and n > size and warmup > most:
+        raise ValueError(f"after {most} forwards the first device has to go backwards with "
+                         f"{shape.chunks} chunks and rounds of {size} micro-batches: warmup is at "
+                         f"most that, got {warmup}")
 
 
 def _short(left: int, devices: int) -> bool:
@@ -43,13 +56,6 @@ def _short(left: int, devices: int) -> bool:
 def _last(shape: PipelineShape) -> int:
     """Forwards that the last device does before its first backward."""
     return (shape.chunks - 1) * round_size(shape) + 1
-
-
-def _most(shape: PipelineShape) -> int:
-    """Forwards that can be done before the first backward comes back to the first device."""
-    n, size = shape.microbatches, round_size(shape)
-    return max(n * shape.chunks, 1) if shape.chunks == 1 or n == size else min(
-        n, shape.chunks * size + size)
 
 
 @schedule("interleaved", rule="1F1B with flush over V chunks a device, round by round of micro-"

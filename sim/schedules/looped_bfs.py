@@ -17,7 +17,7 @@ def looped_bfs(device: int, shape: PipelineShape) -> Iterator[Part]:
     one mini-batch of micro-batches A B:
 
         device 0: 0FA 0FB 2FA 2FB .   .   2BB 2BA 0BB 0BA
-        device 1: .   1FA 1FB 3FA 3FB 3BB 3BA 1BB 1BA .
+        device 1: .   1FA 1FB 3FA 3FB 3BB 3BA 1BB 1BA
 
     A chunk's weights are wanted once in a mini-batch for each direction, which is what makes it
     the order for weights that are sharded over workers.

@@ -13,11 +13,11 @@ from sim.schedules.round_robin import round_robin
           source="PACI (arXiv 2606.07881) and its code: order of `round-robin` over micro-batches, "
                  "one copy of the weights")
 def paci(device: int, shape: PipelineShape) -> Iterator[Part]:
-    """What a device does under PACI; with two stages and mini-batches of two micro-batches A B (`U`
-    is an update, which takes no slot of its own here):
+    """What a device does under PACI; with two stages and mini-batches 1 2 3 of two micro-batches A
+    B (an update follows each BB):
 
-        stage 0: F1A F1B B1A F2A B1B:U F2B B2A F3A B2B:U F3B
-        stage 1: .   F1A B1A F1B B1B:U F2A B2A F2B B2B:U F3A
+        stage 0: 1FA 1FB .   1BA 2FA 1BB 2FB 2BA 3FA 2BB
+        stage 1: .   1FA 1BA 1FB 1BB 2FA 2BA 2FB 2BB 3FA
 
     Gradients are of the loss over n, taken at the newest weights a stage has in either pass (as
     the mitigation `none` does).  Micro-batch m, from 0, is applied ⌊m/n⌋ − ⌊max(m−(S−1−k), 0)/n⌋

@@ -28,7 +28,7 @@ def seq1f1b(device: int, shape: PipelineShape) -> Iterator[Part]:
     sequences A and B, each in two pieces (four micro-batches A1 A2 B1 B2):
 
         stage 0: FA1 FA2 FB1 .   BA2 FB2 BA1 .   BB2 BB1
-        stage 1: .   FA1 FA2 BA2 FB1 BA1 FB2 BB2 BB1 .
+        stage 1: .   FA1 FA2 BA2 FB1 BA1 FB2 BB2 BB1
 
     Piece s of sequence m is micro-batch m·q + s.  A piece's forward needs those before it (their
     keys and values), its backward those after it: the order of each stage sees to that.  A piece
