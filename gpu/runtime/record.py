@@ -106,9 +106,9 @@ def observed_plan(program: Program, plan: VersionPlan, pieces: Sequence[Piece]) 
 def _losses(program: Program, pieces: Sequence[Piece]) -> Floats:
     n = program.shape.microbatches
     loss = np.zeros(program.shape.minibatches)
-    for piece in pieces:
-        for index, value in piece.losses.items():
-            loss[index // n] += value / program.shape.size_of(index // n)
+    found = {index: value for piece in pieces for index, value in piece.losses.items()}
+    for index, value in sorted(found.items()):  # in their order, whatever copies did them
+        loss[index // n] += value / program.shape.size_of(index // n)
     return loss
 
 

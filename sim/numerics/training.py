@@ -136,7 +136,7 @@ class _Run:
         shape = program.shape
         self.per_minibatch = shape.microbatches
         self.sizes = [shape.size_of(minibatch) for minibatch in range(shape.minibatches)]
-        self.loss: list[Any] = [0.0] * shape.minibatches
+        self.losses: list[Any] = [0.0] * shape.total  # each divided by its mini-batch's size
         self.copies = program.copy_of_rows.tolist() if program.several else None
         self.evaluated: list[int] = []
         self.evaluations: list[Evaluation] = []
@@ -156,9 +156,8 @@ class _Run:
             self.activations[k + 1, index] = self.stages[k].forward(index, inputs)
             return
         loss = self.stages[k].forward(index, inputs, self.task.target(index))
-        minibatch = index // self.per_minibatch
-        n = self.sizes[minibatch]
-        self.loss[minibatch] += (loss if isinstance(loss, np.ndarray) else float(loss)) / n
+        n = self.sizes[index // self.per_minibatch]
+        self.losses[index] = (loss if isinstance(loss, np.ndarray) else float(loss)) / n
         self.gradients[k, index] = 1.0 / n
 
     def backward(self, k: int, index: int, count: int, row: int) -> None:
@@ -178,6 +177,14 @@ class _Run:
         if self.every:
             for done, weights in stage.points(minibatch, self.every):
                 self.snapshot(done, k, weights)
+
+    @property
+    def loss(self) -> list[Any]:
+        """Each mini-batch's mean loss, its micro-batches' added up in their order: the same bits in
+        whatever order they ran."""
+        n = self.per_minibatch
+        return [sum(self.losses[first + 1 : first + n], self.losses[first])
+                for first in range(0, len(self.losses), n)]
 
     def snapshot(self, done: int, k: int, weights: Any) -> None:
         """Stage `k` after `done` mini-batches; once all stages are there they are judged."""

@@ -105,15 +105,21 @@ class Walk:
 
 
 def streams_of(text: str) -> list[list[tuple[str, int, int]]]:
-    """The streams of our text form without halves or messages: `0F1`, `1B0-3`, `0U0-1`."""
+    """The streams of our text form without messages: `0F1`, `1B0-3`, `0U0-1`, `(0F3;1I1)`.
+
+    The input half of a backward stands for all of it, its weight half for nothing.
+    """
     found = []
     for line in text.splitlines():
         if not line.strip() or line.startswith("#"):
             continue
         stream = []
-        for cell in line.split(","):
-            op = next(each for each in cell if each.isalpha())
-            stage, micros = cell.split(op)
+        for cell in line.replace("(", "").replace(")", "").replace(";", ",").split(","):
+            name = next(each for each in cell if each.isalpha())
+            stage, micros = cell.split(name)
+            if name == "W":
+                continue
+            op = "B" if name == "I" else name
             first, _, last = micros.partition("-")
             for m in range(int(first), int(last or first) + 1 if op != "U" else int(first) + 1):
                 stream.append((op, int(stage), m))
