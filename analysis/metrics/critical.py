@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.metrics.together import with_the_one_before
 from sim.arrays import Floats, Ints
 from sim.op import Op
 from sim.order.needs import dependencies
@@ -43,7 +42,7 @@ def critical_path(trace: Trace) -> CriticalPath:
     """
     order = np.argsort(trace.device, kind="stable")
     end, needs = trace.end_s[order], Needs.of(trace, order)
-    second = np.append(with_the_one_before(trace)[order], False)
+    second = np.append(trace.with_previous[order], False)
     heads = set(needs.program.offsets)
     row, path, messages = int(np.argmax(end)), [], 0.0
     seen = np.zeros(len(trace), dtype=bool)

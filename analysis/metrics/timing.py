@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.metrics.together import once_s, with_the_one_before
 from sim.arrays import Floats, Ints
 from sim.op import Op
 from sim.order.shape import PipelineShape
@@ -63,7 +62,8 @@ def timing(trace: Trace) -> Timing:
     devices = trace.shape.devices
     makespan = float(trace.end_s.max())
     whole = makespan if makespan > 0 else float("nan")
-    busy = np.bincount(trace.device, once_s(trace), devices)
+    compute = trace.op <= Op.U
+    busy = np.bincount(trace.device[compute], trace.busy_s[compute], devices)
     wait = np.bincount(trace.device, comm_wait_s(trace), devices)
     return Timing(
         makespan, 1 - float(busy.sum()) / (devices * whole),
@@ -78,7 +78,7 @@ def comm_wait_s(trace: Trace) -> Floats:
     """
     previous = np.concatenate(([0.0], trace.end_s[:-1]))
     previous[first_rows(trace)] = 0.0
-    second = np.flatnonzero(with_the_one_before(trace))
+    second = np.flatnonzero(trace.with_previous)
     previous[second] = previous[second - 1]
     start = np.where(trace.op > Op.U, trace.end_s, trace.start_s)  # a RECV is itself the wait
     idle_from = np.fmax(previous, trace.sent_s)

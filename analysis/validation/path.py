@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from analysis.metrics.critical import Needs
-from analysis.metrics.together import once_s
+from sim.op import Op
 from sim.order.check import execution_order
 from sim.trace import Trace
 
@@ -24,7 +24,7 @@ def critical_path_s(trace: Trace) -> float:
     """
     needs = Needs.of(trace, np.arange(len(trace)))
     program, device = needs.program, needs.program.device.tolist()
-    seconds = once_s(trace).tolist()
+    seconds = np.where(trace.op <= Op.U, trace.busy_s, 0.0).tolist()
     done = [0.0] * len(trace)
     free = [0.0] * program.devices
     for row in execution_order(program):

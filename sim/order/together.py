@@ -34,13 +34,14 @@ def rows_of_pairs(tables: RowTables, pairs: Ints) -> tuple[Ints, Ints]:
     return found[:, 0], found[:, 1]
 
 
-def check_pairs(streams: Streams, tables: RowTables, pairs: Ints) -> None:
-    """Refuse `pairs`, (pairs, 2, 3), other than of a forward and a backward right after another.
+def check_pairs(streams: Streams, tables: RowTables, pairs: Ints) -> Ints:
+    """The `pairs`, (pairs, 2, 3), in the order of their rows; each is a forward and a backward of
+    one device, one right after the other.
 
     Neither may be of what the other does.  Raises InvalidProgramError with the cell marked.
     """
     if not len(pairs):
-        return
+        return pairs
     first, second = rows_of_pairs(tables, pairs)
     forward = np.count_nonzero(pairs[..., 0] == Op.F, axis=1)
     backward = among(pairs[..., 0].ravel(), (Op.B, Op.I)).reshape(-1, 2).sum(axis=1)
@@ -55,6 +56,8 @@ def check_pairs(streams: Streams, tables: RowTables, pairs: Ints) -> None:
             "a pair is one forward and one backward of a device, the second right after the "
             f"first: {streams.instruction(row)} is in none such",
             marked_table(streams, dict([streams.step(row)])))
+    ordered: Ints = pairs[np.argsort(first)]
+    return ordered
 
 
 def _of_one(streams: Streams, first: Ints, second: Ints) -> NDArray[np.bool_]:
