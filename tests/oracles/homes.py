@@ -17,7 +17,7 @@ Place = tuple[int, int]  # stage and device
 
 @dataclass(frozen=True)
 class Sizes:
-    """Stages, mini-batches, micro-batches of each, devices, and micro-batches of the last."""
+    """Stages, mini-batches, micro-batches of each, most devices, and micro-batches of the last."""
 
     stages: int
     minibatches: int
@@ -40,14 +40,14 @@ def text(streams: Streams) -> str:
         op, stage, micro = each
         return f"{stage}{op}{micro[0]}" + (f"-{micro[-1]}" if len(micro) > 1 else "")
 
-    return "\n".join(",".join(map(cell, stream)) or "," for stream in streams) + "\n"
+    return "\n".join(",".join(map(cell, stream)) for stream in streams) + "\n"
 
 
 def drawn(dice: random.Random, sizes: Sizes, turns: str, *, halves: bool) -> Streams:
     """A random order that can be executed, also where copies wait for each other.
 
     By `turns` a stage's copies take micro-batches of a mini-batch (`micro`) or whole mini-batches
-    (`mini`), each any of one to three devices.
+    (`mini`), each any of one to three devices; a device without anything to do is left out.
     """
     homes = [dice.sample(range(sizes.devices), dice.randint(1, min(3, sizes.devices)))
              for _ in range(sizes.stages)]
@@ -82,7 +82,7 @@ def drawn(dice: random.Random, sizes: Sizes, turns: str, *, halves: bool) -> Str
         op, k, m, device = each = dice.choice(ready)
         gone.add(each)
         streams[device].append((op, k, sizes.covers(m) if op == "U" else (m,)))
-    return streams
+    return [stream for stream in streams if stream]
 
 
 def update_rounds(sizes: Sizes, home: dict[tuple[int, int], int]) -> dict[Place, list[int]]:

@@ -202,7 +202,7 @@ def orders(draw):
 
 
 def program_of(sizes: homes.Sizes, streams: homes.Streams) -> Program:
-    shape = PipelineShape(sizes.stages, sizes.minibatches, sizes.microbatches, ranks=sizes.devices,
+    shape = PipelineShape(sizes.stages, sizes.minibatches, sizes.microbatches, ranks=len(streams),
                           last_microbatches=sizes.last)
     return Program.parse(homes.text(streams), shape).validate()
 
