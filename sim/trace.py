@@ -77,23 +77,23 @@ class Trace:
 
     @property
     def with_previous(self) -> NDArray[np.bool_]:
-        """Whether each row ran as one with the row before it, shape (rows,).
+        """Whether each row is the second of a pair that ran as one, shape (rows,).
 
-        A device does one thing at a time, so two passes of it with one start and one end, and time
-        between, are a pair that was issued as one.
+        A pair may also run as its two passes, one after the other (`sim.times.expanded`).
         """
         found = np.zeros(len(self), dtype=bool)
-        device, start, end = self.device, self.start_s, self.end_s
-        found[1:] = ((device[1:] == device[:-1]) & (start[1:] == start[:-1])
-                     & (end[1:] == end[:-1]) & (end[1:] > start[1:])
-                     & (self.op[1:] <= Op.U) & (self.op[:-1] <= Op.U))
+        if self.paired is not None:
+            first, second = np.flatnonzero(self.paired).reshape(-1, 2).T
+            found[second[self.start_s[second] < self.end_s[first]]] = True
         return found
 
     @property
     def busy_s(self) -> Floats:
-        """Seconds for which each row keeps its device busy, shape (rows,): of what ran as one the
-        first has all."""
-        seconds: Floats = np.where(self.with_previous, 0.0, self.end_s - self.start_s)
+        """Seconds for which each row keeps its device busy, shape (rows,): of a pair that ran as
+        one the first has all."""
+        seconds: Floats = self.end_s - self.start_s
+        if self.paired is not None:
+            seconds[self.with_previous] = 0.0
         return seconds
 
     def __len__(self) -> int:

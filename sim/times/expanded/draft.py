@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sim.arrays import NARROW, Floats, Ints
-from sim.op import Op, among
+from sim.op import Op
 from sim.order.columns import Instructions
 from sim.order.program import Program
 from sim.order.streams import NO_PAIRS, Edges, Messages, device_of_rows
@@ -156,13 +156,3 @@ class Draft:
 
 def _joined(parts: list[Ints]) -> Ints:
     return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
-
-
-def receivers(program: Program) -> Ints:
-    """The pass that needs what each RECV of a program receives, shape (rows,); −1 elsewhere."""
-    op, stage, index, _ = program.rows
-    found = np.full(len(program), -1, dtype=np.int64)
-    for receive, passes in ((Op.RECV_F, (Op.F,)), (Op.RECV_B, (Op.B, Op.I))):
-        rows = np.flatnonzero(among(op, (receive,)))
-        found[rows] = program.row_of(*passes)[stage[rows], index[rows]]
-    return found
