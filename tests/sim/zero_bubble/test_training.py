@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from analysis.metrics.report import report
+from sim.errors import ConfigurationError
 from sim.experiment.run import run
 from tests.sim.experiments import TINY, by_pass, experiment, history, same_weights, simulate
 from tests.sim.zero_bubble.timed import CHUNKED, most_held
@@ -53,3 +54,24 @@ def test_a_device_of_dualpipe_holds_the_weights_of_two_stages():
         assert sum(held.values()) == 5
         assert memory["peak_device_bytes"][device] == sum(
             weights[k] + most * one[k] for k, most in held.items())
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.verify),
+                                  pytest.param(2, marks=pytest.mark.verify)])
+@pytest.mark.parametrize(("name", "stages", "chunks"), [
+    each for each in ORDERS if each[0] != "dualpipev"])
+def test_greedy_dispatch_flushes_what_flushes(name, stages, chunks, seed):
+    """No forward of the next mini-batch overtakes a weight half that its stage still owes."""
+    draw = np.random.default_rng(seed)
+    costs = {key: draw.uniform(0.2, 3.0, stages).tolist() for key in (
+        "forward_s", "backward_s", "input_backward_s", "weight_backward_s")}
+    trace = simulate(task="none", schedule=name, stages=stages, chunks=chunks, minibatches=6,
+                     microbatches=4, batch_size=4, dispatch="greedy", **costs)
+    assert np.all(trace.staleness == 0)
+
+
+@pytest.mark.parametrize("keys", [{}, {"overlapped_s": 1.5}])
+def test_greedy_dispatch_of_pairs_is_refused(keys):
+    with pytest.raises(ConfigurationError, match="order of a program with pairs is part of it"):
+        simulate(task="none", schedule="dualpipev", stages=4, chunks=2, microbatches=4,
+                 minibatches=2, batch_size=4, dispatch="greedy", **keys)
