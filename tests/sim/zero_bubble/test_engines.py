@@ -31,9 +31,11 @@ def test_engines_agree_to_the_bit(name, chunks, more):
         assert_equal(times(engine, **asked), simpy)
 
 
-@pytest.mark.parametrize(("name", "chunks"), ORDERS[:-1])
-def test_the_period_is_that_of_long_runs(name, chunks):
-    found = analysis.steady(**keys(name, chunks, 12, task="none", latency_s=0.25))
-    shorter, longer = (sim.run(**keys(name, chunks, n, task="none", latency_s=0.25)).end_s.max()
+@pytest.mark.parametrize(("name", "chunks", "pair"), [
+    *((*each, None) for each in ORDERS), ("dualpipev", 2, 2.5), ("dualpipe", 1, 2.5)])
+def test_the_period_is_that_of_long_runs(name, chunks, pair):
+    asked = {"task": "none", "latency_s": 0.25, "overlapped_s": pair}
+    found = analysis.steady(**keys(name, chunks, 12, **asked))
+    shorter, longer = (sim.run(**keys(name, chunks, n, **asked)).end_s.max()
                        for n in (12, 20))
     assert found["period_s"] == pytest.approx((longer - shorter) / 8, rel=1e-12)
