@@ -26,9 +26,9 @@ MOST = 8_000_000  # instructions to look at
 def endless(experiment: Experiment, program: Program | None = None) -> dict[str, Any]:
     """An experiment's steady state by name, as `--json` prints it.
 
-    The experiment's own number of mini-batches plays no part; a `program` stands in for its
-    schedule's, and one of one mini-batch is repeated for ever.  Raises ConfigurationError where the
-    order or the costs do not repeat.
+    The experiment's own number of mini-batches plays no part, nor how large its last one is; a
+    `program` stands in for its schedule's, and one of one mini-batch is repeated for ever.
+    Raises ConfigurationError where the order or the costs do not repeat.
     """
     _refuse_unsteady(experiment)
     setup, found = solve(experiment, program)
@@ -81,7 +81,8 @@ def _longer(experiment: Experiment, program: Program | None, minibatches: int
     """
     if program is not None and program.shape.minibatches > 1:
         return experiment, program
-    longer = experiment.changed({"pipeline.minibatches": minibatches})
+    longer = experiment.changed({"pipeline.minibatches": minibatches,
+                                 "pipeline.last_microbatches": None})
     return longer, None if program is None else repeated(program, minibatches)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.options import Experiment
+from sim.layouts.layers import cut, layers_by_letter, layers_in
+from sim.layouts.text import stages_of
 from sim.numerics.tasks import Task
 from sim.times.cluster import Cluster, Link, MessageTimes, Tied
 from sim.times.costs import CostModel, Straggler
@@ -35,10 +37,13 @@ class Sizes:
 
 
 def load_profile(experiment: Experiment) -> Profile | None:
-    """The measured profile that `costs.profile` names, checked to fit; None where none is named.
+    """The measured profile that `costs.profile` names, checked to fit, or that of a layout's
+    layers; None where neither is named.
 
     Raises ConfigurationError.
     """
+    if experiment.pipeline.layout is not None or experiment.costs.per_layer is not None:
+        return laid_out_profile(experiment)
     if experiment.costs.profile is None:
         return None
     try:
@@ -55,6 +60,34 @@ def load_profile(experiment: Experiment) -> Profile | None:
             raise ConfigurationError([f"costs.profile: {experiment.costs.profile} has {have} "
                                       f"{name}, the pipeline needs {need}"])
     return profile
+
+
+def laid_out_profile(experiment: Experiment) -> Profile:
+    """What a layout makes of the costs of its layers: a profile of its stages.
+
+    Raises ConfigurationError where nothing says what layers cost, or they do not fit.
+    """
+    layout, costs = experiment.pipeline.layout, experiment.costs
+    if layout is None:
+        raise ConfigurationError(["costs.per_layer: are costs of a layout's letters; give "
+                                  "pipeline.layout"])
+    key = "costs.profile" if costs.per_layer is None else "costs.per_layer"
+    try:
+        stages = stages_of(layout)
+        if costs.per_layer is not None and costs.profile is not None:
+            raise ProfileError("costs.profile has costs of layers too; give one of them")
+        if costs.per_layer is not None:
+            layers = layers_by_letter(stages, costs.per_layer)
+        elif costs.profile is not None:
+            layers = layers_in(costs.profile)
+        else:
+            raise ConfigurationError([
+                "pipeline.layout: nothing says what its layers cost; give costs.per_layer = "
+                "{ t = { forward_s = 1.0, backward_s = 2.0 }, … }, or costs.profile with a file of "
+                "layers"])
+        return cut(layers, [len(stage) for stage in stages])
+    except ProfileError as error:
+        raise ConfigurationError([f"{key}: {line}" for line in str(error).splitlines()]) from None
 
 
 def stage_sizes(experiment: Experiment, profile: Profile | None, task: Task | None) -> Sizes:
@@ -116,32 +149,48 @@ def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
     if profile is not None:
         forward, backward, update = (_measured(profile, name, zero)
                                      for name in ("forward_s", "backward_s", "update_s"))
-    first, second = _halves(profile, backward)
+    halves = _halves(experiment, profile, backward)
+    both = per_stage(costs.overlapped_s, stages, zero) if costs.overlapped_s is not None else None
     again = per_stage(costs.recompute_s, stages, forward)
     if profile is not None and costs.recompute_s is None:
         again = _measured(profile, "recompute_s", forward)
     if experiment.pipeline.backward == "graph":
         again = zero
-    workers = experiment.workers
-    slowdown = np.array(np.broadcast_to(workers.slowdown, (workers.count,)), dtype=np.float64)
+    scale = np.array(costs.microbatch_scale)
     return CostModel(forward, backward, update, again, per_micro_batch=profile is not None,
                      jitter_sigma=costs.jitter.sigma if costs.jitter else 0.0,
                      stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers),
-                     slowdown=None if (slowdown == 1).all() else slowdown,
-                     input_backward_s=first, weight_backward_s=second,
-                     overlapped_s=None if costs.overlapped_s is None else
-                     per_stage(costs.overlapped_s, stages, zero))
+                     slowdown=_slowdown(experiment), input_backward_s=halves[0],
+                     weight_backward_s=halves[1], overlapped_s=both,
+                     microbatch_scale=None if (scale == 1).all() else scale)
 
 
-def _halves(profile: Profile | None, backward: Floats) -> tuple[Floats | None, Floats | None]:
-    """Seconds of the input and the weight half of a backward by stage, where they are measured."""
-    names = ("input_backward_s", "weight_backward_s")
-    if profile is None:
-        return None, None
-    first, second = (_measured(profile, name, backward / 2)
-                     if any(getattr(stage, name) is not None for stage in profile.stages) else None
-                     for name in names)
+def _slowdown(experiment: Experiment) -> Floats | None:
+    """How many times as long each device of all workers takes, (devices,): its own factor, times
+    that of its worker; None where all are 1."""
+    devices, count = experiment.shape.worker_devices, experiment.workers.count
+    own = per_stage(experiment.costs.device_factor, devices, np.ones(devices))
+    worker = per_stage(experiment.workers.slowdown, count, np.ones(count))
+    found = np.outer(worker, own).ravel()
+    return None if (found == 1).all() else found
+
+
+def _halves(experiment: Experiment, profile: Profile | None, backward: Floats
+            ) -> tuple[Floats | None, Floats | None]:
+    """Seconds of the input and the weight half of a backward by stage: as given, else as measured;
+    None where neither."""
+    first, second = (_half(getattr(experiment.costs, name), profile, name, backward / 2)
+                     for name in ("input_backward_s", "weight_backward_s"))
     return first, second
+
+
+def _half(given: float | list[float] | None, profile: Profile | None, name: str, otherwise: Floats
+          ) -> Floats | None:
+    if given is not None:
+        return per_stage(given, len(otherwise), otherwise)
+    if profile is None or all(getattr(stage, name) is None for stage in profile.stages):
+        return None
+    return _measured(profile, name, otherwise)
 
 
 def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine,
@@ -160,7 +209,8 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
         latency = profile.latency_s
     if profile is not None and "bandwidth_bytes_per_s" not in given:
         bandwidth = profile.bandwidth_bytes_per_s
-    link = Link(latency, bandwidth or float("inf"), options.latency == "held")
+    link = Link(_per_boundary(latency), _per_boundary(bandwidth or float("inf")),
+                options.latency == "held")
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
                    _exchange_s(experiment, link, sizes, combine, homes),
@@ -183,6 +233,11 @@ def _tied(experiment: Experiment, latency: float | Sequence[float],
                  for tie in experiment.cluster.tied)
 
 
+def _per_boundary(value: float | list[float]) -> float | Floats:
+    """A number, or those of the boundaries as an array."""
+    return np.array(value, dtype=np.float64) if isinstance(value, list) else value
+
+
 def _transfers(profile: Profile | None) -> dict[tuple[int, bool], MessageTimes]:
     """What is measured of messages, by boundary and whether they go forward."""
     found = {}
@@ -197,13 +252,18 @@ def _transfers(profile: Profile | None) -> dict[tuple[int, bool], MessageTimes]:
 def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine,
                 homes: Ints | None) -> Floats | None:
     """Seconds workers, or copies of a stage, take to exchange each stage; over the pipeline's link
-    unless given one."""
+    unless given one.
+
+    [choice] Where boundaries have links of their own, that is the slowest of them: a ring goes at
+    the pace of its slowest link.
+    """
     workers = experiment.workers
     if workers.count == 1 and (homes is None or homes.max() == 1):
         return None
     latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
-    between = Link(link.latency_s if latency is None else latency,
-                   link.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    slowest = link.slowest()
+    between = Link(slowest.latency_s if latency is None else latency,
+                   slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
     if homes is not None and homes.max() > 1:
         return np.array([float(ring_all_reduce_s(size, between, int(copies)))
                          for size, copies in zip(sizes.weight_bytes, homes, strict=True)])

@@ -185,9 +185,9 @@ KEYS = {"worker_devices": "ranks", "total": "last_microbatches"}  # that a size 
 def check_shape(experiment: Experiment, program: Program) -> None:
     """Refuse a program of another shape than the experiment's.  Raises ConfigurationError."""
     shape = program.shape
-    asked, names = experiment.shape, ["stages", "minibatches", "microbatches", "total"]
-    if asked.ranks is not None:  # else a program may have its own number of devices
-        names.append("worker_devices")
+    asked, names = experiment.shape, ["stages", "minibatches", "microbatches"]
+    if all(getattr(shape, name) == getattr(asked, name) for name in names):  # what follows of them
+        names += ["total"] if asked.ranks is None else ["total", "worker_devices"]
     problems = [f"pipeline.{KEYS.get(name, name)}: the program given has {getattr(shape, name)}, "
                 f"got {getattr(asked, name)}" for name in names
                 if getattr(shape, name) != getattr(asked, name)]

@@ -80,8 +80,7 @@ def _together(program: Program, replicas: Sequence[Replica], columns: bool, kern
 def _can_share(program: Program, replicas: Sequence[Replica]) -> bool:
     """Whether one order of rows serves all, and nothing but seconds differs."""
     alone = len(program.sync[0]) or any(
-        each.costs.stragglers or each.costs.slowdown is not None
-        or expands(program, each.costs, each.cluster) for each in replicas)
+        each.costs.stragglers or expands(program, each.costs, each.cluster) for each in replicas)
     return not alone and all(stays_within_limit(program, each.cluster) for each in replicas)
 
 
