@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from random import Random
+from typing import Any
 
 import pytest
 
 from sim.errors import DeadlockError, InvalidProgramError
 from sim.order.torch_csv.reading import parse
+from sim.times.timeline import Timeline
 from tests.oracles.any_program import Model, streams_of
 from tests.programs.made import Made, costs, made
 from tests.programs.spoilt import spoilt
@@ -36,22 +38,26 @@ def check(number: int) -> str:
     what = f"{number}\n{text}\n{seconds}"
     faults = list(model.faults())
     expected = None if faults else model.times(seconds)
-    try:
-        program = parse(text)
-        found = timeline(program, "auto", settings(seconds, whole.stages))
-    except InvalidProgramError as error:
-        assert expected is None or updated_unasked(slipped), (error, what)
-        assert NAMED.search(str(error)), (error, what)
-        return "refused"
-    except DeadlockError as error:
-        assert expected is None, (error, what)
-        assert "waits for" in str(error), (error, what)
-        return "deadlock"
-    if updated_unasked(slipped):
+    outcome, said, found = tried(text, settings(seconds, whole.stages))
+    if outcome == "sound" and updated_unasked(slipped):
         return "mended"
-    assert expected is not None, (faults, what)
-    compare(found, expected, slipped, what)
-    return "sound"
+    if outcome == "sound":
+        assert expected is not None, (faults, what)
+        compare(found, expected, slipped, what)
+        return outcome
+    assert expected is None or updated_unasked(slipped), (said, what)
+    assert ("waits for" in said) if outcome == "deadlock" else NAMED.search(said), (said, what)
+    return outcome
+
+
+def tried(text: str, keys: dict[str, Any]) -> tuple[str, str, Timeline | None]:
+    """How a text fares: what becomes of it, what is said, and its timeline where it has one."""
+    try:
+        return "sound", "", timeline(parse(text), "auto", keys)
+    except InvalidProgramError as error:
+        return "refused", str(error), None
+    except DeadlockError as error:
+        return "deadlock", str(error), None
 
 
 @pytest.mark.parametrize("first", [0, 100])
