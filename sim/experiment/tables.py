@@ -185,7 +185,7 @@ class Costs(BaseModel):
     device_factor: Annotated[SlowdownOrList, Bears.TIMES, Says(
         "factor on all a device does, or one per device of a worker")] = 1.0
     profile: Annotated[str | None, Bears.TIMES, Says(
-        "file of measured stages, in place of the three above", unset="none",
+        "file of measured stages, in place of forward_s, backward_s and update_s", unset="none",
         example='"profile.json"')] = None
     jitter: Annotated[Jitter | None, Bears.TIMES, Says(
         "noise on every duration: a lognormal factor of mean 1", unset="none",
