@@ -33,7 +33,7 @@ from sim.trace_file.heading import check_header
 
 FORMAT, VERSION = "pipestale-trace", 1
 CURVE = "curve/"
-__all__ = ["COLUMNS", "FORMAT", "HOST_COLUMNS", "VERSION", "Trace"]
+__all__ = ["COLUMNS", "FORMAT", "HOST_COLUMNS", "PAIR_COLUMNS", "VERSION", "Trace"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,11 +77,12 @@ class Trace:
 
     @property
     def busy_s(self) -> Floats:
-        """Seconds for which each row keeps its device busy, shape (rows,): of a pair, which runs as
-        one, the first has all."""
+        """Seconds for which each row keeps its device busy, shape (rows,): of a pair that runs as
+        one the first has all."""
         seconds: Floats = self.end_s - self.start_s
         if self.paired is not None:
-            seconds[np.flatnonzero(self.paired)[1::2]] = 0.0
+            first, second = np.flatnonzero(self.paired).reshape(-1, 2).T
+            seconds[second[self.start_s[second] == self.start_s[first]]] = 0.0
         return seconds
 
     def __len__(self) -> int:

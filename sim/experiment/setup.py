@@ -122,12 +122,13 @@ class VirtualSetup(Setup):
         return VirtualSetup(**vars(rules), profile=profile, task=task, sizes=sizes, costs=costs,
                             cluster=cluster)
 
-    def over(self, experiment: Experiment) -> VirtualSetup:
-        """The setup of an experiment that differs in its number of mini-batches alone.
+    def over(self, experiment: Experiment, program: Program | None = None) -> VirtualSetup:
+        """The setup of an experiment that differs in its number of mini-batches alone; `program`
+        stands in for its schedule's.
 
         Raises ConfigurationError.
         """
-        return replace(self, **vars(Setup.of(experiment, kernels=self.kernels)))
+        return replace(self, **vars(Setup.of(experiment, program, kernels=self.kernels)))
 
 
 @dataclass(frozen=True)
@@ -184,8 +185,9 @@ KEYS = {"worker_devices": "ranks", "total": "last_microbatches"}  # that a size 
 def check_shape(experiment: Experiment, program: Program) -> None:
     """Refuse a program of another shape than the experiment's.  Raises ConfigurationError."""
     shape = program.shape
-    asked, names = experiment.shape, ("stages", "minibatches", "microbatches", "worker_devices",
-                                      "total")
+    asked, names = experiment.shape, ["stages", "minibatches", "microbatches"]
+    if all(getattr(shape, name) == getattr(asked, name) for name in names):  # what follows of them
+        names += ["total"] if asked.ranks is None else ["total", "worker_devices"]
     problems = [f"pipeline.{KEYS.get(name, name)}: the program given has {getattr(shape, name)}, "
                 f"got {getattr(asked, name)}" for name in names
                 if getattr(shape, name) != getattr(asked, name)]

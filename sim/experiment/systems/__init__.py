@@ -20,6 +20,7 @@ from sim.registry import Registry
 
 Document = dict[str, Any]
 CHUNKS = 2  # stages a device holds in the interleaved system
+BOUNDARY_KEYS = ("boundary_bytes", "latency_s", "bandwidth_bytes_per_s")  # may be lists
 MOST_A_STAGE = 4  # micro-batches a stage into which a system cuts a mini-batch [choice]
 
 
@@ -90,8 +91,15 @@ class Common:
             cluster["activation_bytes"] = sum(cluster["activation_bytes"])
         return {"pipeline": {"schedule": "sequential", "stages": 1, "microbatches": 1,
                              "mitigation": "none", "minibatches": self.minibatches(workers)},
-                "costs": costs, "cluster": cluster | {"boundary_bytes": None},
+                "costs": costs, "cluster": self._alone(cluster),
                 "workers": {"count": workers, "combine": combine}}
+
+    def _alone(self, cluster: Document) -> Document:
+        """The table of a network on one device, which has no boundaries: workers are as far apart
+        as the slowest of those that had links of their own."""
+        of_all = {key: worst(cluster[key]) for key, worst in
+                  (("latency_s", max), ("bandwidth_bytes_per_s", min)) if cluster.get(key)}
+        return cluster | of_all | {"boundary_bytes": None}
 
     def shared(self, workers: int) -> Document:
         """The changes for the whole network on each of so many devices, which share every
@@ -122,9 +130,10 @@ class Common:
         if "activation_bytes" in cluster:
             cluster["activation_bytes"] = [b / CHUNKS for b in cluster["activation_bytes"]
                                            for _ in range(CHUNKS)]
-        if isinstance(self.experiment.cluster.boundary_bytes, list):
-            raise ConfigurationError(["cluster.boundary_bytes: finer stages have other boundaries; "
-                                      "give one number for all"])
+        each = [f"cluster.{key}: finer stages have other boundaries; give one number for all"
+                for key in BOUNDARY_KEYS if isinstance(getattr(self.experiment.cluster, key), list)]
+        if each:
+            raise ConfigurationError(each)
         return document
 
     def shallower(self, together: Sequence[int], schedule: str, mitigation: Any, **more: Any
@@ -136,23 +145,26 @@ class Common:
         cluster = document["cluster"]
         if "activation_bytes" in cluster:
             cluster["activation_bytes"] = _sums(cluster["activation_bytes"], together)
-        if isinstance(cluster.get("boundary_bytes"), list):
-            cluster["boundary_bytes"] = [cluster["boundary_bytes"][end - 1]
-                                         for end in itertools.accumulate(together[:-1])]
+        for key in BOUNDARY_KEYS:
+            if isinstance(cluster.get(key), list):
+                cluster[key] = [cluster[key][end - 1]
+                                for end in itertools.accumulate(together[:-1])]
         return document
 
     def _per_stage(self, share: float) -> Document:
         costs = {key: self._seconds(key, share) for key in ("forward_s", "backward_s")}
         costs["update_s"] = self._seconds("update_s", 1.0)
-        if self.experiment.costs.recompute_s is not None:
-            costs["recompute_s"] = self._seconds("recompute_s", share)
+        for key in ("recompute_s", "input_backward_s", "weight_backward_s", "overlapped_s"):
+            if getattr(self.experiment.costs, key) is not None:
+                costs[key] = self._seconds(key, share)
         return costs
 
     def _seconds(self, key: str, share: float) -> list[float]:
         return [share * s for s in _each(getattr(self.experiment.costs, key), self.stages)]
 
     def _bytes(self, share: float) -> Document:
-        """Configured bytes of a mini-batch as those of its parts."""
+        """Configured bytes of a mini-batch as those of its parts, and the links they go over where
+        boundaries have one each."""
         cluster, found = self.experiment.cluster, Document()
         if cluster.activation_bytes is not None:
             found["activation_bytes"] = [
@@ -161,7 +173,8 @@ class Common:
             found["boundary_bytes"] = [share * b for b in cluster.boundary_bytes]
         elif cluster.boundary_bytes is not None:
             found["boundary_bytes"] = share * cluster.boundary_bytes
-        return found
+        return found | {key: getattr(cluster, key) for key in BOUNDARY_KEYS[1:]
+                        if isinstance(getattr(cluster, key), list)}
 
 
 def _each(value: float | Sequence[float], stages: int) -> list[float]:
@@ -200,6 +213,9 @@ class System:
         if experiment.costs.profile is not None:
             raise ConfigurationError(["costs.profile: systems cut the network differently, a "
                                       "profile knows one cut; give costs, or use analysis advise"])
+        if experiment.pipeline.layout is not None:
+            raise ConfigurationError(["pipeline.layout: systems cut the network differently, a "
+                                      "layout is one cut; give costs of stages"])
         if experiment.workers.count > 1 or experiment.pipeline.chunks > 1:
             raise ConfigurationError(["workers.count, pipeline.chunks: a system brings its own; "
                                       "leave them at 1"])
