@@ -11,7 +11,7 @@ from analysis.advice.advise import BACKWARDS, Question
 from analysis.advice.advise import advise as answer
 from analysis.metrics.report import report as report_of
 from analysis.theory.endless import endless
-from sim.library.asking import Asked, experiment_of
+from sim.library.asking import Asked, Order, with_order
 from sim.trace import Trace
 
 Report = dict[str, Any]
@@ -25,13 +25,13 @@ def report(trace: Trace | str | PathLike[str]) -> Report:
     return report_of(trace if isinstance(trace, Trace) else Trace.load(Path(trace)))
 
 
-def steady(experiment: Asked = None, /, **keys: Any) -> Report:
+def steady(experiment: Asked = None, /, *, program: Order = None, **keys: Any) -> Report:
     """Throughput, bubble and staleness of an experiment run for ever, without running it.
 
-    `experiment` and `keys` as `sim.run` takes them; the number of mini-batches plays no part.
+    All as `sim.run` takes it; the number of mini-batches plays no part.
     Raises ConfigurationError where the order or the costs do not repeat.
     """
-    return endless(experiment_of(experiment, keys))
+    return endless(*with_order(experiment, keys, program))
 
 
 def advise(profile: str | PathLike[str], *, memory_limit: float, devices: int,

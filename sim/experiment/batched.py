@@ -70,7 +70,8 @@ def run_many(experiments: Sequence[Experiment], in_all: int | None = None
 
 def trains_alone(setup: Setup) -> bool:
     """Whether one worker trains without an exchange, so that it can be a replica on an axis."""
-    return setup.shape.workers == 1 and setup.combine == AllReduce()
+    return (setup.shape.workers == 1 and setup.combine == AllReduce()
+            and not setup.program.several)
 
 
 def _train_group(group: list[tuple[int, Timed]]) -> Iterator[tuple[int, Trace]]:

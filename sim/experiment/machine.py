@@ -7,14 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.arrays import Floats
+from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.options import Experiment
+from sim.layouts.layers import cut, layers_by_letter, layers_in
+from sim.layouts.text import stages_of
 from sim.numerics.tasks import Task
-from sim.times.cluster import Cluster, Link, MessageTimes
+from sim.times.cluster import Cluster, Link, MessageTimes, Tied
 from sim.times.costs import CostModel, Straggler
 from sim.times.profile import Profile, read_profile
-from sim.workers import Combine
+from sim.workers import Combine, ring_all_reduce_s
 
 LINK_KEYS = {"latency_s", "bandwidth_bytes_per_s"}  # of `cluster`: one that is given wins
 
@@ -35,10 +37,13 @@ class Sizes:
 
 
 def load_profile(experiment: Experiment) -> Profile | None:
-    """The measured profile that `costs.profile` names, checked to fit; None where none is named.
+    """The measured profile that `costs.profile` names, checked to fit, or that of a layout's
+    layers; None where neither is named.
 
     Raises ConfigurationError.
     """
+    if experiment.pipeline.layout is not None or experiment.costs.per_layer is not None:
+        return laid_out_profile(experiment)
     if experiment.costs.profile is None:
         return None
     try:
@@ -55,6 +60,34 @@ def load_profile(experiment: Experiment) -> Profile | None:
             raise ConfigurationError([f"costs.profile: {experiment.costs.profile} has {have} "
                                       f"{name}, the pipeline needs {need}"])
     return profile
+
+
+def laid_out_profile(experiment: Experiment) -> Profile:
+    """What a layout makes of the costs of its layers: a profile of its stages.
+
+    Raises ConfigurationError where nothing says what layers cost, or they do not fit.
+    """
+    layout, costs = experiment.pipeline.layout, experiment.costs
+    if layout is None:
+        raise ConfigurationError(["costs.per_layer: are costs of a layout's letters; give "
+                                  "pipeline.layout"])
+    key = "costs.profile" if costs.per_layer is None else "costs.per_layer"
+    try:
+        stages = stages_of(layout)
+        if costs.per_layer is not None and costs.profile is not None:
+            raise ProfileError("costs.profile has costs of layers too; give one of them")
+        if costs.per_layer is not None:
+            layers = layers_by_letter(stages, costs.per_layer)
+        elif costs.profile is not None:
+            layers = layers_in(costs.profile)
+        else:
+            raise ConfigurationError([
+                "pipeline.layout: nothing says what its layers cost; give costs.per_layer = "
+                "{ t = { forward_s = 1.0, backward_s = 2.0 }, … }, or costs.profile with a file of "
+                "layers"])
+        return cut(layers, [len(stage) for stage in stages])
+    except ProfileError as error:
+        raise ConfigurationError([f"{key}: {line}" for line in str(error).splitlines()]) from None
 
 
 def stage_sizes(experiment: Experiment, profile: Profile | None, task: Task | None) -> Sizes:
@@ -160,9 +193,11 @@ def _half(given: float | list[float] | None, profile: Profile | None, name: str,
     return _measured(profile, name, otherwise)
 
 
-def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine
-                 ) -> Cluster:
+def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine,
+                 homes: Ints | None = None) -> Cluster:
     """The links between devices and workers, and the memory of a device.
+
+    `homes` are how many copies each stage has in a worker, shape (stages,); None: one.
 
     A profile's latency (seconds), bandwidth (bytes per second) and messages measured by their size
     stand in for defaults.
@@ -178,8 +213,24 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
                 options.latency == "held")
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
-                   _exchange_s(experiment, link, sizes, combine),
-                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes)
+                   _exchange_s(experiment, link, sizes, combine, homes),
+                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
+                   options.receives, options.sends, _tied(experiment, latency, bandwidth),
+                   experiment.workers.overlap)
+
+
+def _tied(experiment: Experiment, latency: float | Sequence[float],
+          bandwidth: float | Sequence[float] | None) -> tuple[Tied, ...]:
+    """The pairs of stages that share weights, with the seconds of their exchange.
+
+    [choice] Two devices add their gradients up in a ring, over a link as slow as the slowest
+    between stages.
+    """
+    slowest = Link(float(np.max(latency, initial=0.0)),
+                   float("inf") if bandwidth is None else float(np.min(bandwidth, initial=np.inf)))
+    return tuple(Tied((tie.stages[0], tie.stages[1]),
+                      float(ring_all_reduce_s(np.array(tie.size_bytes), slowest, 2)))
+                 for tie in experiment.cluster.tied)
 
 
 def _per_boundary(value: float | list[float]) -> float | Floats:
@@ -198,18 +249,22 @@ def _transfers(profile: Profile | None) -> dict[tuple[int, bool], MessageTimes]:
     return found
 
 
-def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine
-                ) -> Floats | None:
-    """Seconds workers take to exchange each stage; over the pipeline's link unless given one.
+def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine,
+                homes: Ints | None) -> Floats | None:
+    """Seconds workers, or copies of a stage, take to exchange each stage; over the pipeline's link
+    unless given one.
 
     [choice] Where boundaries have links of their own, that is the slowest of them: a ring goes at
     the pace of its slowest link.
     """
     workers = experiment.workers
-    if workers.count == 1:
+    if workers.count == 1 and (homes is None or homes.max() == 1):
         return None
     latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
     slowest = link.slowest()
     between = Link(slowest.latency_s if latency is None else latency,
                    slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    if homes is not None and homes.max() > 1:
+        return np.array([float(ring_all_reduce_s(size, between, int(copies)))
+                         for size, copies in zip(sizes.weight_bytes, homes, strict=True)])
     return combine.seconds(sizes.weight_bytes, between, workers.count)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from sim.layouts.layers import LayerCosts
 from sim.numerics.optimizers import Convention
 from sim.numerics.stage import Backward
 from sim.order.shape import OPTIONS, PipelineShape
@@ -111,6 +112,9 @@ class Pipeline(BaseModel):
     splits: Annotated[Count | None, Bears.ORDER, Says(
         "pieces of a sequence, each a micro-batch (seq1f1b); divides microbatches",
         unset="1", example="2")] = None
+    layout: Annotated[str | None, Bears.ORDER | Bears.TIMES, Says(
+        "layers of each stage as Megatron writes them: E, t, m, L, | between stages, t*3, (tt|)*3; "
+        "stages are as many as it has", unset="none", example='"E,t*4|t*4|t*4,L"')] = None
     last_microbatches: Annotated[Count | None, Bears.ORDER, Says(
         "micro-batches of the last mini-batch, where it is smaller", unset="as the others",
         example="1")] = None
@@ -185,8 +189,11 @@ class Costs(BaseModel):
     device_factor: Annotated[SlowdownOrList, Bears.TIMES, Says(
         "factor on all a device does, or one per device of a worker")] = 1.0
     profile: Annotated[str | None, Bears.TIMES, Says(
-        "file of measured stages, in place of the three above", unset="none",
-        example='"profile.json"')] = None
+        "file of measured stages, in place of the three above; with a layout of layers (or "
+        "PipeDream's graph.txt)", unset="none", example='"profile.json"')] = None
+    per_layer: Annotated[dict[str, LayerCosts] | None, Bears.TIMES, Says(
+        "what a layout's letters cost, each as a profile's stage does, and output_bytes, what it "
+        "sends on", unset="none", example="{ t = { forward_s = 1.0, backward_s = 2.0 } }")] = None
     jitter: Annotated[Jitter | None, Bears.TIMES, Says(
         "noise on every duration: a lognormal factor of mean 1", unset="none",
         example="{ sigma = 0.1 }")] = None

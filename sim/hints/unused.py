@@ -7,24 +7,30 @@ from typing import Any
 
 import numpy as np
 
+from sim.experiment.checks import FILE
 from sim.experiment.options import Experiment
+from sim.experiment.setup import generate
+from sim.op import Op
 
 SIZELESS = ("none", "quadratic")  # tasks whose messages have no bytes
 OF_TASKS = {"curvatures": ("quadratic",), "width": ("digits-mlp",), "layers": ("digits-mlp",)}
+HALVES = {"input_backward_s": Op.I, "weight_backward_s": Op.W}
 BUILT_IN = ("digits-mlp", "quadratic")  # whose keys are known; one of a plugin may take any
 
 
 def nothing_sent(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
     """A bandwidth or a limit of memory where nothing has bytes."""
     cluster, task = experiment.cluster, experiment.training.task
-    if experiment.costs.profile is not None or task not in SIZELESS:
+    if _measures(experiment) or task not in SIZELESS:
         return
     for key, sizes, what in (("bandwidth_bytes_per_s", "boundary_bytes", "messages"),
                              ("activation_limit_bytes", "activation_bytes", "activations")):
         size = getattr(cluster, sizes)
         if _given(experiment, f"cluster.{key}") and (size is None or not np.any(size)):
-            yield (f"cluster.{key} = {getattr(cluster, key):g}: of the task {task} {what} have no "
-                   f"bytes, so it changes nothing; set cluster.{sizes}")
+            value = getattr(cluster, key)
+            shown = value if isinstance(value, list) else f"{value:g}"
+            yield (f"cluster.{key} = {shown}: of the task {task} {what} have no bytes, so it "
+                   f"changes nothing; set cluster.{sizes}")
 
 
 def late_stragglers(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
@@ -37,12 +43,31 @@ def late_stragglers(experiment: Experiment, report: Mapping[str, Any]) -> Iterat
 
 
 def profiled(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
-    """Seconds beside a profile, whose own stand in for them."""
-    if experiment.costs.profile is None:
+    """Seconds beside a profile or costs of layers, whose own stand in for them."""
+    found = _measures(experiment)
+    if not found:
         return
     for key in ("forward_s", "backward_s", "update_s"):
         if _given(experiment, f"costs.{key}"):
-            yield f"costs.{key}: costs.profile has measured seconds, which stand in for it"
+            yield f"costs.{key}: {found} seconds, which stand in for it"
+
+
+def whole_backwards(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """Seconds of halves of a backward, or of pairs, where the schedule's order has none."""
+    asked = [key for key in ("input_backward_s", "weight_backward_s", "overlapped_s")
+             if _given(experiment, f"costs.{key}")]
+    pipeline = experiment.pipeline
+    if not asked or pipeline.schedule == FILE:
+        return
+    order = generate(experiment.changed({"pipeline": {
+        "minibatches": experiment.workers.count, "last_microbatches": None}}))
+    for key in asked:
+        op = HALVES.get(key)
+        if op is not None and op not in order.present:
+            yield (f"costs.{key}: {pipeline.schedule} splits no backward, so there is no "
+                   f"{op.name} that takes it")
+        if op is None and not len(order.pairs):
+            yield f"costs.{key}: {pipeline.schedule} issues no forward and backward as one"
 
 
 def without_recompute(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
@@ -69,6 +94,13 @@ def other_tasks(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[s
         if training.task in BUILT_IN and training.task not in tasks and _given(
                 experiment, f"training.{key}"):
             yield f"training.{key}: is of the task {', '.join(tasks)}; {training.task} has none"
+
+
+def _measures(experiment: Experiment) -> str:
+    """What has seconds and bytes of the stages in place of the configuration's own keys."""
+    if experiment.costs.profile is not None:
+        return "costs.profile has measured"
+    return "" if experiment.costs.per_layer is None else "costs.per_layer has"
 
 
 def _given(experiment: Experiment, key: str) -> bool:

@@ -57,7 +57,7 @@ class Program(CompleteStreams):
         """
         streams = Streams(shape, rows, offsets, device_of_rows(offsets))
         tables = complete_tables(streams, kernels)
-        check_pairs(streams, tables, pairs)
+        pairs = check_pairs(streams, tables, pairs)
         return cls(shape, rows.narrowed(), offsets, streams.device, tables,
                    messages_of(streams, tables, kernels), pairs=pairs)
 

@@ -35,6 +35,9 @@ def dualpipe(device: int, shape: PipelineShape) -> Iterator[Part]:
         device 2: .  Fa FA Fb FB Fc BA    (FC;Ba)  (Fd;BB)  (FD;Bb)  BC    Bc    .  ID Id WD Wd
         device 3: Fa Fb Fc FA IA WA FB (Fd;BB)  .  (FC;Ba)  BC    .  (FD;Bb)  BD    Ic Wc Id Wd
 
+    Unless `costs.overlapped_s` says what a pair takes, its two passes come one after the other, and
+    what waits for the first need not wait for the second.
+
     Every device holds two stages' weights, one of each direction, and the activations of S+1 micro-
     batches at most.  Both copies of a stage have half of the micro-batches, the first half of a
     mini-batch going down.

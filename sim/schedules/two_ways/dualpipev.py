@@ -33,6 +33,9 @@ def dualpipev(device: int, shape: PipelineShape) -> Iterator[Part]:
         device 0: FA FB FC Fa Ia Wa Fb (FD;Bb)  .  (Fc;BA)  Bc    .  (Fd;BB)  Bd    IC WC ID WD
         device 1: .  FA Fa FB Fb FC Ba    (Fc;BA)  (FD;Bb)  (Fd;BB)  Bc    BC    .  Id ID Wd WD
 
+    Unless `costs.overlapped_s` says what a pair takes, its two passes come one after the other, and
+    what waits for the first need not wait for the second.
+
     P devices hold the activations of 2P+1 chunks at most.
     """
     stages = device, shape.stages - 1 - device

@@ -22,7 +22,8 @@ def v_half(device: int, shape: PipelineShape) -> Iterator[Part]:
         device 0: FA .  .  Fa FB Ia Wa Fb .  .  IA Ib WA Wb .  IB WB
         device 1: .  FA Fa .  .  FB Fb Ia Wa IA WA .  Ib Wb IB WB .
 
-    At most P+2 chunks of P devices hold activations (P even and > 2; 1F1B: 2P).
+    P devices hold the activations of P+2 chunks at most where P is even, of P+1 where it is odd;
+    1F1B those of 2P.
     """
     ranks, k = shape.worker_devices, device
     late = 3 * ranks + (3 if ranks % 2 == 0 else 0)

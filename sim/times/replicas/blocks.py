@@ -159,11 +159,16 @@ class LaneBlocks:
         if self.jittered:
             self._drawn.fill(seconds, [(each.costs, each.rng) for each in some])
             for lane, each in enumerate(some if self.slowed else ()):
-                if each.costs.slowdown is not None:  # as `CostModel.durations` does
-                    by = each.costs.slowdown[self._device]
-                    seconds[:, lane] = quantize(seconds[:, lane] * by)
+                self._slow(seconds[:, lane], each.costs)
         else:
             np.stack([self._nominal[id(each.costs)] for each in some], axis=1, out=seconds)
+
+    def _slow(self, seconds: Floats, costs: CostModel) -> None:
+        """Slow what is drawn of one replica, (places,), in place: as `CostModel.durations` does."""
+        if costs.slowdown is not None and costs.jitter_sigma:
+            seconds[:] = quantize(seconds * costs.slowdown[self._device])
+        elif costs.slowdown is not None:
+            seconds[self.place] = costs.alone(self.program)
 
     @cached_property
     def _device(self) -> Ints:

@@ -8,7 +8,8 @@ from fractions import Fraction
 
 import pytest
 
-from tests.sim.zero_bubble.timed import CHUNKED, idle
+from analysis.metrics.report import report
+from tests.sim.zero_bubble.timed import CHUNKED, idle, idle_of, ran, shape_of
 
 
 def beside_1f1b(name: str, devices: int, n: int, span: bool = False) -> tuple[Fraction, Fraction]:
@@ -55,3 +56,11 @@ def test_v_min_has_two_thirds_of_the_bubble_and_goes_to_a_third_of_the_memory(de
     assert held == memory
     assert bubble == Fraction(4 * devices - 5, 6 * (devices - 1)) < Fraction(2, 3)
     assert Fraction(2, 3) - bubble == Fraction(1, 6 * (devices - 1))
+
+
+@pytest.mark.parametrize(("name", "chunks"), [
+    ("1f1b", 1), ("zb-h1", 1), ("zb-h2", 1), ("interleaved-zb", 2),
+    *((each, 2) for each in CHUNKED)])
+def test_the_report_says_what_devices_hold(name, chunks):
+    trace = ran(name, shape_of(name, 4, 8, chunks), (1, 1, 1), activation_bytes=1.0)
+    assert report(trace)["memory"]["peak_device_bytes"] == idle_of(trace, 4).most
