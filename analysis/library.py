@@ -15,7 +15,7 @@ from analysis.measured.reading import measured as run_of
 from analysis.measured.reading import read_run
 from analysis.metrics.report import report as report_of
 from analysis.theory.endless import endless
-from sim.library.asking import Asked, experiment_of
+from sim.library.asking import Asked, Order, with_order
 from sim.trace import Trace
 
 Report = dict[str, Any]
@@ -39,13 +39,13 @@ def profiled(*traces: str | PathLike[str], mapping: str | PathLike[str] | None =
     return run_of([file for path in traces for file in files_of(Path(path))], given)
 
 
-def steady(experiment: Asked = None, /, **keys: Any) -> Report:
+def steady(experiment: Asked = None, /, *, program: Order = None, **keys: Any) -> Report:
     """Throughput, bubble and staleness of an experiment run for ever, without running it.
 
-    `experiment` and `keys` as `sim.run` takes them; the number of mini-batches plays no part.
+    All as `sim.run` takes it; the number of mini-batches plays no part.
     Raises ConfigurationError where the order or the costs do not repeat.
     """
-    return endless(experiment_of(experiment, keys))
+    return endless(*with_order(experiment, keys, program))
 
 
 def advise(profile: str | PathLike[str], *, memory_limit: float, devices: int,

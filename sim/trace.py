@@ -25,14 +25,15 @@ from sim.order.instruction import Instruction
 from sim.order.program import Program
 from sim.order.replicated import own_index
 from sim.order.shape import PipelineShape
+from sim.order.streams import NO_PAIRS
 from sim.trace_file.archive import Archive, archive, check_fits
-from sim.trace_file.columns import COLUMNS, HOST_COLUMNS
+from sim.trace_file.columns import COLUMNS, HOST_COLUMNS, PAIR_COLUMNS
 from sim.trace_file.content import check_columns, check_curves, check_versions
 from sim.trace_file.heading import check_header
 
 FORMAT, VERSION = "pipestale-trace", 1
 CURVE = "curve/"
-__all__ = ["COLUMNS", "FORMAT", "HOST_COLUMNS", "VERSION", "Trace"]
+__all__ = ["COLUMNS", "FORMAT", "HOST_COLUMNS", "PAIR_COLUMNS", "VERSION", "Trace"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,9 @@ class Trace:
     Columns have shape (rows,), with rows device by device, each device's in its order; what each
     means is in `COLUMNS`.  Names in `_s` are seconds from the start of the run.  `curves` holds
     arrays by name, such as the loss of each mini-batch, shape (mini-batches,).  The columns in
-    `HOST_COLUMNS` are None where hosts are not told apart from devices.
+    `HOST_COLUMNS` are None where hosts are not told apart from devices, those in `PAIR_COLUMNS`
+    where nothing is issued as a pair (see `sim.order.together`): of one both rows have the pair's
+    start and end.
     """
 
     header: TraceHeader
@@ -64,11 +67,22 @@ class Trace:
     curves: dict[str, NDArray[Any]] = field(default_factory=dict)
     asked_s: Floats | None = None
     issued_s: Floats | None = None
+    paired: Ints | None = None
 
     @property
     def columns(self) -> dict[str, tuple[str, str]]:
         """The columns that this trace has, as `COLUMNS` lists them."""
-        return COLUMNS if self.asked_s is None else COLUMNS | HOST_COLUMNS
+        return (COLUMNS | (HOST_COLUMNS if self.asked_s is not None else {})
+                | (PAIR_COLUMNS if self.paired is not None else {}))
+
+    @property
+    def busy_s(self) -> Floats:
+        """Seconds for which each row keeps its device busy, shape (rows,): of a pair, which runs as
+        one, the first has all."""
+        seconds: Floats = self.end_s - self.start_s
+        if self.paired is not None:
+            seconds[np.flatnonzero(self.paired)[1::2]] = 0.0
+        return seconds
 
     def __len__(self) -> int:
         return len(self.op)
@@ -116,7 +130,17 @@ class Trace:
             order = np.argsort(self.device, kind="stable")
             named = [column[order] for column in named]
         rows = Instructions(*(column.astype(NARROW) for column in named))
-        return Program.of(self.shape, rows, tuple(int(end) for end in np.cumsum([0, *counts])))
+        return Program.of(self.shape, rows, tuple(int(end) for end in np.cumsum([0, *counts])),
+                          pairs=self._pairs())
+
+    def _pairs(self) -> Ints:
+        """What is issued as one, as programs have it: see `sim.order.together`."""
+        if self.paired is None:
+            return NO_PAIRS
+        both = np.flatnonzero(self.paired).reshape(-1, 2)
+        pairs: Ints = np.stack([column.astype(np.int64)[both]
+                                for column in (self.op, self.stage, self.index)], axis=-1)
+        return pairs
 
     def instruction(self, row: int) -> Instruction:
         """The instruction that a row is the execution of."""
@@ -191,7 +215,9 @@ class Trace:
         if found != (FORMAT, VERSION):
             raise TraceError(f"{found[0]} version {found[1]}; this tool reads {FORMAT} version "
                              f"{VERSION}")
-        columns = COLUMNS | HOST_COLUMNS if set(HOST_COLUMNS) & set(file.names) else COLUMNS
+        columns = dict(COLUMNS)
+        for more in (HOST_COLUMNS, PAIR_COLUMNS):
+            columns |= more if set(more) & set(file.names) else {}
         missing = sorted(set(columns) - set(file.names))
         if missing:
             raise TraceError(f"columns are missing: {', '.join(missing)}")
@@ -203,8 +229,8 @@ class Trace:
                                   for name, (dtype, _) in columns.items()}
         check_columns(values, header.shape, simulated=header.gpu is None)
         trace = cls(header, **values)
-        trace.program()
-        check_versions(values, header.shape)
+        program = trace.program()
+        check_versions(values, header.shape, several=program.several)
         curves = {name.removeprefix(CURVE): file.curve(name, header.shape.minibatches)
                   for name in file.names if name.startswith(CURVE)}
         check_curves(curves, header.shape)

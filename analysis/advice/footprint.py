@@ -90,7 +90,7 @@ def _held(plan: VersionPlan, stage: int) -> _Held:
     size = end - first
     change = np.bincount(np.clip(born + 1 - predicted - first, 0, size), minlength=size + 1)
     change -= np.bincount(np.clip(dropped + 1 - first, 0, size), minlength=size + 1)
-    copies = np.bincount(plan.copies(stage) - first, minlength=size)
+    copies = np.bincount(plan.passing(stage) - first, minlength=size)
     op, _, _, count = (column[first:end] for column in plan.program.rows)
     again = np.where(op == Op.B, 1, count)
     return _Held(np.cumsum(change)[:size], copies,

@@ -1,12 +1,14 @@
 """What every stage holds over time: weight versions, stash, copies and activations, in bytes.
 
+A stage that lives on several devices holds all of this on each: there it is by copy of the stage.
+
 Everything is taken as an instruction starts or given back as one ends, so changes go by the rows of
 the device; what is there for the moment of an instruction that takes no time counts too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -38,14 +40,16 @@ class Held:
 
 @dataclass(frozen=True)
 class StageMemory:
-    """What one stage holds over time: weight versions (a count), and bytes.
+    """What one copy of a stage holds over time: weight versions (a count), and bytes.
 
-    `weight_bytes` is one weight set; `stash_bytes` are the versions beside the newest one and
-    stashed predictions, `copy_bytes` what a pass computes with that is neither, `activation_bytes`
-    what is kept of micro-batches and made again, and `total_bytes` all of it together, made of
-    `changes`.
+    `stage` and `device` are its own.  `weight_bytes` is one weight set; `stash_bytes` are the
+    versions beside the newest one and stashed predictions, `copy_bytes` what a pass computes with
+    that is neither, `activation_bytes` what is kept of micro-batches and made again, and
+    `total_bytes` all of it together, made of `changes`.
     """
 
+    stage: int
+    device: int
     versions: Held
     weight_bytes: float
     stash_bytes: Held
@@ -100,51 +104,72 @@ def _moments(changes: Changes) -> tuple[Ints, Ints]:
 
 
 def device_peaks(trace: Trace, held: Sequence[StageMemory]) -> list[float]:
-    """The most bytes each device holds at once, of all stages on it; 0 where none is."""
+    """The most bytes each device holds at once, of all copies on it; 0 where none is."""
     peaks = []
     for device in range(trace.shape.devices):
-        mine = [held[k] for k in np.unique(trace.stage[trace.device == device])]
+        mine = [each for each in held if each.device == device]
         peaks.append(0.0 if not mine else mine[0].total_bytes.peak if len(mine) == 1 else
                      steps(Changes.together([each.changes for each in mine])).peak)
     return peaks
 
 
 def memory(trace: Trace, plan: VersionPlan) -> list[StageMemory]:
-    """What each stage of a run held over time; sizes in bytes come from the trace's header."""
-    return [_stage(trace, plan, k) for k in range(trace.shape.stages)]
+    """What each copy of a stage held over time, in a run of one worker; its sizes in bytes come
+    from the trace's header.
+
+    An entry per stage where every stage lives on one device.
+    """
+    return [_copy(trace, plan, copy) for copy in range(len(plan.program.copies))]
 
 
-def _stage(trace: Trace, plan: VersionPlan, k: int) -> StageMemory:
-    weights = trace.header.sizes.weight_bytes[k]
-    of = byte_changes(trace, plan, k)
+def _copy(trace: Trace, plan: VersionPlan, copy: int) -> StageMemory:
+    copies = plan.program.copies
+    stage, device = int(copies.stage[copy]), int(copies.device[copy])
+    weights = trace.header.sizes.weight_bytes[stage]
+    of = byte_changes(trace, plan, copy)
     whole, sets = Changes.together(list(of.values())), steps(of["weights"])
-    return StageMemory(steps(version_changes(trace, plan, k)), weights,
+    return StageMemory(stage, device, steps(version_changes(trace, plan, copy)), weights,
                        Held(sets.time_s, sets.value - weights), steps(of["copies"]),
                        steps(of["activations"]), steps(whole), whole)
 
 
-def byte_changes(trace: Trace, plan: VersionPlan, k: int) -> dict[str, Changes]:
-    """How the bytes of each kind that stage `k` holds change: `weights` (the newest set and every
+def by_stage(held: Sequence[StageMemory], of: Callable[[StageMemory], float]) -> list[float]:
+    """A number of every stage: the most of any of its copies."""
+    most: dict[int, float] = {}
+    for each in held:
+        most[each.stage] = max(of(each), most.get(each.stage, 0.0))
+    return [most[stage] for stage in sorted(most)]
+
+
+def rows_of_copy(trace: Trace, plan: VersionPlan, copy: int) -> NDArray[np.bool_]:
+    """Which rows of a trace are a copy's, a mask (rows,)."""
+    copies = plan.program.copies
+    mine: NDArray[np.bool_] = trace.stage == copies.stage[copy]
+    return mine & (trace.device == copies.device[copy]) if plan.program.several else mine
+
+
+def byte_changes(trace: Trace, plan: VersionPlan, copy: int) -> dict[str, Changes]:
+    """How the bytes of each kind that a copy holds change: `weights` (the newest set and every
     version and stashed prediction beside it), `copies` and `activations`."""
-    sizes = trace.header.sizes
-    weights, mine = sizes.weight_bytes[k], trace.stage == k
+    sizes, k = trace.header.sizes, int(plan.program.copies.stage[copy])
+    weights, mine = sizes.weight_bytes[k], rows_of_copy(trace, plan, copy)
     activations = activation_changes(trace, mine).times(sizes.activation_bytes[k])
     if sizes.recomputed_bytes:
         activations = Changes.together([activations, recomputed_changes(trace, mine).times(
             sizes.recomputed_bytes[k])])
-    return {"weights": version_changes(trace, plan, k).times(weights),
-            "copies": copy_changes(trace, plan, k).times(weights), "activations": activations}
+    return {"weights": version_changes(trace, plan, copy).times(weights),
+            "copies": copy_changes(trace, plan, copy).times(weights), "activations": activations}
 
 
-def over_time(trace: Trace, plan: VersionPlan, stages: Sequence[int]
+def over_time(trace: Trace, plan: VersionPlan, copies: Sequence[int]
               ) -> tuple[Floats, dict[str, Floats]]:
-    """What some stages hold together, by kind: when it changes, and how many bytes from then on.
+    """What some copies hold together, by kind: when it changes, and how many bytes from then on.
 
     The first has shape (moments,), seconds ascending; the others, `weights` (one set of each
-    stage), `stash`, `copies` and `activations`, have the same.  Moments may be equal in time: what
+    copy), `stash`, `copies` and `activations`, have the same.  Moments may be equal in time: what
     is held for no time counts too, so the largest sum is the peak of `memory`.
     """
-    parts = [byte_changes(trace, plan, k) for k in stages]
+    parts = [byte_changes(trace, plan, copy) for copy in copies]
     kinds = {kind: Changes.together([part[kind] for part in parts]) for kind in parts[0]}
     every = Changes.together(list(kinds.values()))
     order, first = _moments(every)
@@ -154,15 +179,16 @@ def over_time(trace: Trace, plan: VersionPlan, stages: Sequence[int]
     place = place.ravel()
     held = {kind: np.cumsum(np.bincount(place[start:stop], each.by, len(first)))
             for (kind, each), start, stop in zip(kinds.items(), ends, ends[1:], strict=False)}
-    one = float(sum(trace.header.sizes.weight_bytes[k] for k in stages))
+    stages = plan.program.copies.stage
+    one = float(sum(trace.header.sizes.weight_bytes[stages[copy]] for copy in copies))
     return every.time_s[order[first]], {
         "weights": np.full(len(first), one), "stash": held["weights"] - one,
         "copies": held["copies"], "activations": held["activations"]}
 
 
-def version_changes(trace: Trace, plan: VersionPlan, stage: int) -> Changes:
-    """How a stage's number of weight sets changes, copies for one pass aside."""
-    born, dropped, predicted = plan.holdings(stage)
+def version_changes(trace: Trace, plan: VersionPlan, copy: int) -> Changes:
+    """How a copy's number of weight sets changes, those for one pass aside."""
+    born, dropped, predicted = plan.holdings(copy)
     ends = np.concatenate(([0.0], trace.end_s))
     early = predicted == 1
     kept = dropped[dropped < len(trace)]
@@ -172,9 +198,9 @@ def version_changes(trace: Trace, plan: VersionPlan, stage: int) -> Changes:
                    np.repeat([1.0, -1.0], [len(born), len(kept)]))
 
 
-def copy_changes(trace: Trace, plan: VersionPlan, stage: int) -> Changes:
-    """How the number of copies that a stage's passes compute with changes."""
-    rows = plan.copies(stage)
+def copy_changes(trace: Trace, plan: VersionPlan, copy: int) -> Changes:
+    """How the number of weight sets changes that a copy's passes compute with and never hold."""
+    rows = plan.passing(copy)
     one = np.ones(len(rows))
     return Changes.at(trace, rows, rows, one, one)
 

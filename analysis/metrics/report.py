@@ -8,10 +8,18 @@ import numpy as np
 
 from analysis.metrics import staleness as late
 from analysis.metrics.convergence import fluctuation
-from analysis.metrics.memory import activation_changes, device_peaks, memory, steps
+from analysis.metrics.memory import (
+    activation_changes,
+    by_stage,
+    device_peaks,
+    memory,
+    rows_of_copy,
+    steps,
+)
 from analysis.metrics.timing import steady_of, timing, why_no_rate
 from sim.rows import plain
 from sim.trace import Trace
+from sim.weights.versions import VersionPlan
 
 
 def report(trace: Trace) -> dict[str, Any]:
@@ -75,37 +83,54 @@ def _workers(trace: Trace) -> dict[str, Any] | None:
     return None if between is None else {"count": trace.shape.workers, **between.as_dict()}
 
 
-def _memory(whole: Trace, plan: Any) -> dict[str, Any]:
+def _memory(whole: Trace, plan: VersionPlan) -> dict[str, Any]:
     """Of the first worker, which is as large as the others."""
     trace = whole.first_worker()
     held = memory(trace, plan)
     return {
-        "weight_bytes": [s.weight_bytes for s in held],
-        "peak_stash_bytes": [s.stash_bytes.peak for s in held],
-        "peak_copy_bytes": [s.copy_bytes.peak for s in held],
-        "peak_activation_bytes": [s.activation_bytes.peak for s in held],
-        "peak_bytes": [s.total_bytes.peak for s in held],
+        "weight_bytes": by_stage(held, lambda each: each.weight_bytes),
+        "peak_stash_bytes": by_stage(held, lambda each: each.stash_bytes.peak),
+        "peak_copy_bytes": by_stage(held, lambda each: each.copy_bytes.peak),
+        "peak_activation_bytes": by_stage(held, lambda each: each.activation_bytes.peak),
+        "peak_bytes": by_stage(held, lambda each: each.total_bytes.peak),
         "peak_device_bytes": device_peaks(trace, held),
-        "peak_in_flight": [peak_in_flight(trace, k) for k in range(trace.shape.stages)],
-        "link_bytes_per_minibatch": _link_bytes(whole),
+        "peak_in_flight": peaks_in_flight(trace, plan),
+        "link_bytes_per_minibatch": _link_bytes(whole, plan),
     }
 
 
-def _link_bytes(trace: Trace) -> float:
-    """Bytes that cross devices for each mini-batch: between stages, and between workers."""
-    shape = trace.shape
-    home = np.zeros(shape.stages, dtype=np.int64)
-    home[trace.stage] = trace.device % shape.worker_devices
-    boundary = np.array(trace.header.sizes.boundary_bytes)
-    crossing = float(boundary[home[:-1] != home[1:]].sum())
+def _link_bytes(trace: Trace, plan: VersionPlan) -> float:
+    """Bytes that cross devices for each mini-batch: between stages, and between workers or copies
+    of a stage."""
+    shape, copies = plan.program.shape, plan.program.copies
+    home = copies.device[copies.of]
+    crossing = np.count_nonzero(home[:-1] != home[1:], axis=1) / shape.minibatches
+    boundary = float(crossing @ np.array(trace.header.sizes.boundary_bytes))
     workers = trace.header.workers
-    between = 0.0 if workers is None else workers.bytes_per_minibatch
-    return 2 * crossing * shape.microbatches + float(between)
+    between = _copy_bytes(trace, plan) if workers is None else workers.bytes_per_minibatch
+    return 2 * boundary + float(between)
 
 
-def peak_in_flight(trace: Trace, stage: int) -> int:
-    """The most micro-batches of which a stage held activations at once."""
-    return int(steps(activation_changes(trace, trace.stage == stage)).peak)
+def _copy_bytes(trace: Trace, plan: VersionPlan) -> float:
+    """Bytes that copies of stages give each other for each mini-batch, on average."""
+    copies, shape = plan.program.copies, plan.program.shape
+    if trace.header.experiment.get("workers", {}).get("copies") == "apart":
+        return 0.0
+    total = 0.0
+    for stage, weights in enumerate(trace.header.sizes.weight_bytes):
+        updates = [len(copies.minibatches(copy, shape.microbatches))
+                   for copy in copies.of_stage(stage)]
+        total += 2 * (sum(updates) - max(updates)) * weights
+    return total / shape.minibatches
+
+
+def peaks_in_flight(trace: Trace, plan: VersionPlan) -> list[int]:
+    """The most micro-batches of which each stage, or a copy of it, held activations at once."""
+    copies, most = plan.program.copies, [0] * plan.program.shape.stages
+    for copy, stage in enumerate(copies.stage.tolist()):
+        mine = rows_of_copy(trace, plan, copy)
+        most[stage] = max(most[stage], int(steps(activation_changes(trace, mine)).peak))
+    return most
 
 
 def _training(trace: Trace) -> dict[str, Any]:

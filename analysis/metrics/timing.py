@@ -63,7 +63,7 @@ def timing(trace: Trace) -> Timing:
     makespan = float(trace.end_s.max())
     whole = makespan if makespan > 0 else float("nan")
     compute = trace.op <= Op.U
-    busy = np.bincount(trace.device[compute], (trace.end_s - trace.start_s)[compute], devices)
+    busy = np.bincount(trace.device[compute], trace.busy_s[compute], devices)
     wait = np.bincount(trace.device, comm_wait_s(trace), devices)
     return Timing(
         makespan, 1 - float(busy.sum()) / (devices * whole),

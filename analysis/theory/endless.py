@@ -13,6 +13,7 @@ from sim.experiment.options import Experiment
 from sim.experiment.setup import VirtualSetup
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
+from sim.order.torch_csv.reading import repeated
 from sim.times.cluster import Cluster
 from sim.times.limits import refuse_long
 from sim.times.memory import most_claimed
@@ -22,14 +23,15 @@ SHORTEST, DOUBLINGS = 6, 5  # mini-batches beyond 2·S of the first program look
 MOST = 8_000_000  # instructions to look at
 
 
-def endless(experiment: Experiment) -> dict[str, Any]:
+def endless(experiment: Experiment, program: Program | None = None) -> dict[str, Any]:
     """An experiment's steady state by name, as `--json` prints it.
 
-    The experiment's own number of mini-batches plays no part.  Raises ConfigurationError where the
-    order or the costs do not repeat.
+    The experiment's own number of mini-batches plays no part, nor how large its last one is; a
+    `program` stands in for its schedule's, and one of one mini-batch is repeated for ever.
+    Raises ConfigurationError where the order or the costs do not repeat.
     """
     _refuse_unsteady(experiment)
-    setup, found = solve(experiment)
+    setup, found = solve(experiment, program)
     plan = setup.checked_versions(found.pattern.program)
     pipeline = experiment.pipeline
     return {"schedule": pipeline.schedule, "mitigation": setup.mitigation.name,
@@ -37,9 +39,12 @@ def endless(experiment: Experiment) -> dict[str, Any]:
             **as_json(found), "staleness": staleness(plan, found.pattern)}
 
 
-def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
+def solve(experiment: Experiment, program: Program | None = None
+          ) -> tuple[VirtualSetup, SteadyState]:
     """The steady state of the experiment's schedule, looked for in ever longer programs, and the
     setup it was seen in: that of so many mini-batches as show it.
+
+    A `program` of several mini-batches is looked at as it is.
 
     Raises ConfigurationError where none is found, the order would run out of memory, or times are
     longer than ticks count, and UnsettledError where the critical cycle is not found.
@@ -51,17 +56,34 @@ def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
     minibatches = 2 * experiment.pipeline.stages + SHORTEST
     for _ in range(DOUBLINGS):
         _refuse_huge(replace(experiment.shape, minibatches=minibatches))
-        longer = experiment.changed({"pipeline.minibatches": minibatches})
-        setup = setup.over(longer) if setup else VirtualSetup.of(longer, profile=profile)
-        program = setup.program.validate()
-        found = steady_state(program, setup.costs, setup.cluster)
+        longer, order = _longer(experiment, program, minibatches)
+        setup = (setup.over(longer, order) if setup
+                 else VirtualSetup.of(longer, order, profile=profile))
+        whole = setup.program.validate()
+        found = steady_state(whole, setup.costs, setup.cluster)
         if found is not None:
-            _refuse_full(program, setup.cluster)
+            _refuse_full(whole, setup.cluster)
             refuse_long(found.period_s, "a mini-batch of the endless run")
             return setup, found
+        if order is not None and order is program:
+            raise ConfigurationError([f"the program given: its order does not repeat within its "
+                                      f"{order.shape.minibatches} mini-batches"])
         minibatches *= 2
     raise ConfigurationError([f"pipeline.schedule: the order of {experiment.pipeline.schedule} "
                               f"does not repeat within {minibatches // 2} mini-batches"])
+
+
+def _longer(experiment: Experiment, program: Program | None, minibatches: int
+            ) -> tuple[Experiment, Program | None]:
+    """The experiment and the program given, of so many mini-batches.
+
+    A program of several mini-batches is as long as it is.
+    """
+    if program is not None and program.shape.minibatches > 1:
+        return experiment, program
+    longer = experiment.changed({"pipeline.minibatches": minibatches,
+                                 "pipeline.last_microbatches": None})
+    return longer, None if program is None else repeated(program, minibatches)
 
 
 def staleness(plan: VersionPlan, pattern: Pattern) -> dict[str, list[float]]:

@@ -70,12 +70,12 @@ def held(trace: Trace) -> Holding:
 
 
 def _changes(own: Trace, plan: VersionPlan) -> dict[str, Changes]:
-    def stages(of: Callable[[int], Changes]) -> Changes:
-        return Changes.together([of(k) for k in range(own.shape.stages)])
+    def copies(of: Callable[[int], Changes]) -> Changes:
+        return Changes.together([of(copy) for copy in range(len(plan.program.copies))])
 
     everywhere = np.ones(len(own), dtype=bool)
-    return {"sets": stages(lambda k: version_changes(own, plan, k)),
-            "copies": stages(lambda k: copy_changes(own, plan, k)),
+    return {"sets": copies(lambda copy: version_changes(own, plan, copy)),
+            "copies": copies(lambda copy: copy_changes(own, plan, copy)),
             "kept": activation_changes(own, everywhere),
             "again": recomputed_changes(own, everywhere)
             if own.header.sizes.recomputed_bytes else Changes(*np.zeros((3, 0)))}

@@ -38,6 +38,7 @@ from figures.traces.wanted import OwnPicture, Run, Wanted
 from sim.errors import ConfigurationError
 from sim.rows import Rows
 from sim.trace import Trace
+from sim.weights.versions import VersionPlan
 
 MOST_NAMED = 5  # runs in a headline
 MOST_PLACES = 8  # one above the other; of more the fullest
@@ -77,7 +78,7 @@ def _of_run(run: Run, stages: Sequence[int], wanted: Wanted) -> list[Rows]:
         raise ConfigurationError([f"the window: the run {run.name} is from 0 to {end_s:g} s, got "
                                   f"{first:g} to {last:g}"])
     plan, limit = plan_of(trace), _limit(trace)
-    places = _places(trace, stages, whole=wanted.stages is None)
+    places = _places(plan, stages, whole=wanted.stages is None)
     return [[{"run": run.name, "place": name, "places": len(places), **row,
               LIMIT: limit if name.startswith("device") or len(places) == trace.shape.devices
               else None}
@@ -91,14 +92,16 @@ def _limit(trace: Trace) -> float | None:
     return None if found is None else float(found)
 
 
-def _places(trace: Trace, stages: Sequence[int], *, whole: bool) -> dict[str, list[int]]:
-    """The stages of each place by its name: devices, where one has several stages and no stages
-    were chosen, else stages."""
-    held = [np.unique(trace.stage[trace.device == device]).tolist()
-            for device in range(trace.shape.devices)]
+def _places(plan: VersionPlan, stages: Sequence[int], *, whole: bool) -> dict[str, list[int]]:
+    """The copies of stages at each place by its name: devices, where one has several stages and
+    no stages were chosen, else stages, each on its devices."""
+    copies = plan.program.copies
+    held = [np.flatnonzero(copies.device == device).tolist()
+            for device in range(plan.program.devices)]
     if whole and any(len(mine) > 1 for mine in held):
         return {f"device {device}": mine for device, mine in enumerate(held) if mine}
-    return {f"stage {k}": [k] for k in stages}
+    return {f"stage {k}" + (f" on device {copies.device[copy]}" if copies.homes[k] > 1 else ""):
+            [copy] for k in stages for copy in copies.of_stage(k)}
 
 
 def _moments(times: Any, held: dict[str, Any], from_s: float, to_s: float) -> Rows:

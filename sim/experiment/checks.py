@@ -21,7 +21,8 @@ def problems_of(tables: Tables) -> list[str]:
 
     Their order is fixed.
     """
-    problems = [*_names(tables), *_sizes(tables), *_shape(tables), *_stragglers(tables),
+    problems = [*_names(tables), *_sizes(tables), *_shape(tables), *_factors(tables),
+                *_stragglers(tables),
                 *_workers(tables), *_optimizer(tables)]
     return [*problems, *(_order(tables) if not problems else []), *_mitigation(tables)]
 
@@ -113,6 +114,19 @@ def _shape(tables: Tables) -> Iterable[str]:
             _ = tables.shape
         except ValueError as error:
             yield f"pipeline: {error}"
+
+
+def _factors(tables: Tables) -> Iterable[str]:
+    """Whether factors on micro-batches and devices are as many as there are of those."""
+    costs, pipeline = tables.costs, tables.pipeline
+    if len(costs.microbatch_scale) > pipeline.microbatches:
+        yield (f"costs.microbatch_scale: one number per micro-batch of a mini-batch, so up to "
+               f"{pipeline.microbatches}, got {len(costs.microbatch_scale)}")
+    shape = _own_shape(tables)
+    factors = costs.device_factor
+    if shape is not None and isinstance(factors, list) and len(factors) != shape.worker_devices:
+        yield (f"costs.device_factor: one number per device of a worker, so "
+               f"{shape.worker_devices}, got {len(factors)}")
 
 
 def _stragglers(tables: Tables) -> Iterable[str]:

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.arrays import Floats
+from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.options import Experiment
 from sim.layouts.layers import cut, layers_by_letter, layers_in
 from sim.layouts.text import stages_of
 from sim.numerics.tasks import Task
-from sim.times.cluster import Cluster, Link, MessageTimes
+from sim.times.cluster import Cluster, Link, MessageTimes, Tied
 from sim.times.costs import CostModel, Straggler
 from sim.times.profile import Profile, read_profile
-from sim.workers import Combine
+from sim.workers import Combine, ring_all_reduce_s
 
 LINK_KEYS = {"latency_s", "bandwidth_bytes_per_s"}  # of `cluster`: one that is given wins
 
@@ -149,35 +149,55 @@ def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
     if profile is not None:
         forward, backward, update = (_measured(profile, name, zero)
                                      for name in ("forward_s", "backward_s", "update_s"))
-    first, second = _halves(profile, backward)
+    halves = _halves(experiment, profile, backward)
+    both = per_stage(costs.overlapped_s, stages, zero) if costs.overlapped_s is not None else None
     again = per_stage(costs.recompute_s, stages, forward)
     if profile is not None and costs.recompute_s is None:
         again = _measured(profile, "recompute_s", forward)
     if experiment.pipeline.backward == "graph":
         again = zero
-    workers = experiment.workers
-    slowdown = np.array(np.broadcast_to(workers.slowdown, (workers.count,)), dtype=np.float64)
+    scale = np.array(costs.microbatch_scale)
     return CostModel(forward, backward, update, again, per_micro_batch=profile is not None,
                      jitter_sigma=costs.jitter.sigma if costs.jitter else 0.0,
                      stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers),
-                     slowdown=None if (slowdown == 1).all() else slowdown,
-                     input_backward_s=first, weight_backward_s=second)
+                     slowdown=_slowdown(experiment), input_backward_s=halves[0],
+                     weight_backward_s=halves[1], overlapped_s=both,
+                     microbatch_scale=None if (scale == 1).all() else scale)
 
 
-def _halves(profile: Profile | None, backward: Floats) -> tuple[Floats | None, Floats | None]:
-    """Seconds of the input and the weight half of a backward by stage, where they are measured."""
-    names = ("input_backward_s", "weight_backward_s")
-    if profile is None:
-        return None, None
-    first, second = (_measured(profile, name, backward / 2)
-                     if any(getattr(stage, name) is not None for stage in profile.stages) else None
-                     for name in names)
+def _slowdown(experiment: Experiment) -> Floats | None:
+    """How many times as long each device of all workers takes, (devices,): its own factor, times
+    that of its worker; None where all are 1."""
+    devices, count = experiment.shape.worker_devices, experiment.workers.count
+    own = per_stage(experiment.costs.device_factor, devices, np.ones(devices))
+    worker = per_stage(experiment.workers.slowdown, count, np.ones(count))
+    found = np.outer(worker, own).ravel()
+    return None if (found == 1).all() else found
+
+
+def _halves(experiment: Experiment, profile: Profile | None, backward: Floats
+            ) -> tuple[Floats | None, Floats | None]:
+    """Seconds of the input and the weight half of a backward by stage: as given, else as measured;
+    None where neither."""
+    first, second = (_half(getattr(experiment.costs, name), profile, name, backward / 2)
+                     for name in ("input_backward_s", "weight_backward_s"))
     return first, second
 
 
-def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine
-                 ) -> Cluster:
+def _half(given: float | list[float] | None, profile: Profile | None, name: str, otherwise: Floats
+          ) -> Floats | None:
+    if given is not None:
+        return per_stage(given, len(otherwise), otherwise)
+    if profile is None or all(getattr(stage, name) is None for stage in profile.stages):
+        return None
+    return _measured(profile, name, otherwise)
+
+
+def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, combine: Combine,
+                 homes: Ints | None = None) -> Cluster:
     """The links between devices and workers, and the memory of a device.
+
+    `homes` are how many copies each stage has in a worker, shape (stages,); None: one.
 
     A profile's latency (seconds), bandwidth (bytes per second) and messages measured by their size
     stand in for defaults.
@@ -189,11 +209,33 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
         latency = profile.latency_s
     if profile is not None and "bandwidth_bytes_per_s" not in given:
         bandwidth = profile.bandwidth_bytes_per_s
-    link = Link(latency, bandwidth or float("inf"), options.latency == "held")
+    link = Link(_per_boundary(latency), _per_boundary(bandwidth or float("inf")),
+                options.latency == "held")
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
-                   _exchange_s(experiment, link, sizes, combine),
-                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes)
+                   _exchange_s(experiment, link, sizes, combine, homes),
+                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
+                   options.receives, options.sends, _tied(experiment, latency, bandwidth),
+                   experiment.workers.overlap)
+
+
+def _tied(experiment: Experiment, latency: float | Sequence[float],
+          bandwidth: float | Sequence[float] | None) -> tuple[Tied, ...]:
+    """The pairs of stages that share weights, with the seconds of their exchange.
+
+    [choice] Two devices add their gradients up in a ring, over a link as slow as the slowest
+    between stages.
+    """
+    slowest = Link(float(np.max(latency, initial=0.0)),
+                   float("inf") if bandwidth is None else float(np.min(bandwidth, initial=np.inf)))
+    return tuple(Tied((tie.stages[0], tie.stages[1]),
+                      float(ring_all_reduce_s(np.array(tie.size_bytes), slowest, 2)))
+                 for tie in experiment.cluster.tied)
+
+
+def _per_boundary(value: float | list[float]) -> float | Floats:
+    """A number, or those of the boundaries as an array."""
+    return np.array(value, dtype=np.float64) if isinstance(value, list) else value
 
 
 def _transfers(profile: Profile | None) -> dict[tuple[int, bool], MessageTimes]:
@@ -207,13 +249,22 @@ def _transfers(profile: Profile | None) -> dict[tuple[int, bool], MessageTimes]:
     return found
 
 
-def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine
-                ) -> Floats | None:
-    """Seconds workers take to exchange each stage; over the pipeline's link unless given one."""
+def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combine,
+                homes: Ints | None) -> Floats | None:
+    """Seconds workers, or copies of a stage, take to exchange each stage; over the pipeline's link
+    unless given one.
+
+    [choice] Where boundaries have links of their own, that is the slowest of them: a ring goes at
+    the pace of its slowest link.
+    """
     workers = experiment.workers
-    if workers.count == 1:
+    if workers.count == 1 and (homes is None or homes.max() == 1):
         return None
     latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
-    between = Link(link.latency_s if latency is None else latency,
-                   link.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    slowest = link.slowest()
+    between = Link(slowest.latency_s if latency is None else latency,
+                   slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    if homes is not None and homes.max() > 1:
+        return np.array([float(ring_all_reduce_s(size, between, int(copies)))
+                         for size, copies in zip(sizes.weight_bytes, homes, strict=True)])
     return combine.seconds(sizes.weight_bytes, between, workers.count)

@@ -20,6 +20,7 @@ from sim.numerics.training import TrainingResult
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
+from sim.order.together import rows_of_pairs
 from sim.trace import Trace
 from sim.weights.columns import version_columns
 from sim.workers import Combine
@@ -46,7 +47,17 @@ def record(timed: Timed, crews: Sequence[Sequence[Measures]] = (),
         _header(timed, crews, result), program.device,
         *_instruction(program), timeline.start_s, timeline.end_s, timeline.sent_s,
         timeline.arrived_s, read, applied, late, effective, distance, rmse, _curves(result),
-        timeline.asked_s, timeline.issued_s)
+        timeline.asked_s, timeline.issued_s, _paired(program))
+
+
+def _paired(program: Program) -> Ints | None:
+    """1 by row where two are issued as one, shape (rows,); None where none are."""
+    if not len(program.pairs):
+        return None
+    paired = np.zeros(len(program), dtype=np.int8)
+    for rows in rows_of_pairs(program.tables, program.pairs):
+        paired[rows] = 1
+    return paired
 
 
 def _instruction(program: Program) -> tuple[Ints, Ints, Ints, Ints]:
@@ -99,13 +110,11 @@ def _header(timed: Timed, crews: Sequence[Sequence[Measures]], result: TrainingR
                    sizes.boundary_bytes.tolist(), [] if again is None else again.tolist()),
         _libraries(),
         workers=_between_workers(setup.combine, shape, sizes) if shape.workers > 1 else None,
-        training=None if result is None else _learnt(crews, result, shape))
+        training=None if result is None else _learnt(crews, result))
 
 
-def _learnt(crews: Sequence[Sequence[Measures]], result: TrainingResult, shape: PipelineShape
-            ) -> Learnt:
-    updates = shape.of_worker.minibatches * shape.workers
-    each = [sum(stage.update_rmse_sum for stage in copies) / updates
+def _learnt(crews: Sequence[Sequence[Measures]], result: TrainingResult) -> Learnt:
+    each = [sum(stage.update_rmse_sum for stage in copies) / sum(len(own.rate) for own in copies)
             for copies in zip(*crews, strict=True)]
     final = result.final
     return Learnt(final.final_loss, final.validation_loss, final.accuracy, result.diverged_at,

@@ -30,7 +30,7 @@ from sim.times.profile import Profile
 from sim.times.timeline import Timeline
 from sim.weights.versions import VersionPlan
 from sim.workers import Combine
-from sim.workers.synchronisation import synchronised
+from sim.workers.synchronisation import copies_together, synchronised
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ class Setup:
         program = program or generate(experiment, kernels)
         check_shape(experiment, program)
         combine = make_combine(experiment.workers.combine)
+        if program.several:
+            program = _of_copies(experiment, program, combine)
         return Setup(experiment, synchronised(program, combine),
                      make_mitigation(experiment.pipeline.mitigation), combine,
                      make_optimizer(experiment.training.optimizer), make_rate(experiment), kernels)
@@ -114,17 +116,19 @@ class VirtualSetup(Setup):
         task = task or make_task(experiment)
         sizes = stage_sizes(experiment, profile, task)
         costs = cost_model(experiment, profile)
-        cluster = make_cluster(experiment, profile, sizes, rules.combine)
+        homes = rules.program.copies.homes if rules.program.several else None
+        cluster = make_cluster(experiment, profile, sizes, rules.combine, homes)
         refuse_uncountable(rules.program, costs, cluster)
         return VirtualSetup(**vars(rules), profile=profile, task=task, sizes=sizes, costs=costs,
                             cluster=cluster)
 
-    def over(self, experiment: Experiment) -> VirtualSetup:
-        """The setup of an experiment that differs in its number of mini-batches alone.
+    def over(self, experiment: Experiment, program: Program | None = None) -> VirtualSetup:
+        """The setup of an experiment that differs in its number of mini-batches alone; `program`
+        stands in for its schedule's.
 
         Raises ConfigurationError.
         """
-        return replace(self, **vars(Setup.of(experiment, kernels=self.kernels)))
+        return replace(self, **vars(Setup.of(experiment, program, kernels=self.kernels)))
 
 
 @dataclass(frozen=True)
@@ -159,14 +163,31 @@ def rows_of(experiment: Experiment) -> int:
     return shape.stages * (2 * shape.total + shape.minibatches)
 
 
+def _of_copies(experiment: Experiment, program: Program, combine: Combine) -> Program:
+    """A program in which stages have several homes, with what `workers.copies` makes copies wait.
+
+    Raises ConfigurationError where something in the experiment takes one home a stage.
+    """
+    problems = []
+    if experiment.pipeline.dispatch == "greedy":
+        problems.append("pipeline.dispatch: greedy dispatch takes one home a stage; choose static")
+    if combine.acts_alone:
+        problems.append(f"workers.combine: {combine.name} takes one home a stage; choose "
+                        "all-reduce")
+    if problems:
+        raise ConfigurationError(problems)
+    return program if experiment.workers.copies == "apart" else copies_together(program)
+
+
 KEYS = {"worker_devices": "ranks", "total": "last_microbatches"}  # that a size of a shape is set by
 
 
 def check_shape(experiment: Experiment, program: Program) -> None:
     """Refuse a program of another shape than the experiment's.  Raises ConfigurationError."""
     shape = program.shape
-    asked, names = experiment.shape, ("stages", "minibatches", "microbatches", "worker_devices",
-                                      "total")
+    asked, names = experiment.shape, ["stages", "minibatches", "microbatches"]
+    if all(getattr(shape, name) == getattr(asked, name) for name in names):  # what follows of them
+        names += ["total"] if asked.ranks is None else ["total", "worker_devices"]
     problems = [f"pipeline.{KEYS.get(name, name)}: the program given has {getattr(shape, name)}, "
                 f"got {getattr(asked, name)}" for name in names
                 if getattr(shape, name) != getattr(asked, name)]

@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from sim.experiment.checks import FILE
 from sim.experiment.options import Experiment
+from sim.experiment.setup import generate
+from sim.op import Op
 
 SIZELESS = ("none", "quadratic")  # tasks whose messages have no bytes
 OF_TASKS = {"curvatures": ("quadratic",), "width": ("digits-mlp",), "layers": ("digits-mlp",)}
+HALVES = {"input_backward_s": Op.I, "weight_backward_s": Op.W}
 BUILT_IN = ("digits-mlp", "quadratic")  # whose keys are known; one of a plugin may take any
 
 
@@ -23,8 +27,10 @@ def nothing_sent(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[
                              ("activation_limit_bytes", "activation_bytes", "activations")):
         size = getattr(cluster, sizes)
         if _given(experiment, f"cluster.{key}") and (size is None or not np.any(size)):
-            yield (f"cluster.{key} = {getattr(cluster, key):g}: of the task {task} {what} have no "
-                   f"bytes, so it changes nothing; set cluster.{sizes}")
+            value = getattr(cluster, key)
+            shown = value if isinstance(value, list) else f"{value:g}"
+            yield (f"cluster.{key} = {shown}: of the task {task} {what} have no bytes, so it "
+                   f"changes nothing; set cluster.{sizes}")
 
 
 def late_stragglers(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
@@ -44,6 +50,24 @@ def profiled(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]
     for key in ("forward_s", "backward_s", "update_s"):
         if _given(experiment, f"costs.{key}"):
             yield f"costs.{key}: {found} seconds, which stand in for it"
+
+
+def whole_backwards(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """Seconds of halves of a backward, or of pairs, where the schedule's order has none."""
+    asked = [key for key in ("input_backward_s", "weight_backward_s", "overlapped_s")
+             if _given(experiment, f"costs.{key}")]
+    pipeline = experiment.pipeline
+    if not asked or pipeline.schedule == FILE:
+        return
+    order = generate(experiment.changed({"pipeline": {
+        "minibatches": experiment.workers.count, "last_microbatches": None}}))
+    for key in asked:
+        op = HALVES.get(key)
+        if op is not None and op not in order.present:
+            yield (f"costs.{key}: {pipeline.schedule} splits no backward, so there is no "
+                   f"{op.name} that takes it")
+        if op is None and not len(order.pairs):
+            yield f"costs.{key}: {pipeline.schedule} issues no forward and backward as one"
 
 
 def without_recompute(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:

@@ -173,7 +173,7 @@ what it covers."""
 
 def _held_at_once(passes: Passes, versions: Versions, microbatches: int, rows: int) -> Ints:
     stages, total = passes.forward.shape
-    minibatches, refused = total // microbatches, np.zeros(0, dtype=np.int64)
+    minibatches, refused = -(-total // microbatches), np.zeros(0, dtype=np.int64)
     read = np.stack([versions.forward, versions.backward])
     updates = passes.update[:, ::microbatches].astype(np.int64)
     if (updates[:, 1:] <= updates[:, :-1]).any() or read.min() < 0 or read.max() > minibatches:
@@ -191,7 +191,7 @@ def _held_at_once(passes: Passes, versions: Versions, microbatches: int, rows: i
 
 def _held_in_loops(passes: Any, versions: Any, microbatches: Any, rows: Any) -> Any:
     stages, total = passes.forward.shape
-    minibatches = total // microbatches
+    minibatches = (total + microbatches - 1) // microbatches
     most = np.zeros(stages, dtype=np.int64)
     end = np.empty(minibatches + 1, dtype=np.int64)
     gone = np.empty(minibatches + 2, dtype=np.int64)

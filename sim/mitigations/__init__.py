@@ -20,9 +20,9 @@ class Reads(NamedTuple):
     """What is known when a pass chooses its weight version, as integers or as arrays of them.
 
     `latest` is the newest version on the stage, `entry` the version stage 0 had when the
-    micro-batch entered, `forward` the version this micro-batch's forward read here (equal to
-    `latest` in the forward itself), `index` the micro-batch, `microbatches` their number per
-    update.
+    micro-batch entered (−1 where copies of stages count different updates), `forward` the version
+    this micro-batch's forward read here (equal to `latest` in the forward itself), `index` the
+    micro-batch, `microbatches` their number per update.
     """
 
     latest: Any

@@ -94,9 +94,12 @@ def waiting_heads(program: CompleteStreams, heads: dict[int, int], done: list[in
     not been executed.
     """
     before, after = dependencies(program)
-    said = []
+    sent, said = program.arrives_from, []
     for d, row in heads.items():
-        needs = [int(b) for b in before[after == row] if b >= done[int(program.device[b])]]
-        names = ", ".join(str(program.instruction(b)) for b in needs) or "an earlier instruction"
-        said.append(f"device {d} at {program.instruction(row)} waits for {names}")
+        needs = dict.fromkeys([*before[after == row].tolist(), int(sent[row])])
+        names = dict.fromkeys(str(program.instruction(b)) for b in needs
+                              if b >= 0 and b >= done[int(program.device[b])])
+        who = f"device {d}" if d < program.shape.devices else "a link"
+        said.append(f"{who} at {program.instruction(row)} waits for "
+                    f"{', '.join(names) or 'an earlier instruction'}")
     return "; ".join(said)

@@ -9,12 +9,13 @@ import numpy as np
 
 from sim.arrays import Ints
 from sim.kernels.pairs import NUMPY, Kernels
-from sim.order.authoring import Part, Together, parts_of
+from sim.order.authoring import Part, pairs_in, parts_of
 from sim.order.check import check_order
 from sim.order.columns import Instructions
 from sim.order.completeness.passes import complete_tables
 from sim.order.instruction import Instruction
-from sim.order.messages import lowered, messages_of
+from sim.order.making.messages import lowered, messages_of
+from sim.order.making.updates import with_updates
 from sim.order.needs import dependencies
 from sim.order.shape import PipelineShape
 from sim.order.streams import (
@@ -26,9 +27,9 @@ from sim.order.streams import (
     Streams,
     device_of_rows,
 )
-from sim.order.text import read, render
-from sim.order.together import check_pairs, pair_of
-from sim.order.updates import with_updates
+from sim.order.text.reading import read
+from sim.order.text.rendering import render
+from sim.order.together import check_pairs
 
 __all__ = ["Generate", "Messages", "Program", "RowTables"]  # the middle two: of its constructor
 
@@ -56,7 +57,7 @@ class Program(CompleteStreams):
         """
         streams = Streams(shape, rows, offsets, device_of_rows(offsets))
         tables = complete_tables(streams, kernels)
-        check_pairs(streams, tables, pairs)
+        pairs = check_pairs(streams, tables, pairs)
         return cls(shape, rows.narrowed(), offsets, streams.device, tables,
                    messages_of(streams, tables, kernels), pairs=pairs)
 
@@ -69,10 +70,8 @@ class Program(CompleteStreams):
         mini-batch: that is when a stage's gradient is complete.
         """
         authored = [parts_of(stream) for stream in streams]
-        pairs = [pair_of(part.first, part.second) for stream in authored for part in stream
-                 if isinstance(part, Together)]
-        return cls.of(shape, *with_updates(shape, authored, kernels), kernels,
-                      np.concatenate([NO_PAIRS, *pairs]))
+        pairs = pairs_in(part for stream in authored for part in stream)
+        return cls.of(shape, *with_updates(shape, authored, kernels), kernels, pairs)
 
     @classmethod
     def build(cls, generate: Generate, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:
@@ -81,11 +80,12 @@ class Program(CompleteStreams):
 
     @classmethod
     def parse(cls, text: str, shape: PipelineShape | None = None) -> Program:
-        """The program that a text means, the inverse of `str`: see `sim.order.text`.
+        """The program that a text means, in any form of `sim.order.text`; the inverse of `str`.
 
         A `shape` that is given stands in for the text's own.
         """
-        return cls.from_streams(*read(text, shape))
+        found = read(text, shape)
+        return cls.from_streams(found.shape, found.streams)
 
     def __str__(self) -> str:
         return render(self)
@@ -138,17 +138,16 @@ class Program(CompleteStreams):
         if len(self.sync[0]):
             raise ValueError("the order of workers that wait for each other is fixed")
         rows = Instructions(*(column[order] for column in self.rows))
-        return Program.of(self.shape, rows, self.offsets, kernels)
+        return Program.of(self.shape, rows, self.offsets, kernels, self.pairs)
 
     def lower(self, kernels: Kernels = NUMPY) -> Program:
         """A program that also has SEND and RECV instructions where data crosses devices.
 
-        Raises ValueError for workers that wait for each other: their exchange is no message of
-        the pipeline.
+        Raises ValueError for workers, or copies of a stage, that wait for each other: their
+        exchange is no message of the pipeline.
         """
         if self.lowered:
             return self
         if len(self.sync[0]):
-            raise ValueError("programs of one worker are lowered; this one has "
-                             f"{self.shape.workers} that wait for each other")
-        return Program.of(self.shape, *lowered(self, self.messages), kernels)
+            raise ValueError("programs in which nobody waits for another's gradients are lowered")
+        return Program.of(self.shape, *lowered(self, self.messages), kernels, self.pairs)

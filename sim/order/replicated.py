@@ -18,7 +18,8 @@ from sim.order.shape import PipelineShape
 def replicated(own: Program, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:
     """The program in which every worker of `shape` runs the order of `own`, one worker's program.
 
-    The mini-batches of `shape` are all workers' together.
+    The mini-batches of `shape` are all workers' together.  Raises InvalidProgramError where a
+    stage has several homes.
     """
     if shape.workers == 1:
         return own
@@ -26,7 +27,10 @@ def replicated(own: Program, shape: PipelineShape, kernels: Kernels = NUMPY) -> 
     worker = np.repeat(np.arange(shape.workers, dtype=NARROW), len(own))
     starts = [int(end) + w * len(own) for w in range(shape.workers) for end in own.offsets[:-1]]
     rows = Instructions(op, stage, whole_index(index, worker, shape), count)
-    return Program.of(shape, rows, (*starts, len(own) * shape.workers), kernels)
+    pairs = np.tile(own.pairs, (shape.workers, 1, 1))
+    pairs[..., 2] = whole_index(pairs[..., 2].T, np.repeat(np.arange(shape.workers),
+                                                           len(own.pairs)), shape).T
+    return Program.of(shape, rows, (*starts, len(own) * shape.workers), kernels, pairs)
 
 
 def own_program(program: Program, kernels: Kernels = NUMPY) -> Program:
@@ -37,7 +41,10 @@ def own_program(program: Program, kernels: Kernels = NUMPY) -> Program:
     last = program.offsets[shape.worker_devices]
     op, stage, index, count = (column[:last] for column in program.rows)
     rows = Instructions(op, stage, own_index(index, shape), count)
-    return Program.of(shape.of_worker, rows, program.offsets[: shape.worker_devices + 1], kernels)
+    pairs = program.pairs[program.pairs[:, 0, 2] // shape.microbatches % shape.workers == 0].copy()
+    pairs[..., 2] = own_index(pairs[..., 2], shape)
+    return Program.of(shape.of_worker, rows, program.offsets[: shape.worker_devices + 1], kernels,
+                      pairs)
 
 
 def whole_index(index: Ints, worker: Ints, shape: PipelineShape) -> Ints:

@@ -99,6 +99,11 @@ class PipelineShape:
         """The shape of one worker's own pipeline."""
         return replace(self, minibatches=self.minibatches // self.workers, workers=1)
 
+    def of_minibatch(self, microbatches: int) -> PipelineShape:
+        """The shape of one mini-batch alone, of so many micro-batches."""
+        return replace(self, minibatches=1, microbatches=microbatches, workers=1,
+                       last_microbatches=None)
+
     def as_dict(self) -> dict[str, int | list[int]]:
         """The fields by name, as JSON has them; workers and options only where they are set."""
         later: dict[str, int | list[int] | None] = {
@@ -119,6 +124,11 @@ class PipelineShape:
     def _missing(self) -> int:
         """By how many micro-batches the last mini-batch is smaller than the others."""
         return 0 if self.last_microbatches is None else self.microbatches - self.last_microbatches
+
+    @property
+    def smaller_last(self) -> bool:
+        """Whether the last mini-batch is smaller than the others."""
+        return bool(self._missing)
 
     def size_of(self, minibatch: int) -> int:
         """Micro-batches of a mini-batch, which counts from 0."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from sim.arrays import NARROW, Ints
 from sim.op import Op, among
 from sim.order.columns import Instructions
+from sim.order.copies import Copies
 from sim.order.instruction import Instruction
 from sim.order.shape import PipelineShape
 
@@ -90,13 +92,19 @@ class RowTables:
     `tables` are rows by stage and micro-batch of each operation there is, shape (operations,
     stages, micro-batches), −1 where there is none, and `number[op]` the number of an operation's
     table (−1: there is no such operation).  `widest` is the most micro-batches that one instruction
-    covers, `home` the device of each stage, shape (workers, stages).
+    covers, `home` the device of each stage, shape (workers, stages), −1 where it has several.  An
+    update stands at the micro-batches of its mini-batch that its own copy of the stage did.
     """
 
     tables: Ints
     number: tuple[int, ...]
     widest: int
     home: Ints
+
+    @property
+    def several(self) -> bool:
+        """Whether some stage has several homes in a worker."""
+        return bool((self.home < 0).any())
 
     @property
     def present(self) -> frozenset[Op]:
@@ -162,8 +170,27 @@ class CompleteStreams(Streams):
 
     @property
     def home(self) -> Ints:
-        """Device of each stage, shape (workers, stages)."""
+        """Device of each stage, shape (workers, stages); −1 where it has several."""
         return self.tables.home
+
+    @property
+    def several(self) -> bool:
+        """Whether some stage has several homes in a worker, with a copy on each."""
+        return self.tables.several
+
+    @cached_property
+    def copies(self) -> Copies:
+        """The copies of all stages, of all workers, and which does each micro-batch."""
+        if self.several or self.shape.workers > 1:
+            return Copies.at(self.device[self.row_of(Op.F)], self.devices)
+        return Copies.one_each(self.home[0], self.shape.total)
+
+    @property
+    def copy_of_rows(self) -> Ints:
+        """The copy that each row is an instruction of, shape (rows,)."""
+        copies, stage = self.copies, self.rows.stage.astype(np.int64)
+        key = copies.stage.astype(np.int64) * self.devices + copies.device
+        return np.searchsorted(key, stage * self.devices + self.device)
 
     @property
     def wide(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +22,32 @@ class Link:
 
     A message holds the link for as long as its bytes take at `bandwidth_bytes_per_s`, in bytes per
     second, and arrives `latency_s`, in seconds, after it has let go: the next one may follow while
-    it is under way.  A link that is `held` is not free before the message has arrived.
+    it is under way.  A link that is `held` is not free before the message has arrived.  Either is a
+    number, or one for each of some messages: for a whole pipeline one per boundary, (boundaries,).
     """
 
-    latency_s: float = 0.0
-    bandwidth_bytes_per_s: float = float("inf")
+    latency_s: float | Floats = 0.0
+    bandwidth_bytes_per_s: float | Floats = float("inf")
     held: bool = False
+
+    @property
+    def alike(self) -> bool:
+        """Whether it treats all messages alike."""
+        return np.ndim(self.latency_s) == np.ndim(self.bandwidth_bytes_per_s) == 0
+
+    def over(self, boundary: Ints) -> Link:
+        """The link as the messages over these boundaries find it, (messages,).
+
+        Over boundaries that a pipeline does not have, where nothing is sent, it is a perfect one.
+        """
+        return replace(self, latency_s=_each(self.latency_s, boundary, 0.0),
+                       bandwidth_bytes_per_s=_each(self.bandwidth_bytes_per_s, boundary, np.inf))
+
+    def slowest(self) -> Link:
+        """A link with the highest latency and the lowest bandwidth of all its boundaries'."""
+        return replace(self, latency_s=float(np.max(self.latency_s, initial=0.0)),
+                       bandwidth_bytes_per_s=float(np.min(self.bandwidth_bytes_per_s,
+                                                          initial=np.inf)))
 
     def transfer_s(self, size_bytes: Floats) -> Floats:
         """Seconds a message of so many bytes takes to arrive over a free link; result and sizes
@@ -42,9 +62,17 @@ class Link:
         return np.asarray(size_bytes / self.bandwidth_bytes_per_s)
 
     @property
-    def after_s(self) -> float:
+    def after_s(self) -> float | Floats:
         """Seconds from when a message has let go of the link to its arrival."""
         return 0.0 if self.held else self.latency_s
+
+
+def _each(value: float | Floats, boundary: Ints, beyond: float) -> float | Floats:
+    """A number as it is; of one per boundary, those of these, and `beyond` where there is none."""
+    if np.ndim(value) == 0:
+        return value
+    each: Floats = np.concatenate(([beyond], np.asarray(value), [beyond]))[boundary + 1]
+    return each
 
 
 @dataclass(frozen=True)
@@ -72,8 +100,17 @@ class MessageTimes:
 
 
 @dataclass(frozen=True)
+class Tied:
+    """Two stages that share weights: an update of either waits for the gradients of both on its
+    mini-batch, and then for the `seconds` in which their devices exchange those."""
+
+    stages: tuple[int, int]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Cluster:
-    """The machine: equal links each way between devices, sizes of messages, memory on devices.
+    """The machine: links, equal each way, between devices, sizes of messages, memory on devices.
 
     `boundary_bytes[k]` are the bytes one micro-batch sends from stage k to k+1, and back as its
     gradient (shape (stages-1,)); `activation_bytes[k]` those stage k keeps of a micro-batch from
@@ -85,6 +122,11 @@ class Cluster:
     forward, whose seconds are known by size; all others take what the link says.  [choice] What is
     measured holds its link all the time: how much of it was latency, a measured message does not
     say.
+
+    The rest is told to engines by `sim.times.expanded`, and means nothing without: how a program's
+    own messages are received and sent (`receives`: "posted" ahead, "holding" the device until they
+    are there, or "in-order"; `sends`: "buffered" or "rendezvous"), stages that are `tied`, and
+    whether exchanges run `beside` computing, on a link of each device's.
     """
 
     link: Link
@@ -94,6 +136,10 @@ class Cluster:
     sync_s: Floats | None = None
     measured: Mapping[tuple[int, bool], MessageTimes] = field(default_factory=dict)
     recomputed_bytes: Floats | None = None
+    receives: str = "holding"
+    sends: str = "buffered"
+    tied: tuple[Tied, ...] = ()
+    beside: bool = False
 
     def transfers(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
         """Seconds each row's message occupies its link, shape (rows,).
@@ -132,8 +178,9 @@ class Cluster:
     def _seconds(self, op: Ints, stage: Ints, count: Ints) -> Floats:
         """Seconds a link is occupied by what such instructions send."""
         bytes_of = np.concatenate(([0.0], self.boundary_bytes, [0.0]))
-        size_bytes: Floats = bytes_of[_boundary(op, stage) + 1] * count
-        seconds = self.link.occupied_s(size_bytes)
+        boundary = _boundary(op, stage)
+        size_bytes: Floats = bytes_of[boundary + 1] * count
+        seconds = self.link.over(boundary).occupied_s(size_bytes)
         for its, samples in self._measured(op, stage):
             seconds[its] = samples.transfer_s(size_bytes[its])
         return quantize(seconds)
@@ -147,7 +194,7 @@ class Cluster:
     @property
     def late(self) -> bool:
         """Whether some message arrives later than it lets go of its link."""
-        return bool(self._after_s)
+        return bool(np.any(quantize(np.asarray(self.link.after_s))))
 
     def latencies(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
         """Seconds from when each row's message has let go of its link to its arrival.
@@ -157,8 +204,9 @@ class Cluster:
         """
         if not self.late:
             return np.zeros(0)
-        if not self.measured:
-            return np.broadcast_to(self._after_s, len(program))  # in the room of one
+        if self.link.alike and not self.measured:
+            after: Floats = quantize(np.asarray(self.link.after_s))
+            return np.broadcast_to(after, len(program))  # in the room of one
         (op, stage, _, _), link = program.rows, program.messages.link
         single = self._latencies(*_kinds(program)).reshape(len(Op), -1)
         seconds: Floats = kernels.of(TRANSFERS_OF_ROWS)(op, stage, link, single)
@@ -174,20 +222,16 @@ class Cluster:
 
     def _latencies(self, op: Ints, stage: Ints) -> Floats:
         """Seconds that what such instructions send is under way after its link."""
-        seconds = np.full(len(op), self._after_s)
+        after = quantize(np.asarray(self.link.over(_boundary(op, stage)).after_s))
+        seconds: Floats = np.broadcast_to(after, len(op)).copy()
         for its, _ in self._measured(op, stage):
             seconds[its] = 0.0
         return seconds
 
     @property
-    def _after_s(self) -> Floats:
-        """Seconds from when what is not measured has let go of its link to its arrival."""
-        return quantize(np.float64(self.link.after_s))
-
-    @property
     def _all_alike(self) -> bool:
         """Whether every message takes as long as one of no size."""
-        return not (self.measured or self.boundary_bytes.any())
+        return self.link.alike and not (self.measured or self.boundary_bytes.any())
 
     @property
     def _empty_s(self) -> Floats:

@@ -1,4 +1,4 @@
-"""Seconds per instruction: constant, per stage, from a profile, jittered, slowed in windows."""
+"""Seconds per instruction: constant, per stage, from a profile, jittered, scaled or slowed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from sim.arrays import Floats, Ints
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.op import Op, among
 from sim.order.program import Program
+from sim.times.load import loads
 from sim.times.places import COMPUTE, Places
 
 TICK = 2.0**-30  # seconds; sums of multiples are exact in float64 up to 97 days
+ALL = slice(None)  # rows of a program
 
 
 def quantize(seconds: Floats | np.float64) -> Floats:
@@ -47,8 +49,14 @@ class CostModel:
     a backward of several micro-batches takes that many times as long.  `recompute_s` is added to
     a backward for every micro-batch it runs again (0 under `graph`).  The input and weight halves
     of a backward take `input_backward_s` and `weight_backward_s`, half of it each where None.
-    Jitter is lognormal with mean 1 and the given sigma.  `slowdown` multiplies the seconds of each
-    worker (shape (workers,)).
+    A forward and a backward that are issued as one pair take `overlapped_s` together, by the stage
+    of the forward: their sum where None.
+
+    `microbatch_scale` multiplies the passes of each micro-batch of a mini-batch, (factors,); it
+    begins again with every mini-batch, and within one where that has more micro-batches.  A pass of
+    several takes them in the mean, or in sum where it takes that many times as long.  `slowdown`
+    multiplies all that a device does, by the devices of all workers, (devices,).  Jitter is
+    lognormal with mean 1 and the given sigma.
     """
 
     forward_s: Floats
@@ -61,6 +69,8 @@ class CostModel:
     slowdown: Floats | None = None
     input_backward_s: Floats | None = None
     weight_backward_s: Floats | None = None
+    overlapped_s: Floats | None = None
+    microbatch_scale: Floats | None = None
 
     def durations(self, program: Program, rng: np.random.Generator, kernels: Kernels = NUMPY
                   ) -> Floats:
@@ -70,24 +80,33 @@ class CostModel:
         """
         if self.slowdown is None:
             return self._by_row(program, rng, kernels)
-        if not self.jitter_sigma:  # rounded once, with the slowdown in it
-            op, stage, _, count = program.rows
-            return quantize(self._exact(op, stage, count) * self.slowdown[program.worker])
-        # [choice] a draw is of whole ticks whatever the worker, and rounded again where it is slow
-        return quantize(self._by_row(program, rng, kernels) * self.slowdown[program.worker])
+        if not self.jitter_sigma:
+            return self.alone(program)
+        # [choice] a draw is of whole ticks whatever the device, and rounded again where it is slow
+        return quantize(self._by_row(program, rng, kernels) * self.slowdown[program.device])
+
+    def alone(self, program: Program, rows: Ints | slice = ALL) -> Floats:
+        """Seconds that some rows of a program take without jitter and windows, (rows asked for,).
+
+        They are rounded once, with scale and slowdown in them.
+        """
+        seconds = self._scaled(program, rows)
+        if self.slowdown is not None:
+            seconds = seconds * self.slowdown[program.device[rows]]
+        return quantize(seconds)
 
     def _by_row(self, program: Program, rng: np.random.Generator, kernels: Kernels) -> Floats:
-        """Seconds of each row without workers' slowdown, shape (rows,)."""
+        """Seconds of each row without slowdown of devices, shape (rows,)."""
         places, values = self.seconds(program, rng)
         return places.by_row(program, values, kernels)
 
     def seconds(self, program: Program, rng: np.random.Generator) -> tuple[Places, Floats]:
         """Where each row's seconds are in a table, and that table, shape (places,).
 
-        Workers' slowdown is not in them.  A row's jitter belongs to its instruction, not to its
+        Slowdown of devices is not in them.  A row's jitter belongs to its instruction, not to its
         place in the order.
         """
-        if not self.jitter_sigma and not self._depends_on_count(program):
+        if not self.jitter_sigma and not self._differ(program):
             return Places.of_kinds(program.shape), self._single.ravel()
         timed = self.timed(program)
         places = Places.of_instructions(program.shape, timed)
@@ -99,8 +118,10 @@ class CostModel:
         once, again = self._tables
         return quantize(once + again)
 
-    def _depends_on_count(self, program: Program) -> bool:
-        return program.wide and (self.per_micro_batch or bool(self.recompute_s.any()))
+    def _differ(self, program: Program) -> bool:
+        """Whether an operation of a stage may take longer of some micro-batches than of others."""
+        return self.microbatch_scale is not None or (
+            program.wide and (self.per_micro_batch or bool(self.recompute_s.any())))
 
     def timed(self, program: Program) -> list[Op]:
         """Operations of a program that take any time on some stage that has them."""
@@ -114,27 +135,41 @@ class CostModel:
         """
         single = self._single[..., None]
         blocks: list[Floats] = [single[op] for op in ops]
-        if not self._depends_on_count(program):
+        if not self._differ(program):
             return blocks
         _, stage, index, count = program.rows
         for number, op in enumerate(ops):
-            rows = np.flatnonzero((program.rows.op == op) & (count > 1))
+            rows = np.flatnonzero((program.rows.op == op)
+                                  & ((count > 1) | (self.microbatch_scale is not None)))
             if len(rows):
                 several = np.repeat(blocks[number], program.shape.total, axis=1)
-                several[stage[rows], index[rows]] = self.nominal(
-                    np.full(len(rows), op), stage[rows], count[rows])
+                several[stage[rows], index[rows]] = quantize(self._scaled(program, rows))
                 blocks[number] = several
         return blocks
 
     def nominal(self, op: Ints, stage: Ints, count: Ints) -> Floats:
-        """Seconds of instructions without jitter, given as columns; all have shape (rows,)."""
-        return quantize(self._exact(op, stage, count))
+        """Seconds of instructions without jitter, scale and slowdown, given as columns; all have
+        shape (rows,)."""
+        return quantize(self._exact(op, stage, count, count))
 
-    def _exact(self, op: Ints, stage: Ints, count: Ints) -> Floats:
-        """Those seconds before they are rounded to ticks."""
+    def _scaled(self, program: Program, rows: Ints | slice) -> Floats:
+        """Seconds of some rows of a program before slowdown and rounding, (rows asked for,)."""
+        op, stage, index, count = (column[rows] for column in program.rows)
+        load: Floats | Ints = count
+        if self.microbatch_scale is not None:
+            load = loads(self.microbatch_scale, program.shape.microbatches, op, index, count)
+        return self._exact(op, stage, count, load)
+
+    def _exact(self, op: Ints, stage: Ints, count: Ints, load: Floats | Ints) -> Floats:
+        """Seconds of instructions before they are rounded to ticks; all have shape (rows,).
+
+        `load` is what the micro-batches of each come to, their number where all are alike.
+        """
         once, again = self._tables
-        covered = np.where(among(op, (Op.B, Op.I, Op.W)), count, 1) if self.per_micro_batch else 1
-        seconds: Floats = once[op, stage] * covered + again[op, stage] * count
+        covered = load / count
+        if self.per_micro_batch:
+            covered = np.where(among(op, (Op.B, Op.I, Op.W)), load, covered)
+        seconds: Floats = once[op, stage] * covered + again[op, stage] * load
         return seconds
 
     @cached_property
@@ -174,11 +209,11 @@ class CostModel:
 
     def slowed(self, by: Floats) -> CostModel:
         """The costs where all that a stage does takes `by` times as long, shape (stages,)."""
-        halves = (self.input_backward_s, self.weight_backward_s)
-        first, second = (None if half is None else half * by for half in halves)
+        some = (self.input_backward_s, self.weight_backward_s, self.overlapped_s)
+        first, second, both = (None if each is None else each * by for each in some)
         return replace(self, forward_s=self.forward_s * by, backward_s=self.backward_s * by,
                        update_s=self.update_s * by, recompute_s=self.recompute_s * by,
-                       input_backward_s=first, weight_backward_s=second)
+                       input_backward_s=first, weight_backward_s=second, overlapped_s=both)
 
     def stretch(self, stage: int) -> Stretch | None:
         """How stragglers slow a stage down; None where they never do.

@@ -62,12 +62,10 @@ def _longest(program: Program, costs: CostModel, cluster: Cluster
     stages = program.shape.stages
     op, stage = np.divmod(np.arange(len(Op) * stages), stages)
     count = np.full(len(op), int(program.rows.count.max(initial=1)))
-    slowest = 1.0 if costs.slowdown is None else float(costs.slowdown.max())
-    if beyond(float(costs.nominal(op, stage, count).max()) * slowest):
-        seconds = costs.nominal(*columns)
-        if costs.slowdown is not None:
-            seconds = seconds * costs.slowdown[program.worker]
-        yield "costs", *_of_longest(program, seconds)
+    slowest = np.prod([1.0 if factor is None else factor.max()
+                       for factor in (costs.slowdown, costs.microbatch_scale)])
+    if beyond(float(costs.nominal(op, stage, count).max() * slowest)):
+        yield "costs", *_of_longest(program, costs.alone(program))
     if beyond(float(cluster.arrivals_of(op, stage, count).max())):
         seconds = np.where(program.sends, cluster.arrivals_of(*columns), 0.0)
         yield "cluster", *_of_longest(program, seconds, "the message of ")

@@ -26,3 +26,8 @@ HOST_COLUMNS: dict[str, tuple[str, str]] = {
     "asked_s": ("float64", "when the host began to ask for it (NaN: it does not)"),
     "issued_s": ("float64", "when the host had asked for all of it (NaN: it does not)"),
 }
+
+# of a run in which two instructions may be issued as one, and there alone
+PAIR_COLUMNS: dict[str, tuple[str, str]] = {
+    "paired": ("int8", "1 where it is issued as one with the other of its pair, else 0"),
+}

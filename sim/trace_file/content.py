@@ -40,6 +40,8 @@ def check_columns(columns: Columns, shape: PipelineShape, simulated: bool) -> No
     _check_times(columns, simulated)
     if "asked_s" in columns:
         _check_pair(columns, "asked_s", "issued_s", True)
+    if "paired" in columns:
+        _check_pairs(columns)
     device = columns["device"]
     _refuse(columns, "device", _steps(device) < 0, "rows come device by device")
     start = columns["start_s"]
@@ -68,14 +70,28 @@ def _check_pair(columns: Columns, first: str, second: str, ordered: bool) -> Non
         _refuse(columns, second, other < one, f"not before {first}")
 
 
-def check_versions(columns: Columns, shape: PipelineShape) -> None:
+def _check_pairs(columns: Columns) -> None:
+    """Two rows each are of one pair: they start and end together."""
+    paired = columns["paired"]
+    _refuse(columns, "paired", (paired < 0) | (paired > 1), "0 or 1")
+    rows = np.flatnonzero(paired)
+    if len(rows) % 2:
+        raise TraceError(f"column paired: two rows of each pair, got {len(rows)} rows in all")
+    for name in ("device", "start_s", "end_s"):
+        other = columns[name].copy()
+        other[rows[1::2]] = columns[name][rows[::2]]
+        _refuse(columns, name, columns[name] != other, "that of the other row of its pair")
+
+
+def check_versions(columns: Columns, shape: PipelineShape, *, several: bool = False) -> None:
     """Make sure that versions and staleness can be those of this order, a complete program.
 
-    A pass reads a version that its stage had made by then, an update steps the newest, and
-    staleness is how far a pass is behind its own update.  Raises TraceError with the first wrong
-    column and row.
+    `several`: whether it has stages with several homes, each with versions of its own.  A pass
+    reads a version that its stage had made by then, an update steps the newest, and staleness is
+    how far a pass is behind its own update.  Raises TraceError with the first wrong column and
+    row.
     """
-    newest = _newest(columns, shape)
+    newest = _newest(columns, shape, several)
     read, applied = columns["version_read"], columns["version_applied"]
     update = columns["op"] == Op.U
     beyond = (applied < 0) | (applied >= shape.of_worker.minibatches)
@@ -95,9 +111,11 @@ def check_versions(columns: Columns, shape: PipelineShape) -> None:
             "at most the staleness")
 
 
-def _newest(columns: Columns, shape: PipelineShape) -> Ints:
-    """Updates of its stage, in its worker, that precede each row: shape (rows,)."""
-    place = columns["stage"].astype(NARROW)
+def _newest(columns: Columns, shape: PipelineShape, several: bool) -> Ints:
+    """Updates of its stage, in its worker or on its device, that precede each row: (rows,)."""
+    place: Ints = columns["stage"].astype(NARROW)
+    if several:
+        place = place + columns["device"].astype(np.int64) * shape.stages
     if shape.workers > 1:
         place += columns["device"] // shape.worker_devices * NARROW(shape.stages)
     update = columns["op"] == Op.U

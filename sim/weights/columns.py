@@ -28,10 +28,14 @@ def version_columns(plan: VersionPlan, kernels: Kernels = NUMPY
     oldest version and the mean staleness.
     """
     program, passes, versions = plan.program, plan.passes, plan.versions
-    read, applied, late = kernels.of(READ)(*program.rows, passes, versions, program.wide)
+    make = NUMPY if program.several else kernels
+    read, applied, late = make.of(READ)(*program.rows, passes, versions, program.wide)
+    if program.several:  # an update stands at its mini-batch's first, maybe not its copy's own
+        for column in (read, applied):
+            column[passes.update] = versions.applied
     if not plan.mitigation.interpolates:
         return read, applied, late, late  # nothing interpolated: one column says both
-    effective = kernels.of(EFFECTIVE)(*program.rows, passes, versions, late, _shares(plan))
+    effective = make.of(EFFECTIVE)(*program.rows, passes, versions, late, _shares(plan))
     return read, applied, late, effective
 
 

@@ -1,4 +1,4 @@
-"""The edges by which the instructions of several workers wait for each other."""
+"""The edges by which instructions of several workers, or copies of a stage, wait for each other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sim.arrays import Ints
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.replicated import own_program
+from sim.order.streams import NO_EDGES
 from sim.workers import Combine
 
 
@@ -34,9 +35,43 @@ def waiting(program: Program, rule: Combine) -> Program:
     return program.synchronised(pairs[0].ravel(), pairs[1].ravel())
 
 
+def copies_together(program: Program) -> Program:
+    """A program of one worker in which the copies of a stage update together.
+
+    The update that is a copy's own number u, from 0, waits for all that the number u of every copy
+    of its stage is made of; a copy that has no such update is not waited for.
+    """
+    copies, rounds = program.copies, _rounds(program)
+    befores, afters = [NO_EDGES[0]], [NO_EDGES[0]]
+    for stage in np.flatnonzero(copies.homes > 1).tolist():
+        own = [rounds[copy] for copy in copies.of_stage(stage)]
+        for number in range(max(len(updates) for updates, _ in own)):
+            there = [(updates[number], last[number]) for updates, last in own
+                     if number < len(updates)]
+            if len(there) > 1:
+                after, before = np.array(there).T
+                befores.append(np.tile(before, len(after)))
+                afters.append(np.repeat(after, len(before)))
+    return program.synchronised(np.concatenate(befores), np.concatenate(afters))
+
+
+def _rounds(program: Program) -> list[tuple[Ints, Ints]]:
+    """Of each copy the rows of its updates in their order, and of the last backward each is of."""
+    copies, table = program.copies, program.row_of(Op.U)
+    backward, found = program.row_of(Op.B, Op.W), []
+    for copy in range(len(copies)):
+        stage, mine = copies.stage[copy], copies.does(copy)
+        updates, number = np.unique(table[stage, mine], return_inverse=True)
+        last = np.full(len(updates), -1, dtype=np.int64)
+        np.maximum.at(last, number, backward[stage, mine])
+        found.append((updates.astype(np.int64), last))
+    return found
+
+
 def _last_rows(own: Program, op: Op) -> Ints:
     """Row of a mini-batch's update, last backward or first forward, (stages, mini-batches)."""
     ops = (Op.B, Op.W) if op is Op.B else (op,)
-    table = own.row_of(*ops).reshape(own.shape.stages, own.shape.minibatches, -1)
-    rows: Ints = table.min(axis=2) if op is Op.F else table.max(axis=2)
+    first = np.arange(0, own.shape.total, own.shape.microbatches)
+    how = np.minimum if op is Op.F else np.maximum
+    rows: Ints = how.reduceat(own.row_of(*ops), first, axis=1)
     return rows

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from analysis.exports import export
 from analysis.metrics.memory import memory
-from analysis.metrics.report import peak_in_flight
+from analysis.metrics.report import report
 from analysis.metrics.staleness import plan_of
 from sim.op import Op
 from sim.order.torch_csv.reading import parse
@@ -109,7 +109,7 @@ def test_counters_follow_the_memory_of_each_stage(default):
         assert peak("bytes", "copies") == held.copy_bytes.peak == held.weight_bytes
         assert peak("bytes", "activations") == held.activation_bytes.peak
         assert peak("weight versions", "held") == held.versions.peak
-        assert peak("in flight", "micro-batches") == peak_in_flight(default, k)
+        assert peak("in flight", "micro-batches") == report(default)["memory"]["peak_in_flight"][k]
         assert found.counters[k + 1, f"stage {k} in flight", "micro-batches"][-1][1] == 0
 
 

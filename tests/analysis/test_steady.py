@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from unittest import mock
 
@@ -92,7 +93,8 @@ def orders(draw):
 @st.composite
 def systems(draw):
     order = draw(orders())
-    stages = order(4).shape.stages
+    shape = order(4).shape
+    stages = shape.stages
 
     def each(values, size=stages):
         return np.array(draw(st.lists(values, min_size=size, max_size=size)), dtype=float)
@@ -100,8 +102,13 @@ def systems(draw):
     some = draw(st.sampled_from([seconds, st.integers(1, 5)]))
     costs = CostModel(each(some), each(some), each(st.sampled_from([0.0, 0.25])),
                       each(st.sampled_from([0.0, 0.5])), per_micro_batch=draw(st.booleans()))
-    link = Link(draw(st.sampled_from([0.0, 0.3, 4.0])), draw(st.sampled_from([np.inf, 1.0, 7.7])),
-                draw(st.booleans()))
+    late, rates = st.sampled_from([0.0, 0.3, 4.0]), st.sampled_from([np.inf, 1.0, 7.7])
+    link = Link(draw(late), draw(rates), draw(st.booleans()))
+    if draw(st.booleans()):  # boundaries, micro-batches and devices that are unlike
+        link = Link(each(late, stages - 1), each(rates, stages - 1), link.held)
+        factors = st.sampled_from([1.0, 4.0, 0.3])
+        costs = replace(costs, microbatch_scale=each(factors, draw(st.integers(
+            1, shape.microbatches))), slowdown=each(factors, shape.devices))
     return order, costs, Cluster(link, each(st.sampled_from([0.0, 1.0, 9.0]), stages - 1),
                                  np.zeros(stages))
 

@@ -16,7 +16,7 @@ from sim.errors import InvalidProgramError
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.order.torch_csv.reading import is_torch_csv, parse
+from sim.order.torch_csv.reading import is_torch_csv, parse, without_messages
 from sim.order.torch_csv.rendering import render
 from sim.schedules import SCHEDULES
 from tests.gpu import torch_step
@@ -45,7 +45,8 @@ def imported(path):
 def makespan(program: Program) -> float:
     shape = program.shape
     trace = simulate(program, schedule="file", stages=shape.stages, batch_size=shape.total,
-                     minibatches=shape.minibatches, microbatches=shape.microbatches, **TIMES)
+                     minibatches=shape.minibatches, microbatches=shape.microbatches,
+                     chunks=shape.chunks, **TIMES)
     return float(trace.end_s.max())
 
 
@@ -111,7 +112,7 @@ def test_the_form_with_messages_is_the_same_program(tmp_path, name, deferred):
     path = write(tmp_path / "c.csv", name, 2, 4, 2, with_comms=True, defer_pp_recv=deferred)
     assert "UNSHARD" in path.read_text()
     assert "RECV_F" in path.read_text()
-    assert imported(path) == plain
+    assert without_messages(imported(path)) == plain
 
 
 def rows(text):
@@ -131,13 +132,13 @@ def test_ours_goes_through_torchs_parser_unchanged(tmp_path_factory, name, stage
     messages = render(program, messages=True)
     back, _ = reloaded(messages, folder / "c.csv", "compute_comms", stages, 1, micro_batches)
     assert back == messages.encode()
-    assert parse(messages) == parse(text)
+    assert without_messages(parse(messages)) == parse(text)
     given_ = {rank: _add_reduce_grad(actions, micro_batches)
               for rank, actions in enumerate(rows(text))}
     assert list(csv.reader(io.StringIO(messages))) == lowered(loaded, given_)
 
 
-@pytest.mark.parametrize("name", CHUNKED[:4])
+@pytest.mark.parametrize("name", CHUNKED)
 def test_torchs_own_schedules_come_back_as_torch_lowers_them(tmp_path, name):
     program = imported(write(tmp_path / "s.csv", name, 4, 8, 2))
     text = render(program)
@@ -149,7 +150,8 @@ def test_torchs_own_schedules_come_back_as_torch_lowers_them(tmp_path, name):
     homes = loaded.stage_index_to_group_rank
     passes = {rank: [a for a in actions if "REDUCE" not in str(a)]
               for rank, actions in enumerate(rows(messages))}
-    assert _simulate_comms_compute(passes, lambda s: homes[s], 8)  # raises where it would hang
+    if name != "DualPipeV":  # torch's walk knows no pairs
+        assert _simulate_comms_compute(passes, lambda s: homes[s], 8)  # raises where it would hang
 
 
 def test_a_file_repeated_is_the_schedule_of_more_mini_batches():

@@ -99,7 +99,7 @@ def _alone(case: Case, keys: dict[str, Any], ours: Product | None,
            options: dict[str, Any]) -> times.Seconds:
     """Ticks of every instruction without stragglers; of jittered ones those the product drew, and
     of slowed workers too, which may be a tick off."""
-    if ours is None or (case.jitter is None and case.slowdown == 1.0):
+    if ours is None or (case.jitter is None and case.slowdown == case.device_factor == 1.0):
         return lambda worker, each: times.nominal(case, worker, each)
     plain = ours.trace
     if case.stragglers:
@@ -123,7 +123,7 @@ def _durations(case: Case, ours: Product, theirs: Apart) -> Iterator[str]:
     trace = ours.trace
     for row, at in rows(case, trace).items() if not (case.jitter or case.stragglers) else ():
         took, alone = (trace.end_s[at] - trace.start_s[at]) / TICK, times.nominal(case, *row)
-        if abs(took - alone) > (case.slowdown != 1.0):
+        if abs(took - alone) > (case.slowdown != 1.0 or case.device_factor != 1.0):
             yield f"{row} took {took} ticks, not {alone}"
             return
 

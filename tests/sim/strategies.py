@@ -55,6 +55,20 @@ def timings(draw: Any, stages: int) -> dict[str, Any]:
 
 
 @st.composite
+def unlike(draw: Any, shape: PipelineShape) -> dict[str, Any]:
+    """What makes micro-batches, devices, boundaries or halves unlike each other, or nothing."""
+    def some(key: str, values: list[float], size: int) -> dict[str, Any]:
+        drawn = st.lists(st.sampled_from(values), min_size=size, max_size=size)
+        return {key: draw(drawn)} if draw(st.booleans()) else {}
+
+    return (some("microbatch_scale", [1.0, 4.0, 0.3], draw(st.integers(1, shape.microbatches)))
+            | some("device_factor", [1.0, 1.7, 0.5], shape.worker_devices)
+            | some("latency_s", [0.0, 0.3, 2.7], shape.stages - 1)
+            | some("bandwidth_bytes_per_s", [100.0, 777.7, 1e6], shape.stages - 1)
+            | some("input_backward_s", [0.0, 0.7], shape.stages))
+
+
+@st.composite
 def placed(draw: Any) -> tuple[Schedule, PipelineShape]:
     """A schedule and a shape it accepts: chunks, workers and micro-batches among them."""
     schedule = SCHEDULES[draw(names)]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from analysis.exports.chrome.slices import COUNTER, Event, Key, Slices, microseconds, nanoseconds
-from analysis.metrics.memory import Held, activation_changes, memory, steps
+from analysis.metrics.memory import Held, activation_changes, memory, rows_of_copy, steps
 from analysis.metrics.staleness import plan_of
 from sim.arrays import Floats
 from sim.trace import Trace
@@ -26,9 +26,10 @@ def counters(trace: Trace, drawn: Slices) -> Iterator[tuple[Key, Event]]:
 
 def _of_worker(trace: Trace, plan: VersionPlan, drawn: Slices) -> Iterator[tuple[Key, Event]]:
     digits = len(str(trace.shape.stages - 1))
-    for k, held in enumerate(memory(trace, plan)):
-        mine = trace.stage == k
-        name, pid = f"stage {k:0{digits}}", drawn.pids[int(trace.device[np.argmax(mine)])]
+    for copy, held in enumerate(memory(trace, plan)):
+        mine = rows_of_copy(trace, plan, copy)
+        name = f"stage {held.stage:0{digits}}"
+        pid = drawn.pids[int(trace.device[np.argmax(mine)])]
         weights = Held(np.zeros(1), np.full(1, held.weight_bytes))
         in_flight = steps(activation_changes(trace, mine))
         yield from _counter(pid, f"{name} bytes", {

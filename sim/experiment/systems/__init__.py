@@ -9,6 +9,7 @@ as the others; where its mini-batches are parts of the experiment's, it has as m
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from sim.registry import Registry
 
 Document = dict[str, Any]
 CHUNKS = 2  # stages a device holds in the interleaved system
+BOUNDARY_KEYS = ("boundary_bytes", "latency_s", "bandwidth_bytes_per_s")  # may be lists
 MOST_A_STAGE = 4  # micro-batches a stage into which a system cuts a mini-batch [choice]
 
 
@@ -89,8 +91,15 @@ class Common:
             cluster["activation_bytes"] = sum(cluster["activation_bytes"])
         return {"pipeline": {"schedule": "sequential", "stages": 1, "microbatches": 1,
                              "mitigation": "none", "minibatches": self.minibatches(workers)},
-                "costs": costs, "cluster": cluster | {"boundary_bytes": None},
+                "costs": costs, "cluster": self._alone(cluster),
                 "workers": {"count": workers, "combine": combine}}
+
+    def _alone(self, cluster: Document) -> Document:
+        """The table of a network on one device, which has no boundaries: workers are as far apart
+        as the slowest of those that had links of their own."""
+        of_all = {key: worst(cluster[key]) for key, worst in
+                  (("latency_s", max), ("bandwidth_bytes_per_s", min)) if cluster.get(key)}
+        return cluster | of_all | {"boundary_bytes": None}
 
     def shared(self, workers: int) -> Document:
         """The changes for the whole network on each of so many devices, which share every
@@ -121,35 +130,41 @@ class Common:
         if "activation_bytes" in cluster:
             cluster["activation_bytes"] = [b / CHUNKS for b in cluster["activation_bytes"]
                                            for _ in range(CHUNKS)]
-        if isinstance(self.experiment.cluster.boundary_bytes, list):
-            raise ConfigurationError(["cluster.boundary_bytes: finer stages have other boundaries; "
-                                      "give one number for all"])
+        each = [f"cluster.{key}: finer stages have other boundaries; give one number for all"
+                for key in BOUNDARY_KEYS if isinstance(getattr(self.experiment.cluster, key), list)]
+        if each:
+            raise ConfigurationError(each)
         return document
 
-    def shallower(self, together: int, schedule: str, mitigation: Any, **more: Any) -> Document:
-        """The changes for a pipeline in which so many neighbouring stages are one."""
-        document = self.pipeline(schedule, mitigation, stages=self.stages // together, **more)
+    def shallower(self, together: Sequence[int], schedule: str, mitigation: Any, **more: Any
+                  ) -> Document:
+        """The changes for a pipeline each of whose stages is so many neighbouring ones in one."""
+        document = self.pipeline(schedule, mitigation, stages=len(together), **more)
         document["costs"] = {key: _sums(seconds, together)
                              for key, seconds in document["costs"].items()}
         cluster = document["cluster"]
         if "activation_bytes" in cluster:
             cluster["activation_bytes"] = _sums(cluster["activation_bytes"], together)
-        if isinstance(cluster.get("boundary_bytes"), list):
-            cluster["boundary_bytes"] = cluster["boundary_bytes"][together - 1 :: together]
+        for key in BOUNDARY_KEYS:
+            if isinstance(cluster.get(key), list):
+                cluster[key] = [cluster[key][end - 1]
+                                for end in itertools.accumulate(together[:-1])]
         return document
 
     def _per_stage(self, share: float) -> Document:
         costs = {key: self._seconds(key, share) for key in ("forward_s", "backward_s")}
         costs["update_s"] = self._seconds("update_s", 1.0)
-        if self.experiment.costs.recompute_s is not None:
-            costs["recompute_s"] = self._seconds("recompute_s", share)
+        for key in ("recompute_s", "input_backward_s", "weight_backward_s", "overlapped_s"):
+            if getattr(self.experiment.costs, key) is not None:
+                costs[key] = self._seconds(key, share)
         return costs
 
     def _seconds(self, key: str, share: float) -> list[float]:
         return [share * s for s in _each(getattr(self.experiment.costs, key), self.stages)]
 
     def _bytes(self, share: float) -> Document:
-        """Configured bytes of a mini-batch as those of its parts."""
+        """Configured bytes of a mini-batch as those of its parts, and the links they go over where
+        boundaries have one each."""
         cluster, found = self.experiment.cluster, Document()
         if cluster.activation_bytes is not None:
             found["activation_bytes"] = [
@@ -158,19 +173,21 @@ class Common:
             found["boundary_bytes"] = [share * b for b in cluster.boundary_bytes]
         elif cluster.boundary_bytes is not None:
             found["boundary_bytes"] = share * cluster.boundary_bytes
-        return found
+        return found | {key: getattr(cluster, key) for key in BOUNDARY_KEYS[1:]
+                        if isinstance(getattr(cluster, key), list)}
 
 
 def _each(value: float | Sequence[float], stages: int) -> list[float]:
     return list(value) if isinstance(value, Sequence) else [value] * stages
 
 
-def _sums(values: Sequence[float], together: int) -> list[float]:
-    """The values of so many neighbours added up."""
-    return [sum(values[at : at + together]) for at in range(0, len(values), together)]
+def _sums(values: Sequence[float], together: Sequence[int]) -> list[float]:
+    """The values of so many neighbours each time added up."""
+    ends = [0, *itertools.accumulate(together)]
+    return [sum(values[first:end]) for first, end in itertools.pairwise(ends)]
 
 
-Preset = Callable[[Common], Document]
+Preset = Callable[..., Document]
 
 
 @dataclass(frozen=True)
@@ -178,7 +195,7 @@ class System:
     """A named system of the literature: its rule, source, and what it changes of an experiment.
 
     `reading` says what is this project's reading of an unclear source; `preset` makes the changes
-    from what a comparison has in common.
+    from what a comparison has in common, and from parameters of its own, which `takes` names.
     """
 
     name: str
@@ -186,9 +203,13 @@ class System:
     source: str
     reading: str
     preset: Preset
+    takes: tuple[str, ...] = ()
 
-    def changes(self, experiment: Experiment) -> Document:
-        """What to change of an experiment to run it as this system.  Raises ConfigurationError."""
+    def changes(self, experiment: Experiment, **parameters: Any) -> Document:
+        """What to change of an experiment to run it as this system, with `parameters` of its own.
+
+        Raises ConfigurationError.
+        """
         if experiment.costs.profile is not None:
             raise ConfigurationError(["costs.profile: systems cut the network differently, a "
                                       "profile knows one cut; give costs, or use analysis advise"])
@@ -199,22 +220,23 @@ class System:
             raise ConfigurationError(["workers.count, pipeline.chunks: a system brings its own; "
                                       "leave them at 1"])
         common = Common(experiment)
-        document = self.preset(common)
+        document = self.preset(common, **parameters)
         return document | {"training": {"layers": common.layers} | document.get("training", {})}
 
 
 SYSTEMS: Registry[System] = Registry("system", "sim.experiment.systems")
 
 
-def system(name: str, *, rule: str, source: str, reading: str = ""
+def system(name: str, *, rule: str, source: str, reading: str = "", takes: tuple[str, ...] = ()
            ) -> Callable[[Preset], Preset]:
     """Register the decorated preset as the system `name`.
 
-    It is called with a `Common` and gives the tables to change, as a plain document.
+    It is called with a `Common`, and with those of the parameters `takes` names that are given, and
+    gives the tables to change, as a plain document.
     """
 
     def register(preset: Preset) -> Preset:
-        SYSTEMS.register(name, System(name, rule, source, reading, preset))
+        SYSTEMS.register(name, System(name, rule, source, reading, preset, takes))
         return preset
 
     return register

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.arrays import Ints
 from sim.errors import InvalidProgramError
@@ -23,15 +24,16 @@ def check_messages(streams: Streams, tables: RowTables, kernels: Kernels | None)
     """
     if kernels is not None and streams.shape.workers == 1 and _all_paired(streams, tables, kernels):
         return
-    home = np.zeros(streams.shape.stages, dtype=np.int64)
-    home[streams.rows.stage] = streams.device % streams.shape.worker_devices
-    crossing = np.flatnonzero(home[:-1] != home[1:])
+    home = streams.device[tables.row_of(Op.F)]
+    crosses = home[:-1] != home[1:]  # whether a micro-batch does between a stage and the next
     for need in ELSEWHERE:
         assert need.ends is not None
-        (send, receive), sender = need.ends, int(need.step > 0)
-        passes = tables.row_of(*need.before)[crossing + sender]
-        for end, stages in ((send, crossing + sender), (receive, crossing + 1 - sender)):
-            _check_ends(streams, tables.row_of(end), end, stages, passes)
+        passes = tables.row_of(*need.before)
+        for end, above in zip(need.ends, (need.step > 0, need.step < 0), strict=True):
+            there = np.zeros(home.shape, dtype=bool)
+            (there[1:] if above else there[:-1])[:] = crosses
+            made = passes if end is need.ends[0] else np.roll(passes, -need.step, axis=0)
+            _check_ends(streams, tables.row_of(end), end, there, made)
 
 
 def _all_paired(streams: Streams, tables: RowTables, kernels: Kernels) -> bool:
@@ -42,8 +44,13 @@ def _all_paired(streams: Streams, tables: RowTables, kernels: Kernels) -> bool:
                for need in ELSEWHERE)
 
 
-def _check_ends(streams: Streams, table: Ints, end: Op, stages: Ints, passes: Ints) -> None:
-    """One `end` on each of `stages` for each of the `passes` (a row per micro-batch)."""
+def _check_ends(streams: Streams, table: Ints, end: Op, there: NDArray[np.bool_], passes: Ints
+                ) -> None:
+    """One `end` wherever something crosses devices `there`, with the first of its pass.
+
+    `table` (rows of `end`), `there` and `passes` (rows of what makes the message) have shape
+    (stages, micro-batches).
+    """
     rows, micro = streams.micro_rows(end)
     if len(rows) > np.count_nonzero(table >= 0):
         key = streams.rows.stage[rows] * streams.shape.total + micro
@@ -51,24 +58,18 @@ def _check_ends(streams: Streams, table: Ints, end: Op, stages: Ints, passes: In
         row = int(rows[second[0]])
         _refuse(streams, f"each message has one {end.name}: {streams.instruction(row)} is a "
                          "repetition", row)
-    here = np.zeros(streams.shape.stages, dtype=bool)
-    here[stages] = True
-    elsewhere = ~here[streams.rows.stage[rows]]
+    elsewhere = ~there[streams.rows.stage[rows], micro]
     if elsewhere.any():
         row = int(rows[np.argmax(elsewhere)])
         _refuse(streams, f"{streams.instruction(row)}: nothing crosses devices there", row)
-    for stage, mine in zip(stages.tolist(), passes, strict=True):
-        _check_cuts(streams, table[stage], end, stage, mine)
-
-
-def _check_cuts(streams: Streams, rows: Ints, end: Op, stage: int, passes: Ints) -> None:
-    """A stage's `rows` of `end` are there for every micro-batch, each with its pass's first."""
-    if (rows < 0).any():
+    missing = there & (table < 0)
+    if missing.any():
+        stage, first = np.argwhere(missing)[0]
         _refuse(streams, f"what crosses devices has one {end.name} each: stage {stage} has "
-                         f"none of micro-batch {int(np.argmax(rows < 0))}")
-    uneven = streams.rows.index[rows] != streams.rows.index[passes]
+                         f"none of micro-batch {first}")
+    uneven = there & (streams.rows.index[table] != streams.rows.index[passes])
     if uneven.any():
-        row = int(rows[np.argmax(uneven)])
+        row = int(table[uneven][0])
         _refuse(streams, f"a message is cut like its pass: {streams.instruction(row)} is not "
                          f"({end.name})", row)
 

@@ -14,15 +14,16 @@ from sim.order.completeness.marked_table import marked_table
 from sim.order.completeness.messages import check_messages
 from sim.order.streams import RowTables, Streams
 
-ONCE = ((Op.F,), (Op.B, Op.I), (Op.B, Op.W), (Op.U,))  # what is done on every micro-batch
+ONCE = ((Op.F,), (Op.B, Op.I), (Op.B, Op.W))  # what is done on every micro-batch
 
 
 def complete_tables(streams: Streams, kernels: Kernels = NUMPY) -> RowTables:
     """Tables of where each instruction is, once it is proved that streams are complete.
 
-    Complete means: every stage does every micro-batch once, on one device, and updates every
-    mini-batch.  Quick passes accept what is plainly so; what they refuse is looked at here with
-    NumPy, to name what is wrong.  Raises InvalidProgramError with the first offending cell marked.
+    Complete means: every stage does every micro-batch once, with all its passes on one device, and
+    every copy of a stage updates every mini-batch that it had a part in.  Quick passes accept what
+    is plainly so, with one copy of each stage; the rest is looked at here with NumPy, which also
+    names what is wrong.  Raises InvalidProgramError with the first offending cell marked.
     """
     tables = _surveyed(streams, kernels if streams.rows.narrow else NUMPY)
     plain = tables is not None
@@ -43,6 +44,8 @@ def _surveyed(streams: Streams, kernels: Kernels) -> RowTables | None:
     # else tables of a mistyped shape's size would be made
     if streams.devices != shape.devices or shape.stages * shape.total > len(streams):
         return None
+    if shape.smaller_last:
+        return None
     widest = int(kernels.of(WIDEST)(*columns, *size))
     if not widest:
         return None
@@ -57,7 +60,21 @@ def _judged(streams: Streams) -> RowTables:
     """The tables of streams in which nothing was found wrong; of what is there twice, one."""
     shape, widest = streams.shape, int(streams.rows.count.max())
     tables, number = NUMPY.of(FILLED)(*streams.rows, shape.stages, shape.total, widest)
+    own = tables[number[Op.U]]
+    rows, micro = own_updates(streams, tables[number[Op.F]])
+    own[streams.rows.stage[rows], micro] = rows
     return _row_tables(streams, tables, number, widest, NUMPY)
+
+
+def own_updates(streams: Streams, forward: Ints) -> tuple[Ints, Ints]:
+    """Rows of updates, one for each micro-batch of theirs that their own copy did, and those.
+
+    `forward` are the rows of forwards, shape (stages, micro-batches); both results have one
+    dimension.
+    """
+    rows, micro = streams.micro_rows(Op.U)
+    mine = streams.device[forward[streams.rows.stage[rows], micro]] == streams.device[rows]
+    return rows[mine], micro[mine]
 
 
 def _row_tables(streams: Streams, tables: Ints, number: Ints, widest: int, kernels: Kernels
@@ -95,11 +112,21 @@ def _refuse_passes(streams: Streams) -> None:
     wide = count > 1
     if wide.any():
         _refuse_wide(streams, wide)
-    _refuse_where(streams, (op == Op.U) & (count != shape.microbatches),
-                  f"an update covers its whole mini-batch of {shape.microbatches} micro-batches")
+    _refuse_where(streams, (op == Op.U) & (count != _sizes(streams)),
+                  f"an update covers its whole mini-batch of {shape.microbatches} micro-batches"
+                  + (f", the last of {shape.last_microbatches}" if shape.smaller_last else ""))
     _refuse_misplaced(streams)
     for ops in ONCE:
         _refuse_unless_once(streams, ops)
+    _refuse_scattered(streams)
+    _refuse_updates(streams)
+
+
+def _sizes(streams: Streams) -> Ints:
+    """How many micro-batches the mini-batch of each row has, shape (rows,)."""
+    shape = streams.shape
+    last = streams.rows.index // shape.microbatches == shape.minibatches - 1
+    return np.where(last, shape.size_of(shape.minibatches - 1), shape.microbatches)
 
 
 def _refuse_wide(streams: Streams, wide: NDArray[np.bool_]) -> None:
@@ -112,14 +139,61 @@ def _refuse_wide(streams: Streams, wide: NDArray[np.bool_]) -> None:
 
 
 def _refuse_misplaced(streams: Streams) -> None:
-    """A stage lives on one device of its worker's."""
+    """What a worker does is on its own devices, each stage on one where there are several."""
     shape, stage = streams.shape, streams.rows.stage
     worker = streams.rows.index // shape.microbatches % shape.workers
     _refuse_where(streams, worker != streams.worker,
                   f"the {shape.workers} workers take mini-batches in turn")
-    home = np.full((shape.workers, shape.stages), -1, dtype=np.int32)
-    home[worker, stage] = streams.device
-    _refuse_where(streams, home[worker, stage] != streams.device, "a stage lives on one device")
+    if shape.workers > 1:
+        home = np.full((shape.workers, shape.stages), -1, dtype=np.int32)
+        home[worker, stage] = streams.device
+        _refuse_where(streams, home[worker, stage] != streams.device,
+                      "of several workers each stage lives on one device")
+
+
+def _refuse_scattered(streams: Streams) -> None:
+    """All that a stage does of a micro-batch, its messages included, is on one device.
+
+    Its forward's, which is there once.
+    """
+    shape, stage = streams.shape, streams.rows.stage.astype(np.int64)
+    forward, first = streams.micro_rows(Op.F)
+    home = np.empty(shape.stages * shape.total, dtype=np.int64)
+    home[stage[forward] * shape.total + first] = streams.device[forward]
+    rows, micro = streams.micro_rows(*(op for op in Op if op not in (Op.F, Op.U)))
+    there = home[stage[rows] * shape.total + micro]
+    away = there != streams.device[rows]
+    if away.any():
+        at = int(np.argmax(away))
+        row = int(rows[at])
+        _refuse(streams, "a stage lives on one device for all that it does of a micro-batch: "
+                         f"{streams.instruction(row)} is on device {int(streams.device[row])}, "
+                         f"its forward on device {int(there[at])}", row)
+
+
+def _refuse_updates(streams: Streams) -> None:
+    """A stage updates every mini-batch once on each device on which it did any of it."""
+    shape, (op, stage, index, _) = streams.shape, streams.rows
+    place = (streams.device.astype(np.int64) * shape.stages + stage) * shape.minibatches
+    place += index // shape.microbatches
+    done, update = np.unique(place[op == Op.F]), np.flatnonzero(op == Op.U)
+    own = np.isin(place[update], done)
+    if not own.all():
+        row = int(update[np.argmin(own)])
+        _refuse(streams, "a stage lives on one device, or on those that do its passes: "
+                         f"{streams.instruction(row)} is of a mini-batch of which device "
+                         f"{int(streams.device[row])} does nothing on stage {stage[row]}", row)
+    first = np.unique(place[update], return_index=True)[1]
+    if len(first) < len(update):
+        row = int(update[np.setdiff1d(np.arange(len(update)), first)[0]])
+        _refuse(streams, "each stage does U of a mini-batch once: "
+                         f"{streams.instruction(row)} is a repetition", row)
+    missing = np.setdiff1d(done, place[update])
+    if len(missing):
+        copy, minibatch = divmod(int(missing[0]), shape.minibatches)
+        device, k = divmod(copy, shape.stages)
+        _refuse(streams, f"each stage does U of every micro-batch: stage {k} never does "
+                         f"{k}U{minibatch * shape.microbatches} on device {device}")
 
 
 def _refuse_unless_once(streams: Streams, ops: tuple[Op, ...]) -> None:

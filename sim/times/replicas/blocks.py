@@ -12,7 +12,7 @@ from sim.arrays import Floats, Ints
 from sim.op import Op
 from sim.order.program import Program
 from sim.times.cluster import Cluster
-from sim.times.costs import CostModel
+from sim.times.costs import CostModel, quantize
 from sim.times.places import Places
 from sim.times.replicas.drawn import Drawn
 
@@ -46,9 +46,10 @@ class LaneBlock:
 class LaneBlocks:
     """The replicas of one program, to be cut into blocks that are run together.
 
-    A row's kind is its operation, stage and count: how long it takes, and its message, depends on
-    no more, but for jitter.  So a row's place is its kind, or one of its own where any replica is
-    jittered.
+    A row's kind is its operation, stage and count, where micro-batches or devices are unlike in any
+    replica its place in the mini-batch and its device too: how long it takes, and its message,
+    depends on no more, but for jitter.  So a row's place is its kind, or one of its own where any
+    replica is jittered.
     """
 
     program: Program
@@ -57,12 +58,18 @@ class LaneBlocks:
     @cached_property
     def kind(self) -> Ints:
         """Number of each row's kind, shape (rows,)."""
-        op, stage, _, count = self.program.rows
+        op, stage, index, count = self.program.rows
+        shape, costs = self.program.shape, self._costs.values()
         most = int(count.max()) + 1
-        key = (op.astype(np.int64) * self.program.shape.stages + stage) * most + count
+        key = (op.astype(np.int64) * shape.stages + stage) * most + count
+        if self.slowed or any(each.microbatch_scale is not None for each in costs):
+            key = (key * shape.microbatches + index % shape.microbatches) * shape.devices
+            key += self.program.device
+            number: Ints = np.unique(key, return_inverse=True)[1].ravel()
+            return number
         used = np.bincount(key) > 0
-        number: Ints = (np.cumsum(used) - 1)[key]
-        return number
+        numbered: Ints = (np.cumsum(used) - 1)[key]
+        return numbered
 
     @cached_property
     def _example(self) -> Ints:
@@ -75,6 +82,11 @@ class LaneBlocks:
     def jittered(self) -> bool:
         """Whether the seconds of any replica are drawn at random."""
         return any(each.costs.jitter_sigma for each in self.replicas)
+
+    @property
+    def slowed(self) -> bool:
+        """Whether devices are unlike in any replica."""
+        return any(each.slowdown is not None for each in self._costs.values())
 
     @cached_property
     def _places(self) -> Places:
@@ -104,8 +116,8 @@ class LaneBlocks:
     @cached_property
     def _nominal(self) -> dict[int, Floats]:
         """Seconds of each kind, by the costs' identity."""
-        op, stage, _, count = (column[self._example] for column in self.program.rows)
-        return {number: costs.nominal(op, stage, count) for number, costs in self._costs.items()}
+        return {number: costs.alone(self.program, self._example)
+                for number, costs in self._costs.items()}
 
     @cached_property
     def takes_time(self) -> Ints:
@@ -146,8 +158,24 @@ class LaneBlocks:
     def _fill(self, seconds: Floats, some: Sequence[Replica]) -> None:
         if self.jittered:
             self._drawn.fill(seconds, [(each.costs, each.rng) for each in some])
+            for lane, each in enumerate(some if self.slowed else ()):
+                self._slow(seconds[:, lane], each.costs)
         else:
             np.stack([self._nominal[id(each.costs)] for each in some], axis=1, out=seconds)
+
+    def _slow(self, seconds: Floats, costs: CostModel) -> None:
+        """Slow what is drawn of one replica, (places,), in place: as `CostModel.durations` does."""
+        if costs.slowdown is not None and costs.jitter_sigma:
+            seconds[:] = quantize(seconds * costs.slowdown[self._device])
+        elif costs.slowdown is not None:
+            seconds[self.place] = costs.alone(self.program)
+
+    @cached_property
+    def _device(self) -> Ints:
+        """The device of what is in each place, (places,)."""
+        device: Ints = np.zeros(self.places, dtype=np.int64)
+        device[self.place] = self.program.device
+        return device
 
     @cached_property
     def _drawn(self) -> Drawn:

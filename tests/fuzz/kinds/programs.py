@@ -7,7 +7,7 @@ from random import Random
 
 from sim.experiment.configuration import resolve
 from sim.experiment.setup import generate
-from sim.order import text as own_form
+from sim.order.text import rendering as own_form
 from sim.order.torch_csv import rendering
 from tests.fuzz.case import Case
 from tests.fuzz.mutate import damaged_bytes, damaged_lines, damaged_text, extreme, written

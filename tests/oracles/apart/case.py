@@ -52,11 +52,15 @@ class Case:
     backward_s: Any = 1.0
     update_s: Any = 0.0
     recompute_s: Any = None
+    input_backward_s: Any = None
+    weight_backward_s: Any = None
+    microbatch_scale: Any = (1.0,)
+    device_factor: Any = 1.0
     jitter: Any = None
     stragglers: Any = ()
     latency: str = "pipelined"
-    latency_s: float | None = None
-    bandwidth_bytes_per_s: float | None = None
+    latency_s: Any = None
+    bandwidth_bytes_per_s: Any = None
     boundary_bytes: Any = None
     activation_bytes: Any = None
     activation_limit_bytes: float | None = None
@@ -123,12 +127,28 @@ class Case:
             return otherwise
         return float(self.profile["stages"][stage].get(name, otherwise))
 
-    def of_link(self, name: str, otherwise: float | None) -> float | None:
-        """Latency or bandwidth: as given, else the profile's."""
+    def of_link(self, name: str, otherwise: float | None, boundary: int | None = None
+                ) -> float | None:
+        """Latency or bandwidth over a boundary: as given, else the profile's.  Without a boundary
+        those of the worst one, on which a ring between workers waits."""
         given = getattr(self, name)
         if given is None and self.profile is not None:
             given = self.profile.get(name)
-        return otherwise if given is None else float(given)
+        if isinstance(given, list) and boundary is None:
+            return (max if name == "latency_s" else min)(given, default=otherwise)
+        return otherwise if given is None else per(given, boundary or 0)
+
+    def home(self, stage: int) -> int:
+        """Device of a stage in its worker."""
+        if self.given is None:
+            return stage % self.devices
+        return next(d for d, stream in enumerate(self.given)
+                    if any(each.stage == stage for each in stream))
+
+    def weight(self, each: Pass) -> float:
+        """How heavy the micro-batches of a pass are together: one each, were all alike."""
+        scale = self.microbatch_scale
+        return sum(scale[m % self.microbatches % len(scale)] for m in each.covers)
 
     def whole(self, worker: int, micro: int) -> int:
         """A worker's micro-batch as the run counts it: workers take mini-batches in turn."""

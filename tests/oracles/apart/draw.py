@@ -33,7 +33,7 @@ def draw(seed: int) -> tuple[dict[str, Any], Order | None]:
     if not {"count", "activation_limit_bytes"} & set(keys) and order is None and (
             r.random() < 0.1):
         keys["dispatch"] = "greedy"
-    return keys, order
+    return keys | _unlike(r, keys), order
 
 
 def _file(r: Random) -> tuple[dict[str, Any], Order]:
@@ -185,6 +185,26 @@ def _links(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
     if r.random() < 0.3:
         found["activation_bytes"] = r.choice([100.0, [r.randint(0, 9) * 10.0
                                                       for _ in range(stages)]])
+    return found
+
+
+def _unlike(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
+    """What makes halves, micro-batches, devices or boundaries unlike each other."""
+    stages, found = keys["stages"], {}
+    devices = stages // keys.get("chunks", 1)
+    for half in ("input_backward_s", "weight_backward_s"):
+        if r.random() < 0.3:
+            found[half] = r.choice([0.0, 1.5, [r.uniform(0.1, 2) for _ in range(stages)]])
+    if r.random() < 0.25:
+        found["microbatch_scale"] = [r.choice([1.0, 4.0, 0.3, 1.7])
+                                     for _ in range(r.randint(1, keys["microbatches"]))]
+    if r.random() < 0.25:
+        found["device_factor"] = r.choice([1.5, [r.choice([1.0, 2.0, 0.7])
+                                                 for _ in range(devices)]])
+    if r.random() < 0.2:
+        found["latency_s"] = [r.choice([0.0, 0.25, 1.1]) for _ in range(stages - 1)]
+    if r.random() < 0.2:
+        found["bandwidth_bytes_per_s"] = [r.choice([55.5, 300.0, 1e5]) for _ in range(stages - 1)]
     return found
 
 

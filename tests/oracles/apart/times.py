@@ -43,19 +43,22 @@ class Wait:
 
 def nominal(case: Case, worker: int, each: Pass) -> int:
     """Ticks an instruction takes alone: without jitter and stragglers."""
-    k, times = each.stage, 1 if case.profile is None else each.count
+    k, heavy = each.stage, 1.0 * each.count if each.op == "U" else case.weight(each)
     name = {"F": "forward_s", "U": "update_s"}.get(each.op, "backward_s")
     whole = case.measured(k, name, 0.0 if case.profile else per(getattr(case, name), k))
     half = {"I": "input_backward_s", "W": "weight_backward_s"}.get(each.op)
     seconds = whole if half is None else case.measured(k, half, whole / 2)
-    if each.op != "U" and each.op != "F":
-        seconds *= times
+    if half is not None and getattr(case, half) is not None:
+        seconds = per(getattr(case, half), k)
+    many = case.profile is not None and each.op not in "UF"
+    seconds *= heavy if many else heavy / each.count
     if each.kind == "B" and case.backward == "recompute":
         again = case.measured(k, "forward_s", per(case.forward_s, k))
         again = case.measured(k, "recompute_s", again) if case.recompute_s is None else (
             per(case.recompute_s, k))
-        seconds += again * each.count
-    return ticks(seconds * per(case.slowdown, worker))
+        seconds += again * heavy
+    slow = per(case.slowdown, worker) * per(case.device_factor, case.home(k))
+    return ticks(seconds * slow)
 
 
 def message(case: Case, stage: int, target: int, count: int) -> tuple[int, int]:
@@ -67,7 +70,8 @@ def message(case: Case, stage: int, target: int, count: int) -> tuple[int, int]:
         for samples in case.profile.get("transfers", []):
             if way.items() <= samples.items():
                 return ticks(_measured(samples["samples"], size)), 0
-    rate, latency = case.of_link("bandwidth_bytes_per_s", None), case.of_link("latency_s", 0.0)
+    rate = case.of_link("bandwidth_bytes_per_s", None, way["boundary"])
+    latency = case.of_link("latency_s", 0.0, way["boundary"])
     on_link = size / rate if rate else 0.0
     if case.latency == "held":
         return ticks(latency + on_link), 0

@@ -20,7 +20,7 @@ from sim.times.exact import timeline as exact
 from sim.trace import COLUMNS
 from tests.sim.experiments import experiment, schedule_program
 from tests.sim.pairs import accepted, running
-from tests.sim.strategies import dyadic, names, shapes, timings
+from tests.sim.strategies import dyadic, names, shapes, timings, unlike
 from tests.sim.times.engines import EXACT, NAMES, assert_equal, times
 
 
@@ -37,6 +37,7 @@ def cases(draw):
     keys = draw(timings(shape.stages))
     if draw(st.booleans()):
         keys["stragglers"] = draw(windows(shape.stages))
+    keys |= draw(unlike(shape)) if draw(st.booleans()) else {}
     return {"schedule": draw(names), "stages": shape.stages, "minibatches": shape.minibatches,
             "microbatches": shape.microbatches, **keys}
 
@@ -80,7 +81,8 @@ def crews(draw):
             "count": count, "combine": rule, "slowdown": draw(slowdown),
             "sync_latency_s": draw(st.sampled_from([0.0, 0.7])),
             "sync_bandwidth_bytes_per_s": draw(st.sampled_from([None, 1000.0])),
-            "task": "digits-mlp", "width": 4, "batch_size": 12, **draw(timings(shape.stages))}
+            "task": "digits-mlp", "width": 4, "batch_size": 12, **draw(timings(shape.stages)),
+            **draw(unlike(shape))}
 
 
 @settings(deadline=None, max_examples=60)
@@ -126,7 +128,8 @@ def chunked(draw):
 @given(chunked())
 def test_all_engines_agree_with_several_stages_on_a_device(case):
     program, keys = case
-    keys |= {"stages": program.shape.stages, "minibatches": program.shape.minibatches}
+    keys |= {"schedule": "file", "stages": program.shape.stages, "chunks": 2,
+             "minibatches": program.shape.minibatches}
     reference = times("simpy", program, **keys)
     for engine in NAMES:
         assert_equal(times(engine, program, **keys), reference)

@@ -20,7 +20,7 @@ from sim.times.engine import simulate
 from sim.times.replicas.blocks import Replica
 from sim.times.replicas.replicate import replicate
 from tests.sim.experiments import experiment
-from tests.sim.strategies import names, shapes, timings
+from tests.sim.strategies import names, shapes, timings, unlike
 
 MAKES = [NUMPY, *([NUMBA] if installed() else [])]
 
@@ -36,7 +36,8 @@ def families(draw):
     """Experiments of one shape, each with costs, links and jitter of its own."""
     shape, name = draw(shapes(4, 8, (1, 2, 3))), draw(names)
     return [experiment(schedule=name, stages=shape.stages, minibatches=shape.minibatches,
-                       microbatches=shape.microbatches, task="none", **draw(timings(shape.stages)))
+                       microbatches=shape.microbatches, task="none",
+                       **draw(timings(shape.stages)) | draw(unlike(shape)))
             for _ in range(draw(st.integers(1, 5)))]
 
 

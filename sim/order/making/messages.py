@@ -9,12 +9,14 @@ from sim.kernels.arrivals import SENT
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.op import Op
 from sim.order.columns import Instructions
-from sim.order.needs import ELSEWHERE, Need
+from sim.order.needs import ELSEWHERE, Need, passes_of
 from sim.order.streams import Messages, RowTables, Streams
 
 
 def messages_of(streams: Streams, tables: RowTables, kernels: Kernels = NUMPY) -> Messages:
     """The messages between devices that complete streams need, by the readiness rule."""
+    if tables.several:
+        return _of_copies(streams, tables)
     target, link = (np.full(len(streams), -1, dtype=NARROW) for _ in range(2))
     ways = [_way(tables.home, need, streams.devices) for need in ELSEWHERE]
     links = np.unique(np.concatenate([way[way >= 0] for way in ways]))
@@ -26,6 +28,23 @@ def messages_of(streams: Streams, tables: RowTables, kernels: Kernels = NUMPY) -
         kernels.of(SENT)(tables.row_of(*sender), tables.row_of(*waiting), number, -need.step,
                          streams.shape.microbatches, target, link)
     return Messages(target, link, links)
+
+
+def _of_copies(streams: Streams, tables: RowTables) -> Messages:
+    """The messages where a stage may have several homes: looked up micro-batch by micro-batch."""
+    target = np.full(len(streams), -1, dtype=NARROW)
+    way = np.full(len(streams), -1, dtype=np.int64)
+    for need in ELSEWHERE:
+        sent, waiting = passes_of(tables, need)
+        crosses = streams.device[sent] != streams.device[waiting]
+        if tables.lowered and need.ends:
+            sent, waiting = passes_of(tables, Need(need.ends[:1], need.ends[1:], need.step))
+        by, to = sent[crosses], waiting[crosses]
+        target[by] = to
+        way[by] = streams.device[by].astype(np.int64) * streams.devices + streams.device[to]
+    links = np.unique(way[way >= 0])
+    number = np.where(way >= 0, np.searchsorted(links, way), -1).astype(NARROW)
+    return Messages(target, number, links)
 
 
 def _way(home: Ints, need: Need, devices: int) -> Ints:

@@ -1,0 +1,1 @@
+"""What the makers of a program find by themselves: updates left out, and messages."""
