@@ -40,6 +40,15 @@ def make_homes(setup: Setup, plan: VersionPlan, task: Task) -> list[Homes]:
     rule = setup.experiment.workers.copies
     sums = round_sums(plan, rule)
     stages = [_copy_of_stage(setup, plan, task, number, own) for number, own in sums.items()]
+    return as_homes(plan, rule, stages, sums)
+
+
+def as_homes(plan: VersionPlan, rule: str, stages: Sequence[Stage[Any]],
+             sums: dict[int, RoundSums]) -> list[Homes]:
+    """All stages as training steps them, from their copies and where each adds its gradients up.
+
+    `rule` is that by which copies combine, `all-reduce` or `apart`.
+    """
     return [_homes(plan, stage, rule, stages, sums) for stage in range(plan.program.shape.stages)]
 
 
