@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.experiment.setup import Setup
+from sim.experiment.setup import Setup, make_stages
 from sim.numerics.gradients import RoundSums
 from sim.numerics.homes import Apart, Combined, Homes, learnt_by, round_sums
 from sim.numerics.rate import LearningRate
@@ -18,6 +18,19 @@ from sim.numerics.training import Learning
 from sim.weights.versions import VersionPlan
 from sim.workers.all_reduce import AllReduce
 from sim.workers.copies import Copies
+
+
+def learners(setup: Setup, plan: VersionPlan, task: Task
+             ) -> tuple[Sequence[Any], list[Sequence[Any]]]:
+    """What training steps, by stage, and every worker's own stages, which measure what they do.
+
+    Of a program in which stages have several homes both are a worker's `Homes`.
+    """
+    if plan.program.several:
+        stages = make_homes(setup, plan, task)
+        return stages, [stages]
+    crews = [make_stages(setup, plan, task) for _ in range(setup.shape.workers)]
+    return together(setup, crews), list(crews)
 
 
 def together(setup: Setup, crews: Sequence[Sequence[Stage[Any]]]) -> Sequence[Learning]:
