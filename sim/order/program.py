@@ -150,5 +150,5 @@ class Program(CompleteStreams):
             return self
         if len(self.sync[0]):
             raise ValueError("programs in which nobody waits for another's gradients are lowered")
-        rows = rows_of_pairs(self.tables, self.pairs)
-        return Program.of(self.shape, *lowered(self, self.messages, rows), kernels, self.pairs)
+        pairs = rows_of_pairs(self.tables, self.pairs)
+        return Program.of(self.shape, *lowered(self, self.messages, pairs), kernels, self.pairs)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sim.arrays import NARROW, Ints
 from sim.kernels.arrivals import SENT
@@ -61,9 +60,9 @@ def lowered(streams: Streams, messages: Messages, pairs: tuple[Ints, Ints]
             ) -> tuple[Instructions, tuple[int, ...]]:
     """Streams with messages as instructions: RECV before what needs one, SEND after what sends one.
 
-    As columns of all devices one after another, and the offsets at which each device's begin.
-    `pairs` are rows of the first and of the second of two that are issued as one, (pairs,) each:
-    both RECV come before them, both SEND after.
+    What `pairs`, rows of their first and second instructions, need comes before both, and what they
+    send after both.  As columns of all devices one after another, and the offsets at which each
+    device's begin.
     """
     op, stage, index, count = streams.rows
     arrives, leaves = messages.sources() >= 0, messages.link >= 0
@@ -76,24 +75,11 @@ def lowered(streams: Streams, messages: Messages, pairs: tuple[Ints, Ints]
                                  (leaves, 1, (Op.SEND_F, Op.SEND_B))):
         longer[place[there] + step] = np.where(forward[there], *ends_of)
     rows = Instructions(longer, *(np.repeat(column, sizes) for column in (stage, index, count)))
-    if len(pairs[0]):
-        order = _around(pairs, place, arrives, leaves)
-        rows = Instructions(*(column[order] for column in rows))
     before = np.concatenate(([0], ends))
-    return rows, tuple(int(before[end]) for end in streams.offsets)
-
-
-def _around(pairs: tuple[Ints, Ints], place: Ints, arrives: NDArray[np.bool_],
-            leaves: NDArray[np.bool_]) -> Ints:
-    """The order of rows that keeps the two of each pair side by side, (rows,).
-
-    A pass is at its `place`, its RECV right before and its SEND right after.
-    """
     first, second = pairs
-    key = np.arange(int(place[-1] + 1 + leaves[-1]), dtype=np.float64)
-    key[place[first]], key[place[second]] = place[first], place[first] + 0.25
-    received = second[arrives[second]]
-    key[place[received] - 1] = place[first[arrives[second]]] - 0.5
-    sent = first[leaves[first]]
-    key[place[sent] + 1] = place[sent] + 0.5
-    return np.argsort(key, kind="stable")
+    if len(first):
+        order = np.arange(len(longer), dtype=float)
+        order[place[first][leaves[first]] + 1] = place[second][leaves[first]] + 0.25
+        order[place[second][arrives[second]] - 1] = place[first][arrives[second]] - 0.25
+        rows = Instructions(*(column[np.argsort(order)] for column in rows))
+    return rows, tuple(int(before[end]) for end in streams.offsets)
