@@ -9,6 +9,10 @@ from typing import Any
 
 from analysis.advice.advise import BACKWARDS, Question
 from analysis.advice.advise import advise as answer
+from analysis.measured.events import files_of
+from analysis.measured.mapping import read_mapping
+from analysis.measured.reading import measured as run_of
+from analysis.measured.reading import read_run
 from analysis.metrics.report import report as report_of
 from analysis.theory.endless import endless
 from sim.library.asking import Asked, Order, with_order
@@ -22,7 +26,17 @@ def report(trace: Trace | str | PathLike[str]) -> Report:
 
     Raises TraceError where the file is none.
     """
-    return report_of(trace if isinstance(trace, Trace) else Trace.load(Path(trace)))
+    return report_of(trace if isinstance(trace, Trace) else read_run(Path(trace)))
+
+
+def profiled(*traces: str | PathLike[str], mapping: str | PathLike[str] | None = None) -> Trace:
+    """The run that a profiler wrote down, in Chrome traces (`.json`, `.json.gz`) of one rank each.
+
+    `mapping` is a file that says which ranges are passes; None: those that PyTorch's pipelining
+    names.  Raises TraceError, InputError or ConfigurationError.
+    """
+    given = None if mapping is None else read_mapping(Path(mapping))
+    return run_of([file for path in traces for file in files_of(Path(path))], given)
 
 
 def steady(experiment: Asked = None, /, *, program: Order = None, **keys: Any) -> Report:
