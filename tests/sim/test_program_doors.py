@@ -101,6 +101,34 @@ def test_mitigations_read_the_programs_versions(mitigation):
     assert np.isfinite(found["final_loss"])
 
 
+def test_mitigations_are_compared_on_a_program():
+    small = ("batch_size=8", "width=6", "minibatches=4", "task=digits-mlp", "distances=false")
+    options = [part for each in small for part in ("--set", each)]
+    result = CliRunner().invoke(sim_door, ["compare", "--program", str(CASES / "bom.csv"),
+                                           *options, "--mitigations", "none,stash", "--json"])
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)
+    assert [(row["mitigation"], row["schedule"], row["refused"]) for row in rows] == [
+        ("none", "file", None), ("stash", "file", None)]
+    keys = {"batch_size": 8, "width": 6, "minibatches": 4, "distances": False}
+    assert rows == sim.compare(program=CASES / "bom.csv", mitigations="none,stash", **keys)
+    alone = sim.run(program=CASES / "bom.csv", mitigation="stash", **keys)
+    assert rows[1]["final_loss"] == analysis.report(alone)["final_loss"]
+    for more, said in ((("--mitigations", "stash@gpipe"), "none names a schedule"),
+                       (("--systems", "all"), "a system has an order of its own")):
+        wrong = CliRunner().invoke(sim_door, ["compare", "--program", str(CASES / "bom.csv"),
+                                              *options, *more])
+        assert wrong.exit_code == 2
+        assert said in wrong.stderr
+
+
+def test_replicas_jitter_a_program():
+    keys = {"task": "none", "jitter.sigma": 0.2, "minibatches": 3}
+    found = sim.replicas(program=PAIRS, runs=3, **keys)
+    for seed, makespan_s in zip(found.seeds.tolist(), found.makespan_s.tolist(), strict=True):
+        assert sim.run(program=PAIRS, seed=seed, **keys).end_s.max() == makespan_s
+
+
 def test_the_timeline_is_drawn():
     result = CliRunner().invoke(sim_door, ["timeline", "--program", str(CASES / "bom.csv"), *FAST])
     assert result.exit_code == 0, result.output
