@@ -9,6 +9,7 @@ from typing import Any
 
 from analysis.advice.advise import BACKWARDS, Question
 from analysis.advice.advise import advise as answer
+from analysis.metrics.explained import explained
 from analysis.metrics.report import report as report_of
 from analysis.theory.endless import endless
 from sim.library.asking import Asked, experiment_of
@@ -23,6 +24,15 @@ def report(trace: Trace | str | PathLike[str]) -> Report:
     Raises TraceError where the file is none.
     """
     return report_of(trace if isinstance(trace, Trace) else Trace.load(Path(trace)))
+
+
+def idle(trace: Trace | str | PathLike[str]) -> Report:
+    """What the devices of a run, or of the trace in a file, waited for while they stood idle: by
+    device, and of the largest stretches which message, of whom, and what ran meanwhile.
+
+    Raises TraceError where the file is none.
+    """
+    return explained(trace if isinstance(trace, Trace) else Trace.load(Path(trace)))
 
 
 def steady(experiment: Asked = None, /, **keys: Any) -> Report:
