@@ -7,6 +7,7 @@ import click
 from analysis.commands.advise import advise
 from analysis.commands.compare import compare
 from analysis.commands.export import export
+from analysis.commands.measured import measured
 from analysis.commands.report import report
 from analysis.commands.stability import stability
 from analysis.commands.steady import steady
@@ -18,7 +19,7 @@ def main() -> None:
     """Metrics, differences and exports of trace files; what theory says without a run."""
 
 
-for command in (report, compare, export, stability, steady, advise):
+for command in (report, compare, export, measured, stability, steady, advise):
     main.add_command(command)
 
 

@@ -9,10 +9,14 @@ from typing import Any
 
 from analysis.advice.advise import BACKWARDS, Question
 from analysis.advice.advise import advise as answer
+from analysis.measured.events import files_of
+from analysis.measured.mapping import read_mapping
+from analysis.measured.reading import measured as run_of
+from analysis.measured.reading import read_run
 from analysis.metrics.explained import explained
 from analysis.metrics.report import report as report_of
 from analysis.theory.endless import endless
-from sim.library.asking import Asked, experiment_of
+from sim.library.asking import Asked, Order, with_order
 from sim.trace import Trace
 
 Report = dict[str, Any]
@@ -23,7 +27,7 @@ def report(trace: Trace | str | PathLike[str]) -> Report:
 
     Raises TraceError where the file is none.
     """
-    return report_of(trace if isinstance(trace, Trace) else Trace.load(Path(trace)))
+    return report_of(trace if isinstance(trace, Trace) else read_run(Path(trace)))
 
 
 def idle(trace: Trace | str | PathLike[str]) -> Report:
@@ -32,16 +36,26 @@ def idle(trace: Trace | str | PathLike[str]) -> Report:
 
     Raises TraceError where the file is none.
     """
-    return explained(trace if isinstance(trace, Trace) else Trace.load(Path(trace)))
+    return explained(trace if isinstance(trace, Trace) else read_run(Path(trace)))
 
 
-def steady(experiment: Asked = None, /, **keys: Any) -> Report:
+def profiled(*traces: str | PathLike[str], mapping: str | PathLike[str] | None = None) -> Trace:
+    """The run that a profiler wrote down, in Chrome traces (`.json`, `.json.gz`) of one rank each.
+
+    `mapping` is a file that says which ranges are passes; None: those that PyTorch's pipelining
+    names.  Raises TraceError, InputError or ConfigurationError.
+    """
+    given = None if mapping is None else read_mapping(Path(mapping))
+    return run_of([file for path in traces for file in files_of(Path(path))], given)
+
+
+def steady(experiment: Asked = None, /, *, program: Order = None, **keys: Any) -> Report:
     """Throughput, bubble and staleness of an experiment run for ever, without running it.
 
-    `experiment` and `keys` as `sim.run` takes them; the number of mini-batches plays no part.
+    All as `sim.run` takes it; the number of mini-batches plays no part.
     Raises ConfigurationError where the order or the costs do not repeat.
     """
-    return endless(experiment_of(experiment, keys))
+    return endless(*with_order(experiment, keys, program))
 
 
 def advise(profile: str | PathLike[str], *, memory_limit: float, devices: int,

@@ -25,9 +25,9 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """A mapping from names to items, which the modules of one package fill when imported.
 
-    Modules are imported on the first look-up, so a new file in the package's folder (or in a
-    folder appended to the package's `__path__`) is found without any edit; then come the entry
-    points of other distributions and the files given to `--plugin`.
+    Modules are imported on the first look-up, so a new file in the package's folder or a room of
+    it (or in a folder appended to the package's `__path__`) is found without any edit; then come
+    the entry points of other distributions and the files given to `--plugin`.
 
     >>> from sim.schedules import SCHEDULES
     >>> SCHEDULES["gpipe"].name
@@ -65,9 +65,7 @@ class Registry(Generic[T]):
 
     def _fill(self) -> None:
         self._filled = True
-        package = importlib.import_module(self.package)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{self.package}.{module.name}")
+        _import_modules(importlib.import_module(self.package))
 
     def __contains__(self, name: object) -> bool:
         return name in self._items or name in self.names()
@@ -85,6 +83,14 @@ class Registry(Generic[T]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} {self.package.rpartition('.')[2]}: {', '.join(self.names())}>"
+
+
+def _import_modules(package: ModuleType) -> None:
+    """Import every module of a package, and of the rooms in it."""
+    for module in pkgutil.iter_modules(package.__path__):
+        found = importlib.import_module(f"{package.__name__}.{module.name}")
+        if module.ispkg:
+            _import_modules(found)
 
 
 class Shelf(ModuleType):

@@ -21,7 +21,7 @@ from torch.distributed.pipelining.schedules import (
 )
 
 __all__ = ["_Action", "_PipelineScheduleRuntime", "_add_reduce_grad", "_add_send_recv",
-           "_simulate_comms_compute", "get_schedule_ops", "one_f_one_b", "version",
+           "_simulate_comms_compute", "get_schedule_ops", "one_f_one_b", "rank_order", "version",
            "writes_schedules"]
 
 
@@ -66,3 +66,9 @@ def one_lower(action: Any) -> Any:
     if action.computation_type is not schedules.FORWARD:
         return action
     return action._replace(microbatch_index=action.microbatch_index - 1)
+
+
+def rank_order(name: str, asked: Any, rank: int) -> list[Any]:
+    """A rank's actions by one of torch's classes, given only what the class's rule looks at."""
+    order: list[Any] = getattr(schedules, name)._calculate_single_rank_operations(asked, rank)
+    return order

@@ -6,24 +6,27 @@ from pathlib import Path
 
 import click
 
+from analysis.commands.mapped import mapping_option, reader
 from sim.commands.clock import REPORT, read_traces
 from sim.commands.door import console, json_option, print_json
 
 
 @click.command()
 @click.argument("trace", type=click.Path(path_type=Path))
+@mapping_option
 @json_option
-def report(trace: Path, as_json: bool) -> None:
+def report(trace: Path, mapping: Path | None, as_json: bool) -> None:
     """Every metric of one trace, and what devices waited for while they stood idle.
 
-    Staleness that varies is shown as a distribution.
+    Staleness that varies is shown as a distribution.  TRACE is a trace's file, or what a profiler
+    wrote: a Chrome trace (.json, .json.gz) or a folder with one of each rank.
     """
     from analysis.metrics.explained import explained
     from analysis.metrics.report import report as metrics
     from analysis.terminal.explained.idle_tables import idle_tables
     from analysis.terminal.report_tables import distribution_table, report_tables
 
-    with read_traces("working out the report", [trace], REPORT) as (loaded,):
+    with read_traces("working out the report", [trace], REPORT, reader(mapping)) as (loaded,):
         values = metrics(loaded) | {"idle": explained(loaded)}
     if as_json:
         print_json(values)

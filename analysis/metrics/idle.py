@@ -157,7 +157,7 @@ def _gaps(chains: Chains) -> tuple[_Gaps, Floats]:
     late = np.clip(np.minimum(sent, start) - done, 0.0, None)
     under_way = np.clip(np.minimum(there, start) - np.maximum(done, sent), 0.0, None)
     rest = start - done - late - under_way
-    joint = np.isin(row, chains.program.sync[1])
+    joint = np.isin(row, chains.joint)
     parts = np.stack((late, under_way, np.where(joint, rest, 0.0), np.where(joint, 0.0, rest)), 1)
     return _Gaps(row, heard, done, parts), last_s
 
@@ -205,8 +205,8 @@ def _stretch(chains: Chains, gaps: _Gaps, place: int) -> Stretch:
         there = sent + float(chains.message_s[heard])
     kind = KINDS[int(gaps.parts[place].argmax())]
     if kind in ("exchange", "other"):
-        link = chains.link(row)
-        sender, sent, there = (link.row if kind == "exchange" else -1), None, None
+        cause = chains.cause(row)
+        sender, sent, there = (cause.row if kind == "exchange" else -1), None, None
     return Stretch(int(chains.program.device[row]), float(gaps.from_s[place]),
                    float(chains.start_s[row]), kind, row, sender if sender >= 0 else None, sent,
                    there)
@@ -219,16 +219,16 @@ def _explained(chains: Chains, each: Stretch, quickest: Floats) -> Stretch:
     row, chain = each.row, list[int]()
     passes = message = queued = exchange = 0.0
     for _ in range(MOST_STEPS):
-        link = chains.link(row)
-        gone = float(chains.end_s[link.row]) if link.row >= 0 else 0.0
-        there = gone + link.message_s
-        if row in chains.joint:
+        cause = chains.cause(row)
+        gone = float(chains.end_s[cause.row]) if cause.row >= 0 else 0.0
+        there = gone + cause.message_s
+        if chains.waits_jointly(row):
             exchange += float(chains.start_s[row]) - max(there, each.from_s)
         if there <= each.from_s:
             break
         message += there - max(gone, each.from_s)
-        queued += max(0.0, link.message_s - float(quickest[row])) if link.message_s else 0.0
-        row = link.row
+        queued += max(0.0, cause.message_s - float(quickest[row])) if cause.message_s else 0.0
+        row = cause.row
         if gone <= each.from_s:
             break
         passes += gone - max(each.from_s, float(chains.start_s[row]))

@@ -90,12 +90,18 @@ def _spans_s(trace: Trace, compute: NDArray[np.bool_]) -> Floats:
 
 
 def comm_wait_s(trace: Trace) -> Floats:
-    """Seconds each row's device stood idle while its message was under way, shape (rows,)."""
+    """Seconds each row's device stood idle while its message was under way, shape (rows,).
+
+    [choice] Of a pair, which waits for two, the longer wait is the pair's.
+    """
     previous = np.concatenate(([0.0], trace.end_s[:-1]))
     previous[first_rows(trace)] = 0.0
+    second = np.flatnonzero(trace.with_previous)
+    previous[second] = previous[second - 1]
     start = np.where(trace.op > Op.U, trace.end_s, trace.start_s)  # a RECV is itself the wait
     idle_from = np.fmax(previous, trace.sent_s)
     wait: Floats = np.nan_to_num(np.clip(np.fmin(start, trace.arrived_s) - idle_from, 0.0, None))
+    wait[second] = np.maximum(wait[second] - wait[second - 1], 0.0)
     return wait
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from analysis.theory.pattern import Pattern
 from analysis.theory.steady import SteadyState, as_json, steady_state
 from sim.errors import ConfigurationError
@@ -13,7 +15,10 @@ from sim.experiment.options import Experiment
 from sim.experiment.setup import VirtualSetup
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
+from sim.order.torch_csv.reading import repeated
 from sim.times.cluster import Cluster
+from sim.times.engines import engine_of
+from sim.times.expanded.expand import expands
 from sim.times.limits import refuse_long
 from sim.times.memory import most_claimed
 from sim.weights.versions import VersionPlan
@@ -22,27 +27,32 @@ SHORTEST, DOUBLINGS = 6, 5  # mini-batches beyond 2·S of the first program look
 MOST = 8_000_000  # instructions to look at
 
 
-def endless(experiment: Experiment) -> dict[str, Any]:
+def endless(experiment: Experiment, program: Program | None = None) -> dict[str, Any]:
     """An experiment's steady state by name, as `--json` prints it.
 
-    The experiment's own number of mini-batches plays no part, nor how large its last one is.
+    The experiment's own number of mini-batches plays no part, nor how large its last one is; a
+    `program` stands in for its schedule's, and one of one mini-batch is repeated for ever.
     Raises ConfigurationError where the order or the costs do not repeat.
     """
     _refuse_unsteady(experiment)
-    setup, found = solve(experiment)
-    plan = setup.checked_versions(found.pattern.program)
+    setup, found = solve(experiment, program)
+    plan = setup.checked_versions(setup.program)
     pipeline = experiment.pipeline
     return {"schedule": pipeline.schedule, "mitigation": setup.mitigation.name,
             "stages": pipeline.stages, "microbatches": pipeline.microbatches,
             **as_json(found), "staleness": staleness(plan, found.pattern)}
 
 
-def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
+def solve(experiment: Experiment, program: Program | None = None
+          ) -> tuple[VirtualSetup, SteadyState]:
     """The steady state of the experiment's schedule, looked for in ever longer programs, and the
     setup it was seen in: that of so many mini-batches as show it.
 
+    A `program` of several mini-batches is looked at as it is.
+
     Raises ConfigurationError where none is found, the order would run out of memory, or times are
-    longer than ticks count, and UnsettledError where the critical cycle is not found.
+    longer than ticks count, UnsettledError where the critical cycle is not found, and
+    DeadlockError where rows wait for each other for ever.
     """
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the steady state is that of one worker, got "
@@ -51,18 +61,37 @@ def solve(experiment: Experiment) -> tuple[VirtualSetup, SteadyState]:
     minibatches = 2 * experiment.pipeline.stages + SHORTEST
     for _ in range(DOUBLINGS):
         _refuse_huge(replace(experiment.shape, minibatches=minibatches))
-        longer = experiment.changed({"pipeline.minibatches": minibatches,
-                                     "pipeline.last_microbatches": None})
-        setup = setup.over(longer) if setup else VirtualSetup.of(longer, profile=profile)
-        program = setup.program.validate()
-        found = steady_state(program, setup.costs, setup.cluster)
+        longer, order = _longer(experiment, program, minibatches)
+        setup = (setup.over(longer, order) if setup
+                 else VirtualSetup.of(longer, order, profile=profile))
+        whole = setup.program.validate()
+        if expands(whole, setup.costs, setup.cluster):  # its waits can stop it as well
+            engine_of("exact", "static")(whole, setup.costs, setup.cluster,
+                                         np.random.default_rng(0))
+        found = steady_state(whole, setup.costs, setup.cluster)
         if found is not None:
-            _refuse_full(program, setup.cluster)
+            _refuse_full(whole, setup.cluster)
             refuse_long(found.period_s, "a mini-batch of the endless run")
             return setup, found
+        if order is not None and order is program:
+            raise ConfigurationError([f"the program given: its order does not repeat within its "
+                                      f"{order.shape.minibatches} mini-batches"])
         minibatches *= 2
     raise ConfigurationError([f"pipeline.schedule: the order of {experiment.pipeline.schedule} "
                               f"does not repeat within {minibatches // 2} mini-batches"])
+
+
+def _longer(experiment: Experiment, program: Program | None, minibatches: int
+            ) -> tuple[Experiment, Program | None]:
+    """The experiment and the program given, of so many mini-batches.
+
+    A program of several mini-batches is as long as it is.
+    """
+    if program is not None and program.shape.minibatches > 1:
+        return experiment, program
+    longer = experiment.changed({"pipeline.minibatches": minibatches,
+                                 "pipeline.last_microbatches": None})
+    return longer, None if program is None else repeated(program, minibatches)
 
 
 def staleness(plan: VersionPlan, pattern: Pattern) -> dict[str, list[float]]:

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 def run(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu", model: str = "narrow",
         image_size: int | None = None, classes: int | None = None, loss: str = "cross-entropy",
         dtype: str = "float32", threads: int = 1, keep_going: bool = False,
-        graphs: str = "auto", program: Program | None = None, **keys: Any) -> Trace:
+        graphs: str = "auto", program: asking.Order = None, **keys: Any) -> Trace:
     """Execute one experiment on real stages; its trace, with measured times in seconds.
 
     `experiment` and `keys` as `sim.run` takes them; without pipeline.stages there are as many
     stages as `devices` (`cpu,cpu`, `cuda:0,cuda:1`, or `cuda:0/2` for one GPU as two).  A
-    `program` is executed in place of a schedule's, and gives the shape.  A divergence is raised
-    unless `keep_going` records it.  `graphs` says whether stages are captured as CUDA graphs: auto
-    (where they run on CUDA), on, off.  Sets torch's number of threads and its deterministic mode
-    for the whole process.
+    `program`, or the file of one, is executed in place of a schedule's, and gives the shape.  A
+    divergence is raised unless `keep_going` records it.  `graphs` says whether stages are captured
+    as CUDA graphs: auto (where they run on CUDA), on, off.  Sets torch's number of threads and its
+    deterministic mode for the whole process.
 
     Raises ConfigurationError, DeviceError or InvalidProgramError before anything runs,
     StageError where the run fails, MissingPartError without torch.
@@ -41,7 +41,7 @@ def run(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu", model: 
 
     wanted = RunSettings(model, image_size, classes, loss, dtype=dtype, graphs=_graphs(graphs))
     trace = launch(Request(experiment_of(experiment, keys), (), devices, wanted, threads,
-                           not keep_going, program=program))
+                           not keep_going, program=_order(program)))
     if trace is None:
         raise RuntimeError("only rank 0 of torchrun has the trace; use python -m gpu run there")
     return trace
@@ -52,7 +52,7 @@ def validate(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu",
              grid: str | Iterable[str] | None = None, batch_sizes: Sequence[int] = (),
              image_sizes: Sequence[int] = (), repeats: int = 3, within_s: float | None = None,
              out: str | PathLike[str] | None = None, graphs: str = "auto",
-             program: Program | None = None, **keys: Any) -> dict[str, Any]:
+             program: asking.Order = None, **keys: Any) -> dict[str, Any]:
     """Profile, simulate, run and compare a grid of schedules and mitigations.
 
     What comes back is what `gpu validate` writes into `report.json`; it and the files beside it
@@ -72,7 +72,15 @@ def validate(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu",
     wanted = RunSettings(model or MODEL, image_size, graphs=_graphs(graphs))
     return validated(experiment_of(experiment, keys), (), wanted, Asked(
         devices, names, batch_sizes, image_sizes, repeats, within_s,
-        None if out is None else Path(out), "gpu.validate(…)", program, (model,) if model else ()))
+        None if out is None else Path(out), "gpu.validate(…)", _order(program),
+        (model,) if model else ()))
+
+
+def _order(program: asking.Order) -> Path | Program | None:
+    """A program as it is, or the file of one."""
+    from sim.order.program import Program
+
+    return program if program is None or isinstance(program, Program) else Path(program)
 
 
 def _graphs(asked: str) -> str:

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gpu.distributed.launch import Given
     from gpu.lanes.devices import DeviceSpec
     from sim.experiment.options import Experiment
     from sim.order.program import Program
 
 
 def prepared(experiment: Path | Experiment | None, settings: tuple[str, ...], devices: str,
-             out: Path | None, program: Path | Program | None = None, **otherwise: int
+             out: Path | None, program: Given = None, **otherwise: int
              ) -> tuple[list[DeviceSpec], Experiment, Program | None]:
     """Devices that are there and an experiment that fits them, before anything is measured.
 

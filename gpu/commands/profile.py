@@ -14,7 +14,7 @@ from gpu.commands.options import (
     size_option,
 )
 from gpu.commands.prepared import prepared
-from sim.commands.asked import program_option
+from sim.commands.asked import program_option, said
 from sim.commands.bars import busy
 from sim.commands.door import console, experiment_argument
 
@@ -40,7 +40,7 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
     from gpu.runtime.assembly import RunSettings
     from sim.times.profile import write_profile
 
-    specs, resolved, program = prepared(experiment, settings, devices, out, program_file,
+    specs, resolved, program = prepared(experiment, settings, devices, out, said(program_file),
                                         batch_size=16)
     with busy("profiling every stage, alone and beside busy neighbours"):
         measured = measured_profile(resolved, RunSettings(model, image_size, graphs=graphs), specs,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gpu.commands.options import devices_option, graphs_option, model_option, size_option
-from sim.commands.asked import program_option
+from sim.commands.asked import program_option, said
 from sim.commands.bars import timed
 from sim.commands.door import console, experiment_argument, json_option, print_json
 from sim.commands.outputs import OUT_FILE
@@ -50,9 +51,10 @@ def run(experiment: Path | None, settings: tuple[str, ...], model: str,
     from gpu.runtime.assembly import RunSettings
 
     wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype, graphs=graphs)
+    program = said(program_file, aloud=os.environ.get("RANK", "0") == "0")
     with timed() as watch:
         trace = launch(Request(experiment, settings, devices, wanted, threads, not keep_going,
-                               out, program_file), watch)
+                               out, program), watch)
     if trace is None:
         return
     values, told = report(trace), _measured(trace)

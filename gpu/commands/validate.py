@@ -14,11 +14,12 @@ import click
 from gpu.commands.door import end, typed
 from gpu.commands.options import devices_option, folder_option, graphs_option, size_option
 from gpu.commands.prepared import prepared
-from sim.commands.asked import program_option
+from sim.commands.asked import program_option, said
 from sim.commands.bars import estimated
 from sim.commands.door import Number, console, experiment_argument
 
 if TYPE_CHECKING:
+    from gpu.distributed.launch import Given
     from gpu.errors import StageMemoryError
     from gpu.lanes.devices import DeviceSpec
     from gpu.runtime.assembly import RunSettings
@@ -67,7 +68,7 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str | No
 
     asked = Asked(devices, grid, sizes("--batch-sizes", batch_sizes) or (),
                   sizes("--image-sizes", image_sizes) or (), repeats, within, out, typed(),
-                  program_file, (model,) if model else ())
+                  said(program_file), (model,) if model else ())
     report = validated(experiment, settings, RunSettings(model or MODEL, image_size,
                                                          graphs=graphs), asked, estimated, _warn)
     screen = console()
@@ -101,7 +102,7 @@ class Asked:
     within_s: float | None
     out: Path | None
     command: str
-    program: Path | Program | None = None
+    program: Given = None
     networks: Sequence[str] = ()
 
     @property

@@ -16,20 +16,23 @@ from gpu.lanes.devices import DeviceSpec, check_devices, open_lanes, parse_devic
 from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.run import Watch, run
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import read_experiment
-from sim.experiment.options import Experiment
-from sim.experiment.program_file import reshaped, with_program
+from sim.experiment.configuration import document_of
+from sim.experiment.documents import full_key, put
+from sim.experiment.options import Experiment, resolve
+from sim.experiment.program_file import Taken, reshaped, taken, with_program
 from sim.files.writing import check_file
 from sim.order.program import Program
 from sim.trace import Trace
 from sim.wording import plural
+
+Given = Path | Taken | Program | None  # a program to run: a file, one read from it, or as it is
 
 
 @dataclass(frozen=True)
 class Request:
     """A run as the command line asked for it; paths and texts are not checked yet.
 
-    A `program`, or one in a file, is executed in place of the schedule's and gives the shape.
+    A `program`, given or in a file, is executed in place of the schedule's and gives the shape.
     """
 
     experiment: Path | Experiment | None
@@ -39,7 +42,7 @@ class Request:
     threads: int = 1
     strict: bool = True
     out: Path | None = None
-    program: Path | Program | None = None
+    program: Given = None
 
 
 def launch(request: Request, watch: Watch | None = None) -> Trace | None:
@@ -68,25 +71,32 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
 
 
 def asked_for(asked: Path | Experiment | None, settings: tuple[str, ...], devices: int,
-              program: Path | Program | None = None, **otherwise: int
-              ) -> tuple[Experiment, Program | None]:
+              program: Given = None, **otherwise: int) -> tuple[Experiment, Program | None]:
     """The experiment, of a file or as it is, with a stage for every device unless it says how many.
 
-    A `program`, or one in a file, comes second and gives the experiment its shape.  `otherwise` are
-    defaults of other keys of `pipeline` and `training`, by bare name.  Raises ConfigurationError,
-    also where several workers are asked for, or InvalidProgramError.
+    A `program` comes second and gives the experiment its shape; one of a file is repeated where
+    mini-batches are asked for.  `otherwise` are defaults of other keys of `pipeline` and
+    `training`, by bare name.  Raises ConfigurationError, also where several workers are asked for,
+    or InvalidProgramError.
     """
-    given = asked if isinstance(asked, Experiment) else read_experiment(asked, settings)
-    known = given.pipeline.model_fields_set | given.training.model_fields_set
+    document = asked.document() if isinstance(asked, Experiment) else document_of(asked, settings)
+    known = {key for section in ("pipeline", "training")
+             if isinstance(table := document.get(section), dict) for key in table}
     shaped = {} if program is not None else {"stages": devices}
-    experiment = given.changed({name: value for name, value in
-                                {**shaped, **otherwise}.items() if name not in known})
+    for name, value in {**shaped, **otherwise}.items():
+        if name not in known:
+            put(document, full_key(name), value)
+    if isinstance(program, Path):
+        program = taken(program)
+    if isinstance(program, Taken):
+        experiment, program = with_program(document, program)
+    else:
+        experiment = resolve(document)
+        experiment = experiment if program is None else reshaped(experiment, program)
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
                                   f"{experiment.workers.count}; sim runs several"])
-    if isinstance(program, Path):
-        return with_program(experiment, program)
-    return (experiment if program is None else reshaped(experiment, program)), program
+    return experiment, program
 
 
 def check_places(specs: Sequence[DeviceSpec], experiment: Experiment, program: Program | None

@@ -102,7 +102,7 @@ def ready(rank: int, assembly: Assembly, lane: Lane, *, strict: bool = True) -> 
     program = assembly.program.lower()
     with lane.current():
         links = RankLinks(program, assembly, rank, lane)
-    mine = {k: assembly.stages[k] for k in stages_on(program, rank)}
+    mine = {k: assembly.stages[copy] for k, copy in stages_on(program, rank).items()}
     worker = Worker(rank, program, mine, assembly.task, lane, links, strict=strict)
     warm(assembly, worker)
     return Ready(worker, links, graphs)
@@ -118,7 +118,7 @@ def _execute(world: World, lane: Lane, make: Callable[[], Assembly], strict: boo
     links.begin()
     worker.run()
     links.finish()
-    piece = collect(worker, assembly.stages)
+    piece = collect(worker, assembly.measures)
     if strict:
         check_finite(assembly, [worker])
     after = clock_offsets(world, control)

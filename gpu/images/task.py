@@ -69,10 +69,10 @@ class TorchTask:
         self.options, self.images = options, images or options.synthetic()
         first, last = models[0].live.device, models[-1].live.device
         self._pixels, self._labels = self.images.pixels.to(first), self.images.labels.to(last)
-        order = visiting_order(self.images.training, shape.minibatches * options.batch_size,
-                               stream(options.seed, "order"))
-        visits = torch.from_numpy(order.reshape(shape.total, -1))
-        self._inputs, self._targets = visits.to(first), visits.to(last)
+        visits = shape.total * (options.batch_size // shape.microbatches)
+        order = visiting_order(self.images.training, visits, stream(options.seed, "order"))
+        visited = torch.from_numpy(order.reshape(shape.total, -1))
+        self._inputs, self._targets = visited.to(first), visited.to(last)
         self._sizes: list[StageSizes] | None = None
 
     def inputs(self, micro_batch: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,13 +16,17 @@ from gpu.images.task import ImageOptions, TorchTask
 from gpu.model.cutter import Network, boundaries, cut
 from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES, TorchStage
+from gpu.runtime.rounds import Rounds
 from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError, shown
 from sim.experiment.demands.estimate import Part, refuse_beyond
+from sim.experiment.learning.learners import copy_rate
 from sim.experiment.making import make_combine
 from sim.experiment.options import Experiment
 from sim.experiment.setup import Setup
-from sim.numerics.stage import Stage
+from sim.numerics.distances import Measures
+from sim.numerics.homes import mean_weights, round_sums
+from sim.numerics.stage import Copy, Stage
 from sim.order.program import Program
 from sim.weights.versions import VersionPlan
 
@@ -66,6 +71,7 @@ class RunSettings:
 class Kit:
     """What several runs of the same stages can share: the models of all stages, and the images.
 
+    A stage that has several homes has a model on each, in the order of the program's copies.
     `computing` are the models that runs step, captured or not, `first` the weights (parameters,)
     and buffers that each had at first.
     """
@@ -85,14 +91,15 @@ class Kit:
         return self
 
 
-def kit_of(experiment: Experiment, settings: RunSettings, home: Sequence[torch.device]) -> Kit:
-    """The models of all stages, on the device of each in `home`, and their images.
+def kit_of(experiment: Experiment, settings: RunSettings, program: Program,
+           devices: Sequence[torch.device]) -> Kit:
+    """The models of all copies of a program's stages, on the program's `devices`, and their images.
 
     Raises ConfigurationError or ValueError.
     """
     network = build(settings.model, class_count(settings.data, settings.classes),
                     experiment.training.seed)
-    models = torch_stages(experiment, settings, network, home)
+    models = torch_stages(experiment, settings, network, program, devices)
     options = image_options(experiment, settings, network)
     if settings.data is None:
         refuse_beyond([Part("--image-size", "the synthetic images", options.synthetic_bytes)])
@@ -103,7 +110,11 @@ def kit_of(experiment: Experiment, settings: RunSettings, home: Sequence[torch.d
 
 @dataclass(frozen=True)
 class Assembly:
-    """A program, the versions it reads, and stages ready to step through it once."""
+    """A program, the versions it reads, and stages ready to step through it once.
+
+    `stages` has the copies of all stages by their numbers in the program, which are the stages'
+    where each has one home; otherwise `rounds` is where their gradients meet.
+    """
 
     setup: Setup
     settings: RunSettings
@@ -111,6 +122,7 @@ class Assembly:
     task: TorchTask
     stages: list[Stage[TorchStage]]
     kit: Kit
+    rounds: Rounds | None = None
 
     @property
     def experiment(self) -> Experiment:
@@ -121,6 +133,34 @@ class Assembly:
     def program(self) -> Program:
         """The program that is executed, before it is lowered to messages."""
         return self.setup.program
+
+    @property
+    def learnt(self) -> list[Tensor]:
+        """What each stage has learnt, (parameters,), whichever of its copies it is on.
+
+        Of copies that combine their gradients it is the one with the most updates, of others their
+        mean.
+        """
+        if self.rounds is None:
+            return [stage.weights for stage in self.stages]
+        copies = self.program.copies
+        each = [[self.stages[copy] for copy in copies.of_stage(k)]
+                for k in range(self.program.shape.stages)]
+        if self.experiment.workers.copies == "apart":
+            return [mean_weights([stage.weights for stage in own]) for own in each]
+        return [max(own, key=lambda stage: stage.version).weights for own in each]
+
+    @property
+    def measures(self) -> list[Measures]:
+        """What was measured of each stage, whichever of its copies did it."""
+        if self.rounds is None:
+            return [stage.measures for stage in self.stages]
+        copies, found = self.program.copies, []
+        for k in range(self.program.shape.stages):
+            numbers = copies.of_stage(k)
+            found.append(Measures.together([self.stages[copy].measures for copy in numbers],
+                                           [copies.does(copy).tolist() for copy in numbers]))
+        return found
 
 
 def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[torch.device], *,
@@ -143,17 +183,36 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
         setup = Setup.of(experiment, program)
         plan = setup.versions(setup.program)
         kit = (like.kit.as_at_first() if like is not None
-               else kit_of(experiment, settings, homes(setup.program, devices)))
-        task = TorchTask(kit.models, setup.shape, kit.options, kit.images)
+               else kit_of(experiment, settings, setup.program, devices))
+        task = TorchTask(first_homes(kit.models, setup.program), setup.shape, kit.options,
+                         kit.images)
         if task.options.batch_size == setup.shape.microbatches or kit.options.image_size < 32:
             _check_smallest(task)
     except ConfigurationError:
         raise
     except ValueError as error:
         raise ConfigurationError([str(error)]) from None
+    rounds = combining(setup, plan)
     return Assembly(setup, settings, plan, task,
-                    [pipeline_stage(setup, plan, k, model)
-                     for k, model in enumerate(kit.computing)], kit)
+                    [pipeline_stage(setup, plan, copy, model, rounds)
+                     for copy, model in enumerate(kit.computing)], kit, rounds)
+
+
+def combining(setup: Setup, plan: VersionPlan, *, apart: bool = False) -> Rounds | None:
+    """Where the gradients of copies meet; None where every stage has one home.
+
+    With `apart` every copy is left alone with its own, whatever the rule.
+    """
+    if not setup.program.several:
+        return None
+    return Rounds(round_sums(plan, "apart" if apart else setup.experiment.workers.copies))
+
+
+def first_homes(models: Sequence[Any], program: Program) -> list[Any]:
+    """Of the models of all copies the first of each stage."""
+    if not program.several:
+        return list(models)
+    return [models[program.copies.of_stage(k)[0]] for k in range(program.shape.stages)]
 
 
 def _check_smallest(task: TorchTask) -> None:
@@ -178,14 +237,11 @@ def with_optimizer(experiment: Experiment, settings: RunSettings) -> Experiment:
     return experiment.changed({"training": {"optimizer": settings.optimizer}})
 
 
-def homes(program: Program, devices: Sequence[torch.device]) -> list[torch.device]:
-    """The device of each stage, in the stages' order."""
-    return [devices[device] for device in program.home[0].tolist()]
-
-
-def stages_on(program: Program, device: int) -> list[int]:
-    """Numbers of the stages that live on a device of the program, ascending."""
-    return [k for k, at in enumerate(program.home[0].tolist()) if at == device]
+def stages_on(program: Program, device: int) -> dict[int, int]:
+    """The stages that live on a device of the program, ascending, with their copies there."""
+    copies = program.copies
+    return {int(copies.stage[copy]): copy for copy, at in enumerate(copies.device.tolist())
+            if at == device}
 
 
 def image_options(experiment: Experiment, settings: RunSettings, network: Network
@@ -197,21 +253,31 @@ def image_options(experiment: Experiment, settings: RunSettings, network: Networ
 
 
 def torch_stages(experiment: Experiment, settings: RunSettings, network: Network,
-                 home: Sequence[torch.device]) -> list[TorchStage]:
-    """The models of all stages: the network cut in parts of balanced costs, each on its device in
-    `home`."""
-    parts = cut(network, boundaries(network, len(home), settings.costs))
-    again = experiment.pipeline.backward == "recompute"
-    return [TorchStage(part.to(device, DTYPES[settings.dtype]), first=k == 0,
+                 program: Program, devices: Sequence[torch.device]) -> list[TorchStage]:
+    """The models of all copies: the network cut in parts of balanced costs, a part for each stage,
+    and of that a copy on each of its homes among the program's `devices`."""
+    parts = cut(network, boundaries(network, program.shape.stages, settings.costs))
+    again, copies = experiment.pipeline.backward == "recompute", program.copies
+    # the last home of a stage has the part itself, so that nothing is copied where it has one
+    own = [parts[k] if number == copies.of_stage(k)[-1] else deepcopy(parts[k])
+           for number, k in enumerate(copies.stage.tolist())]
+    return [TorchStage(part.to(devices[device], DTYPES[settings.dtype]), first=k == 0,
                        loss=LOSSES[settings.loss], recompute=again)
-            for k, (part, device) in enumerate(zip(parts, home, strict=True))]
+            for part, k, device in zip(own, copies.stage.tolist(), copies.device.tolist(),
+                                       strict=True)]
 
 
-def pipeline_stage(setup: Setup, plan: VersionPlan, k: int, model: TorchStage
-                   ) -> Stage[TorchStage]:
-    """Stage `k` before its first update: a `Stage` around the model, with its own optimizer."""
-    training = setup.experiment.training
+def pipeline_stage(setup: Setup, plan: VersionPlan, copy: int, model: TorchStage,
+                   rounds: Rounds | None = None) -> Stage[TorchStage]:
+    """A copy of a stage before its first update: a `Stage` around the model, with its own
+    optimizer; its number is the stage's where each has one home, and then it needs no `rounds`."""
+    training, copies = setup.experiment.training, plan.program.copies
+    k = int(copies.stage[copy])
     optimizer = setup.optimizer.start(training.momentum, training.convention,
                                       torch.zeros_like(model.live))
-    return watched_stage(k, model, optimizer, plan, setup.rate, distances=training.distances,
-                         unit_horizons=plan.unit_horizons(k))
+    options: dict[str, Any] = {"distances": training.distances,
+                               "unit_horizons": plan.unit_horizons(k)}
+    if rounds is None:
+        return watched_stage(k, model, optimizer, plan, setup.rate, **options)
+    return watched_stage(k, model, optimizer, plan, copy_rate(setup, plan, copy), **options,
+                         copy=Copy(copy, copies.does(copy).tolist(), rounds.of(copy)))

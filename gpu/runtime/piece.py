@@ -9,11 +9,10 @@ import numpy as np
 import torch
 
 from gpu.lanes.streams import CpuLane
-from gpu.model.stage_model import TorchStage
 from gpu.runtime.stage import Reading, reading_of
 from gpu.runtime.worker import Worker
 from sim.experiment.recording import distance_columns
-from sim.numerics.stage import Stage
+from sim.numerics.distances import Measures
 from sim.op import Op
 
 LAUNCH_MARGIN_S = 20e-6  # a device that ends this soon after its host was waiting for the host
@@ -48,10 +47,10 @@ class Piece:
     base_bytes: int | None = None  # allocated on the device before the run
 
 
-def collect(worker: Worker, stages: Sequence[Stage[TorchStage]]) -> Piece:
+def collect(worker: Worker, measures: Sequence[Measures]) -> Piece:
     """What a worker's device brings home: wait for it, and read its marks as times.
 
-    `stages` are all of the program's.
+    `measures` are those of all stages of the program.
     """
     lane, spans = worker.lane, worker.finished
     alignment = lane.finish()
@@ -59,7 +58,7 @@ def collect(worker: Worker, stages: Sequence[Stage[TorchStage]]) -> Piece:
     start, end = ([lane.seconds(getattr(s, side)) for s in spans] for side in ("start", "end"))
     came = [float("nan") if s.arrived is None else lane.seconds(s.arrived) for s in spans]
     own = worker.stages.items()
-    relative, rmse = distance_columns(worker.program, [stage.measures for stage in stages])
+    relative, rmse = distance_columns(worker.program, measures)
     cpu = isinstance(lane, CpuLane)
     asked, issued = ([float("nan") if cpu else getattr(s, side) for s in spans]
                      for side in ("asked_s", "left_s"))

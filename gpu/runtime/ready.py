@@ -39,6 +39,9 @@ def capture(assembly: Assembly, lanes: Mapping[int, Lane]) -> Graphs:
     """
     for lane in lanes.values():
         lane.settle()
+    if assembly.program.several:
+        why = "stages with several homes are not captured: they run eagerly"
+        return Graphs(False, why if assembly.settings.graphs == "on" else None)
     wish, homes = assembly.settings.graphs, assembly.program.home[0].tolist()
     mine = {k: lanes[d] for k, d in enumerate(homes) if d in lanes}
     recorders = {k: lane.recorder() for k, lane in mine.items()}
@@ -95,7 +98,7 @@ def _first_line(error: BaseException) -> str:
 
 def made_up(assembly: Assembly, k: int) -> Sample:
     """A made-up micro-batch for stage `k`, on its device: random numbers in the right shapes."""
-    sizes, last = assembly.task.stage_sizes(), len(assembly.stages) - 1
+    sizes, last = assembly.task.stage_sizes(), assembly.program.shape.stages - 1
     shape = sizes[k + 1].input_shape if k < last else ()
     target = assembly.task.target(0) if k == last else None
     return Sample(_random(assembly, k, sizes[k].input_shape), target,
@@ -103,6 +106,6 @@ def made_up(assembly: Assembly, k: int) -> Sample:
 
 
 def _random(assembly: Assembly, k: int, shape: tuple[int, ...]) -> Tensor:
-    live = assembly.stages[k].model.live
+    live = assembly.task.models[k].live
     numbers = torch.Generator().manual_seed(k)
     return torch.randn(shape, generator=numbers, dtype=live.dtype).to(live.device)

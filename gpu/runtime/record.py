@@ -21,7 +21,7 @@ from sim.numerics.tasks import Evaluation
 from sim.op import Op
 from sim.order.program import Program
 from sim.trace import Trace
-from sim.weights.columns import staleness_columns
+from sim.weights.columns import version_columns
 from sim.weights.versions import VersionPlan
 
 TIMES = ("start_s", "end_s", "arrived_s", "asked_s", "issued_s")  # of a piece, by row
@@ -45,8 +45,7 @@ def to_trace(assembly: Assembly, lowered: Program, pieces: Sequence[Piece],
         order, sent, came = _without_messages(lowered, order, sent, came)
     executed = _executed(assembly.program, lowered, order)
     plan = observed_plan(executed, assembly.plan, pieces)
-    read, staleness, effective = staleness_columns(plan)
-    applied = plan.applied[executed.rows.stage, executed.rows.index]
+    read, applied, staleness, effective = version_columns(plan)
     distance = np.full((len(lowered), 2), np.nan)
     for piece in pieces:
         distance[piece.rows] = piece.distances
@@ -90,23 +89,26 @@ def _executed(program: Program, lowered: Program, order: Ints) -> Program:
 
 def observed_plan(program: Program, plan: VersionPlan, pieces: Sequence[Piece]) -> VersionPlan:
     """The versions every pass really read, as the stages counted them, in the form of a plan."""
-    shape = program.shape
+    shape, copies = program.shape, program.copies
     forward, backward, applied = (np.full((shape.stages, shape.total), -1) for _ in range(3))
-    for k, reading in ((k, r) for piece in pieces for k, r in piece.readings.items()):
-        for (op, index), version in reading.read.items():
-            (forward if op is Op.F else backward)[k, index] = version
-        for minibatch, version in reading.applied.items():
-            first = minibatch * shape.microbatches
-            applied[k, first : first + shape.microbatches] = version
+    for piece in pieces:
+        for k, reading in piece.readings.items():
+            mine = copies.device[copies.of[k]] == piece.device
+            for (op, index), version in reading.read.items():
+                (forward if op is Op.F else backward)[k, index] = version
+            for minibatch, version in reading.applied.items():
+                first = minibatch * shape.microbatches
+                own = slice(first, first + shape.microbatches)
+                applied[k, own][mine[own]] = version
     return replace(plan, program=program, forward=forward, backward=backward, applied=applied)
 
 
 def _losses(program: Program, pieces: Sequence[Piece]) -> Floats:
     n = program.shape.microbatches
     loss = np.zeros(program.shape.minibatches)
-    for piece in pieces:
-        for index, value in piece.losses.items():
-            loss[index // n] += value / n
+    found = {index: value for piece in pieces for index, value in piece.losses.items()}
+    for index, value in sorted(found.items()):  # in their order, whatever copies did them
+        loss[index // n] += value / program.shape.size_of(index // n)
     return loss
 
 
@@ -122,7 +124,7 @@ def diverged_at(assembly: Assembly, loss: Floats) -> int | None:
     """
     if not np.isfinite(loss).all():
         return int(np.argmin(np.isfinite(loss))) + 1
-    fine = all(bool(torch.isfinite(stage.weights).all()) for stage in assembly.stages)
+    fine = all(bool(torch.isfinite(weights).all()) for weights in assembly.learnt)
     return None if fine else assembly.program.shape.minibatches
 
 
@@ -144,9 +146,11 @@ def _header(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any
 
 def _learnt(assembly: Assembly, pieces: Sequence[Piece], final: Evaluation | None,
             diverged: int | None) -> Learnt:
-    shape = assembly.program.shape
-    updates = [piece.update_rmse_sum[k] / shape.minibatches for k in range(shape.stages)
-               for piece in pieces if k in piece.update_rmse_sum]
+    shape, copies = assembly.program.shape, assembly.program.copies
+    moved = [sum(piece.update_rmse_sum.get(k, 0.0) for piece in pieces)
+             for k in range(shape.stages)]
+    updates = [each / sum(len(copies.minibatches(copy, shape.microbatches))
+                          for copy in copies.of_stage(k)) for k, each in enumerate(moved)]
     if final is None:
         return Learnt(None, None, None, diverged, updates)
     return Learnt(final.final_loss, final.validation_loss, final.accuracy, diverged, updates)
@@ -165,5 +169,5 @@ def _measured(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, A
         host_s=[piece.host_s for piece in pieces],
         peak_bytes=[piece.peak_bytes for piece in pieces],
         base_bytes=[piece.base_bytes for piece in pieces],
-        weights_sha256=[digest(stage.weights) for stage in assembly.stages],
+        weights_sha256=[digest(weights) for weights in assembly.learnt],
         graphs=graphs.used, graphs_why=graphs.why, extra=dict(extra))

@@ -37,15 +37,16 @@ def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evalu
     program = assembly.program.lower()
     links = Mailboxes(program, lanes)
     workers = [
-        Worker(d, program, {k: assembly.stages[k] for k in stages_on(program, d)},
-               assembly.task, lane, links, strict=strict)
+        Worker(d, program, {k: assembly.stages[c] for k, c in stages_on(program, d).items()},
+               assembly.task, lane, links, strict=strict, rounds=assembly.rounds)
         for d, lane in enumerate(lanes)]
     crew = _Crew(assembly, workers, links, watch)
     crew.work()
-    pieces = [collect(worker, assembly.stages) for worker in workers]
+    measures = assembly.measures
+    pieces = [collect(worker, measures) for worker in workers]
     if strict:
         check_finite(assembly, workers)
-    final = assembly.task.evaluate([s.weights for s in assembly.stages]) if evaluate else None
+    final = assembly.task.evaluate(assembly.learnt) if evaluate else None
     return to_trace(assembly, program, pieces, {"cpu_s": crew.cpu_s}, final, graphs)
 
 
@@ -122,3 +123,5 @@ class _Crew:
         for worker in self.workers:
             worker.stopped = True
         self.links.stop()
+        if self.assembly.rounds is not None:
+            self.assembly.rounds.stop()

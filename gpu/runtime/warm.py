@@ -14,7 +14,7 @@ from contextlib import ExitStack
 
 from torch import Tensor
 
-from gpu.runtime.assembly import Assembly, pipeline_stage
+from gpu.runtime.assembly import Assembly, combining, pipeline_stage
 from gpu.runtime.canned import Canned, Samples
 from gpu.runtime.ready import made_up
 from gpu.runtime.worker import Worker
@@ -40,18 +40,19 @@ def warm(assembly: Assembly, worker: Worker) -> None:
 
 def _shadow(assembly: Assembly, worker: Worker) -> Worker:
     """A worker like this one, with stages of its own around the same models, and a short stream."""
-    stages = {k: pipeline_stage(assembly.setup, assembly.plan, k, stage.model)
+    rounds = combining(assembly.setup, assembly.plan, apart=True)  # nobody else is warming up
+    stages = {k: pipeline_stage(assembly.setup, assembly.plan, stage.copy, stage.model, rounds)
               for k, stage in worker.stages.items()}
     return Worker(worker.device, worker.program, stages, worker.task, worker.lane,
                   Canned(worker.program, made_up_samples(assembly, worker.stages)),
-                  strict=False, rows=beginning(worker.program, worker.device))
+                  strict=False, rows=beginning(worker.program, worker.device), rounds=rounds)
 
 
 def made_up_samples(assembly: Assembly, mine: Mapping[int, object]) -> Samples:
     """Made-up messages for the stages of one device, by stage; nothing for the others."""
     made = {k: made_up(assembly, k) for k in mine}
     nothing = Tensor()
-    every = range(len(assembly.stages))
+    every = range(assembly.program.shape.stages)
     return Samples([made[k].inputs if k in made else nothing for k in every],
                    [made[k].gradient if k in made else nothing for k in every])
 

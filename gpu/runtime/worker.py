@@ -15,6 +15,7 @@ from gpu.lanes.streams import Lane, Mark
 from gpu.model.stage_model import TorchStage
 from gpu.runtime.links import Links, Stopped
 from gpu.runtime.losses import Losses
+from gpu.runtime.rounds import Rounds
 from sim.numerics.stage import Stage
 from sim.op import Op
 from sim.order.program import Program
@@ -45,18 +46,28 @@ def instructions(program: Program, rows: range) -> dict[int, tuple[Op, int, int,
             for row, op, stage, index, count in zip(rows, *columns, strict=True)}
 
 
+def homes_of(program: Program) -> list[list[int]]:
+    """The device that does each stage of each micro-batch: by stage, then by micro-batch."""
+    copies = program.copies
+    found: list[list[int]] = copies.device[copies.of].tolist()
+    return found
+
+
 class Worker:
     """One device of a lowered program at work: it executes its stream of instructions in order.
 
     `lane` is where it computes, `links` how messages reach it; `finished` lists what it executed,
     in that order.  `rows` are its instructions in the program, all of the device's unless given.
+    `stages` are its copies of the stages that live here, and `rounds` is where their gradients meet
+    those of other copies, where stages have several.
     """
 
     def __init__(self, device: int, program: Program, stages: Mapping[int, Stage[TorchStage]],
                  task: TorchTask, lane: Lane, links: Links, *, strict: bool = True,
-                 rows: range | None = None) -> None:
+                 rows: range | None = None, rounds: Rounds | None = None) -> None:
         self.device, self.program, self.lane, self.links = device, program, lane, links
-        self.stages, self.task, self.strict = stages, task, strict
+        self.stages, self.task, self.strict, self.rounds = stages, task, strict, rounds
+        self.at = homes_of(program) if program.several else None
         self.rows = rows or range(*program.offsets[device : device + 2])
         self.instructions = instructions(program, self.rows)
         self.finished: list[Span] = []
@@ -104,14 +115,25 @@ class Worker:
             self.lane.hold(used, end)
 
     def _forward(self, k: int, index: int, count: int) -> list[Tensor]:
-        inputs = self._activations.pop((k, index)) if k else self.task.inputs(index)
+        inputs = self._activations.pop((k, index)) if k else self._entering(index)
         if k + 1 < self.program.shape.stages:
             self._pass_on(Op.SEND_F, k, k + 1, index, self.stages[k].forward(index, inputs))
         else:
-            loss = self.stages[k].forward(index, inputs, self.task.target(index))
+            loss = self.stages[k].forward(index, inputs, self._target(index))
             self.losses.add(k, index, loss)
-            self._gradients[k, index] = 1.0 / self.program.shape.microbatches
+            shape = self.program.shape
+            self._gradients[k, index] = 1.0 / shape.size_of(index // shape.microbatches)
         return self._kept.pop((k, index), []) if self.stages[k].model.copies_inputs else []
+
+    def _entering(self, index: int) -> Tensor:
+        """What enters the pipeline; the task has it where the first home of stage 0 is."""
+        inputs = self.task.inputs(index)
+        return inputs if self.at is None else inputs.to(self.stages[0].model.live.device)
+
+    def _target(self, index: int) -> Tensor:
+        """What is compared with; the task has it where the first home of the last stage is."""
+        target, last = self.task.target(index), self.program.shape.stages - 1
+        return target if self.at is None else target.to(self.stages[last].model.live.device)
 
     def _backward(self, k: int, index: int, count: int) -> list[Tensor]:
         return self._back(self.stages[k].backward, k, range(index, index + count))
@@ -140,12 +162,17 @@ class Worker:
         return used
 
     def _update(self, k: int, index: int, count: int) -> list[Tensor]:
-        self.stages[k].update(index // self.program.shape.microbatches)
+        stage, minibatch = self.stages[k], index // self.program.shape.microbatches
+        if self.rounds is None:
+            stage.update(minibatch)
+        else:
+            stage.update(minibatch, self.rounds.gradient(stage.copy, stage.version))
         return []
 
     def _pass_on(self, op: Op, k: int, to: int, index: int, tensor: Tensor) -> None:
         """Keep for the SEND row, or hand to a stage on this very device."""
-        if to not in self.stages:
+        here = to in self.stages if self.at is None else self.at[to][index] == self.device
+        if not here:
             self._outgoing[op, k, index] = tensor
         elif op is Op.SEND_F:
             self._activations[to, index] = tensor

@@ -10,26 +10,43 @@ import click
 
 if TYPE_CHECKING:
     from sim.experiment.options import Experiment
+    from sim.experiment.program_file import Taken
     from sim.order.program import Program
 
 program_option = click.option(
     "--program", "program_file", type=click.Path(path_type=Path), metavar="FILE",
-    help="Run this program instead of a schedule's: our text form, or PyTorch's pipelining CSV "
-         "(one mini-batch; --set minibatches=M repeats it).")
+    help="Run this program instead of a schedule's: our text form, PyTorch's pipelining CSV, old "
+         "or new, or what a spreadsheet made of them.  It gives the shape; of one mini-batch it is "
+         "repeated by --set minibatches=M.")
 
 
 def asked(experiment: Path | None, settings: tuple[str, ...], program_file: Path | None
           ) -> tuple[Experiment, Program | None]:
     """What a command is to simulate: an experiment, and the program of a file where one is given.
 
-    The experiment then takes the program's shape; without a file its schedule makes the program.
-    Raises ConfigurationError or InvalidProgramError.
+    The experiment then takes the program's shape, and what the file was taken for is said on
+    standard error; without a file its schedule makes the program.  Raises ConfigurationError or
+    InvalidProgramError.
     """
-    from sim.experiment.configuration import read_experiment
+    from sim.experiment.configuration import document_of, resolve
     from sim.experiment.program_file import with_program
 
-    resolved = read_experiment(experiment, settings)
-    return (resolved, None) if program_file is None else with_program(resolved, program_file)
+    document = document_of(experiment, settings)
+    found = said(program_file)
+    return (resolve(document), None) if found is None else with_program(document, found)
+
+
+def said(program_file: Path | None, *, aloud: bool = True) -> Taken | None:
+    """The program of a file, where one is given, and `aloud` a line on standard error of what it
+    was taken for.  Raises InvalidProgramError or InputError."""
+    from sim.experiment.program_file import taken
+
+    if program_file is None:
+        return None
+    found = taken(program_file)
+    if aloud:
+        click.echo(found.said, err=True)
+    return found
 
 
 def say_hints(screen: Any, experiment: Experiment, report: Mapping[str, Any]) -> None:

@@ -101,16 +101,18 @@ def expected(label: str, seconds: float | None
 
 
 @contextmanager
-def read_traces(label: str, paths: Sequence[str | Path], factor: float) -> Iterator[list[Trace]]:
+def read_traces(label: str, paths: Sequence[str | Path], factor: float,
+                read: Callable[[str | Path], Trace] | None = None) -> Iterator[list[Trace]]:
     """The traces in files, and a bar over reading them and over what is then made of them.
 
-    That takes about `factor` times as long as reading them did.  Raises TraceError or InputError.
+    That takes about `factor` times as long as reading them did.  `read` reads what is no trace's
+    file of ours, too (None: none is).  Raises TraceError or InputError.
     """
     from sim.trace import Trace
 
     clock = Clock(None)
     with watched("reading", clock) as say:
-        traces = [Trace.load(path) for path in paths]
+        traces = [(read or Trace.load)(path) for path in paths]
         clock.restart(factor * clock.gone_s)
         say(label)
         yield traces

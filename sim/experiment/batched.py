@@ -16,11 +16,12 @@ from threadpoolctl import threadpool_limits
 from sim.arrays import Floats
 from sim.errors import ConfigurationError, DeadlockError
 from sim.experiment.demands.estimate import first_weights, refuse_beyond
+from sim.experiment.keys.values import Bears
 from sim.experiment.options import Experiment
 from sim.experiment.recording import record
 from sim.experiment.run import run_setup, settle
 from sim.experiment.setup import Setup, Timed, VirtualSetup, generate, make_stages, rows_of
-from sim.experiment.tables import Bears, alike
+from sim.experiment.tables import alike
 from sim.kernels.pairs import Kernels
 from sim.numerics.joint import JointStage
 from sim.numerics.rate import RateTable
@@ -70,7 +71,8 @@ def run_many(experiments: Sequence[Experiment], in_all: int | None = None
 
 def trains_alone(setup: Setup) -> bool:
     """Whether one worker trains without an exchange, so that it can be a replica on an axis."""
-    return setup.shape.workers == 1 and setup.combine == AllReduce()
+    return (setup.shape.workers == 1 and setup.combine == AllReduce()
+            and not setup.program.several)
 
 
 def _train_group(group: list[tuple[int, Timed]]) -> Iterator[tuple[int, Trace]]:

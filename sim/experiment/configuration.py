@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from sim.errors import ConfigurationError
 from sim.experiment.documents import apply_setting, read_document
@@ -17,7 +18,15 @@ def read_experiment(path: str | Path | None, settings: Iterable[str] = ()) -> Ex
 
     Raises ConfigurationError with every problem.
     """
+    return resolve(document_of(path, settings))
+
+
+def document_of(path: str | Path | None, settings: Iterable[str] = ()) -> dict[str, Any]:
+    """The document of a TOML file (None: an empty one) with `KEY=VALUE` settings applied.
+
+    It is not checked yet.  Raises ConfigurationError.
+    """
     document = read_document(path)
     for setting in settings:
         apply_setting(document, setting)
-    return resolve(document)
+    return document

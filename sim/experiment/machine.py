@@ -10,8 +10,10 @@ import numpy as np
 from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.options import Experiment
+from sim.layouts.layers import cut, layers_by_letter, layers_in
+from sim.layouts.text import stages_of
 from sim.numerics.tasks import Task
-from sim.times.cluster import Cluster, Link, MessageTimes
+from sim.times.cluster import Cluster, Link, MessageTimes, Tied
 from sim.times.costs import CostModel, Straggler
 from sim.times.profile import Profile, read_profile
 from sim.workers import Combine, ring_all_reduce_s
@@ -35,10 +37,13 @@ class Sizes:
 
 
 def load_profile(experiment: Experiment) -> Profile | None:
-    """The measured profile that `costs.profile` names, checked to fit; None where none is named.
+    """The measured profile that `costs.profile` names, checked to fit, or that of a layout's
+    layers; None where neither is named.
 
     Raises ConfigurationError.
     """
+    if experiment.pipeline.layout is not None or experiment.costs.per_layer is not None:
+        return laid_out_profile(experiment)
     if experiment.costs.profile is None:
         return None
     try:
@@ -55,6 +60,34 @@ def load_profile(experiment: Experiment) -> Profile | None:
             raise ConfigurationError([f"costs.profile: {experiment.costs.profile} has {have} "
                                       f"{name}, the pipeline needs {need}"])
     return profile
+
+
+def laid_out_profile(experiment: Experiment) -> Profile:
+    """What a layout makes of the costs of its layers: a profile of its stages.
+
+    Raises ConfigurationError where nothing says what layers cost, or they do not fit.
+    """
+    layout, costs = experiment.pipeline.layout, experiment.costs
+    if layout is None:
+        raise ConfigurationError(["costs.per_layer: are costs of a layout's letters; give "
+                                  "pipeline.layout"])
+    key = "costs.profile" if costs.per_layer is None else "costs.per_layer"
+    try:
+        stages = stages_of(layout)
+        if costs.per_layer is not None and costs.profile is not None:
+            raise ProfileError("costs.profile has costs of layers too; give one of them")
+        if costs.per_layer is not None:
+            layers = layers_by_letter(stages, costs.per_layer)
+        elif costs.profile is not None:
+            layers = layers_in(costs.profile)
+        else:
+            raise ConfigurationError([
+                "pipeline.layout: nothing says what its layers cost; give costs.per_layer = "
+                "{ t = { forward_s = 1.0, backward_s = 2.0 }, … }, or costs.profile with a file of "
+                "layers"])
+        return cut(layers, [len(stage) for stage in stages])
+    except ProfileError as error:
+        raise ConfigurationError([f"{key}: {line}" for line in str(error).splitlines()]) from None
 
 
 def stage_sizes(experiment: Experiment, profile: Profile | None, task: Task | None) -> Sizes:
@@ -181,7 +214,20 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
     return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
                    options.activation_limit_bytes or float("inf"),
                    _exchange_s(experiment, link, sizes, combine, homes),
-                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes)
+                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
+                   options.receives, options.sends, _tied(experiment, link),
+                   experiment.workers.overlap)
+
+
+def _tied(experiment: Experiment, link: Link) -> tuple[Tied, ...]:
+    """The pairs of stages that share weights, with the seconds of their exchange.
+
+    [choice] Two devices add their gradients up in a ring, over a link as slow as the slowest
+    between stages.
+    """
+    return tuple(Tied((tie.stages[0], tie.stages[1]),
+                      float(ring_all_reduce_s(np.array(tie.size_bytes), link.slowest(), 2)))
+                 for tie in experiment.cluster.tied)
 
 
 def _per_boundary(value: float | list[float]) -> float | Floats:

@@ -14,6 +14,7 @@ from sim.experiment.checks import problems_of
 from sim.experiment.documents import full_key, put
 from sim.experiment.problems import listed
 from sim.experiment.tables import Tables
+from sim.layouts.text import LayoutError, stages_of
 
 
 class Experiment(Tables):
@@ -55,7 +56,30 @@ def resolve(document: dict[str, Any]) -> Experiment:
         experiment = Experiment.model_validate(document)
     except ValidationError as errors:
         raise ConfigurationError(listed(errors, Experiment)) from None
+    experiment = laid_out(experiment)
     problems = problems_of(experiment)
     if problems:
         raise ConfigurationError(problems)
     return experiment
+
+
+def laid_out(experiment: Experiment) -> Experiment:
+    """The experiment with as many stages as its layout has, which count as not set.
+
+    Raises ConfigurationError for a layout that is none, or has another number than was set.
+    """
+    pipeline = experiment.pipeline
+    if pipeline.layout is None:
+        return experiment
+    try:
+        stages = len(stages_of(pipeline.layout))
+    except LayoutError as error:
+        raise ConfigurationError([f"pipeline.layout: {error}"]) from None
+    if "stages" in pipeline.model_fields_set:
+        if pipeline.stages == stages:
+            return experiment
+        raise ConfigurationError([f"pipeline.stages: pipeline.layout has {stages}, got "
+                                  f"{pipeline.stages}; leave stages out"])
+    counted = pipeline.model_copy(update={"stages": stages})
+    counted.model_fields_set.discard("stages")  # so that another layout may have another number
+    return experiment.model_copy(update={"pipeline": counted})

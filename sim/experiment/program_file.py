@@ -1,8 +1,14 @@
-"""A program from a file: our text form or PyTorch's pipelining CSV, whichever it is."""
+"""A program from a file, in any form of `sim.order.text`, and an experiment in its shape.
+
+The file's shape is put into the experiment before it is checked, so that what has one number per
+stage is counted by the stages of the file.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,44 +16,112 @@ import numpy as np
 
 from sim.errors import InvalidProgramError
 from sim.experiment.checks import FILE
-from sim.experiment.options import Experiment
-from sim.files.reading import text_of
+from sim.experiment.documents import put
+from sim.experiment.options import Experiment, resolve
+from sim.files.reading import as_written
 from sim.order.columns import Instructions
 from sim.order.program import Program
+from sim.order.replicated import replicated
 from sim.order.shape import OPTIONS, PipelineShape
-from sim.order.torch_csv.reading import is_torch_csv, parse, repeated
+from sim.order.text.reading import read
+from sim.order.torch_csv.reading import proved, repeated
+from sim.wording import plural, readable
+
+Document = dict[str, Any]
 
 
-def with_program(experiment: Experiment, path: Path) -> tuple[Experiment, Program]:
-    """The program in a file, and the experiment reshaped to it.
+@dataclass(frozen=True)
+class Taken:
+    """A program that was read: `said` is a line on what the file was taken for."""
 
-    A PyTorch file covers one mini-batch; where `pipeline.minibatches` is given it is repeated
-    that often, with a flush in between.  Raises InvalidProgramError, InputError or
-    ConfigurationError.
+    program: Program
+    said: str
+
+
+def taken(path: Path) -> Taken:
+    """The program in a file, proved to be one that can be executed.
+
+    Raises InvalidProgramError naming the file, or InputError.
     """
-    text = text_of(path)
+    text = as_written(path)  # with its byte order mark, of which a word is said
     try:
-        program = parse(text) if is_torch_csv(text) else Program.parse(text).validate()
+        found = read(text)
+        program = proved(Program.from_streams(found.shape, found.streams))
     except InvalidProgramError as error:
         raise InvalidProgramError(f"{path}: {error.rule}", error.table) from None
-    minibatches = program.shape.minibatches
-    if is_torch_csv(text) and "minibatches" in experiment.pipeline.model_fields_set:
-        minibatches = experiment.pipeline.minibatches
-    if minibatches != program.shape.minibatches:
-        program = repeated(program, minibatches)
-    return reshaped(experiment, program), program
+    notes = f" ({', '.join(found.notes)})" if found.notes else ""
+    return Taken(program, f"{readable(path.name)} is {found.form}{notes}: {_sizes(program)}")
+
+
+def _sizes(program: Program) -> str:
+    """How large a program is, in words."""
+    shape = program.shape
+    said = [f"{plural(shape.stages, 'stage')} on {plural(program.devices, 'device')}, "
+            f"{_batches('mini', shape.minibatches)} of {_batches('micro', shape.microbatches)}"]
+    if shape.last_microbatches is not None:
+        said.append(f"the last of {shape.last_microbatches}")
+    if len(program.pairs):
+        said.append(plural(len(program.pairs), "pair"))
+    if program.lowered:
+        said.append("messages")
+    return ", ".join(said)
+
+
+def _batches(kind: str, count: int) -> str:
+    return f"{count} {kind}-batch{'es' * (count != 1)}"
+
+
+def with_program(asked: Mapping[str, Any] | Experiment, found: Taken | Program
+                 ) -> tuple[Experiment, Program]:
+    """The experiment of a document, or one that there is, in the shape of a program of a file, and
+    that program as it is to be run.
+
+    A program of one mini-batch is repeated as often as `pipeline.minibatches` says where that is
+    given, with a flush in between, and every one of `workers.count` workers runs the program.  Of
+    several mini-batches each worker does all.  Raises ConfigurationError or InvalidProgramError.
+    """
+    program = found.program if isinstance(found, Taken) else found
+    document = asked.document() if isinstance(asked, Experiment) else deepcopy(dict(asked))
+    shape = program.shape
+    workers = _number(document, "workers", "count") or 1
+    minibatches = shape.minibatches * workers
+    if shape.minibatches == 1:
+        minibatches = _number(document, "pipeline", "minibatches") or workers
+    experiment = resolve(in_shape(document, replace(shape, minibatches=minibatches)))
+    own = minibatches // workers
+    if own != shape.minibatches:
+        program = repeated(program, own)
+    return experiment, replicated(program, experiment.shape) if workers > 1 else program
+
+
+def _number(document: Document, section: str, key: str) -> int | None:
+    """A whole number of a document that is not checked yet; None for anything else."""
+    table = document.get(section)
+    value = table.get(key) if isinstance(table, dict) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+def in_shape(document: Document, shape: PipelineShape) -> Document:
+    """The document with the sizes of a program in place of its own.
+
+    Raises ConfigurationError where a section is no table.
+    """
+    for name in ("stages", "minibatches", "microbatches", "chunks"):
+        put(document, f"pipeline.{name}", getattr(shape, name))
+    put(document, "pipeline.schedule", FILE)
+    options = given_options(shape)
+    for name in OPTIONS:
+        document["pipeline"].pop(name, None)
+    document["pipeline"].update(options)
+    return document
 
 
 def reshaped(experiment: Experiment, program: Program) -> Experiment:
-    """The experiment in the shape of a program that is run in place of a schedule's.
+    """The experiment in the shape of a program that is run just as it is.
 
     Raises ConfigurationError where something else in it does not go with that shape.
     """
-    shape = program.shape
-    return experiment.changed({"pipeline": {
-        "schedule": FILE, "stages": shape.stages, "minibatches": shape.minibatches,
-        "microbatches": shape.microbatches, "chunks": shape.chunks,
-        **given_options(shape)}})
+    return resolve(in_shape(experiment.document(), program.shape))
 
 
 def given_options(shape: PipelineShape) -> dict[str, Any]:
@@ -67,4 +141,7 @@ def first_minibatches(program: Program, minibatches: int) -> Program:
     keep = program.rows.index < minibatches * shape.microbatches
     ends = np.concatenate([[0], np.cumsum(keep)])[list(program.offsets)]
     rows = Instructions(*(column[keep] for column in program.rows))
-    return Program.of(replace(shape, minibatches=minibatches), rows, tuple(ends.tolist()))
+    pairs = program.pairs[program.pairs[..., 2].max(axis=1, initial=0)
+                          < minibatches * shape.microbatches]
+    return Program.of(replace(shape, minibatches=minibatches, last_microbatches=None), rows,
+                      tuple(ends.tolist()), pairs=pairs)

@@ -110,13 +110,11 @@ def _header(timed: Timed, crews: Sequence[Sequence[Measures]], result: TrainingR
                    sizes.boundary_bytes.tolist(), [] if again is None else again.tolist()),
         _libraries(),
         workers=_between_workers(setup.combine, shape, sizes) if shape.workers > 1 else None,
-        training=None if result is None else _learnt(crews, result, shape))
+        training=None if result is None else _learnt(crews, result))
 
 
-def _learnt(crews: Sequence[Sequence[Measures]], result: TrainingResult, shape: PipelineShape
-            ) -> Learnt:
-    updates = shape.of_worker.minibatches * shape.workers
-    each = [sum(stage.update_rmse_sum for stage in copies) / updates
+def _learnt(crews: Sequence[Sequence[Measures]], result: TrainingResult) -> Learnt:
+    each = [sum(stage.update_rmse_sum for stage in copies) / sum(len(own.rate) for own in copies)
             for copies in zip(*crews, strict=True)]
     final = result.final
     return Learnt(final.final_loss, final.validation_loss, final.accuracy, result.diverged_at,

@@ -9,10 +9,10 @@ from threadpoolctl import threadpool_limits
 
 from sim.errors import ConfigurationError, DeadlockError
 from sim.experiment.demands.estimate import affordable, learning_parts, refuse_beyond
+from sim.experiment.learning.learners import make_homes, together
 from sim.experiment.options import Experiment
 from sim.experiment.recording import record
 from sim.experiment.setup import Timed, VirtualSetup, make_stages, rows_of
-from sim.numerics.stage import Stage
 from sim.numerics.tasks import stream
 from sim.numerics.training import Learning, Watch, train
 from sim.order.check import execution_order
@@ -26,8 +26,6 @@ from sim.times.profile import Profile
 from sim.times.shared.machine import SharedMachine
 from sim.times.timeline import Timeline
 from sim.trace import Trace
-from sim.workers.all_reduce import AllReduce
-from sim.workers.copies import Copies
 from sim.workers.synchronisation import waiting
 
 
@@ -57,10 +55,16 @@ def run_setup(setup: VirtualSetup, *, training: bool = True, watch: Watch | None
     if setup.task is None or not training:
         return record(timed)
     refuse_beyond(learning_parts(setup.experiment, timed.plan, setup.task))
-    crews = [make_stages(setup, timed.plan, setup.task) for _ in range(setup.shape.workers)]
     whole = timed.timeline.program
+    crews: list[Sequence[Any]]
+    if whole.several:
+        stages: Sequence[Learning] = make_homes(setup, timed.plan, setup.task)
+        crews = [stages]
+    else:
+        crews = [make_stages(setup, timed.plan, setup.task) for _ in range(setup.shape.workers)]
+        stages = together(setup, crews)
     with threadpool_limits(1):  # sums in one order whatever the machine's cores
-        result = train(execution_order(whole), together(setup, crews), setup.task, whole,
+        result = train(execution_order(whole), stages, setup.task, whole,
                        evaluate_every=setup.experiment.training.evaluate_every, watch=watch)
     return record(timed, [[stage.measures for stage in crew] for crew in crews], result)
 
@@ -74,7 +78,7 @@ def settle(setup: VirtualSetup, *, timeline: Timeline | None = None, engine: str
     try:
         timeline = timeline or add_times(setup, engine)
     except DeadlockError:
-        if setup.shape.workers > 1:
+        if setup.shape.workers > 1 or setup.program.several:
             setup.program.validate()  # a rule can ask for what the order gives later: say so then
         raise
     own = own_program(timeline.program, setup.kernels)
@@ -126,16 +130,3 @@ def _refuse_several(setup: VirtualSetup) -> None:
     if setup.shape.workers > 1:
         raise ConfigurationError(["costs.profile: its stages share hardware, which is known for "
                                   f"one worker, got {setup.shape.workers} workers"])
-
-
-def together(setup: VirtualSetup, crews: Sequence[Sequence[Stage[Any]]]
-             ) -> Sequence[Learning]:
-    """The stages training steps: one worker's own, or each stage's copies on several workers.
-
-    `crews` are the stages of each worker.
-    """
-    if len(crews) == 1 and setup.combine == AllReduce():  # the mean of one: nothing to exchange
-        return crews[0]
-    shape = setup.experiment.shape
-    return [Copies(copies, setup.combine.exchange(copies, shape), shape)
-            for copies in zip(*crews, strict=True)]

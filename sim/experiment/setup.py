@@ -30,6 +30,7 @@ from sim.times.profile import Profile
 from sim.times.timeline import Timeline
 from sim.weights.versions import VersionPlan
 from sim.workers import Combine
+from sim.workers.later import put_off
 from sim.workers.synchronisation import copies_together, synchronised
 
 
@@ -60,6 +61,7 @@ class Setup:
         program = program or generate(experiment, kernels)
         check_shape(experiment, program)
         combine = make_combine(experiment.workers.combine)
+        program = put_off(program, _put_off(experiment, program), kernels)
         if program.several:
             program = _of_copies(experiment, program, combine)
         return Setup(experiment, synchronised(program, combine),
@@ -122,12 +124,13 @@ class VirtualSetup(Setup):
         return VirtualSetup(**vars(rules), profile=profile, task=task, sizes=sizes, costs=costs,
                             cluster=cluster)
 
-    def over(self, experiment: Experiment) -> VirtualSetup:
-        """The setup of an experiment that differs in its number of mini-batches alone.
+    def over(self, experiment: Experiment, program: Program | None = None) -> VirtualSetup:
+        """The setup of an experiment that differs in its number of mini-batches alone; `program`
+        stands in for its schedule's.
 
         Raises ConfigurationError.
         """
-        return replace(self, **vars(Setup.of(experiment, kernels=self.kernels)))
+        return replace(self, **vars(Setup.of(experiment, program, kernels=self.kernels)))
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ def check_shape(experiment: Experiment, program: Program) -> None:
     shape = program.shape
     asked, names = experiment.shape, ["stages", "minibatches", "microbatches"]
     if all(getattr(shape, name) == getattr(asked, name) for name in names):  # what follows of them
-        names += ["worker_devices", "total"]
+        names += ["total"] if asked.ranks is None else ["total", "worker_devices"]
     problems = [f"pipeline.{KEYS.get(name, name)}: the program given has {getattr(shape, name)}, "
                 f"got {getattr(asked, name)}" for name in names
                 if getattr(shape, name) != getattr(asked, name)]
@@ -195,6 +198,14 @@ def check_shape(experiment: Experiment, program: Program) -> None:
                         f"{experiment.workers.count}")
     if problems:
         raise ConfigurationError(problems)
+
+
+def _put_off(experiment: Experiment, program: Program) -> set[int]:
+    """Stages whose updates wait while their device goes on: those that are tied, and all where
+    exchanges run beside computing."""
+    if experiment.workers.overlap and (program.shape.workers > 1 or program.several):
+        return set(range(experiment.pipeline.stages))
+    return {stage for tie in experiment.cluster.tied for stage in tie.stages}
 
 
 def version_plan(program: Program, mitigation: Mitigation, schedule: str,

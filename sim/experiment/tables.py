@@ -3,74 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
-from enum import Flag, auto
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import BaseModel, Field
 
+from sim.experiment.keys.values import (
+    MOST_MOMENTUM,
+    MOST_SEED,
+    SIZED,
+    STRICT,
+    Bandwidth,
+    BandwidthOrList,
+    Bears,
+    Bytes,
+    BytesPerStage,
+    Count,
+    NamedTable,
+    Positive,
+    Room,
+    Says,
+    Seconds,
+    SecondsPerStage,
+    Slowdown,
+    SlowdownOrList,
+    Whole,
+)
+from sim.layouts.layers import LayerCosts
 from sim.numerics.optimizers import Convention
 from sim.numerics.stage import Backward
 from sim.order.shape import OPTIONS, PipelineShape
-
-STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
-# Bounds keep every sum finite and every whole number within 64 bits: a number beyond one of them
-# is a slip of the finger, and would end in an overflow far from the key it stands at
-MOST_BYTES, MOST_COUNT, MOST_SEED = 1e15, 10**9, 2**62
-MOST_MOMENTUM = 1 - 1e-6
-Seconds = Annotated[float, Field(ge=0, le=1e6, allow_inf_nan=False)]
-Bytes = Annotated[float, Field(ge=0, le=MOST_BYTES, allow_inf_nan=False)]
-Room = Annotated[float, Field(gt=0)]  # bytes, inf for no limit
-Bandwidth = Annotated[float, Field(ge=1e-6)]  # bytes per second, inf for no limit
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1, le=MOST_COUNT)]
-Whole = Annotated[int, Field(ge=0, le=MOST_COUNT)]
-
-# Tagged, so that a wrong value is reported once, as what it was meant to be
-NUMBER_OR_LIST = Discriminator(lambda value: "#list" if isinstance(value, list) else "#number")
-NAME_OR_TABLE = Discriminator(lambda value: "#table" if isinstance(value, dict) else "#name")
-SecondsPerStage = Annotated[
-    Annotated[Seconds, Tag("#number")] | Annotated[list[Seconds], Tag("#list")], NUMBER_OR_LIST]
-BytesPerStage = Annotated[
-    Annotated[Bytes, Tag("#number")] | Annotated[list[Bytes], Tag("#list")], NUMBER_OR_LIST]
-Slowdown = Annotated[float, Field(ge=1e-6, le=1e4)]
-SlowdownOrList = Annotated[
-    Annotated[Slowdown, Tag("#number")] | Annotated[list[Slowdown], Tag("#list")], NUMBER_OR_LIST]
-BandwidthOrList = Annotated[
-    Annotated[Bandwidth, Tag("#number")] | Annotated[list[Bandwidth], Tag("#list")], NUMBER_OR_LIST]
-NamedTable = Annotated[
-    Annotated[str, Tag("#name")] | Annotated[dict[str, Any], Tag("#table")], NAME_OR_TABLE]
-
-
-class Bears(Flag):
-    """What of a run a configuration key bears on; it stands in the key's annotation.
-
-    Runs may share whatever none of the keys that differ between them bears on.
-    """
-
-    ORDER = auto()  # what runs after what
-    TIMES = auto()  # when it runs, and how large what is sent and kept is
-    JITTER = auto()  # when it runs where durations are drawn, and nowhere else
-    DATA = auto()  # the task: its examples and first weights
-    ARRAYS = auto()  # what replicas trained side by side on one array axis must have in common
-    LEARNING = auto()  # how a run learns, where replicas may differ
-
-
-SIZED = Bears.TIMES | Bears.DATA | Bears.ARRAYS  # of the task, so of its messages and arrays too
-
-
-@dataclass(frozen=True)
-class Says:
-    """What a configuration key means, for readers; it stands in the key's annotation.
-
-    `unit` is that of its numbers, `unset` what holds where the key is left out and has no default
-    to show, `example` a value as TOML for a key that is better left out until it is wanted.
-    """
-
-    meaning: str
-    unit: str = ""
-    unset: str = ""
-    example: str = ""
 
 
 class Pipeline(BaseModel):
@@ -111,6 +72,9 @@ class Pipeline(BaseModel):
     splits: Annotated[Count | None, Bears.ORDER, Says(
         "pieces of a sequence, each a micro-batch (seq1f1b); divides microbatches",
         unset="1", example="2")] = None
+    layout: Annotated[str | None, Bears.ORDER | Bears.TIMES, Says(
+        "layers of each stage as Megatron writes them: E, t, m, L, | between stages, t*3, (tt|)*3; "
+        "stages are as many as it has", unset="none", example='"E,t*4|t*4|t*4,L"')] = None
     last_microbatches: Annotated[Count | None, Bears.ORDER, Says(
         "micro-batches of the last mini-batch, where it is smaller", unset="as the others",
         example="1")] = None
@@ -185,8 +149,11 @@ class Costs(BaseModel):
     device_factor: Annotated[SlowdownOrList, Bears.TIMES, Says(
         "factor on all a device does, or one per device of a worker")] = 1.0
     profile: Annotated[str | None, Bears.TIMES, Says(
-        "file of measured stages, in place of forward_s, backward_s and update_s", unset="none",
-        example='"profile.json"')] = None
+        "file of measured stages, in place of forward_s, backward_s and update_s; with a layout of "
+        "layers (or PipeDream's graph.txt)", unset="none", example='"profile.json"')] = None
+    per_layer: Annotated[dict[str, LayerCosts] | None, Bears.TIMES, Says(
+        "what a layout's letters cost, each as a profile's stage does, and output_bytes, what it "
+        "sends on", unset="none", example="{ t = { forward_s = 1.0, backward_s = 2.0 } }")] = None
     jitter: Annotated[Jitter | None, Bears.TIMES, Says(
         "noise on every duration: a lognormal factor of mean 1", unset="none",
         example="{ sigma = 0.1 }")] = None

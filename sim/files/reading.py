@@ -16,6 +16,7 @@ from sim.errors import InputError, nearest
 from sim.files.kinds import kind_of
 
 MOST_BYTES = 1 << 28  # of what is read whole: text and tables
+MARK = "\ufeff"
 MOST_NAMES = 2000  # of a folder that are looked through for the nearest
 
 
@@ -84,11 +85,13 @@ def bytes_of(path: str | Path, most_bytes: int = MOST_BYTES) -> bytes:
 
 
 def text_of(path: str | Path, most_bytes: int = MOST_BYTES) -> str:
-    """All of a file of at most `most_bytes` bytes as text, lines ended by a newline alone.
+    """All of a file of at most `most_bytes` bytes as text, lines ended by a newline alone and
+    without the byte order mark that spreadsheets and some editors begin a file with.
 
     Raises InputError as `opened` does, and where it is not UTF-8.
     """
-    return as_written(path, most_bytes).replace("\r\n", "\n").replace("\r", "\n")
+    text = as_written(path, most_bytes).removeprefix(MARK)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def as_written(path: str | Path, most_bytes: int = MOST_BYTES) -> str:

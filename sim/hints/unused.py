@@ -21,7 +21,7 @@ BUILT_IN = ("digits-mlp", "quadratic")  # whose keys are known; one of a plugin 
 def nothing_sent(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
     """A bandwidth or a limit of memory where nothing has bytes."""
     cluster, task = experiment.cluster, experiment.training.task
-    if experiment.costs.profile is not None or task not in SIZELESS:
+    if _measures(experiment) or task not in SIZELESS:
         return
     for key, sizes, what in (("bandwidth_bytes_per_s", "boundary_bytes", "messages"),
                              ("activation_limit_bytes", "activation_bytes", "activations")):
@@ -43,12 +43,13 @@ def late_stragglers(experiment: Experiment, report: Mapping[str, Any]) -> Iterat
 
 
 def profiled(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
-    """Seconds beside a profile, whose own stand in for them."""
-    if experiment.costs.profile is None:
+    """Seconds beside a profile or costs of layers, whose own stand in for them."""
+    found = _measures(experiment)
+    if not found:
         return
     for key in ("forward_s", "backward_s", "update_s"):
         if _given(experiment, f"costs.{key}"):
-            yield f"costs.{key}: costs.profile has measured seconds, which stand in for it"
+            yield f"costs.{key}: {found} seconds, which stand in for it"
 
 
 def whole_backwards(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
@@ -93,6 +94,13 @@ def other_tasks(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[s
         if training.task in BUILT_IN and training.task not in tasks and _given(
                 experiment, f"training.{key}"):
             yield f"training.{key}: is of the task {', '.join(tasks)}; {training.task} has none"
+
+
+def _measures(experiment: Experiment) -> str:
+    """What has seconds and bytes of the stages in place of the configuration's own keys."""
+    if experiment.costs.profile is not None:
+        return "costs.profile has measured"
+    return "" if experiment.costs.per_layer is None else "costs.per_layer has"
 
 
 def _given(experiment: Experiment, key: str) -> bool:

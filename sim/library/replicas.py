@@ -16,7 +16,7 @@ from sim.kernels.pairs import choose
 from sim.library.asking import Asked, experiment_of
 from sim.numerics.tasks import stream
 from sim.times.contention import contends
-from sim.times.exact.timeline import timeline
+from sim.times.engines import engine_of
 from sim.times.replicas.blocks import Replica
 from sim.times.replicas.replicate import replicate
 
@@ -78,8 +78,9 @@ def _makespans(experiment: Experiment, seeds: list[int]) -> Floats:
                                   "seed"])
     costs = [setup.costs] * len(seeds)
     if setup.profile is not None and contends(setup.profile):
-        costs = [beside_neighbours(setup, timeline(setup.program, setup.costs, setup.cluster,
-                                                   stream(seed, "jitter"), kernels=kernels))
+        alone = engine_of("exact", "static", kernels)
+        costs = [beside_neighbours(setup, alone(setup.program, setup.costs, setup.cluster,
+                                                stream(seed, "jitter")))
                  for seed in seeds]
     runs = [Replica(own, setup.cluster, stream(seed, "jitter"))
             for own, seed in zip(costs, seeds, strict=True)]

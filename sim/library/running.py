@@ -6,33 +6,24 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from sim.experiment.checks import FILE
-from sim.experiment.program_file import given_options
 from sim.experiment.run import run as simulate
-from sim.library.asking import Asked, experiment_of
+from sim.library.asking import Asked, Order, with_order
 from sim.order.program import Program
-from sim.order.torch_csv.reading import is_torch_csv
-from sim.order.torch_csv.reading import parse as parse_torch_csv
+from sim.order.torch_csv.reading import parse
 from sim.trace import Trace
 
 
-def run(experiment: Asked = None, /, *, program: Program | None = None, **keys: Any) -> Trace:
+def run(experiment: Asked = None, /, *, program: Order = None, **keys: Any) -> Trace:
     """Simulate one experiment: `sim.run(stages=4, mitigation="spectrain")`.
 
     `experiment` is a TOML file, a mapping of its tables, an `Experiment`, or None for the default
     one; `keys` are set in it, flat or dotted (`**{"pipeline.stages": 4}`) as `--set` takes them.
-    A `program` is run in place of a schedule's, and gives the shape.
+    A `program`, or the file of one, is run in place of a schedule's, and gives the shape; one of a
+    file with one mini-batch is repeated by `minibatches`.
 
-    Raises ConfigurationError with every problem, InvalidProgramError or DeadlockError.
+    Raises ConfigurationError with every problem, InputError, InvalidProgramError or DeadlockError.
     """
-    if program is None:
-        return simulate(experiment_of(experiment, keys))
-    shape = program.shape
-    own = {"schedule": FILE, "stages": shape.stages, "minibatches": shape.minibatches,
-           "microbatches": shape.microbatches, "chunks": shape.chunks,
-           **given_options(shape)}
-    keys |= {f"pipeline.{key}": value for key, value in own.items()}
-    return simulate(experiment_of(experiment, keys | {"workers.count": shape.workers}), program)
+    return simulate(*with_order(experiment, keys, program))
 
 
 def load(path: str | PathLike[str]) -> Trace:
@@ -41,8 +32,8 @@ def load(path: str | PathLike[str]) -> Trace:
 
 
 def parse_program(text: str) -> Program:
-    """A program from its text, in our form or PyTorch's pipelining CSV, checked to be executable.
+    """A program from its text, in any form that `--program` reads, checked to be executable.
 
     Raises InvalidProgramError, with the place.
     """
-    return parse_torch_csv(text) if is_torch_csv(text) else Program.parse(text).validate()
+    return parse(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -43,37 +44,35 @@ class Measures:
     """
 
     size: int
-    microbatches: int
     measured: bool
     forward: list[Any]  # ‖used − fresh‖² by micro-batch; NaN before its update
     backward: list[Any]
-    fresh: list[Any]  # ‖fresh‖² by mini-batch
+    fresh: list[Any]  # ‖fresh‖² by micro-batch
     velocity: list[Any] = field(default_factory=list)  # ‖velocity‖² by update
     rate: list[Any] = field(default_factory=list)  # learning rate by update
     _used: dict[int, tuple[Any, Any]] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def none_yet(cls, minibatches: int, microbatches: int, size: int, measured: bool) -> Measures:
-        """The measures before the first pass of a run of so many mini-batches; `size` weights."""
-        passes = minibatches * microbatches
-        return cls(size, microbatches, measured, [math.nan] * passes, [math.nan] * passes,
-                   [math.nan] * minibatches)
+    def none_yet(cls, micro_batches: int, size: int, measured: bool) -> Measures:
+        """The measures before the first pass of a run of so many micro-batches; `size` weights."""
+        forward, backward, fresh = ([math.nan] * micro_batches for _ in range(3))
+        return cls(size, measured, forward, backward, fresh)
 
     def passed(self, index: int, forward: Any, backward: Any) -> None:
         """Note the weights (parameters,) both passes of micro-batch `index` computed with."""
         if self.measured:
             self._used[index] = forward, backward
 
-    def updated(self, minibatch: int, fresh: Any, velocity: Any, rate: Any) -> None:
+    def updated(self, micro_batches: Sequence[int], fresh: Any, velocity: Any, rate: Any) -> None:
         """Note that an update has stepped `fresh` (parameters,) by rate · velocity, and compare
-        what the passes of its mini-batch (from 0) computed with."""
+        what the passes of its `micro_batches` computed with."""
         self.velocity.append(inner_product(velocity, velocity))
         self.rate.append(rate)
         if not self.measured:
             return
-        self.fresh[minibatch] = inner_product(fresh, fresh)
-        first = minibatch * self.microbatches
-        for index in range(first, first + self.microbatches):
+        length = inner_product(fresh, fresh)
+        for index in micro_batches:
+            self.fresh[index] = length
             forward, backward = self._used.pop(index)
             squared = squared_distance(forward, fresh)
             self.forward[index] = squared
@@ -87,8 +86,7 @@ class Measures:
         NaN stands where no update has come yet.  Source: REFERENCE section 1.
         """
         squares = self.forward if op is Op.F else self.backward
-        fresh = np.repeat(_floats(self.fresh), self.microbatches)
-        return _distances(_floats(squares), fresh, self.size)
+        return _distances(_floats(squares), _floats(self.fresh), self.size)
 
     @property
     def update_rmse_sum(self) -> float:
@@ -100,8 +98,24 @@ class Measures:
         """The measures of each replica, where so many were measured side by side."""
         columns = [_by_replica(values, replicas) for values in
                    (self.forward, self.backward, self.fresh, self.velocity, self.rate)]
-        return [Measures(self.size, self.microbatches, self.measured, *own)
-                for own in zip(*columns, strict=True)]
+        return [Measures(self.size, self.measured, *own) for own in zip(*columns, strict=True)]
+
+    @staticmethod
+    def together(copies: Sequence[Measures], does: Sequence[Sequence[bool]]) -> Measures:
+        """The measures of a stage from those of its copies.
+
+        `does` says of each copy which micro-batches it did, (micro-batches,); the sizes of updates
+        follow each other copy by copy.
+        """
+        joined = Measures.none_yet(len(does[0]), copies[0].size, copies[0].measured)
+        for copy, mine in zip(copies, does, strict=True):
+            for index in itertools.compress(range(len(mine)), mine):
+                joined.forward[index] = copy.forward[index]
+                joined.backward[index] = copy.backward[index]
+                joined.fresh[index] = copy.fresh[index]
+            joined.velocity += copy.velocity
+            joined.rate += copy.rate
+        return joined
 
 
 def _by_replica(values: Sequence[Any], replicas: int) -> list[list[Any]]:

@@ -7,7 +7,9 @@ the pass computes with, and puts together what holds the versions (`store`), add
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol
 
 from sim.mitigations import Look, Mitigation
@@ -35,13 +37,38 @@ class Observer(Protocol):
         """The update of a mini-batch (from 0) has made `new` from `old`."""
 
 
+class Sums(Protocol):
+    """Where the gradients (parameters,) of micro-batches are added up."""
+
+    def add(self, index: int, gradient: Any) -> None:
+        """Add the gradient of micro-batch `index`."""
+
+    def take(self, number: int) -> Any:
+        """The sum that an update applies, handed over."""
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Which copy of a stage with several homes a `Stage` is.
+
+    `number` is its number among the copies of the plan's program, `does` says which micro-batches
+    it does, (micro-batches,), and `gradients` is where its gradients are added up; what its
+    updates apply of them is given to them.
+    """
+
+    number: int
+    does: Sequence[bool]
+    gradients: Sums
+
+
 class Stage(Generic[Model]):
     """One stage at work: forwards, backwards and updates in program order, on planned versions.
 
     Versions come from the plan and are checked against the stage's own count.  `backward` is
     `graph` or `recompute`, see `sim.numerics.model.Passes`; `learning_rate` goes by update index
     (from 0).  Weights and gradients are (parameters,), of replicas (replicas, parameters);
-    micro-batches and mini-batches count from 0.
+    micro-batches and mini-batches count from 0.  A stage that has several homes is several of
+    these, each a copy of its own; the attribute `copy` is its number.
     """
 
     def __init__(
@@ -57,17 +84,19 @@ class Stage(Generic[Model]):
         distances: bool = True,
         unit_horizons: tuple[int, int] | None = None,
         observer: Observer | None = None,
+        copy: Copy | None = None,
     ) -> None:
         shape, mitigation = plan.program.shape, plan.mitigation
         self.number, self.model, self.optimizer = number, model, optimizer
         self.mitigation: Mitigation = mitigation
         self.learning_rate, self.observer = learning_rate, observer
         self.passes = Passes(model, backward == "recompute")
-        self.store = VersionStore(weights, plan.readers_of(number).tolist())
-        self.gradients = GradientSums(shape.microbatches)
-        self.measures = Measures.none_yet(shape.minibatches, shape.microbatches,
-                                          weights.shape[-1], distances)
-        self._per_minibatch = shape.microbatches
+        self.copy = number if copy is None else copy.number
+        self.store = VersionStore(weights, plan.readers_of(self.copy).tolist())
+        self.gradients: Sums = GradientSums(shape.microbatches) if copy is None else copy.gradients
+        self.measures = Measures.none_yet(shape.total, weights.shape[-1], distances)
+        self._per_minibatch, self._total = shape.microbatches, shape.total
+        self._does = None if copy is None else copy.does
         self._reads = {Op.F: plan.forward[number].tolist(), Op.B: plan.backward[number].tolist()}
         self._horizons = {Op.F: plan.forward_horizon[number].tolist(),
                           Op.B: plan.backward_horizon[number].tolist()}
@@ -140,7 +169,8 @@ class Stage(Generic[Model]):
         """
         if gradient is None:
             gradient = self.take_gradient(minibatch)
-        first, store = minibatch * self._per_minibatch, self.store
+        micro_batches, store = self._of(minibatch), self.store
+        first = micro_batches[0]
         if self._applied[first] != store.version:
             raise RuntimeError(f"stage {self.number} applies mini-batch {minibatch + 1} at version "
                                f"{store.version}, the program says {self._applied[first]}")
@@ -151,8 +181,16 @@ class Stage(Generic[Model]):
         new = self.optimizer.step(fresh, gradient, rate)
         if self.observer is not None:
             self.observer.on_update(minibatch, fresh, new)
-        self.measures.updated(minibatch, fresh, self.optimizer.velocity, rate)
+        self.measures.updated(micro_batches, fresh, self.optimizer.velocity, rate)
         store.add(new)
+
+    def _of(self, minibatch: int) -> Sequence[int]:
+        """The micro-batches of a mini-batch (from 0) that are done here, ascending."""
+        first = minibatch * self._per_minibatch
+        whole = range(first, min(first + self._per_minibatch, self._total))
+        if self._does is None:
+            return whole
+        return list(itertools.compress(whole, self._does[whole.start : whole.stop]))
 
     def take_gradient(self, minibatch: int) -> Any:
         """The gradient of a mini-batch handed over, for `update` to be given what becomes of it."""

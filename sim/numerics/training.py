@@ -133,7 +133,11 @@ class _Run:
         self.every, self.watch = every, watch
         self.activations: dict[tuple[int, int], Any] = {}
         self.gradients: dict[tuple[int, int], Any] = {}
-        self.loss: list[Any] = [0.0] * program.shape.minibatches
+        shape = program.shape
+        self.per_minibatch = shape.microbatches
+        self.sizes = [shape.size_of(minibatch) for minibatch in range(shape.minibatches)]
+        self.losses: list[Any] = [0.0] * shape.total  # each divided by its mini-batch's size
+        self.copies = program.copy_of_rows.tolist() if program.several else None
         self.evaluated: list[int] = []
         self.evaluations: list[Evaluation] = []
         self.snapshots: dict[int, dict[int, Any]] = {}
@@ -144,32 +148,43 @@ class _Run:
         for row in rows:
             step = do.get(ops[row])
             if step is not None:
-                step(stage[row], index[row], count[row])
+                step(stage[row], index[row], count[row], row)
 
-    def forward(self, k: int, index: int, count: int) -> None:
+    def forward(self, k: int, index: int, count: int, row: int) -> None:
         inputs = self.activations.pop((k, index)) if k else self.task.inputs(index)
         if k + 1 < len(self.stages):
             self.activations[k + 1, index] = self.stages[k].forward(index, inputs)
             return
         loss = self.stages[k].forward(index, inputs, self.task.target(index))
-        n = self.program.shape.microbatches
-        self.loss[index // n] += (loss if isinstance(loss, np.ndarray) else float(loss)) / n
+        n = self.sizes[index // self.per_minibatch]
+        self.losses[index] = (loss if isinstance(loss, np.ndarray) else float(loss)) / n
         self.gradients[k, index] = 1.0 / n
 
-    def backward(self, k: int, index: int, count: int) -> None:
+    def backward(self, k: int, index: int, count: int, row: int) -> None:
         for each in range(index, index + count):
             passed_on = self.stages[k].backward(each, self.gradients.pop((k, each)))
             if k:
                 self.gradients[k - 1, each] = passed_on
 
-    def update(self, k: int, index: int, count: int) -> None:
-        minibatch, stage = index // count, self.stages[k]
-        stage.update(minibatch)
+    def update(self, k: int, index: int, count: int, row: int) -> None:
+        minibatch, stage = index // self.per_minibatch, self.stages[k]
+        if self.copies is None:
+            stage.update(minibatch)
+        else:
+            stage.update(minibatch, self.copies[row])
         if self.watch is not None:
             self.watch(k, stage.version, stage.weights)
         if self.every:
             for done, weights in stage.points(minibatch, self.every):
                 self.snapshot(done, k, weights)
+
+    @property
+    def loss(self) -> list[Any]:
+        """Each mini-batch's mean loss, its micro-batches' added up in their order: the same bits in
+        whatever order they ran."""
+        n = self.per_minibatch
+        return [sum(self.losses[first + 1 : first + n], self.losses[first])
+                for first in range(0, len(self.losses), n)]
 
     def snapshot(self, done: int, k: int, weights: Any) -> None:
         """Stage `k` after `done` mini-batches; once all stages are there they are judged."""

@@ -6,8 +6,8 @@ columns of a program.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +16,9 @@ from sim.arrays import NARROW, Ints
 from sim.op import Op
 from sim.order.columns import Instructions
 from sim.order.instruction import Instruction
+from sim.order.shape import PipelineShape
+from sim.order.streams import NO_PAIRS
+from sim.order.together import pair_of
 
 
 class Part(Protocol):
@@ -70,11 +73,17 @@ class Alternation:
 
 @dataclass(frozen=True, slots=True)
 class Repetition:
-    """A `Part` that does `pattern` `times` over, each time `step` micro-batches further on."""
+    """A `Part` that does `pattern` `times` over, each time `step` micro-batches further on.
+
+    It begins `first` micro-batches further on than its pattern, whose `pairs`, (pairs, 2, 3), it
+    does again too.
+    """
 
     pattern: Instructions
     times: int
     step: int
+    first: int = 0
+    pairs: Ints = field(default_factory=lambda: NO_PAIRS)
 
     @property
     def size(self) -> int:
@@ -84,7 +93,12 @@ class Repetition:
         each = out.reshape(4, self.times, self.pattern.size)  # a view: an axis is only split
         for column, pattern in zip(each, self.pattern, strict=True):
             column[:] = pattern
-        each[2] += (np.arange(self.times, dtype=NARROW) * self.step)[:, None]
+        each[2] += self.further[:, None]
+
+    @property
+    def further(self) -> Ints:
+        """By how many micro-batches each time is further on than the pattern, shape (times,)."""
+        return np.arange(self.times, dtype=NARROW) * self.step + self.first
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +130,16 @@ def backwards(stage: int, micro_batches: Iterable[int], count: int = 1) -> Part:
     return Run(Op.B, stage, _listed(micro_batches), count)
 
 
+def input_halves(stage: int, micro_batches: Iterable[int]) -> Part:
+    """Input halves of a stage's backwards on each of `micro_batches`, in that order."""
+    return Run(Op.I, stage, _listed(micro_batches), 1)
+
+
+def weight_halves(stage: int, micro_batches: Iterable[int]) -> Part:
+    """Weight halves of a stage's backwards on each of `micro_batches`, in that order."""
+    return Run(Op.W, stage, _listed(micro_batches), 1)
+
+
 def _listed(micro_batches: Iterable[int]) -> range | Ints:
     return micro_batches if isinstance(micro_batches, range) else np.fromiter(micro_batches, NARROW)
 
@@ -132,7 +156,56 @@ def alternate(*parts: Part) -> Part:
 
 def repeat(pattern: Part, times: int, step: int) -> Part:
     """A part repeated `times` over, each time `step` micro-batches further on."""
-    return Repetition(join([pattern]), times, step)
+    return Repetition(join([pattern]), times, step, pairs=pairs_in([pattern]))
+
+
+def flushed(once: Callable[[int], Iterable[Instruction | Part]], shape: PipelineShape
+            ) -> Iterator[Part]:
+    """A device's stream of a pipeline that is flushed: its mini-batches one after another.
+
+    `once(n)` is what the device does in a mini-batch of `n` micro-batches, counted from 0; only the
+    last mini-batch may be of another size than the others.
+    """
+    alike = shape.minibatches - (shape.last_microbatches is not None)
+    for n, times, first in ((shape.microbatches, alike, 0),
+                            (shape.last_microbatches, 1, alike * shape.microbatches)):
+        if n is not None and times:
+            parts = parts_of(once(n))
+            yield Repetition(join(parts), times, n, first, pairs_in(parts))
+
+
+def one_by_one(forwards: Part, backwards: Part, ahead: int) -> Instructions:
+    """So many forwards ahead (all, where those are fewer), then backward and forward in turn, then
+    the backwards that are left."""
+    f, b = join([forwards]), join([backwards])
+    ahead = min(ahead, f.size)
+    return join([_cut(f, 0, ahead),
+                 alternate(_cut(b, 0, f.size - ahead), _cut(f, ahead, f.size)),
+                 _cut(b, f.size - ahead, b.size)])
+
+
+def _cut(part: Instructions, first: int, stop: int) -> Instructions:
+    columns: list[Ints] = [column[first:stop] for column in part]
+    return Instructions(*columns)
+
+
+def warm_up(device: int, devices: int, first: int, last: int) -> int:
+    """Forwards that a device does before its first backward: as many as `first` on the first
+    device and `last` on the last one, and in proportion between, rounded down."""
+    return first if devices == 1 else last + (first - last) * (devices - 1 - device) // (devices - 1)
+
+
+def pairs_in(parts: Iterable[Part]) -> Ints:
+    """The instructions of parts that are issued as one, (pairs, 2, 3), columns as in a program."""
+    found = [NO_PAIRS]
+    for part in parts:
+        if isinstance(part, Together):
+            found.append(pair_of(part.first, part.second))
+        elif isinstance(part, Repetition) and len(part.pairs):
+            again = np.tile(part.pairs, (part.times, 1, 1))
+            again[..., 2] += np.repeat(part.further, len(part.pairs))[:, None]
+            found.append(again)
+    return np.concatenate(found)
 
 
 def join(parts: Sequence[Part]) -> Instructions:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sim.arrays import Ints
 from sim.kernels.pairs import NUMPY, Kernels
-from sim.order.authoring import Part, Together, parts_of
+from sim.order.authoring import Part, pairs_in, parts_of
 from sim.order.check import check_order
 from sim.order.columns import Instructions
 from sim.order.completeness.passes import complete_tables
@@ -29,7 +29,7 @@ from sim.order.streams import (
 )
 from sim.order.text.reading import read
 from sim.order.text.rendering import render
-from sim.order.together import check_pairs, pair_of
+from sim.order.together import check_pairs
 
 __all__ = ["Generate", "Messages", "Program", "RowTables"]  # the middle two: of its constructor
 
@@ -57,7 +57,7 @@ class Program(CompleteStreams):
         """
         streams = Streams(shape, rows, offsets, device_of_rows(offsets))
         tables = complete_tables(streams, kernels)
-        check_pairs(streams, tables, pairs)
+        pairs = check_pairs(streams, tables, pairs)
         return cls(shape, rows.narrowed(), offsets, streams.device, tables,
                    messages_of(streams, tables, kernels), pairs=pairs)
 
@@ -70,10 +70,8 @@ class Program(CompleteStreams):
         mini-batch: that is when a stage's gradient is complete.
         """
         authored = [parts_of(stream) for stream in streams]
-        pairs = [pair_of(part.first, part.second) for stream in authored for part in stream
-                 if isinstance(part, Together)]
-        return cls.of(shape, *with_updates(shape, authored, kernels), kernels,
-                      np.concatenate([NO_PAIRS, *pairs]))
+        pairs = pairs_in(part for stream in authored for part in stream)
+        return cls.of(shape, *with_updates(shape, authored, kernels), kernels, pairs)
 
     @classmethod
     def build(cls, generate: Generate, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:

@@ -99,6 +99,11 @@ class PipelineShape:
         """The shape of one worker's own pipeline."""
         return replace(self, minibatches=self.minibatches // self.workers, workers=1)
 
+    def of_minibatch(self, microbatches: int) -> PipelineShape:
+        """The shape of one mini-batch alone, of so many micro-batches."""
+        return replace(self, minibatches=1, microbatches=microbatches, workers=1,
+                       last_microbatches=None)
+
     def as_dict(self) -> dict[str, int | list[int]]:
         """The fields by name, as JSON has them; workers and options only where they are set."""
         later: dict[str, int | list[int] | None] = {

@@ -38,4 +38,4 @@ def has_time_units(schedule: str, shape: PipelineShape) -> bool:
     """Whether time units are defined: on one round-robin pipeline, filled, a mini-batch a pass."""
     filled = shape.in_flight is None or shape.in_flight >= shape.stages
     return (schedule == "round-robin" and shape.microbatches == 1 and shape.workers == 1
-            and filled)
+            and filled and shape.warmup in (None, shape.stages))

@@ -8,6 +8,7 @@ keeps them.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.arrays import Ints
 from sim.errors import InvalidProgramError
@@ -33,25 +34,37 @@ def rows_of_pairs(tables: RowTables, pairs: Ints) -> tuple[Ints, Ints]:
     return found[:, 0], found[:, 1]
 
 
-def check_pairs(streams: Streams, tables: RowTables, pairs: Ints) -> None:
-    """Refuse `pairs`, (pairs, 2, 3), that are not a forward and a backward one after the other.
+def check_pairs(streams: Streams, tables: RowTables, pairs: Ints) -> Ints:
+    """The `pairs`, (pairs, 2, 3), in the order of their rows; each is a forward and a backward of
+    one device, one right after the other.
 
-    Messages may stand between the two.  Raises InvalidProgramError with the cell marked.
+    Neither may be of what the other does.  Raises InvalidProgramError with the cell marked.
     """
     if not len(pairs):
-        return
+        return pairs
     first, second = rows_of_pairs(tables, pairs)
-    passes = np.cumsum(streams.rows.op <= Op.U)
     forward = np.count_nonzero(pairs[..., 0] == Op.F, axis=1)
     backward = among(pairs[..., 0].ravel(), (Op.B, Op.I)).reshape(-1, 2).sum(axis=1)
     rows, times = np.unique(np.concatenate((first, second)), return_counts=True)
     again = np.isin(first, rows[times > 1])
-    right = ((first >= 0) & (second >= 0) & (passes[second] == passes[first] + 1) & ~again
-             & (streams.device[first] == streams.device[second]) & (forward == 1)
-             & (backward == 1))
+    right = ((first >= 0) & (second == first + 1) & ~again & (forward == 1) & (backward == 1)
+             & (streams.device[first] == streams.device[second])
+             & ~_of_one(streams, first, second))
     if not right.all():
         row = int(first[np.argmax(~right)])
         raise InvalidProgramError(
             "a pair is one forward and one backward of a device, the second right after the "
             f"first: {streams.instruction(row)} is in none such",
             marked_table(streams, dict([streams.step(row)])))
+    ordered: Ints = pairs[np.argsort(first)]
+    return ordered
+
+
+def _of_one(streams: Streams, first: Ints, second: Ints) -> NDArray[np.bool_]:
+    """Whether two rows are of one stage and a micro-batch in common: a backward needs its
+    forward."""
+    _, stage, index, count = streams.rows
+    found: NDArray[np.bool_] = ((stage[first] == stage[second])
+                                & (index[first] < index[second] + count[second])
+                                & (index[second] < index[first] + count[first]))
+    return found

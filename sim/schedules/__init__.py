@@ -51,6 +51,8 @@ class Schedule:
             raise ValueError(f"{self.name} places its stages itself; ranks is of a program given")
         if self.refuse is not None:
             self.refuse(shape)
+            if shape.last_microbatches is not None:
+                self.refuse(shape.of_minibatch(shape.last_microbatches))
 
     def program(self, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:
         """The program of this order for a shape, alike on every worker.

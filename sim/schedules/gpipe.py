@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sim.order.authoring import Part, backwards, forwards, join, repeat
+from sim.order.authoring import Part, backwards, flushed, forwards
 from sim.order.shape import PipelineShape
 from sim.schedules import schedule
 
@@ -15,6 +15,4 @@ def gpipe(device: int, shape: PipelineShape) -> Iterator[Part]:
         stage 0: FA FB FC .  .  BA BB BC
         stage 1: .  FA FB FC BA BB BC .
     """
-    n = shape.microbatches
-    once = join([forwards(device, range(n)), backwards(device, range(n))])
-    yield repeat(once, shape.minibatches, n)
+    yield from flushed(lambda n: [forwards(device, range(n)), backwards(device, range(n))], shape)

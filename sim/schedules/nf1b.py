@@ -25,7 +25,7 @@ def nf1b(device: int, shape: PipelineShape) -> Iterator[Instructions]:
     backward = np.frombuffer(_slot_model(shape)[device], np.uint8) == Op.B
     done = np.cumsum(backward, dtype=NARROW)
     index = np.where(backward, (done - 1) * shape.microbatches, np.arange(len(done)) - done)
-    count = np.where(backward, shape.microbatches, 1)
+    count = np.where(backward, np.minimum(shape.microbatches, shape.total - index), 1)
     yield Instructions(backward * Op.B.value, np.full_like(done, device), index, count)
 
 
@@ -65,9 +65,8 @@ def _slot_model(shape: PipelineShape) -> list[bytes]:
 def _choice(k: int, forward: list[int], backward: list[int], shape: PipelineShape) -> Op | None:
     done = backward[k]
     last = k == shape.stages - 1
-    if done < shape.minibatches and forward[k] >= (done + 1) * shape.microbatches and (
-        last or backward[k + 1] > done
-    ):
+    wanted = min((done + 1) * shape.microbatches, shape.total)
+    if done < shape.minibatches and forward[k] >= wanted and (last or backward[k + 1] > done):
         return Op.B
     if forward[k] < (shape.total if k == 0 else forward[k - 1]):
         return Op.F

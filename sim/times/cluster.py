@@ -101,6 +101,15 @@ class MessageTimes:
 
 
 @dataclass(frozen=True)
+class Tied:
+    """Two stages that share weights: an update of either waits for the gradients of both on its
+    mini-batch, and then for the `seconds` in which their devices exchange those."""
+
+    stages: tuple[int, int]
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Cluster:
     """The machine: links, equal each way, between devices, sizes of messages, memory on devices.
 
@@ -114,6 +123,11 @@ class Cluster:
     forward, whose seconds are known by size; all others take what the link says.  [choice] What is
     measured holds its link all the time: how much of it was latency, a measured message does not
     say.
+
+    The rest is told to engines by `sim.times.expanded`, and means nothing without: how a program's
+    own messages are received and sent (`receives`: "posted" ahead, "holding" the device until they
+    are there, or "in-order"; `sends`: "buffered" or "rendezvous"), stages that are `tied`, and
+    whether exchanges run `beside` computing, on a link of each device's.
     """
 
     link: Link
@@ -123,6 +137,10 @@ class Cluster:
     sync_s: Floats | None = None
     measured: Mapping[tuple[int, bool], MessageTimes] = field(default_factory=dict)
     recomputed_bytes: Floats | None = None
+    receives: str = "holding"
+    sends: str = "buffered"
+    tied: tuple[Tied, ...] = ()
+    beside: bool = False
 
     def transfers(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
         """Seconds each row's message occupies its link, shape (rows,).

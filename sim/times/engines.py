@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -15,11 +14,10 @@ from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
 from sim.times.engine import simulate
 from sim.times.exact.timeline import Method, timeline
+from sim.times.expanded.expand import Simulate, expand
 from sim.times.shared.engine import simulate_shared
 from sim.times.shared.machine import SharedMachine
 from sim.times.timeline import Timeline
-
-AddTimes = Callable[[Program, CostModel, Cluster, np.random.Generator], Timeline]
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ def kernels_of(name: str, rows: int, in_all: int | None = None) -> Kernels:
 
 
 def engine_of(name: str, dispatch: str, kernels: Kernels | None = None,
-              machine: SharedMachine | None = None) -> AddTimes:
+              machine: SharedMachine | None = None) -> Simulate:
     """The function that computes a timeline from a program, costs, cluster and random generator.
 
     `auto` is `exact` wherever the order is fixed beforehand and every instruction has seconds of
@@ -67,6 +65,13 @@ def engine_of(name: str, dispatch: str, kernels: Kernels | None = None,
     Raises ConfigurationError where the engine named cannot do it.
     """
     engine = _named(name)
+    simulating = _plain(name, engine, dispatch, kernels, machine)
+    return partial(_expanded, simulating, dispatch, machine is not None)
+
+
+def _plain(name: str, engine: Engine, dispatch: str, kernels: Kernels | None,
+           machine: SharedMachine | None) -> Simulate:
+    """The function for programs that hold nothing an engine does not know."""
     if machine is not None:
         _refuse_shared(name, engine, dispatch, machine)
         return partial(simulate_shared, machine=machine, dispatch=dispatch)
@@ -77,6 +82,26 @@ def engine_of(name: str, dispatch: str, kernels: Kernels | None = None,
             f"--engine: {name} computes the times of an order fixed beforehand, and under "
             f"pipeline.dispatch = {dispatch!r} the order depends on time; choose auto or simpy"])
     return partial(_exactly, engine, engine.method, kernels)
+
+
+def _expanded(simulating: Simulate, dispatch: str, shares: bool, program: Program,
+              costs: CostModel, cluster: Cluster, rng: np.random.Generator) -> Timeline:
+    """The timeline of any program, by a function for those that an engine knows all of."""
+    expansion = expand(program, costs, cluster)
+    what = ("pairs" if len(program.pairs) else "messages of its own" if program.lowered else
+            "updates that wait for each other")
+    if dispatch != "static" and (expansion is not None or len(program.pairs)):
+        raise ConfigurationError([
+            f"pipeline.dispatch: the order of a program with {what} is part of it, so static, got "
+            f"{dispatch}"])
+    if expansion is None:
+        return simulating(program, costs, cluster, rng)
+    if shares and expansion.more:
+        raise ConfigurationError([
+            "costs.profile: how rows slow each other (beside, issue_s) is not measured for a "
+            f"program with {what}"])
+    return expansion.folded(simulating(expansion.program, expansion.costs, expansion.cluster,
+                                       rng))
 
 
 def _refuse_shared(name: str, engine: Engine, dispatch: str, machine: SharedMachine) -> None:

@@ -212,7 +212,8 @@ def test_a_program_file_is_drawn(tmp_path):
     path = tmp_path / "loop.csv"
     path.write_text(LOOP)
     shown = timeline("--program", str(path), "--set", "task=none")
-    assert shown[0].startswith("device 0  1A 1B 1A 1B")
+    assert shown[0].startswith("loop.csv is PyTorch's CSV: 4 stages on 2 devices")
+    assert shown[1].startswith("device 0  1A 1B 1A 1B")
 
 
 def test_a_column_is_a_short_pass_or_a_round_number():

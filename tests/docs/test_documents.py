@@ -10,6 +10,7 @@ import tomllib
 
 import pytest
 
+from analysis.measured.mapping import Mapping
 from analysis.sweep.reading import read_sweep
 from sim.experiment.configuration import resolve
 from tests.docs.documents import NAMES, ROOT, Block, blocks, commands, inline_code, text_of
@@ -53,11 +54,14 @@ def follow(name: str, reader: Reader) -> None:
 
 
 def resolves(block: Block, reader: Reader) -> None:
-    """An experiment, a sweep (as the file it says it is), or part of a pyproject."""
+    """An experiment, a sweep (as the file it says it is), a mapping of a profiler's ranges, or part
+    of a pyproject."""
     document = tomllib.loads(block.text)
     if "grid" in document or "random" in document:
         assert (ROOT / block.file).read_text() == block.text.split("\n", 1)[1]
         read_sweep(reader.folder / block.file)
+    elif "ranges" in document:
+        Mapping.model_validate(document)
     elif "project" not in document:
         resolve(document)
 

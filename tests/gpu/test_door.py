@@ -17,7 +17,7 @@ from gpu.__main__ import main
 from gpu.errors import DeviceError
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
-from sim.experiment.program_file import with_program
+from sim.experiment.program_file import taken, with_program
 from sim.trace import Trace
 
 pytestmark = pytest.mark.filterwarnings("error")  # whatever a door warns of, a user would read
@@ -50,7 +50,7 @@ OURS = "# one mini-batch of two\n0F0,0F1,0B0,0B1\n1F0,1B0,1F1,1B1\n"
 TORCHS = "0F0,0F1,,0B0,0B1\n,1F0,1B0,1F1,1B1\n"
 
 
-@pytest.mark.parametrize(("text", "minibatches"), [(OURS, 1), (TORCHS, 3)])
+@pytest.mark.parametrize(("text", "minibatches"), [(OURS, 3), (TORCHS, 3)])
 def test_a_program_of_the_users_own_is_executed_in_its_order(text, minibatches, tmp_path):
     file = tmp_path / "order.txt"
     file.write_text(text)
@@ -59,7 +59,8 @@ def test_a_program_of_the_users_own_is_executed_in_its_order(text, minibatches, 
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert (told["schedule"], told["stages"], told["minibatches"]) == ("file", 2, minibatches)
-    _, program = with_program(resolve({"pipeline": {"minibatches": 3}}), file)
+    assert "is PyTorch's CSV: 2 stages on 2 devices, 1 mini-batch of 2" in result.stderr
+    _, program = with_program(resolve({"pipeline": {"minibatches": 3}}), taken(file))
     assert Trace.load(tmp_path / "t.npz").program() == program
 
 

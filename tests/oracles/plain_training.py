@@ -32,9 +32,12 @@ def minibatch_gradient(task: Any, weights: list[Any], micro_batches: range) -> t
 
 
 def plain_training(task: Any, minibatches: int, microbatches: int, *, learning_rate: float,
-                   momentum: float, ema: bool, nesterov: bool = False
+                   momentum: float, ema: bool, nesterov: bool = False, last: int | None = None
                    ) -> tuple[list[list[Any]], list[float]]:
-    """Every stage's weights by version, and the loss of every mini-batch."""
+    """Every stage's weights by version, and the loss of every mini-batch.
+
+    The last one has `last` micro-batches, where that is given.
+    """
     weights = [[first] for first in task.weights]
     velocity = [np.zeros_like(first) for first in task.weights]
     losses = []
@@ -42,8 +45,9 @@ def plain_training(task: Any, minibatches: int, microbatches: int, *, learning_r
         now = [own[-1] for own in weights]
         if nesterov:
             now = [w - (learning_rate * momentum) * v for w, v in zip(now, velocity, strict=True)]
+        size = last if last is not None and i == minibatches - 1 else microbatches
         gradient, loss = minibatch_gradient(
-            task, now, range(i * microbatches, (i + 1) * microbatches))
+            task, now, range(i * microbatches, i * microbatches + size))
         losses.append(loss)
         for k, g in enumerate(gradient):
             velocity[k] = momentum * velocity[k] + ((1 - momentum) * g if ema else g)

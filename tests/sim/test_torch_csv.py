@@ -108,6 +108,11 @@ def test_messages_are_checked_and_kept():
     assert without_messages(parse(MESSAGES)) == parse(GOOD)
     assert parse(MESSAGES) == Program.parse(MESSAGES)
     assert parse(MESSAGES).lowered
+    late = refusal(MESSAGES.replace("1RECV_F0,1F0", "1F0,1RECV_F0"))
+    assert late.rule == "1F0 waits for 1RECV_F0, which its device does later"
+    early = refusal(MESSAGES.replace("0F0,0SEND_F0", "0SEND_F0,0F0"))
+    assert early.rule == "0SEND_F0 waits for 0F0, which its device does later"
+    assert ">0SEND_F0<" in early.table
     assert "SEND_F" in refusal(MESSAGES.replace("0SEND_F1,", "")).rule
 
 

@@ -12,7 +12,7 @@ from sim.files.writing import atomic_file
 from sim.header import TraceHeader
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.trace import COLUMNS, HOST_COLUMNS, Trace
+from sim.trace import COLUMNS, HOST_COLUMNS, PAIR_COLUMNS, Trace
 from tests.sim.experiments import TIMES, TINY, schedule_program, simulate
 from tests.sim.strategies import names, shapes
 
@@ -52,7 +52,7 @@ def test_columns_have_their_documented_types(file):
 
 def test_a_field_exists_for_every_column_and_no_other():
     fields = {field.name for field in dataclasses.fields(Trace)}
-    assert fields == {"header", "curves", *COLUMNS, *HOST_COLUMNS}
+    assert fields == {"header", "curves", *COLUMNS, *HOST_COLUMNS, *PAIR_COLUMNS}
 
 
 def test_the_file_opens_without_this_project(file):

@@ -98,9 +98,9 @@ def test_without_distances_the_columns_are_empty_and_the_weights_the_same():
 
 def between(used, fresh) -> tuple[float, float]:
     """RMSE and relative distance of a forward, as they are measured."""
-    measures = Measures.none_yet(1, 1, len(fresh), measured=True)
+    measures = Measures.none_yet(1, len(fresh), measured=True)
     measures.passed(0, used, used)
-    measures.updated(0, fresh, np.zeros(len(fresh)), 0.1)
+    measures.updated([0], fresh, np.zeros(len(fresh)), 0.1)
     rmse, relative = measures.distances(Op.F)
     return float(rmse[0]), float(relative[0])
 

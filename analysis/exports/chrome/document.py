@@ -35,12 +35,13 @@ def write(trace: Trace) -> bytes:
 
 
 def about(trace: Trace) -> dict[str, Any]:
-    """What ran, for whoever opens the file: schedule, mitigation, sizes, seed."""
+    """What ran, for whoever opens the file: schedule, mitigation, sizes, seed; and the whole header
+    as text, with which `analysis report` reads the file back."""
     pipeline, shape = trace.header.pipeline, trace.shape
     return {"tool": "pipestale", "schedule": pipeline["schedule"],
             "mitigation": trace.header.mitigation, "stages": shape.stages,
             "minibatches": shape.minibatches, "microbatches": shape.microbatches,
-            "seed": trace.header.seed}
+            "seed": trace.header.seed, "header": trace.header_json()}
 
 
 def names(drawn: Slices) -> Iterator[Event]:

@@ -18,8 +18,8 @@ _ITEM = re.compile(r"(?P<name>[^:]+)(?P<parameters>(?::[^:=]+=[^:]+)*)")
 
 @dataclass(frozen=True)
 class Entrant:
-    """A system that enters a comparison, with parameters given to its mitigation or its rule by
-    which workers combine."""
+    """A system that enters a comparison, with parameters given to it, to its mitigation or to its
+    rule by which workers combine."""
 
     system: System
     parameters: tuple[tuple[str, Any], ...] = ()
@@ -34,8 +34,11 @@ class Entrant:
 
         Raises ConfigurationError.
         """
-        changes = self.system.changes(experiment)
+        own = {key: value for key, value in self.parameters if key in self.system.takes}
+        changes = self.system.changes(experiment, **own)
         for key, value in self.parameters:
+            if key in own:
+                continue
             section, name, table = self._home(changes, experiment, key)
             changes[section] = changes.get(section, {}) | {name: table | {key: value}}
         return changes
@@ -43,7 +46,7 @@ class Entrant:
     def _home(self, changes: dict[str, Any], experiment: Experiment, key: str
               ) -> tuple[str, str, dict[str, Any]]:
         """Section and key of the table that has this parameter, and what is in it so far."""
-        takes = []
+        takes = [*self.system.takes]
         for section, name, registry in (("pipeline", "mitigation", MITIGATIONS),
                                         ("workers", "combine", COMBINES)):
             said = experiment.document().get(section, {}) | changes.get(section, {})

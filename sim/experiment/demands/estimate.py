@@ -76,6 +76,9 @@ def network_parts(experiment: Experiment, *, learning: bool) -> list[Part]:
     if not weights:
         return []
     training = experiment.training
+    if learning and experiment.pipeline.replicas is not None:
+        weights = [size * homes for size, homes in
+                   zip(weights, experiment.pipeline.replicas, strict=True)]
     copies = experiment.workers.count * (1 + COPIES) + 1 if learning else 1
     examples = experiment.pipeline.minibatches * training.batch_size
     whole = sum(weights) * copies + max(weights)  # the largest is drawn into an array of its own
@@ -98,10 +101,13 @@ def learning_parts(experiment: Experiment, plan: VersionPlan, task: Task) -> lis
 
     Activations are the task's own arrays, whatever bytes are configured for the machine.
     """
-    weights = [len(own) for own in task.weights]
+    copies = plan.program.copies
+    stage = copies.stage.tolist()
+    weights = [len(task.weights[k]) for k in stage]
     examples = experiment.training.batch_size // experiment.pipeline.microbatches
-    activations = [NUMBER * examples * sum(getattr(model, "sizes", ())) for model in task.models]
-    ahead = (1 + plan.forward_horizon.max(axis=1)).tolist()  # mini-batches between F and U
+    activations = [NUMBER * examples * sum(getattr(task.models[k], "sizes", ())) for k in stage]
+    horizon = plan.forward_horizon  # mini-batches between F and U, less one
+    ahead = [1 + int(horizon[k][copies.does(copy)].max()) for copy, k in enumerate(stage)]
     of_each = plan.program.shape.microbatches
     own = of_each if plan.mitigation.predicts or plan.mitigation.interpolates else 1
     workers = experiment.workers.count

@@ -9,6 +9,7 @@ as the others; where its mini-batches are parts of the experiment's, it has as m
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,9 +136,10 @@ class Common:
             raise ConfigurationError(each)
         return document
 
-    def shallower(self, together: int, schedule: str, mitigation: Any, **more: Any) -> Document:
-        """The changes for a pipeline in which so many neighbouring stages are one."""
-        document = self.pipeline(schedule, mitigation, stages=self.stages // together, **more)
+    def shallower(self, together: Sequence[int], schedule: str, mitigation: Any, **more: Any
+                  ) -> Document:
+        """The changes for a pipeline each of whose stages is so many neighbouring ones in one."""
+        document = self.pipeline(schedule, mitigation, stages=len(together), **more)
         document["costs"] = {key: _sums(seconds, together)
                              for key, seconds in document["costs"].items()}
         cluster = document["cluster"]
@@ -145,7 +147,8 @@ class Common:
             cluster["activation_bytes"] = _sums(cluster["activation_bytes"], together)
         for key in BOUNDARY_KEYS:
             if isinstance(cluster.get(key), list):
-                cluster[key] = cluster[key][together - 1 :: together]
+                cluster[key] = [cluster[key][end - 1]
+                                for end in itertools.accumulate(together[:-1])]
         return document
 
     def _per_stage(self, share: float) -> Document:
@@ -178,12 +181,13 @@ def _each(value: float | Sequence[float], stages: int) -> list[float]:
     return list(value) if isinstance(value, Sequence) else [value] * stages
 
 
-def _sums(values: Sequence[float], together: int) -> list[float]:
-    """The values of so many neighbours added up."""
-    return [sum(values[at : at + together]) for at in range(0, len(values), together)]
+def _sums(values: Sequence[float], together: Sequence[int]) -> list[float]:
+    """The values of so many neighbours each time added up."""
+    ends = [0, *itertools.accumulate(together)]
+    return [sum(values[first:end]) for first, end in itertools.pairwise(ends)]
 
 
-Preset = Callable[[Common], Document]
+Preset = Callable[..., Document]
 
 
 @dataclass(frozen=True)
@@ -191,7 +195,7 @@ class System:
     """A named system of the literature: its rule, source, and what it changes of an experiment.
 
     `reading` says what is this project's reading of an unclear source; `preset` makes the changes
-    from what a comparison has in common.
+    from what a comparison has in common, and from parameters of its own, which `takes` names.
     """
 
     name: str
@@ -199,32 +203,40 @@ class System:
     source: str
     reading: str
     preset: Preset
+    takes: tuple[str, ...] = ()
 
-    def changes(self, experiment: Experiment) -> Document:
-        """What to change of an experiment to run it as this system.  Raises ConfigurationError."""
+    def changes(self, experiment: Experiment, **parameters: Any) -> Document:
+        """What to change of an experiment to run it as this system, with `parameters` of its own.
+
+        Raises ConfigurationError.
+        """
         if experiment.costs.profile is not None:
             raise ConfigurationError(["costs.profile: systems cut the network differently, a "
                                       "profile knows one cut; give costs, or use analysis advise"])
+        if experiment.pipeline.layout is not None:
+            raise ConfigurationError(["pipeline.layout: systems cut the network differently, a "
+                                      "layout is one cut; give costs of stages"])
         if experiment.workers.count > 1 or experiment.pipeline.chunks > 1:
             raise ConfigurationError(["workers.count, pipeline.chunks: a system brings its own; "
                                       "leave them at 1"])
         common = Common(experiment)
-        document = self.preset(common)
+        document = self.preset(common, **parameters)
         return document | {"training": {"layers": common.layers} | document.get("training", {})}
 
 
 SYSTEMS: Registry[System] = Registry("system", "sim.experiment.systems")
 
 
-def system(name: str, *, rule: str, source: str, reading: str = ""
+def system(name: str, *, rule: str, source: str, reading: str = "", takes: tuple[str, ...] = ()
            ) -> Callable[[Preset], Preset]:
     """Register the decorated preset as the system `name`.
 
-    It is called with a `Common` and gives the tables to change, as a plain document.
+    It is called with a `Common`, and with those of the parameters `takes` names that are given, and
+    gives the tables to change, as a plain document.
     """
 
     def register(preset: Preset) -> Preset:
-        SYSTEMS.register(name, System(name, rule, source, reading, preset))
+        SYSTEMS.register(name, System(name, rule, source, reading, preset, takes))
         return preset
 
     return register

@@ -1,5 +1,8 @@
 """Systems that never flush, each with its answer to stale weights."""
 
+from typing import Any
+
+from sim.errors import ConfigurationError, shown
 from sim.experiment.systems import Common, Document, system
 
 
@@ -15,6 +18,25 @@ def vanilla_async(common: Common) -> Document:
 def pipedream(common: Common) -> Document:
     """Asynchronous 1F1B in round-robin order, with weight stashing."""
     return common.pipeline("round-robin", "stash")
+
+
+@system("pipedream-hybrid",
+        rule="PipeDream whose first stage has replicas, which take mini-batches in turn",
+        source="Narayanan et al. 2019 (PipeDream), stage replication (1F1B-RR)",
+        reading="as many neighbouring stages make one as it has replicas (replicas=2), so devices "
+                "as the others have; a round's gradients are averaged, without scaling the rate",
+        takes=("replicas",))
+def pipedream_hybrid(common: Common, replicas: Any = 2) -> Document:
+    """Asynchronous 1F1B with weight stashing, the first stage replicated.
+
+    Raises ConfigurationError where there are not so many stages.
+    """
+    if type(replicas) is not int or not 1 <= replicas <= max(common.stages, 2):
+        raise ConfigurationError([f"--systems: pipedream-hybrid has 1 to {common.stages} "
+                                  f"replicas, got {shown(replicas)}"])
+    first = min(replicas, common.stages)
+    together = [first, *[1] * (common.stages - first)]
+    return common.shallower(together, "hybrid", "stash", replicas=together)
 
 
 @system("pipedream-vsync", rule="PipeDream where all stages read the version stage 0 had at entry",

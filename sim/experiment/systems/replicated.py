@@ -46,7 +46,7 @@ def hetpipe(common: Common) -> Document:
     """Two pipelines with weight stashing that exchange waves through a server."""
     workers = HETPIPE_WORKERS
     together = 1 if common.stages % workers else workers
-    pipeline = common.shallower(together, "round-robin", "stash",
+    pipeline = common.shallower([together] * (common.stages // together), "round-robin", "stash",
                                 minibatches=common.minibatches(workers))
     return pipeline | {"workers": {"count": workers, "combine": "wave"}}
 

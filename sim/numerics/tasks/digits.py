@@ -56,7 +56,7 @@ class DigitsMlp:
         rng = stream(options.seed, "weights")
         self.weights = [first_weights(model, rng) for model in self.models]
         self._inputs, self._labels, self._valid, self._valid_labels = images()
-        visits = shape.minibatches * options.batch_size
+        visits = shape.total * (options.batch_size // shape.microbatches)
         order = visiting_order(len(self._labels), visits, stream(options.seed, "order"))
         self._visits = order.reshape(shape.total, -1)
         self.examples = len(self._labels)

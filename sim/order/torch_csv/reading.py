@@ -22,6 +22,8 @@ from sim.errors import InvalidProgramError
 from sim.op import Op
 from sim.order.authoring import columns, repeat
 from sim.order.columns import Instructions
+from sim.order.completeness.marked_table import marked_table
+from sim.order.needs import ELSEWHERE
 from sim.order.program import Program
 from sim.order.text.reading import is_foreign
 
@@ -36,11 +38,30 @@ def is_torch_csv(text: str) -> bool:
 def parse(text: str) -> Program:
     """The program that a text in any form describes, proved to be one that can be executed.
 
-    Messages stay instructions of their own.  Whether they can be exchanged is a question of how
-    they are received, so the order is proved without them.  Raises InvalidProgramError naming line
-    and cell of what is no instruction, or with the table marked.
+    Raises InvalidProgramError naming line and cell of what is no instruction, or with the table
+    marked.
     """
-    program = Program.parse(text)
+    return proved(Program.parse(text))
+
+
+def proved(program: Program) -> Program:
+    """The program itself, once its order of passes is proved to be one that can be executed.
+
+    Messages stay instructions of their own.  Whether they can be exchanged is a question of how
+    they are received, so the order is proved without them.  Raises InvalidProgramError with the
+    table marked.
+    """
+    for need in ELSEWHERE if program.lowered else ():
+        assert need.ends is not None
+        send, receive = need.ends
+        made, used = program.row_of(*need.before), program.row_of(*need.after)
+        for first, then in ((made, program.row_of(send)), (program.row_of(receive), used)):
+            late = (first > then) & (then >= 0)
+            if late.any():
+                row, waits = int(first[late].min()), int(then[late][first[late].argmin()])
+                raise InvalidProgramError(
+                    f"{program.instruction(waits)} waits for {program.instruction(row)}, which "
+                    "its device does later", marked_table(program, dict([program.step(waits)])))
     without_messages(program).validate()
     return program
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sim.op import Op
+from sim.order.program import Program
 from sim.times.exact.equations import MaxPlusSystem
 
 MOST_MINIBATCHES = 16  # of one stride
@@ -73,15 +73,24 @@ def _stride(system: MaxPlusSystem, head: Sequence[int], micro_batches: int) -> l
         if row == end:
             stride.append(0)
             continue
-        here = program.instruction(row)
+        mark = _known(program, row)
+        here = program.instruction(mark)
         later = here.index + micro_batches
         if later >= program.shape.total:
             return None
-        found = int(program.row_of(Op(here.op))[here.stage, later])
-        if found <= row or found >= end:
+        found = int(program.row_of(here.op)[here.stage, later])
+        if found <= mark or found >= end:
             return None
-        stride.append(found - row)
+        stride.append(found - mark)
     return stride
+
+
+def _known(program: Program, row: int) -> int:
+    """The row itself, or the one before it that the program's tables know: one that only sends
+    what a pair makes is in none (`sim.times.expanded`)."""
+    while row > 0 and program.tables.number[program.rows.op[row]] < 0:
+        row -= 1
+    return row
 
 
 def _measured(system: MaxPlusSystem, head: Sequence[int], stride: list[int], worth: int

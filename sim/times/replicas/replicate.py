@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from sim.kernels.lanes import EXECUTE, LAY_OUT
 from sim.kernels.pairs import Kernels, choose
 from sim.order.program import Program
 from sim.times.exact.timeline import timeline
+from sim.times.expanded.expand import expands, through
 from sim.times.limits import refuse_long
 from sim.times.memory import stays_within_limit
 from sim.times.replicas.blocks import LaneBlocks, Replica
@@ -78,15 +80,16 @@ def _together(program: Program, replicas: Sequence[Replica], columns: bool, kern
 def _can_share(program: Program, replicas: Sequence[Replica]) -> bool:
     """Whether one order of rows serves all, and nothing but seconds differs."""
     alone = len(program.sync[0]) or any(
-        each.costs.stragglers or (program.several and each.costs.slowdown is not None)
+        each.costs.stragglers or expands(program, each.costs, each.cluster)
+        or (program.several and each.costs.slowdown is not None)
         for each in replicas)  # updates of a stage's copies are one instruction, on unlike devices
     return not alone and all(stays_within_limit(program, each.cluster) for each in replicas)
 
 
 def _one_by_one(program: Program, replicas: Sequence[Replica], columns: bool, kernels: Kernels
                 ) -> ReplicaTimes:
-    runs = [timeline(program, each.costs, each.cluster, each.rng, kernels=kernels)
-            for each in replicas]
+    runs = [through(partial(timeline, kernels=kernels), program, each.costs, each.cluster,
+                    each.rng) for each in replicas]
     makespans = np.array([run.end_s.max() for run in runs])
     if not columns:
         return ReplicaTimes(program, makespans)

@@ -15,7 +15,7 @@ import numpy as np
 
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
-from sim.trace import COLUMNS, HOST_COLUMNS
+from sim.trace import COLUMNS, HOST_COLUMNS, PAIR_COLUMNS
 from tests.fuzz.case import Case
 from tests.fuzz.mutate import damaged, damaged_bytes, extreme
 from tests.fuzz.text import json_text
@@ -110,7 +110,7 @@ def damaged_content(rng: Random) -> Case:
 
 
 def _columns(arrays: Arrays) -> list[str]:
-    return [name for name in (*COLUMNS, *HOST_COLUMNS) if name in arrays]
+    return [name for name in (*COLUMNS, *HOST_COLUMNS, *PAIR_COLUMNS) if name in arrays]
 
 
 def other_type(arrays: Arrays, rng: Random) -> None:

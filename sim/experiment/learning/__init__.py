@@ -1,0 +1,1 @@
+"""What an experiment trains: the stages, and the copies of those that have several."""

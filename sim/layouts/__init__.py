@@ -1,0 +1,1 @@
+"""Layers of a network and their cut into stages: Megatron's layouts, costs by layer, graph.txt."""

@@ -1,0 +1,79 @@
+"""PipeDream's 1F1B with replicated stages: replicas of a stage take mini-batches in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from sim.arrays import NARROW
+from sim.op import Op
+from sim.order.authoring import Part, Run, alternate, backwards, forwards
+from sim.order.shape import PipelineShape
+from sim.schedules import schedule
+
+
+def homes(shape: PipelineShape) -> list[tuple[int, int, int]]:
+    """What lives on each device: its stage, which replica of it (from 0), and how many there are.
+
+    Devices hold the replicas of the first stage, then those of the second, …
+    """
+    replicas = shape.replicas or (1,) * shape.stages
+    return [(stage, number, many) for stage, many in enumerate(replicas) for number in range(many)]
+
+
+def in_flight(shape: PipelineShape, stage: int) -> int:
+    """Mini-batches that each replica of a stage has under way at most: its warm-up, and one.
+
+    The warm-up is ⌊(devices after the stage's first one) / replicas⌋, as in PipeDream's runtime;
+    where the replicas divide the devices of later stages that is ⌊those / replicas⌋.
+    """
+    replicas = shape.replicas or (1,) * shape.stages
+    return (sum(replicas[stage:]) - 1) // replicas[stage] + 1
+
+
+def refuse(shape: PipelineShape) -> None:
+    """Refuse what this order does not have.  Raises ValueError."""
+    if shape.microbatches > 1:
+        raise ValueError("hybrid runs whole mini-batches, so microbatches is 1, got "
+                         f"{shape.microbatches}")
+    if shape.replicas is not None and shape.of_worker.minibatches < max(shape.replicas):
+        raise ValueError(f"each of {max(shape.replicas)} replicas takes a mini-batch, got "
+                         f"{shape.of_worker.minibatches}")
+
+
+@schedule("hybrid", rule="asynchronous 1F1B where replicas of a stage take mini-batches in turn",
+          source="Narayanan et al. 2019 (PipeDream, 1F1B-RR); its runtime's warm-up; where a "
+                 "round's update stands [choice]",
+          refuse=refuse, takes=("replicas",))
+def hybrid(device: int, shape: PipelineShape) -> Iterator[Part]:
+    """What a device does where stages have replicas; with `replicas = [2, 1]` and passes of one
+    length (a bare number is a backward):
+
+        stage 0, replica 0: 1F 3F .  1  5F .  .  3  7F .  .  5
+        stage 0, replica 1: 2F 4F .  .  .  2  6F .  .  4  8F .
+        stage 1:            .  1F 1  2F 2  3F 3  4F 4  5F 5  6F
+
+    Mini-batch i (from 1) is done by replica (i−1) mod r.  A stage with r replicas updates once for
+    each round of r mini-batches, with their mean gradient.  The last replica of a round updates
+    right after its backward; the others, whose round is not complete then, go on with a forward and
+    their next backward first, and no replica ever waits for another.
+
+    With free links a mini-batch takes max (f+b)/r over the stages where replicas divide the devices
+    of later stages.  Elsewhere it may take longer, since a forward in the warm-up waits: the most,
+    over stages k ≤ l, of the seconds of k to l over aₖrₖ − (aₗ−1)rₗ, with a in flight [derived].
+    """
+    stage, number, many = homes(shape)[device]
+    mine = np.arange(number, shape.total, many, dtype=NARROW)
+    ahead = min(in_flight(shape, stage), len(mine))
+    left = len(mine) - ahead  # forwards after the first backward
+    yield forwards(stage, mine[:ahead])
+    if number == many - 1:
+        yield alternate(backwards(stage, mine[:left]), forwards(stage, mine[ahead:]))
+        yield backwards(stage, mine[left:])
+        return
+    yield backwards(stage, mine[:1])
+    yield alternate(forwards(stage, mine[ahead:]), backwards(stage, mine[1 : 1 + left]),
+                    Run(Op.U, stage, mine[:left], 1))
+    yield alternate(backwards(stage, mine[1 + left:]), Run(Op.U, stage, mine[left:-1], 1))
+    yield Run(Op.U, stage, mine[-1:], 1)
