@@ -76,12 +76,24 @@ class Trace:
                 | (PAIR_COLUMNS if self.paired is not None else {}))
 
     @property
+    def with_previous(self) -> NDArray[np.bool_]:
+        """Whether each row is the second of a pair that ran as one, shape (rows,).
+
+        A pair may also run as its two passes, one after the other (`sim.times.expanded`).
+        """
+        found = np.zeros(len(self), dtype=bool)
+        if self.paired is not None:
+            first, second = np.flatnonzero(self.paired).reshape(-1, 2).T
+            found[second[self.start_s[second] < self.end_s[first]]] = True
+        return found
+
+    @property
     def busy_s(self) -> Floats:
-        """Seconds for which each row keeps its device busy, shape (rows,): of a pair, which runs as
-        one, the first has all."""
+        """Seconds for which each row keeps its device busy, shape (rows,): of a pair that ran as
+        one the first has all."""
         seconds: Floats = self.end_s - self.start_s
         if self.paired is not None:
-            seconds[np.flatnonzero(self.paired)[1::2]] = 0.0
+            seconds[self.with_previous] = 0.0
         return seconds
 
     def __len__(self) -> int:

@@ -105,7 +105,7 @@ def _row(candidate: Candidate, solved: Solved | str, measured: Measured) -> Row:
     setup, found = solved
     try:
         asked = setup.experiment.changed(mitigation=candidate.mitigation)
-        plan = Setup.of(asked, setup.program).versions(found.pattern.program)
+        plan = Setup.of(asked, setup.program).versions(setup.program)
     except (ConfigurationError, ValueError) as error:
         problems = error.problems if isinstance(error, ConfigurationError) else [str(error)]
         return row | {"refused": "; ".join(problems)}

@@ -61,6 +61,8 @@ def _timing(trace: Trace) -> dict[str, Any]:
         "makespan_s": found.makespan_s,
         "bubble_fraction": found.bubble_fraction,
         "comm_wait_fraction": found.comm_wait_fraction,
+        "span_idle_s": found.span_idle_s.tolist(),
+        "span_idle_fraction": found.span_idle_fraction,
         "utilisation": found.utilisation.tolist(),
         "throughput_minibatches_per_s": found.throughput_minibatches_per_s,
         "steady_throughput_minibatches_per_s": found.steady_throughput_minibatches_per_s,

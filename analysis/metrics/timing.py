@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
 from sim.op import Op
@@ -20,7 +21,11 @@ class Timing:
     part of it in which a device stood idle while the message it needed was under way. `utilisation`
     has shape (devices,); the steady throughput is None where fewer than two mini-batches are steady
     or no time passes between their ends.
-    Source: DOORS, Definitions.
+
+    `span_idle_s`, (devices,), counts only from a device's own first instruction to its own last,
+    and `span_idle_fraction` is all devices' of all their spans: zero-bubble papers call an order
+    free of bubbles where that is 0, for devices begin and end one after another.
+    Source: DOORS, Definitions; Qi et al. 2024 (zero bubble), section 2.
     """
 
     makespan_s: float
@@ -29,6 +34,8 @@ class Timing:
     utilisation: Floats
     throughput_minibatches_per_s: float
     steady_throughput_minibatches_per_s: float | None
+    span_idle_s: Floats
+    span_idle_fraction: float
 
 
 def steady_of(shape: PipelineShape) -> tuple[int, int] | None:
@@ -65,19 +72,36 @@ def timing(trace: Trace) -> Timing:
     compute = trace.op <= Op.U
     busy = np.bincount(trace.device[compute], trace.busy_s[compute], devices)
     wait = np.bincount(trace.device, comm_wait_s(trace), devices)
+    spans = _spans_s(trace, compute)
+    idle, long = np.maximum(spans - busy, 0.0), float(spans.sum())
     return Timing(
         makespan, 1 - float(busy.sum()) / (devices * whole),
         float(wait.sum()) / (devices * whole), busy / whole,
-        trace.shape.minibatches / whole, steady_rate(trace))
+        trace.shape.minibatches / whole, steady_rate(trace),
+        idle, float(idle.sum()) / long if long else float("nan"))
+
+
+def _spans_s(trace: Trace, compute: NDArray[np.bool_]) -> Floats:
+    """Seconds from each device's first start of what computes to its last end, (devices,)."""
+    first, last = np.full(trace.shape.devices, np.inf), np.zeros(trace.shape.devices)
+    np.minimum.at(first, trace.device[compute], trace.start_s[compute])
+    np.maximum.at(last, trace.device[compute], trace.end_s[compute])
+    return np.where(np.isfinite(first), last - first, 0.0)
 
 
 def comm_wait_s(trace: Trace) -> Floats:
-    """Seconds each row's device stood idle while its message was under way, shape (rows,)."""
+    """Seconds each row's device stood idle while its message was under way, shape (rows,).
+
+    [choice] Of a pair, which waits for two, the longer wait is the pair's.
+    """
     previous = np.concatenate(([0.0], trace.end_s[:-1]))
     previous[first_rows(trace)] = 0.0
+    second = np.flatnonzero(trace.with_previous)
+    previous[second] = previous[second - 1]
     start = np.where(trace.op > Op.U, trace.end_s, trace.start_s)  # a RECV is itself the wait
     idle_from = np.fmax(previous, trace.sent_s)
     wait: Floats = np.nan_to_num(np.clip(np.fmin(start, trace.arrived_s) - idle_from, 0.0, None))
+    wait[second] = np.maximum(wait[second] - wait[second - 1], 0.0)
     return wait
 
 

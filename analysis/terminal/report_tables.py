@@ -23,6 +23,7 @@ from analysis.terminal.fitted.units import (
 )
 from sim.wording import plural
 
+ON_ALL = "on every device"
 MOST_LINES = 40  # of stages or devices; of more the first and the last are shown
 Shown = list[tuple[Column, list[str]]]  # columns with their cells
 HELD = {"weights": "weight_bytes", "stash": "peak_stash_bytes", "copies": "peak_copy_bytes",
@@ -44,6 +45,7 @@ def _whole(values: dict[str, Any]) -> Facts:
         ("makespan", seconds_text(values["makespan_s"])),
         ("bubble", f"{percent_text(values['bubble_fraction'])} of the devices' time; waiting for "
                    f"messages: {percent_text(values['comm_wait_fraction'])}"),
+        ("span idle", _span_idle(values)),
         ("throughput", f"{short(values['throughput_minibatches_per_s'], 4)} mini-batches/s; "
                        + _steady_rate(values)),
         ("steady state", _steady(values)),
@@ -55,6 +57,16 @@ def _whole(values: dict[str, Any]) -> Facts:
         ("training", _training(values)),
         *_workers(values["workers"]),
     ])
+
+
+def _span_idle(values: dict[str, Any]) -> str:
+    """How much of their own spans devices were idle, and the most that one was."""
+    idle, share = values["span_idle_s"], values["span_idle_fraction"]
+    if not any(idle):
+        return "none: from its first instruction to its last no device waits"
+    most, where = _most(idle)
+    return (f"{percent_text(share)} of the time from devices' first instructions to their last; at "
+            f"most {seconds_text(most)}, {where}")
 
 
 def _steady_rate(values: dict[str, Any]) -> str:
@@ -72,14 +84,20 @@ def _steady(values: dict[str, Any]) -> str:
 
 def _fullest(peaks: Sequence[float]) -> str:
     """The most that any device holds, and which does."""
-    top = max(peaks)
-    if not top:
+    if not max(peaks):
         return "not known: nothing says how large weights and activations are"
-    where = [str(device) for device, peak in enumerate(peaks) if peak == top]
-    if len(where) == len(peaks) > 1:
-        return f"at most {bytes_text(top)} on every device"
+    top, where = _most(peaks)
+    return f"at most {bytes_text(top)}{'' if where == ON_ALL else ','} {where}"
+
+
+def _most(values: Sequence[float]) -> tuple[float, str]:
+    """The largest of devices' values, and on which it is."""
+    top = max(values)
+    where = [str(device) for device, value in enumerate(values) if value == top]
+    if len(where) == len(values) > 1:
+        return top, ON_ALL
     named = ", ".join(where[:4]) + (f" and {len(where) - 4} more" if len(where) > 4 else "")
-    return f"at most {bytes_text(top)}, on device{'s' * (len(where) > 1)} {named}"
+    return top, f"on device{'s' * (len(where) > 1)} {named}"
 
 
 def _training(values: dict[str, Any]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from analysis.theory.pattern import Pattern
 from analysis.theory.steady import SteadyState, as_json, steady_state
 from sim.errors import ConfigurationError
@@ -15,6 +17,8 @@ from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.order.torch_csv.reading import repeated
 from sim.times.cluster import Cluster
+from sim.times.engines import engine_of
+from sim.times.expanded.expand import expands
 from sim.times.limits import refuse_long
 from sim.times.memory import most_claimed
 from sim.weights.versions import VersionPlan
@@ -32,7 +36,7 @@ def endless(experiment: Experiment, program: Program | None = None) -> dict[str,
     """
     _refuse_unsteady(experiment)
     setup, found = solve(experiment, program)
-    plan = setup.checked_versions(found.pattern.program)
+    plan = setup.checked_versions(setup.program)
     pipeline = experiment.pipeline
     return {"schedule": pipeline.schedule, "mitigation": setup.mitigation.name,
             "stages": pipeline.stages, "microbatches": pipeline.microbatches,
@@ -47,7 +51,8 @@ def solve(experiment: Experiment, program: Program | None = None
     A `program` of several mini-batches is looked at as it is.
 
     Raises ConfigurationError where none is found, the order would run out of memory, or times are
-    longer than ticks count, and UnsettledError where the critical cycle is not found.
+    longer than ticks count, UnsettledError where the critical cycle is not found, and
+    DeadlockError where rows wait for each other for ever.
     """
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the steady state is that of one worker, got "
@@ -60,6 +65,9 @@ def solve(experiment: Experiment, program: Program | None = None
         setup = (setup.over(longer, order) if setup
                  else VirtualSetup.of(longer, order, profile=profile))
         whole = setup.program.validate()
+        if expands(whole, setup.costs, setup.cluster):  # its waits can stop it as well
+            engine_of("exact", "static")(whole, setup.costs, setup.cluster,
+                                         np.random.default_rng(0))
         found = steady_state(whole, setup.costs, setup.cluster)
         if found is not None:
             _refuse_full(whole, setup.cluster)

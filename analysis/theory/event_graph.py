@@ -3,6 +3,7 @@
 Events are the starts of a pattern's instructions and of its messages on their links.  A device
 does one instruction at a time in its order, a link carries one message at a time in the order
 they are sent, and a receiver waits for its message to arrive, its latency after the link is free.
+Rows that wait for others by `sync` do so for the end of those and for the exchange after.
 Source: Baccelli, Cohen, Olsder and Quadrat 1992, chapter 2; rules as in
 `sim.times.engine`.
 """
@@ -28,14 +29,18 @@ def event_graph(pattern: Pattern, seconds: Floats, cluster: Cluster) -> tuple[Ev
     """
     program, rows = pattern.program, pattern.rows
     holds, late = cluster.transfers(program), cluster.latencies(program)
-    ticks, transfer, arrival = (np.rint(s / TICK).astype(np.int64)
-                                for s in (seconds, holds, holds + late if late.size else holds))
+    ticks, transfer, arrival, exchange = (
+        np.rint(s / TICK).astype(np.int64) for s in (
+            seconds, holds, holds + late if late.size else holds, cluster.exchange_s(program)))
     here = np.arange(len(rows))
     senders = np.flatnonzero(program.sends[rows])
     message = np.full(len(rows), -1)
     message[senders] = len(rows) + np.arange(len(senders))
     source = program.arrives_from[rows]
     receivers = np.flatnonzero(source >= 0)
+    place = np.full(len(program), -1)
+    place[rows] = here
+    opens, waits = (edge[place[program.sync[1]] >= 0] for edge in program.sync)
 
     def edges(before: Ints, after: Ints, sent: Ints | None = None
               ) -> tuple[Ints, Ints, Ints, Ints]:
@@ -45,12 +50,14 @@ def event_graph(pattern: Pattern, seconds: Floats, cluster: Cluster) -> tuple[Ev
             return node, after, ticks[before], -periods
         return message[node], after, sent[before], -periods
 
+    gate, after, opened, periods = edges(opens, place[waits])
     sent_before = _previous_on_link(program, cluster)[rows[senders]]
     return EventGraph.of(
         len(rows) + len(senders), edges(rows - 1, here),
         edges(rows[senders], message[senders]),
         edges(sent_before, message[senders], transfer),
-        edges(source[receivers], receivers, arrival)), senders
+        edges(source[receivers], receivers, arrival),
+        (gate, after, opened + exchange[waits], periods)), senders
 
 
 def _previous_on_link(program: Program, cluster: Cluster) -> Ints:

@@ -49,14 +49,15 @@ class Pattern:
 
 def find_pattern(program: Program) -> Pattern | None:
     """The shortest pattern of a program, as late as it occurs; None where no stretch repeats."""
-    sizes, minibatches = np.diff(program.offsets), program.shape.minibatches
-    if (sizes % minibatches).any():
-        return None
-    each = (sizes // minibatches)[program.device]
+    minibatches, devices = program.shape.minibatches, program.devices
+    place = program.device.astype(np.int64) * minibatches + program.minibatch - 1
+    each = np.bincount(place, minlength=devices * minibatches).reshape(devices, minibatches)
     for period in range(1, minibatches // 3 + 1):
-        first = _first_minibatch(program, period, period * each)
+        middle = (minibatches - period) // 2  # replicas of a stage do not do every mini-batch
+        stride = each[:, middle : middle + period].sum(axis=1)[program.device]
+        first = _first_minibatch(program, period, stride) if stride.all() else None
         if first is not None:
-            return Pattern(program, period, first, period * each)
+            return Pattern(program, period, first, stride)
     return None
 
 

@@ -22,6 +22,7 @@ from sim.op import Op
 from sim.order.program import Program
 from sim.times.cluster import Cluster
 from sim.times.costs import TICK, CostModel
+from sim.times.expanded.expand import expand
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,11 @@ class SteadyState:
     @property
     def bubble_fraction(self) -> float | None:
         """1 − busy / (devices · period), communication wait included."""
-        whole = self.pattern.program.devices * self.period_s * self.pattern.minibatches
-        return 1 - float(self.seconds.sum()) / whole if whole else None
+        program = self.pattern.program
+        devices = program.shape.devices  # beside them only links
+        busy = float(self.seconds[program.device[self.pattern.rows] < devices].sum())
+        whole = devices * self.period_s * self.pattern.minibatches
+        return 1 - busy / whole if whole else None
 
     @cached_property
     def critical(self) -> list[Critical]:
@@ -113,8 +117,12 @@ class SteadyState:
 def steady_state(program: Program, costs: CostModel, cluster: Cluster) -> SteadyState | None:
     """The steady state of `program`; None where its order does not repeat.
 
-    The costs' jitter and stragglers have no place in it: the caller refuses them.
+    Its pattern is of the rows that engines run in its place (`sim.times.expanded`).  The costs'
+    jitter and stragglers have no place in it: the caller refuses them.
     """
+    expansion = expand(program, costs, cluster)
+    if expansion is not None:
+        program, costs, cluster = expansion.program, expansion.costs, expansion.cluster
     pattern = find_pattern(program)
     if pattern is None:
         return None

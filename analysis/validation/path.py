@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from analysis.metrics.critical import Needs
 from sim.op import Op
 from sim.order.check import execution_order
-from sim.order.needs import dependencies
 from sim.trace import Trace
 
 
@@ -22,20 +22,15 @@ def critical_path_s(trace: Trace) -> float:
     its arrival; waiting counts nothing.  Raises InvalidProgramError where the rows are no complete
     program.
     """
-    program = trace.program()
-    compute = trace.op <= Op.U
-    seconds = np.where(compute, trace.end_s - trace.start_s, 0.0).tolist()
-    way = np.clip(np.nan_to_num(trace.arrived_s - trace.sent_s), 0.0, None).tolist()
-    source, device = program.arrives_from.tolist(), program.device.tolist()
-    needed: list[list[int]] = [[] for _ in range(len(trace))]
-    for before, after in zip(*(side.tolist() for side in dependencies(program)), strict=True):
-        needed[after].append(before)
+    needs = Needs.of(trace, np.arange(len(trace)))
+    program, device = needs.program, needs.program.device.tolist()
+    seconds = np.where(trace.op <= Op.U, trace.busy_s, 0.0).tolist()
     done = [0.0] * len(trace)
     free = [0.0] * program.devices
     for row in execution_order(program):
         ready = free[device[row]]
-        for before in needed[row]:
-            ready = max(ready, done[before] + (way[row] if before == source[row] else 0.0))
+        for before, way in needs.of_row(row):
+            ready = max(ready, done[before] + way)
         done[row] = free[device[row]] = ready + seconds[row]
     return max(free, default=0.0)
 

@@ -9,6 +9,7 @@ from sim.experiment.making import make_combine, make_mitigation, make_optimizer
 from sim.experiment.tables import Tables
 from sim.mitigations import Setting
 from sim.numerics.tasks import TASKS
+from sim.op import Op
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 
@@ -23,7 +24,7 @@ def problems_of(tables: Tables) -> list[str]:
     """
     problems = [*_names(tables), *_sizes(tables), *_shape(tables), *_factors(tables),
                 *_stragglers(tables),
-                *_workers(tables), *_optimizer(tables)]
+                *_workers(tables), *_ties(tables), *_optimizer(tables)]
     return [*problems, *(_order(tables) if not problems else []), *_mitigation(tables)]
 
 
@@ -74,9 +75,21 @@ def _workers(tables: Tables) -> Iterable[str]:
     if workers.count > 1 and pipeline.dispatch == "greedy":
         yield "pipeline.dispatch: greedy dispatch takes one worker; choose static"
     try:
-        make_combine(workers.combine)
+        rule = make_combine(workers.combine)
     except ConfigurationError as error:
         yield from error.problems
+    else:
+        if workers.overlap and rule.holds is not Op.U:
+            yield (f"workers.overlap: under workers.combine = {rule.name!r} forwards wait for "
+                   "other workers, not updates; choose all-reduce")
+
+
+def _ties(tables: Tables) -> Iterable[str]:
+    stages = tables.pipeline.stages
+    for number, (one, other) in enumerate(tie.stages for tie in tables.cluster.tied):
+        if one == other or max(one, other) >= stages:
+            yield (f"cluster.tied.{number}.stages: two stages from 0 to {stages - 1}, got "
+                   f"{one} and {other}")
 
 
 def _optimizer(tables: Tables) -> Iterable[str]:

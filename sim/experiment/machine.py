@@ -215,21 +215,18 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
                    options.activation_limit_bytes or float("inf"),
                    _exchange_s(experiment, link, sizes, combine, homes),
                    {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
-                   options.receives, options.sends, _tied(experiment, latency, bandwidth),
+                   options.receives, options.sends, _tied(experiment, link),
                    experiment.workers.overlap)
 
 
-def _tied(experiment: Experiment, latency: float | Sequence[float],
-          bandwidth: float | Sequence[float] | None) -> tuple[Tied, ...]:
+def _tied(experiment: Experiment, link: Link) -> tuple[Tied, ...]:
     """The pairs of stages that share weights, with the seconds of their exchange.
 
     [choice] Two devices add their gradients up in a ring, over a link as slow as the slowest
     between stages.
     """
-    slowest = Link(float(np.max(latency, initial=0.0)),
-                   float("inf") if bandwidth is None else float(np.min(bandwidth, initial=np.inf)))
     return tuple(Tied((tie.stages[0], tie.stages[1]),
-                      float(ring_all_reduce_s(np.array(tie.size_bytes), slowest, 2)))
+                      float(ring_all_reduce_s(np.array(tie.size_bytes), link.slowest(), 2)))
                  for tie in experiment.cluster.tied)
 
 

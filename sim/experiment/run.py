@@ -78,7 +78,7 @@ def settle(setup: VirtualSetup, *, timeline: Timeline | None = None, engine: str
     try:
         timeline = timeline or add_times(setup, engine)
     except DeadlockError:
-        if setup.shape.workers > 1:
+        if setup.shape.workers > 1 or setup.program.several:
             setup.program.validate()  # a rule can ask for what the order gives later: say so then
         raise
     own = own_program(timeline.program, setup.kernels)

@@ -30,6 +30,7 @@ from sim.times.profile import Profile
 from sim.times.timeline import Timeline
 from sim.weights.versions import VersionPlan
 from sim.workers import Combine
+from sim.workers.later import put_off
 from sim.workers.synchronisation import copies_together, synchronised
 
 
@@ -60,6 +61,7 @@ class Setup:
         program = program or generate(experiment, kernels)
         check_shape(experiment, program)
         combine = make_combine(experiment.workers.combine)
+        program = put_off(program, _put_off(experiment, program), kernels)
         if program.several:
             program = _of_copies(experiment, program, combine)
         return Setup(experiment, synchronised(program, combine),
@@ -196,6 +198,14 @@ def check_shape(experiment: Experiment, program: Program) -> None:
                         f"{experiment.workers.count}")
     if problems:
         raise ConfigurationError(problems)
+
+
+def _put_off(experiment: Experiment, program: Program) -> set[int]:
+    """Stages whose updates wait while their device goes on: those that are tied, and all where
+    exchanges run beside computing."""
+    if experiment.workers.overlap and (program.shape.workers > 1 or program.several):
+        return set(range(experiment.pipeline.stages))
+    return {stage for tie in experiment.cluster.tied for stage in tie.stages}
 
 
 def version_plan(program: Program, mitigation: Mitigation, schedule: str,

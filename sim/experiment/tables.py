@@ -149,8 +149,8 @@ class Costs(BaseModel):
     device_factor: Annotated[SlowdownOrList, Bears.TIMES, Says(
         "factor on all a device does, or one per device of a worker")] = 1.0
     profile: Annotated[str | None, Bears.TIMES, Says(
-        "file of measured stages, in place of the three above; with a layout of layers (or "
-        "PipeDream's graph.txt)", unset="none", example='"profile.json"')] = None
+        "file of measured stages, in place of forward_s, backward_s and update_s; with a layout of "
+        "layers (or PipeDream's graph.txt)", unset="none", example='"profile.json"')] = None
     per_layer: Annotated[dict[str, LayerCosts] | None, Bears.TIMES, Says(
         "what a layout's letters cost, each as a profile's stage does, and output_bytes, what it "
         "sends on", unset="none", example="{ t = { forward_s = 1.0, backward_s = 2.0 } }")] = None

@@ -59,7 +59,7 @@ def _bubble(experiment: Experiment, microbatches: int) -> float | None:
                          "minibatches": experiment.workers.count}}), training=False)
     except MistakeError:
         return None
-    busy = (trial.end_s - trial.start_s)[[op in BUSY for op in trial.op.tolist()]].sum()
+    busy = trial.busy_s[[op in BUSY for op in trial.op.tolist()]].sum()
     return 1 - float(busy) / (trial.shape.devices * float(trial.end_s.max()))
 
 

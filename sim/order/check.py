@@ -9,8 +9,8 @@ import numpy as np
 from sim.arrays import Ints
 from sim.errors import InvalidProgramError
 from sim.order.completeness.marked_table import marked_table
-from sim.order.needs import dependencies
-from sim.order.streams import CompleteStreams
+from sim.order.needs import dependencies, receivers
+from sim.order.streams import CompleteStreams, Edges
 
 
 def check_order(program: CompleteStreams) -> None:
@@ -24,11 +24,32 @@ def check_order(program: CompleteStreams) -> None:
 def execution_order(program: CompleteStreams) -> list[int]:
     """Every row of a program, in an order that respects every dependency and every stream.
 
-    Raises InvalidProgramError where there is none.
+    Messages of its own are posted ahead: what is waited for is there for the pass that needs it,
+    and its RECV waits for nothing.  Raises InvalidProgramError where there is none.
     """
-    before, after = dependencies(program)
+    before, after = _needed(program)
     order = _by_arrivals(program, before, after)
     return _by_counting(program, before, after) if order is None else order
+
+
+def _needed(program: CompleteStreams) -> Edges:
+    """Which rows wait for which, with messages of a program's own posted ahead."""
+    before, after = dependencies(program)
+    if not program.lowered:
+        return before, after
+    sent, passes = program.arrives_from, receivers(program)
+    message = (sent[after] == before) & (passes[after] >= 0)
+    return before, np.where(message, passes[after], after)
+
+
+def _sources(program: CompleteStreams) -> Ints:
+    """The row whose message each row waits for, (rows,), −1 for none, messages posted ahead."""
+    sent = program.arrives_from
+    if not program.lowered:
+        return sent
+    source, received = np.full_like(sent, -1), np.flatnonzero(sent >= 0)
+    source[receivers(program)[received]] = sent[received]
+    return source
 
 
 def _by_arrivals(program: CompleteStreams, before: Ints, after: Ints) -> list[int] | None:
@@ -38,7 +59,7 @@ def _by_arrivals(program: CompleteStreams, before: Ints, after: Ints) -> list[in
     own = device[before] == device[after]
     if len(program.sync[0]) or (before[own] >= after[own]).any():
         return None
-    source, head, ends = program.arrives_from.tolist(), list(program.offsets), program.offsets[1:]
+    source, head, ends = _sources(program).tolist(), list(program.offsets), program.offsets[1:]
     done, waiting = bytearray(len(program)), dict[int, int]()
     ready, order = list(range(program.devices)), list[int]()
     while ready:
@@ -93,7 +114,7 @@ def waiting_heads(program: CompleteStreams, heads: dict[int, int], done: list[in
     `heads` is the row that each waiting device is at; rows of device `d` from `done[d]` on have
     not been executed.
     """
-    before, after = dependencies(program)
+    before, after = _needed(program)
     sent, said = program.arrives_from, []
     for d, row in heads.items():
         needs = dict.fromkeys([*before[after == row].tolist(), int(sent[row])])

@@ -97,3 +97,14 @@ def _direct(tables: RowTables, need: Need) -> tuple[Ints, Ints]:
         _, received = _across(tables, need.before, need.ends[1:], need.step)
         before = np.where(received >= 0, received, before)
     return before, after
+
+
+def receivers(streams: CompleteStreams) -> Ints:
+    """The pass that needs what each RECV of a program receives, shape (rows,); −1 elsewhere."""
+    op, stage, index, _ = streams.rows
+    found = np.full(len(streams), -1, dtype=np.int64)
+    for need in ELSEWHERE:
+        if need.ends is not None:
+            rows = np.flatnonzero(op == need.ends[1])
+            found[rows] = streams.row_of(*need.after)[stage[rows], index[rows]]
+    return found

@@ -10,6 +10,7 @@ import numpy as np
 
 from sim.op import Op
 from sim.order.program import Program
+from sim.order.streams import NO_EDGES, Edges
 
 # What goes first: updates, backwards, forwards; a weight half fills what would be a bubble
 URGENCY = {Op.U: 0, Op.B: 1, Op.I: 1, Op.F: 2, Op.W: 3}
@@ -39,6 +40,21 @@ def entry_limits(program: Program) -> EntryLimits:
     return EntryLimits(int(flight.max()), int(np.cumsum(starts * 1 - (op == Op.U)).max()))
 
 
+def after_flush(program: Program) -> Edges:
+    """Forwards that wait for their stage's update of the mini-batch before, in a program that
+    flushes: two arrays of shape (edges,).
+
+    None where no backward is split, as then it is done by the time the next mini-batch is let in.
+    [choice] A weight half can be put off behind any forward; one of the next mini-batch would read
+    weights that are not updated yet, which a schedule that flushes never does.
+    """
+    n = program.shape.microbatches * program.shape.workers  # workers take mini-batches in turn
+    if Op.W not in program.present:
+        return NO_EDGES
+    update, forward = program.row_of(Op.U)[:, :-n].ravel(), program.row_of(Op.F)[:, n:].ravel()
+    return (update, forward) if (forward > update).all() else NO_EDGES
+
+
 class Readiness:
     """What every row still waits for, shared by the devices' queues.
 
@@ -47,7 +63,8 @@ class Readiness:
     """
 
     def __init__(self, program: Program) -> None:
-        before, after = program.dependencies
+        before, after = map(np.concatenate, zip(program.dependencies, after_flush(program),
+                                                strict=True))
         self.missing: list[int] = np.bincount(after, minlength=len(program)).tolist()
         self.targets: list[list[int]] = [[] for _ in range(len(program))]
         for source, target in zip(before.tolist(), after.tolist(), strict=True):

@@ -88,14 +88,14 @@ def _expanded(simulating: Simulate, dispatch: str, shares: bool, program: Progra
               costs: CostModel, cluster: Cluster, rng: np.random.Generator) -> Timeline:
     """The timeline of any program, by a function for those that an engine knows all of."""
     expansion = expand(program, costs, cluster)
-    if expansion is None:
-        return simulating(program, costs, cluster, rng)
     what = ("pairs" if len(program.pairs) else "messages of its own" if program.lowered else
             "updates that wait for each other")
-    if dispatch != "static":
+    if dispatch != "static" and (expansion is not None or len(program.pairs)):
         raise ConfigurationError([
             f"pipeline.dispatch: the order of a program with {what} is part of it, so static, got "
             f"{dispatch}"])
+    if expansion is None:
+        return simulating(program, costs, cluster, rng)
     if shares and expansion.more:
         raise ConfigurationError([
             "costs.profile: how rows slow each other (beside, issue_s) is not measured for a "

@@ -12,6 +12,7 @@ import numpy as np
 from sim.arrays import Floats
 from sim.op import Op, among
 from sim.order.program import Program
+from sim.order.together import rows_of_pairs
 from sim.times.cluster import Cluster
 
 
@@ -27,15 +28,22 @@ def claims(program: Program, cluster: Cluster) -> Claims:
 
     A forward takes what its stage keeps of the micro-batches it covers; their backward gives it
     back (its weight half, where it is split).  Where activations are made again, a whole backward
-    has those of one micro-batch while it runs, an input half leaves its own to the weight half.
+    has those of one micro-batch while it runs, an input half leaves its own to the weight half.  A
+    pair starts as one and ends as one: both claim with the first of the two, and nothing is given
+    back before the second has ended.
     """
     op, stage, _, count = program.rows
     kept = cluster.activation_bytes[stage] * count
     again = np.zeros(len(program))
     if cluster.recomputed_bytes is not None:
         again = cluster.recomputed_bytes[stage] * np.where(op == Op.B, 1, count)
-    return Claims(np.where(op == Op.F, kept, np.where(among(op, (Op.B, Op.I)), again, 0.0)),
-                  np.where(among(op, (Op.B, Op.W)), kept + again, 0.0))
+    taken = np.where(op == Op.F, kept, np.where(among(op, (Op.B, Op.I)), again, 0.0))
+    given = np.where(among(op, (Op.B, Op.W)), kept + again, 0.0)
+    first, second = rows_of_pairs(program.tables, program.pairs)
+    for column, all_of, none_of in ((taken, first, second), (given, second, first)):
+        column[all_of] += column[none_of]
+        column[none_of] = 0.0
+    return Claims(taken, given)
 
 
 def most_claimed(program: Program, cluster: Cluster) -> Floats:

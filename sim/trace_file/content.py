@@ -71,16 +71,18 @@ def _check_pair(columns: Columns, first: str, second: str, ordered: bool) -> Non
 
 
 def _check_pairs(columns: Columns) -> None:
-    """Two rows each are of one pair: they start and end together."""
+    """Two rows each are of one pair: they are one in time, or the second follows the first."""
     paired = columns["paired"]
     _refuse(columns, "paired", (paired < 0) | (paired > 1), "0 or 1")
     rows = np.flatnonzero(paired)
     if len(rows) % 2:
         raise TraceError(f"column paired: two rows of each pair, got {len(rows)} rows in all")
-    for name in ("device", "start_s", "end_s"):
-        other = columns[name].copy()
-        other[rows[1::2]] = columns[name][rows[::2]]
-        _refuse(columns, name, columns[name] != other, "that of the other row of its pair")
+    first, second = rows.reshape(-1, 2).T
+    start, end = columns["start_s"], columns["end_s"]
+    as_one = (start[second] == start[first]) & (end[second] == end[first])
+    wrong = np.zeros(len(paired), dtype=bool)
+    wrong[second] = ~(as_one | (start[second] >= end[first]))
+    _refuse(columns, "start_s", wrong, "that of the pair's first row, or not before its end")
 
 
 def check_versions(columns: Columns, shape: PipelineShape, *, several: bool = False) -> None:

@@ -25,6 +25,28 @@ def test_gpipe_bubble_is_the_papers(stages: int, micro: int) -> None:
     assert found.makespan_s == 2 * (micro + stages - 1)
 
 
+@pytest.mark.parametrize(("schedule", "idle"), [
+    ("1f1b", [9.0, 6.0, 3.0, 0.0]),  # device k works from kf to the end less kb: (P-1-k)(f+b)
+    ("gpipe", [9.0, 6.0, 3.0, 0.0])])
+def test_span_idle_counts_from_a_devices_own_first_instruction_to_its_last(schedule, idle):
+    trace = simulated({"schedule": schedule, "stages": 4, "minibatches": 1, "microbatches": 8},
+                      {"backward_s": 2.0, "update_s": 0.0})
+    found = timing(trace)
+    assert found.span_idle_s.tolist() == idle
+    assert found.makespan_s * 4 * found.bubble_fraction == pytest.approx(4 * 3 * 3.0)
+    assert found.span_idle_fraction == pytest.approx(18 / (4 * 24 + 18))
+    said = shown(report_tables(report(trace)), 200)
+    assert "span idle      15.8 % of the time" in said
+    assert "at most 9 s, on device 0" in said
+
+
+def test_no_device_waits_within_its_span_where_stages_are_alike_and_nothing_flushes():
+    found = report(simulated({"stages": 1, "minibatches": 8}))
+    assert (found["span_idle_s"], found["span_idle_fraction"]) == ([0.0], 0.0)
+    nothing = report(simulated({"minibatches": 20}, {"forward_s": 0.0, "backward_s": 0.0}))
+    assert (nothing["span_idle_s"], nothing["span_idle_fraction"]) == ([0.0] * 3, None)
+
+
 def test_wait_for_a_message_is_told_from_other_bubbles() -> None:
     """Two stages, one mini-batch, 1 s passes, 0.5 s links: each device waits 0.5 s for one."""
     trace = simulated({"schedule": "sequential", "stages": 2, "minibatches": 1},

@@ -57,7 +57,7 @@ def test_a_message_under_way_is_transfer_and_not_waiting():
 def test_receives_that_are_rows_of_their_own_are_split_as_any_wait():
     late = experiment(latency=0.5)
     trace = run(late)
-    lowered = run(late, trace.program().lower())
+    lowered = run(late.changed({"cluster.receives": "holding"}), trace.program().lower())
     before = np.where(np.diff(lowered.device, prepend=-1) == 0, np.roll(lowered.end_s, 1), 0.0)
     waits = np.isin(lowered.op, (Op.RECV_F, Op.RECV_B))
     assert waits.any()

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
 from typing import Any
+
+import pytest
 
 from sim.errors import ConfigurationError
 from sim.mitigations import MITIGATIONS
 from sim.schedules import SCHEDULES
 from tests.sim.experiments import experiment
 
+EVERY = 3  # of so many cells of a table one is tried in `make test`, all in `make verify`
 
-def accepted(schedule: str, mitigation: Any, stages: int = 1, microbatches: int = 1) -> bool:
+
+def accepted(schedule: str, mitigation: Any, stages: int = 1, microbatches: int = 1,
+             chunks: int = 1) -> bool:
     try:
         experiment(schedule=schedule, mitigation=mitigation, stages=stages,
-                   microbatches=microbatches, task="none")
+                   microbatches=microbatches, chunks=chunks, task="none")
     except ConfigurationError:
         return False
     return True
@@ -21,7 +28,21 @@ def accepted(schedule: str, mitigation: Any, stages: int = 1, microbatches: int 
 
 def running(stages: int, microbatches: int, schedules: list[str] | None = None
             ) -> list[tuple[str, str]]:
-    """Pairs (schedule, mitigation) that are not refused at these sizes."""
+    """Pairs (schedule, mitigation) that are not refused at these sizes, one stage a device."""
     return [(schedule, mitigation)
             for schedule in schedules or SCHEDULES.names() for mitigation in MITIGATIONS.names()
             if accepted(schedule, mitigation, stages, microbatches)]
+
+
+def table(*sides: Sequence[Any], keep: Sequence[Any] = ()) -> list[Any]:
+    """All combinations as cases of a test, of which `make verify` alone tries most.
+
+    In `make test` are one of `EVERY`, so that each value of a side is met with some of every other,
+    and those with one of `keep` in them.
+    """
+    cases = []
+    for places in product(*(range(len(side)) for side in sides)):
+        values = [side[at] for side, at in zip(sides, places, strict=True)]
+        chosen = sum(places) % EVERY == 0 or any(value in keep for value in values)
+        cases.append(pytest.param(*values, marks=() if chosen else pytest.mark.verify))
+    return cases

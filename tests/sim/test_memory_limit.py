@@ -5,12 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.metrics.memory import memory
+from analysis.metrics.memory import device_peaks, memory
 from analysis.metrics.staleness import plan_of
 from sim.errors import DeadlockError
 from sim.experiment.run import run
+from sim.experiment.setup import VirtualSetup
 from sim.op import Op
+from sim.order.program import Program
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
+from sim.times.cluster import Cluster, Link
+from sim.times.memory import most_claimed
 from tests.sim.experiments import TIMES, experiment, schedule_program, simulate
 from tests.sim.strategies import halved, shapes
 
@@ -159,3 +164,45 @@ def test_greedy_halves_wait_for_each_others_memory():
     for stage in range(2):
         own = (trace.stage == stage) & np.isin(trace.op, (Op.I, Op.W))
         assert trace.op[own].tolist() == 4 * [Op.I, Op.W]
+
+
+def peak_of(text: str, shape: PipelineShape, again: float | None) -> float:
+    """Peak bytes of one device where a micro-batch keeps 3, and so many are made again."""
+    cluster = Cluster(Link(), np.zeros(0), np.array([3.0]),
+                      recomputed_bytes=None if again is None else np.array([again]))
+    (peak,) = most_claimed(Program.parse(text, shape), cluster)
+    return float(peak)
+
+
+@pytest.mark.parametrize(("order", "kept", "peak"), [
+    ("0F0,0I0,0W0,0F1,0I1,0W1,0U0-1", 3.0, 3.0 + 10.0),  # one at a time
+    ("0F0,0I0,0F1,0W0,0I1,0W1,0U0-1", 6.0, 6.0 + 10.0),  # what I made again is held until W
+    ("0F0,0F1,0I0,0I1,0W0,0W1,0U0-1", 6.0, 6.0 + 20.0),  # both micro-batches' at once
+    ("0F0,0F1,0I0,0W0,0I1,0W1,0U0-1", 6.0, 6.0 + 10.0),
+    ("0F0,0F1,0B0,0B1,0U0-1", 6.0, 6.0 + 10.0),
+    ("0F0,0F1,0B0-1,0U0-1", 6.0, 6.0 + 10.0)])  # a whole backward does one after another
+def test_a_split_backward_holds_the_input_from_f_to_w_and_activations_from_i_to_w(order, kept,
+                                                                                 peak):
+    shape = PipelineShape(1, 1, 2)
+    assert peak_of(order, shape, None) == kept
+    assert peak_of(order, shape, 10.0) == peak
+
+
+@pytest.mark.parametrize(("cell", "kept"), [("(0F1;0B0)", 6.0), ("(0B0;0F1)", 6.0),
+                                            ("0B0,0F1", 3.0)])
+def test_both_of_a_pair_hold_what_they_need_for_as_long_as_it_runs(cell, kept):
+    order, shape = f"0F0,{cell},0B1,0U0-1", PipelineShape(1, 1, 2)
+    assert peak_of(order, shape, None) == kept
+    assert peak_of(order, shape, 10.0) == kept + 10.0
+
+
+@given(shapes(4, 4, (1, 2, 3)), st.sampled_from(["graph", "recompute"]), st.integers(0, 5))
+def test_what_an_order_claims_is_what_its_run_held(shape, backward, seed):
+    """Beforehand from the order, and from the times of the run: the same peak of every device."""
+    program = halved(SCHEDULES["1f1b"].program(shape))
+    asked = experiment(schedule="file", stages=shape.stages, minibatches=shape.minibatches,
+                       microbatches=shape.microbatches, backward=backward, activation_bytes=7.0,
+                       boundary_bytes=2.0, seed=seed, jitter={"sigma": 0.5}, **TIMES)
+    claimed = most_claimed(program, VirtualSetup.of(asked, program).cluster)
+    trace = run(asked, program)
+    assert device_peaks(trace, memory(trace, plan_of(trace))) == claimed.tolist()

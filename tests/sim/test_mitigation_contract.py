@@ -1,13 +1,19 @@
 """What every mitigation owes on every schedule: it runs, or is refused with a reason."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sim.errors import ConfigurationError
+from sim.op import Op
 from sim.mitigations import MITIGATIONS
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from tests.sim.experiments import by_pass, experiment, simulate
-from tests.sim.pairs import accepted
+from tests.sim.fitting import fitted, size_keys
+from tests.sim.pairs import accepted, table
 
 EVERY = pytest.mark.parametrize("name", MITIGATIONS.names())
 SIZES = [(1, 1, 1), (2, 3, 1), (3, 7, 2), (4, 5, 4), (5, 2, 1)]
@@ -27,35 +33,56 @@ def test_a_mitigation_says_its_rule_and_source(name):
     assert kind() == kind()
 
 
-@EVERY
-@pytest.mark.parametrize("schedule", SCHEDULES.names())
-@pytest.mark.parametrize("backward", ["graph", "recompute"])
+def sizes(schedule: str) -> Iterator[PipelineShape]:
+    """Small shapes that a schedule takes."""
+    for size in SIZES:
+        yield fitted(schedule, PipelineShape(*size))
+
+
+@pytest.mark.parametrize(("name", "schedule", "backward"), table(
+    MITIGATIONS.names(), SCHEDULES.names(), ["graph", "recompute"]))
 def test_a_pair_runs_to_the_end_or_is_refused_with_a_reason(name, schedule, backward):
-    for stages, minibatches, microbatches in SIZES:
-        keys = {"schedule": schedule, "mitigation": name, "stages": stages,
-                "minibatches": minibatches, "microbatches": microbatches,
-                "backward": backward, "task": "quadratic"}
-        if not accepted(schedule, name, stages, microbatches):
+    for shape in sizes(schedule):
+        asked = {"schedule": schedule, "mitigation": name, "backward": backward,
+                 "task": "quadratic", **size_keys(shape)}
+        if not accepted(schedule, name, shape.stages, shape.microbatches, shape.chunks):
             with pytest.raises(ConfigurationError, match=r"pipeline.mitigation: .+"):
-                experiment(**keys)
+                experiment(**asked)
             continue
-        trace = simulate(**keys)
-        assert np.bincount(trace.op)[0] == stages * minibatches * microbatches
+        trace = simulate(**asked)
+        assert np.bincount(trace.op)[0] == shape.stages * shape.total
         assert np.isfinite(trace.header.training.final_loss)
         assert trace.header.training.diverged_at is None
 
 
-@EVERY
-@pytest.mark.parametrize("schedule", SCHEDULES.names())
+@pytest.mark.parametrize(("name", "schedule"), table(MITIGATIONS.names(), SCHEDULES.names()))
 def test_versions_read_exist_and_are_no_newer_than_the_one_updated(name, schedule):
-    for stages, minibatches, microbatches in SIZES:
-        if accepted(schedule, name, stages, microbatches):
-            trace = simulate(schedule=schedule, mitigation=name, stages=stages, task="none",
-                             minibatches=minibatches, microbatches=microbatches)
+    for shape in sizes(schedule):
+        if accepted(schedule, name, shape.stages, shape.microbatches, shape.chunks):
+            trace = simulate(schedule=schedule, mitigation=name, task="none", **size_keys(shape))
             assert np.all(trace.version_read >= 0)
             assert np.all(trace.version_read <= trace.version_applied)
             applied = by_pass(trace, "version_applied")
-            assert np.all(applied == np.arange(applied.shape[1]) // microbatches)
+            assert np.all(applied == np.arange(applied.shape[1]) // shape.microbatches)
+
+
+FLUSHED = [name for name in SCHEDULES.names()
+           if name not in ("round-robin", "nf1b", "paci", "hybrid")]
+
+
+@pytest.mark.parametrize("schedule", FLUSHED)
+def test_an_order_that_is_flushed_reads_fresh_weights_under_every_mitigation(schedule):
+    """Also where the last mini-batch is smaller; 2BW alone is a mini-batch late by its rule."""
+    shape = fitted(schedule, PipelineShape(3, 4, 4))
+    smaller = replace(shape, last_microbatches=fitted(schedule, PipelineShape(3, 1, 1)).microbatches)
+    for name in MITIGATIONS.names():
+        for size in (shape, smaller):
+            if not accepted(schedule, name, size.stages, size.microbatches, size.chunks):
+                continue
+            trace = simulate(schedule=schedule, mitigation=name, task="none", **size_keys(size))
+            forwards = trace.op == Op.F
+            late = (name == "2bw") * (trace.version_applied[forwards] > 0)
+            assert np.all(trace.staleness[forwards] == late)
 
 
 def refusal(**keys) -> str:

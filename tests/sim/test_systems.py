@@ -21,7 +21,8 @@ from sim.experiment.systems import SYSTEMS
 NAMED = {"single-gpu", "model-parallel", "data-parallel", "pipeline-split", "gpipe",
          "megatron-1f1b", "megatron-interleaved", "pipedream", "pipedream-vsync", "pipedream-2bw",
          "vanilla-async", "spectrain", "spectrain-stashed", "nwpt", "timeprest", "v-timeprest",
-         "i-timeprest", "hetpipe", "bmuf", "data-parallel-scaled", "data-parallel-strong"}
+         "i-timeprest", "hetpipe", "bmuf", "data-parallel-scaled", "data-parallel-strong",
+         "pipedream-hybrid"}
 FRESH = ["single-gpu", "model-parallel", "data-parallel", "data-parallel-scaled", "pipeline-split",
          "gpipe", "megatron-1f1b", "megatron-interleaved", "bmuf"]
 SMALL = {"pipeline": {"minibatches": 24}, "training": {"width": 8, "batch_size": 16}}
@@ -78,6 +79,7 @@ def test_nothing_is_late_where_a_pipeline_flushes(name):
     ("pipedream-vsync", [3, 3, 3, 3], [3, 3, 3, 3]),
     ("pipedream-2bw", [1, 1, 1, 1], [1, 1, 1, 1]),
     ("hetpipe", [1, 0], [1, 0]),  # on two stages a worker
+    ("pipedream-hybrid", [1.5, 1, 0], [1.5, 1, 0]),  # rounds of two on the first of three stages
     ("v-timeprest", [1.5, 1, 0.5, 0], [0, 0, 0, 0]),
 ])
 def test_staleness_by_stage_is_the_papers(name, forward, backward):
@@ -96,6 +98,7 @@ def test_staleness_by_stage_is_the_papers(name, forward, backward):
     ("pipeline-split", 24 * 2 * (4 + 2) / 4), ("megatron-1f1b", 24 * 2 * (4 + 2) / 4),
     ("gpipe", 24 * 3 * (4 + 2) / 4), ("megatron-interleaved", 24 * 2 * (2 * 4 + 2) / 8),
     ("pipedream", 24 * 2 + 4), ("bmuf", 24 * 6 / 3),
+    ("pipedream-hybrid", 24 * 2 + 4),  # two devices on 4 s of work, one on 2 s
 ])
 def test_makespans_are_the_closed_forms(name, makespan):
     document = {"pipeline": SMALL["pipeline"],
@@ -127,6 +130,27 @@ def test_systems_have_the_same_devices_but_for_one_that_is_marked():
             expected = {"single-gpu": 1, "hetpipe": stages if stages % 2 == 0 else 2 * stages}
             assert devices == expected.get(system.name, stages), system.name
     assert "twice the devices" in SYSTEMS["hetpipe"].reading
+
+
+def test_as_many_neighbours_make_one_stage_as_it_has_replicas():
+    base = resolve({"pipeline": {"stages": 4, "minibatches": 24}, "costs": {
+        "forward_s": [1.0, 2.0, 4.0, 0.5], "backward_s": [2.0, 0.5, 1.0, 0.5]},
+        "cluster": {"boundary_bytes": [1, 2, 3], "activation_bytes": [10, 20, 30, 40]},
+        "training": {"task": "none", "batch_size": 16}})
+    (entrant,) = entrants("pipedream-hybrid:replicas=3")
+    found = base.changed(entrant.changes(base))
+    assert found.pipeline.replicas == [3, 1]
+    assert found.costs.forward_s == [7.0, 0.5]
+    assert found.costs.backward_s == [3.5, 0.5]
+    assert found.cluster.boundary_bytes == [3]
+    assert found.cluster.activation_bytes == [60, 40]
+    for strange in ("replicas=5", "replicas=0", "replicas=true", "replicas=1.5"):
+        (entrant,) = entrants(f"pipedream-hybrid:{strange}")
+        with pytest.raises(ConfigurationError, match="has 1 to 4 replicas"):
+            entrant.changes(base)
+    (entrant,) = entrants("pipedream-hybrid:repliacs=2")
+    with pytest.raises(ConfigurationError, match="did you mean replicas"):
+        entrant.changes(base)
 
 
 def test_the_shallower_pipeline_has_the_bytes_of_the_stages_it_joins():

@@ -22,9 +22,9 @@ def with_updates(shape: PipelineShape, streams: Sequence[Sequence[Part]],
 
     Where a stream has no update of a stage, one is put right after the last backward that it has
     of every mini-batch; of a stage with several homes, whose copies may wait for each other then,
-    after all that the device does of the mini-batch.  Offsets are where each stream begins, and where the last ends.  One pass
-    over all streams does that where they are plainly complete; what it refuses is done here stream
-    by stream, whatever the streams hold.
+    after all that the device does of the mini-batch.  Offsets are where each stream begins, and
+    where the last ends.  One pass over all streams does that where they are plainly complete; what
+    it refuses is done here stream by stream, whatever the streams hold.
     """
     rows = join([part for stream in streams for part in stream])
     offsets = np.cumsum([0, *(sum(part.size for part in stream) for stream in streams)])

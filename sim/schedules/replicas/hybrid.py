@@ -23,10 +23,10 @@ def homes(shape: PipelineShape) -> list[tuple[int, int, int]]:
 
 
 def in_flight(shape: PipelineShape, stage: int) -> int:
-    """Mini-batches that each replica of a stage has under way at most.
+    """Mini-batches that each replica of a stage has under way at most: its warm-up, and one.
 
-    One, and as many more as it has later devices' work to hand out: ⌊(devices after it and the
-    stage's other replicas) / replicas⌋.
+    The warm-up is ⌊(devices after the stage's first one) / replicas⌋, as in PipeDream's runtime;
+    where the replicas divide the devices of later stages that is ⌊those / replicas⌋.
     """
     replicas = shape.replicas or (1,) * shape.stages
     return (sum(replicas[stage:]) - 1) // replicas[stage] + 1
@@ -47,18 +47,21 @@ def refuse(shape: PipelineShape) -> None:
                  "round's update stands [choice]",
           refuse=refuse, takes=("replicas",))
 def hybrid(device: int, shape: PipelineShape) -> Iterator[Part]:
-    """What a device does where stages have replicas; with `replicas = [2, 1]` (a bare number is a
-    backward):
+    """What a device does where stages have replicas; with `replicas = [2, 1]` and passes of one
+    length (a bare number is a backward):
 
-        stage 0, replica 0: 1F 3F .  .  .  1  5F .  3  U  7F
-        stage 0, replica 1: 2F 4F .  .  .  .  .  2  U  6F
-        stage 1:            .  1F 1  U  2F 2  U  3F 3  U
+        stage 0, replica 0: 1F 3F .  1  5F .  .  3  7F .  .  5
+        stage 0, replica 1: 2F 4F .  .  .  2  6F .  .  4  8F .
+        stage 1:            .  1F 1  2F 2  3F 3  4F 4  5F 5  6F
 
     Mini-batch i (from 1) is done by replica (i−1) mod r.  A stage with r replicas updates once for
     each round of r mini-batches, with their mean gradient.  The last replica of a round updates
     right after its backward; the others, whose round is not complete then, go on with a forward and
-    their next backward first: with free links nobody waits, and a mini-batch takes
-    max(f+b)/r over the stages.
+    their next backward first, and no replica ever waits for another.
+
+    With free links a mini-batch takes max (f+b)/r over the stages where replicas divide the devices
+    of later stages.  Elsewhere it may take longer, since a forward in the warm-up waits: the most,
+    over stages k ≤ l, of the seconds of k to l over aₖrₖ − (aₗ−1)rₗ, with a in flight [derived].
     """
     stage, number, many = homes(shape)[device]
     mine = np.arange(number, shape.total, many, dtype=NARROW)

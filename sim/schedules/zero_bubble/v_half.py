@@ -23,7 +23,8 @@ def v_half(device: int, shape: PipelineShape) -> Iterator[Part]:
         device 1: .  FA Fa .  .  FB Fb Ia Wa IA WA .  Ib Wb IB WB .
 
     P devices hold the activations of P+2 chunks at most where P is even, of P+1 where it is odd;
-    1F1B those of 2P.
+    1F1B those of 2P.  At equal F, I and W they idle 7P/2-2 slots (P even); the authors move passes
+    into free slots as long as the memory stays, and idle less.
     """
     ranks, k = shape.worker_devices, device
     late = 3 * ranks + (3 if ranks % 2 == 0 else 0)

@@ -23,7 +23,8 @@ def v_min(device: int, shape: PipelineShape) -> Iterator[Part]:
         device 1: .  FA Fa .  .  Ia IA FB Fb Wa WA Ib IB FC Fc Wb WB Ic IC Wc WC
 
     Activations are held by 4, 6, 8, 12, 24 chunks at most on 4, 6, 8, 16, 32 devices, where 1F1B
-    holds twice as many as there are devices.
+    holds twice as many as there are devices.  At equal F, I and W P devices idle 4P-5 slots, two
+    more where 3 divides P.
     """
     ranks, k = shape.worker_devices, device
     late = 2 * ranks + (2 if ranks % 3 == 0 else 0)

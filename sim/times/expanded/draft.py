@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sim.arrays import NARROW, Floats, Ints
-from sim.op import Op, among
+from sim.op import Op
 from sim.order.columns import Instructions
 from sim.order.program import Program
-from sim.order.streams import NO_PAIRS, Messages, device_of_rows
+from sim.order.streams import NO_PAIRS, Edges, Messages, device_of_rows
 from sim.order.together import rows_of_pairs
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel, quantize
@@ -46,7 +46,7 @@ class Draft:
 
     @classmethod
     def of(cls, program: Program, pairs: Ints) -> Draft:
-        """A draft that has a program's rows, and of each of `pairs` the row it needs more.
+        """A draft that has a program's rows, and what `pairs`, (pairs, 2, 3), need more.
 
         A pair is three rows: one waits for the forward's message, one for the backward's and does
         the work of both, and sends what the first of the two sends; one more sends the rest.  The
@@ -103,6 +103,11 @@ class Draft:
         self.beside_s.append(seconds)
         return rows
 
+    @property
+    def edges(self) -> Edges:
+        """Rows that are run and those that wait for them: see `wait`."""
+        return _joined(self.before), _joined(self.after)
+
     def of_program(self, rows: Ints) -> Ints:
         """Operation, stage, index and count of rows of the program, shape (4, rows)."""
         return np.stack([column[rows] for column in self.program.rows])
@@ -124,7 +129,7 @@ class Draft:
         program = replace(
             own, rows=Instructions(*self.columns), offsets=offsets, device=device,
             tables=replace(own.tables, tables=tables), messages=Messages(target, link, links),
-            sync=(_joined(self.before), _joined(self.after)), pairs=NO_PAIRS)
+            sync=self.edges, pairs=NO_PAIRS)
         places = Places(self.at, self.starts, self.ends, self.leaves, heard, self.served,
                         self.size)
         beside = np.zeros(self.size)
@@ -151,13 +156,3 @@ class Draft:
 
 def _joined(parts: list[Ints]) -> Ints:
     return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
-
-
-def receivers(program: Program) -> Ints:
-    """The pass that needs what each RECV of a program receives, shape (rows,); −1 elsewhere."""
-    op, stage, index, _ = program.rows
-    found = np.full(len(program), -1, dtype=np.int64)
-    for receive, passes in ((Op.RECV_F, (Op.F,)), (Op.RECV_B, (Op.B, Op.I))):
-        rows = np.flatnonzero(among(op, (receive,)))
-        found[rows] = program.row_of(*passes)[stage[rows], index[rows]]
-    return found

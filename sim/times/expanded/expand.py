@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from sim.arrays import Ints
 from sim.order.program import Program
+from sim.order.streams import NO_PAIRS, Edges
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
 from sim.times.expanded.draft import Draft
@@ -24,10 +26,10 @@ def expand(program: Program, costs: CostModel, cluster: Cluster) -> Expansion | 
     if not expands(program, costs, cluster):
         return None
     draft = Draft.of(program, overlapping(program, costs))
-    if program.lowered and cluster.receives == "posted":
-        post(draft)
-    elif program.lowered and cluster.receives == "in-order":
+    if program.lowered and cluster.receives == "in-order":
         serve_in_order(draft)
+    elif program.lowered and cluster.receives == "posted":
+        post(draft)
     if program.lowered and cluster.sends == "rendezvous":
         rendezvous(draft)
     if len(program.sync[0]):
@@ -50,3 +52,20 @@ def expands(program: Program, costs: CostModel, cluster: Cluster) -> bool:
     messages = program.lowered and (cluster.receives != "holding" or cluster.sends != "buffered")
     return bool(messages or cluster.tied or (cluster.beside and len(program.sync[0]))
                 or len(overlapping(program, costs)))
+
+
+def waits_of(program: Program, cluster: Cluster) -> tuple[Ints, Edges]:
+    """The row whose message each row waits for, (rows,), −1 for none, and the rows that wait for
+    others besides, as `sim.order.streams.Edges`: what the rules of a machine add to an order.
+
+    Of workers that wait for each other the program itself says so.
+    """
+    draft = Draft.of(program, NO_PAIRS)
+    if program.lowered and cluster.receives != "holding":
+        post(draft)
+    if program.lowered and cluster.sends == "rendezvous":
+        rendezvous(draft)
+    tie(draft, cluster.tied)
+    source, sent = np.full(len(program), -1, dtype=np.int64), np.flatnonzero(draft.hears >= 0)
+    source[draft.hears[sent]] = sent
+    return source, draft.edges

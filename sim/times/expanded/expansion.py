@@ -75,8 +75,12 @@ class ExpandedCosts(CostModel):
 
 @dataclass(frozen=True, kw_only=True)
 class ExpandedCluster(Cluster):
-    """The machine under the rows that are run: `transfer_s` and `exchange` have shape (rows run,),
-    `arrives_s` too, or (0,) where every message is there at once."""
+    """The machine under the rows that are run.
+
+    Seconds by row, shape (rows run,): `transfer_s`, for which its message holds its link,
+    `arrives_s` from then to its arrival (shape (0,) where every message is there at once), and
+    `exchange`, of the exchange before it.
+    """
 
     transfer_s: Floats
     arrives_s: Floats
@@ -87,7 +91,7 @@ class ExpandedCluster(Cluster):
         return self.transfer_s
 
     def latencies(self, program: Program, kernels: Kernels = NUMPY) -> Floats:
-        """Seconds from when each row's message has let go of its link to its arrival."""
+        """Seconds from when messages let go of their links to their arrival, shape (rows run,)."""
         return self.arrives_s
 
     def exchange_s(self, program: Program) -> Floats:
@@ -130,14 +134,20 @@ class Expansion:
 
 def as_costs(costs: CostModel, of: Program, places: Places, pairs: PairRows, beside_s: Floats
              ) -> ExpandedCosts:
-    """A cost model told of the rows that are run in place of a program."""
+    """A cost model told of the rows that are run in place of a program.
+
+    `beside_s` are the seconds of rows that stand for none of the program, shape (rows run,).
+    """
     return ExpandedCosts(**_fields(costs, CostModel), of=of, costs=costs, places=places,
                          pairs=pairs, beside_s=beside_s)
 
 
 def as_cluster(cluster: Cluster, transfer_s: Floats, arrives_s: Floats, exchange: Floats
                ) -> ExpandedCluster:
-    """A machine told of the rows that are run in place of a program."""
+    """A machine told of the rows that are run in place of a program: see `ExpandedCluster`.
+
+    All arrays are seconds by row, shape (rows run,).
+    """
     return ExpandedCluster(**_fields(cluster, Cluster), transfer_s=transfer_s,
                            arrives_s=arrives_s, exchange=exchange)
 

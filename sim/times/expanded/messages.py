@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from sim.arrays import Ints
+from sim.order.needs import receivers
 from sim.order.program import Program
-from sim.times.expanded.draft import Draft, receivers
+from sim.times.expanded.draft import Draft
 
 
 def post(draft: Draft) -> None:

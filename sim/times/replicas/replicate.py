@@ -80,7 +80,9 @@ def _together(program: Program, replicas: Sequence[Replica], columns: bool, kern
 def _can_share(program: Program, replicas: Sequence[Replica]) -> bool:
     """Whether one order of rows serves all, and nothing but seconds differs."""
     alone = len(program.sync[0]) or any(
-        each.costs.stragglers or expands(program, each.costs, each.cluster) for each in replicas)
+        each.costs.stragglers or expands(program, each.costs, each.cluster)
+        or (program.several and each.costs.slowdown is not None)
+        for each in replicas)  # updates of a stage's copies are one instruction, on unlike devices
     return not alone and all(stays_within_limit(program, each.cluster) for each in replicas)
 
 

@@ -19,8 +19,9 @@ from sim.times.exact import in_order
 from sim.times.exact import timeline as exact
 from sim.trace import COLUMNS
 from tests.sim.experiments import experiment, schedule_program
-from tests.sim.pairs import accepted, running
-from tests.sim.strategies import dyadic, names, shapes, timings, unlike
+from tests.sim.fitting import SHARING, fitted, size_keys
+from tests.sim.pairs import accepted, running, table
+from tests.sim.strategies import dyadic, names, placed, shapes, timings, unlike
 from tests.sim.times.engines import EXACT, NAMES, assert_equal, times
 
 
@@ -50,6 +51,17 @@ def test_all_engines_agree_bit_for_bit(keys):
         assert_equal(times(engine, **keys), reference)
     with mock.patch.object(in_order, "FEWEST_SEGMENTS", 0):  # what long runs do
         assert_equal(times("exact-plain", **keys), reference)
+
+
+@settings(deadline=None, max_examples=60)
+@given(placed(tuple(SCHEDULES.names())), st.data())
+def test_all_engines_agree_wherever_stages_lie(case, data):
+    schedule, shape = case
+    keys = {"schedule": schedule.name, **size_keys(shape), **data.draw(timings(shape.stages))}
+    assume(not (schedule.name in SHARING and shape.workers > 1))
+    reference = times("simpy", **keys)
+    for engine in NAMES:
+        assert_equal(times(engine, **keys), reference)
 
 
 @settings(deadline=None, max_examples=60)
@@ -135,21 +147,22 @@ def test_all_engines_agree_with_several_stages_on_a_device(case):
         assert_equal(times(engine, program, **keys), reference)
 
 
-@pytest.mark.parametrize("engine", EXACT)
-@pytest.mark.parametrize("schedule", SCHEDULES.names())
+@pytest.mark.parametrize(("engine", "schedule"), table(EXACT, SCHEDULES.names()))
 def test_long_runs_agree(engine, schedule):
-    keys = {"schedule": schedule, "stages": 4, "minibatches": 400, "microbatches": 5,
-            "latency_s": 0.3, "update_s": 0.11, "forward_s": [0.7, 1.0, 1.3, 0.9]}
-    assert_equal(times(engine, **keys), times("simpy", **keys))
+    shape = fitted(schedule, PipelineShape(4, 400, 5))
+    asked = {"schedule": schedule, "latency_s": 0.3, "update_s": 0.11,
+             "forward_s": [(0.7, 1.0, 1.3, 0.9)[k % 4] for k in range(shape.stages)],
+             **size_keys(shape)}
+    assert_equal(times(engine, **asked), times("simpy", **asked))
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES.names())
-@pytest.mark.parametrize("mitigation", MITIGATIONS.names())
+@pytest.mark.parametrize(("schedule", "mitigation"), table(SCHEDULES.names(), MITIGATIONS.names()))
 def test_traces_are_equal_files_whichever_engine(tmp_path, schedule, mitigation):
-    if not accepted(schedule, mitigation, 3, 4):
+    shape = fitted(schedule, PipelineShape(3, 9, 4))
+    if not accepted(schedule, mitigation, shape.stages, shape.microbatches, shape.chunks):
         pytest.skip("this pair is refused")
-    given_ = experiment(schedule=schedule, mitigation=mitigation, stages=3, microbatches=4,
-                        minibatches=9, task="none", latency_s=0.2, jitter={"sigma": 0.2})
+    given_ = experiment(schedule=schedule, mitigation=mitigation, task="none", latency_s=0.2,
+                        jitter={"sigma": 0.2}, **size_keys(shape))
     for engine in ("simpy", *NAMES):
         run(given_, engine=engine).save(tmp_path / f"{engine}.npz")
     first, *others = ((tmp_path / f"{engine}.npz").read_bytes() for engine in ("simpy", *NAMES))

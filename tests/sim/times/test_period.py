@@ -20,6 +20,8 @@ from sim.times.exact.equations import MaxPlusSystem
 from sim.times.exact.timeline import timeline
 from sim.times.exact.zone import find_zone
 from tests.sim.experiments import experiment
+from tests.sim.fitting import fitted, size_keys
+from tests.sim.pairs import table
 from tests.sim.times.engines import assert_equal, times
 
 
@@ -45,11 +47,11 @@ def filled(program, costs, cluster):
 LONG = {"stages": 4, "minibatches": 300}
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES.names())
-@pytest.mark.parametrize("microbatches", [1, 4])
+@pytest.mark.parametrize(("schedule", "microbatches"), table(SCHEDULES.names(), [1, 4]))
 def test_most_rows_of_every_long_schedule_are_filled_in(schedule, microbatches):
-    program, costs, cluster = parts(schedule=schedule, microbatches=microbatches, latency_s=0.3,
-                                    boundary_bytes=3.0, bandwidth_bytes_per_s=7.0, **LONG)
+    shape = fitted(schedule, PipelineShape(4, 300, microbatches))
+    program, costs, cluster = parts(schedule=schedule, latency_s=0.3, boundary_bytes=3.0,
+                                    bandwidth_bytes_per_s=7.0, **size_keys(shape))
     with mock.patch.object(in_order, "executed", side_effect=AssertionError("not by the period")):
         rows, found = filled(program, costs, cluster)
     assert rows > 0.8 * len(program)

@@ -67,6 +67,14 @@ def test_zb_h2_idles_with_fewer_micro_batches():
     assert max(idle("zb-h2", 4, 6, (1, 1, 1)).span) > 0
 
 
+@pytest.mark.parametrize(("costs", "h1", "h2"), [((1, 1, 1), 14, 14), ((2, 3, 1), 32, 31)])
+def test_three_devices_and_four_micro_batches_take_no_longer_than_the_best_orders(costs, h1, h2):
+    """The best of all orders by an exact search, holding as many activations as these two."""
+    work = 4 * sum(costs)
+    assert idle("zb-h1", 3, 4, costs).run[0] + work == h1
+    assert idle("zb-h2", 3, 4, costs).run[0] + work == h2
+
+
 @pytest.mark.parametrize(("devices", "n"), some([(2, 3), (3, 5), (4, 7), (4, 8), (5, 9), (8, 16)]))
 def test_zbv_idles_not_at_equal_seconds(devices, n):
     """Span idle 0 and idle P−1 for M ≥ 2P−1; 2P chunks' activations, the bytes of 1F1B's P."""

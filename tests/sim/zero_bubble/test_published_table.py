@@ -8,6 +8,7 @@ from fractions import Fraction
 
 import pytest
 
+import analysis
 from analysis.metrics.report import report
 from tests.sim.zero_bubble.timed import CHUNKED, idle, idle_of, ran, shape_of
 
@@ -64,3 +65,14 @@ def test_v_min_has_two_thirds_of_the_bubble_and_goes_to_a_third_of_the_memory(de
 def test_the_report_says_what_devices_hold(name, chunks):
     trace = ran(name, shape_of(name, 4, 8, chunks), (1, 1, 1), activation_bytes=1.0)
     assert report(trace)["memory"]["peak_device_bytes"] == idle_of(trace, 4).most
+
+
+@pytest.mark.parametrize(("name", "chunks", "idles"), [
+    ("1f1b", 1, 9), ("zb-h1", 1, 3), ("interleaved-zb", 2, 3), ("zb-h2", 1, 0), ("zbv", 2, 0),
+    ("v-half", 2, 12), ("v-min", 2, 11)])
+def test_one_mini_batch_after_another_idles_as_much_a_step(name, chunks, idles):
+    """Stages update by themselves, so with ZB-H2 and ZB-V no device ever idles but at the ends."""
+    found = analysis.steady(task="none", schedule=name, stages=4 * chunks, chunks=chunks,
+                            microbatches=8, minibatches=12, batch_size=8, forward_s=1.0,
+                            backward_s=2.0)
+    assert found["period_s"] == 8 * 3 * chunks + idles

@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from hypothesis import assume
 from hypothesis import strategies as st
 
 from sim.op import Op
 from sim.order.program import Program
-from sim.order.shape import PipelineShape
-from sim.schedules import SCHEDULES
 from sim.times.cluster import Cluster, Link
 from sim.times.costs import CostModel, Straggler
 from sim.times.places import COMPUTE
 from sim.times.shared.engine import simulate_shared
 from sim.times.shared.machine import Hosts, SharedMachine
 from sim.times.timeline import Timeline
-from tests.sim.strategies import made, names
+from tests.sim.strategies import made, placed
 
 FORMS = ["whole", "lowered", "halved", "halved and lowered"]
 
@@ -40,15 +37,8 @@ class Case:
 @st.composite
 def programs(draw: Any, forms: list[str] = FORMS) -> Program:
     """A schedule's program of one worker, as it is, with halves, with messages."""
-    schedule, form = SCHEDULES[draw(names)], draw(st.sampled_from(forms))
-    chunks = draw(st.integers(1, 2)) if schedule.chunks else 1
-    shape = PipelineShape(chunks * draw(st.integers(1, 4)), draw(st.integers(1, 5)),
-                          draw(st.integers(1, 4)), chunks)
-    try:
-        schedule.check(shape)
-    except ValueError:
-        assume(False)
-    program = made((schedule, shape), form.partition(" ")[0])
+    form = draw(st.sampled_from(forms))
+    program = made(draw(placed(workers=1)), form.partition(" ")[0])
     return program.lower() if "lowered" in form else program
 
 

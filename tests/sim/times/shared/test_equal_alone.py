@@ -19,6 +19,7 @@ from sim.times.engine import simulate
 from sim.times.places import COMPUTE
 from sim.times.shared.engine import simulate_shared
 from sim.times.shared.machine import Hosts, SharedMachine
+from tests.sim.fitting import ONE_HOME, fitted
 from tests.sim.strategies import made
 from tests.sim.times.engines import assert_equal
 from tests.sim.times.shared.cases import FORMS, cases
@@ -45,9 +46,9 @@ def given_cluster(stages: int, limit: float = float("inf")) -> Cluster:
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("schedule", SCHEDULES.names())
+@pytest.mark.parametrize("schedule", ONE_HOME)
 def test_every_schedule(schedule, form):
-    shape = PipelineShape(4, 5, 4, 2 if SCHEDULES[schedule].chunks else 1)
+    shape = fitted(schedule, PipelineShape(4, 5, 4, 2 if SCHEDULES[schedule].chunks else 1))
     program = made((SCHEDULES[schedule], shape), form.partition(" ")[0])
     program = program.lower() if "lowered" in form else program
     for limit in (float("inf"), 40.0):
@@ -60,10 +61,10 @@ def test_every_schedule(schedule, form):
 
 
 @pytest.mark.parametrize("limit", [float("inf"), 4.0])
-@pytest.mark.parametrize("schedule", SCHEDULES.names())
+@pytest.mark.parametrize("schedule", ONE_HOME)
 def test_every_schedule_dispatched_greedily(schedule, limit):
     program = SCHEDULES[schedule].program(
-        PipelineShape(4, 5, 4, 2 if SCHEDULES[schedule].chunks else 1))
+        fitted(schedule, PipelineShape(4, 5, 4, 2 if SCHEDULES[schedule].chunks else 1)))
     for costs in (given_costs(4), replace(given_costs(4), jitter_sigma=0.0, stragglers=())):
         times = []
         for run, more in ((simulate, {}), (simulate_shared, {"machine": ones(4)})):

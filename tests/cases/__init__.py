@@ -1,0 +1,1 @@
+"""Programs people brought, with the numbers that are right for them: see README.md."""

@@ -1,0 +1,1 @@
+"""Random programs: sound ones in every engine, and spoilt ones that are refused."""
