@@ -1,4 +1,4 @@
-"""Hints on orders that give nothing here: nothing cut finer, a round not full, no message hidden."""
+"""Hints on orders that give nothing: nothing cut finer, a round not full, no message hidden."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def uncut(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
     schedule = SCHEDULES[pipeline.schedule]
     ways = ["chunks=2"] * schedule.chunks + [FINER[each] for each in schedule.takes
                                              if each in FINER]
-    cut = max(pipeline.chunks, pipeline.splits or 1, *(pipeline.replicas or [])) > 1
+    cut = max(pipeline.chunks, pipeline.splits or 1, *(pipeline.replicas or ())) > 1
     if schedule.like is not None and ways and not cut:
         yield (f"pipeline.schedule = {schedule.name}: with one stage a device and nothing cut finer "
                f"it is {schedule.like}; --set {ways[0]} cuts finer")
