@@ -83,7 +83,7 @@ def _once(device: int, shape: PipelineShape) -> Iterator[Part]:
     devices, last = shape.worker_devices, _last(shape)
     first = last + (2 if shape.chunks > 1 else 1) * (devices - 1)
     ahead = warm_up(device, devices, shape.warmup or first, last)
-    yield one_by_one(*(_passes(op, device, shape) for op in (Op.F, Op.B)), ahead)
+    yield one_by_one(_passes(Op.F, device, shape), _passes(Op.B, device, shape), ahead)
 
 
 def _passes(op: Op, device: int, shape: PipelineShape) -> Instructions:

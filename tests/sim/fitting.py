@@ -23,11 +23,12 @@ def takes(name: str, shape: PipelineShape) -> bool:
 @cache
 def fitted(name: str, shape: PipelineShape) -> PipelineShape:
     """The shape nearest to this one that a schedule takes: with two chunks where it has to have
-    chunks, with a device or a few micro-batches more."""
-    for chunks, more, extra in product(dict.fromkeys((shape.chunks, 2)), range(2), range(12)):
+    chunks, with a device or a few micro-batches more, or with one micro-batch."""
+    n = shape.microbatches
+    for chunks, more, microbatches in product(
+            dict.fromkeys((shape.chunks, 2)), range(2), [*range(n, n + 12), 1]):
         devices = -(-shape.stages // shape.chunks) + more
-        asked = replace(shape, stages=devices * chunks, chunks=chunks,
-                        microbatches=shape.microbatches + extra)
+        asked = replace(shape, stages=devices * chunks, chunks=chunks, microbatches=microbatches)
         if takes(name, asked):
             return asked
     raise AssertionError(f"{name} takes nothing near {shape}")
