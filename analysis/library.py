@@ -13,6 +13,7 @@ from analysis.measured.events import files_of
 from analysis.measured.mapping import read_mapping
 from analysis.measured.reading import measured as run_of
 from analysis.measured.reading import read_run
+from analysis.metrics.explained import explained
 from analysis.metrics.report import report as report_of
 from analysis.theory.endless import endless
 from sim.library.asking import Asked, Order, with_order
@@ -27,6 +28,15 @@ def report(trace: Trace | str | PathLike[str]) -> Report:
     Raises TraceError where the file is none.
     """
     return report_of(trace if isinstance(trace, Trace) else read_run(Path(trace)))
+
+
+def idle(trace: Trace | str | PathLike[str]) -> Report:
+    """What the devices of a run, or of the trace in a file, waited for while they stood idle: by
+    device, and of the largest stretches which message, of whom, and what ran meanwhile.
+
+    Raises TraceError where the file is none.
+    """
+    return explained(trace if isinstance(trace, Trace) else read_run(Path(trace)))
 
 
 def profiled(*traces: str | PathLike[str], mapping: str | PathLike[str] | None = None) -> Trace:

@@ -32,7 +32,7 @@ COUNTED = {
 
 @dataclass(frozen=True)
 class Footprint:
-    """Bytes by device, one stage each, shape (devices,); each its own peak over the run."""
+    """Bytes by device, of all stages on it, shape (devices,); each its own peak over the run."""
 
     weights: Floats
     state: Floats
@@ -54,16 +54,22 @@ def footprint(plan: VersionPlan, profile: Profile, backward: Backward, state_cop
         "weight_bytes", "activation_bytes", "input_bytes", "workspace_bytes"))
     again = backward == "recompute"
     kept, rerun = (entry, full) if again else (full, np.zeros_like(full))
-    stages = range(len(weights))
-    held = [_held(plan, k) for k in stages]
-    activations = [held[k].flying * kept[k] + held[k].rerunning * rerun[k] for k in stages]
-    both = [(held[k].versions + held[k].copies) * weights[k] + activations[k] for k in stages]
-    state = state_copies * weights
-    return Footprint(
-        weights, state, np.array([(held[k].versions.max() - 1) * weights[k] for k in stages]),
-        np.array([held[k].copies.max() * weights[k] for k in stages]),
-        np.array([each.max() for each in activations]), workspace,
-        np.array([each.max() for each in both]) + state + workspace)
+    copies, devices = plan.program.copies, range(plan.program.devices)
+    on = [np.flatnonzero(copies.device == device).tolist() for device in devices]
+    rows = [np.zeros((4, plan.program.offsets[d + 1] - plan.program.offsets[d])) for d in devices]
+    for copy, (stage, device) in enumerate(zip(copies.stage, copies.device, strict=True)):
+        held = _held(plan, copy)
+        rows[device] += ((held.versions - 1) * weights[stage], held.copies * weights[stage],
+                         held.flying * kept[stage] + held.rerunning * rerun[stage],
+                         np.full(len(held.versions), weights[stage]))
+    one = np.array([weights[copies.stage[mine]].sum() for mine in on])
+    room = np.array([workspace[copies.stage[mine]].max(initial=0.0) for mine in on])
+    state = state_copies * one
+    stash, passing, activations, both = (
+        np.array([changes(each).max(initial=0.0) for each in rows]) for changes in (
+            lambda each: each[0], lambda each: each[1], lambda each: each[2],
+            lambda each: each.sum(axis=0)))
+    return Footprint(one, state, stash, passing, activations, room, both + state + room)
 
 
 def _bytes(profile: Profile, name: str) -> Floats:
@@ -71,7 +77,7 @@ def _bytes(profile: Profile, name: str) -> Floats:
 
 
 class _Held(NamedTuple):
-    """What a stage has while each row of its device executes, (rows of the device,) each.
+    """What a copy of a stage has while each row of its device executes, (rows of the device,) each.
 
     Weight sets, copies for one pass, micro-batches in flight, and those made again.
     """
@@ -82,20 +88,22 @@ class _Held(NamedTuple):
     rerunning: Ints
 
 
-def _held(plan: VersionPlan, stage: int) -> _Held:
+def _held(plan: VersionPlan, copy: int) -> _Held:
     """A version is there from the row after the one that made it, a prediction from its own
     forward on."""
-    first, end = plan.program.offsets[stage : stage + 2]
-    born, dropped, predicted = plan.holdings(stage)
+    copies, program = plan.program.copies, plan.program
+    first, end = program.offsets[copies.device[copy] : copies.device[copy] + 2]
+    born, dropped, predicted = plan.holdings(copy)
     size = end - first
     change = np.bincount(np.clip(born + 1 - predicted - first, 0, size), minlength=size + 1)
     change -= np.bincount(np.clip(dropped + 1 - first, 0, size), minlength=size + 1)
-    copies = np.bincount(plan.passing(stage) - first, minlength=size)
-    op, _, _, count = (column[first:end] for column in plan.program.rows)
-    again = np.where(op == Op.B, 1, count)
-    return _Held(np.cumsum(change)[:size], copies,
-                 _level(count, op == Op.F, np.isin(op, (Op.B, Op.W))),
-                 _level(again, np.isin(op, (Op.B, Op.I)), np.isin(op, (Op.B, Op.W))))
+    passing = np.bincount(plan.passing(copy) - first, minlength=size)
+    op, stage, _, count = (column[first:end] for column in program.rows)
+    mine, again = stage == copies.stage[copy], np.where(op == Op.B, 1, count)
+    return _Held(np.cumsum(change)[:size], passing,
+                 _level(count, mine & (op == Op.F), mine & np.isin(op, (Op.B, Op.W))),
+                 _level(again, mine & np.isin(op, (Op.B, Op.I)),
+                        mine & np.isin(op, (Op.B, Op.W))))
 
 
 def _level(amount: Ints, taken: NDArray[np.bool_], given: NDArray[np.bool_]) -> Ints:

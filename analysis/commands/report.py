@@ -16,19 +16,22 @@ from sim.commands.door import console, json_option, print_json
 @mapping_option
 @json_option
 def report(trace: Path, mapping: Path | None, as_json: bool) -> None:
-    """Every metric of one trace; staleness that varies is shown as a distribution.
+    """Every metric of one trace, and what devices waited for while they stood idle.
 
-    TRACE is a trace's file, or what a profiler wrote: a Chrome trace (.json, .json.gz) or a folder
-    with one of each rank.
+    Staleness that varies is shown as a distribution.  TRACE is a trace's file, or what a profiler
+    wrote: a Chrome trace (.json, .json.gz) or a folder with one of each rank.
     """
+    from analysis.metrics.explained import explained
     from analysis.metrics.report import report as metrics
+    from analysis.terminal.explained.idle_tables import idle_tables
     from analysis.terminal.report_tables import distribution_table, report_tables
 
     with read_traces("working out the report", [trace], REPORT, reader(mapping)) as (loaded,):
-        values = metrics(loaded)
+        values = metrics(loaded) | {"idle": explained(loaded)}
     if as_json:
         print_json(values)
         return
     screen = console()
-    for table in report_tables(values) + distribution_table(values):
+    for table in [*report_tables(values), *distribution_table(values),
+                  *idle_tables(values["idle"])]:
         screen.print(table)

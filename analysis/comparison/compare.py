@@ -12,6 +12,7 @@ from sim.errors import ConfigurationError
 from sim.experiment.batched import run_many
 from sim.experiment.compared.contender import Contender
 from sim.experiment.options import Experiment
+from sim.order.program import Program
 from sim.rows import plain
 from sim.spread import POSITIVE, SHARE, Range, Spread, spread_of
 from sim.trace import Trace
@@ -24,14 +25,16 @@ DISTANCES = ("weight_distance", "weight_rmse", "weight_gap")
 
 
 def rows(experiment: Experiment, contenders: Sequence[Contender], seeds: Sequence[int],
-         done: Callable[[], None] = lambda: None) -> list[dict[str, Any]]:
+         done: Callable[[], None] = lambda: None, program: Program | None = None
+         ) -> list[dict[str, Any]]:
     """The report of each contender over seeds: means with their deviation and interval and the
     paired difference from the first row, or the reason why it is refused.
 
-    Runs that share a program train together; `done` is called after each run.
+    Runs that share a program train together; `done` is called after each run.  A `program` stands
+    in for the experiment's schedule, and contenders name none then.
     """
     found = reports(experiment, [each.changes(experiment, seed)
-                                 for each in contenders for seed in seeds], done)
+                                 for each in contenders for seed in seeds], done, program)
     rows = []
     for place, each in enumerate(contenders):
         mine = found[place * len(seeds) : (place + 1) * len(seeds)]
@@ -48,10 +51,11 @@ def named(row: Mapping[str, Any]) -> str:
 
 
 def reports(experiment: Experiment, changes: Sequence[dict[str, Any]],
-            done: Callable[[], None] = lambda: None) -> list[dict[str, Any] | str]:
+            done: Callable[[], None] = lambda: None, program: Program | None = None
+            ) -> list[dict[str, Any] | str]:
     """The report of the experiment under each of the changes, or the reason why it is refused.
 
-    `done` is called after each run.
+    `done` is called after each run; a `program` stands in for the experiment's schedule.
     """
     found: list[dict[str, Any] | str] = [""] * len(changes)
     accepted: dict[int, Experiment] = {}
@@ -62,7 +66,7 @@ def reports(experiment: Experiment, changes: Sequence[dict[str, Any]],
             found[place] = str(error)
             done()
     places = list(accepted)
-    for number, outcome in run_many(list(accepted.values())):
+    for number, outcome in run_many(list(accepted.values()), program=program):
         found[places[number]] = report(outcome) if isinstance(outcome, Trace) else str(outcome)
         done()
     return found

@@ -14,7 +14,7 @@ from analysis.measured.events import Document
 from sim.errors import InvalidProgramError, TraceError
 from sim.header import TraceHeader
 from sim.order.instruction import Instruction
-from sim.trace import COLUMNS, FORMAT, HOST_COLUMNS, VERSION, Trace
+from sim.trace import COLUMNS, FORMAT, HOST_COLUMNS, PAIR_COLUMNS, VERSION, Trace
 from sim.trace_file.content import check_columns, check_versions
 from sim.trace_file.heading import check_header
 
@@ -52,15 +52,16 @@ def _read(document: Document) -> Trace:
     check_header(header)
     rows = [row for row in map(_row, document.events) if row is not None]
     rows.sort(key=lambda row: row["device"])  # in the file by time, so a device's in their order
-    hosts = any("asked_s" in row for row in rows)
-    columns = COLUMNS | HOST_COLUMNS if hosts else COLUMNS
+    columns = dict(COLUMNS)
+    for more in (HOST_COLUMNS, PAIR_COLUMNS):
+        columns |= more if any(set(more) & set(row) for row in rows) else {}
     values: dict[str, Any] = {
         name: np.array([row[name] if name in row else _missing(name) for row in rows], dtype=dtype)
         for name, (dtype, _) in columns.items()}
     check_columns(values, header.shape, simulated=header.gpu is None)
     trace = Trace(header, **values)
-    trace.program()
-    check_versions(values, header.shape)
+    program = trace.program()
+    check_versions(values, header.shape, several=program.several)
     return trace
 
 
@@ -76,6 +77,7 @@ def _row(event: Any) -> dict[str, Any] | None:
 
 def _missing(name: str) -> float:
     """What stands for a value that does not apply.  Raises TraceError for one every row has."""
-    if COLUMNS.get(name, ("float64",))[0] != "float64" or name in ("start_s", "end_s"):
+    kind = (COLUMNS | HOST_COLUMNS | PAIR_COLUMNS)[name][0]
+    if kind != "float64" or name in ("start_s", "end_s"):
         raise TraceError(f"an instruction without {name}")
     return float("nan")

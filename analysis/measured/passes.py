@@ -194,6 +194,8 @@ def _shape(passes: Sequence[Pass], microbatches: int) -> PipelineShape:
 def _placed(shape: PipelineShape, devices: Sequence[Sequence[Pass]]) -> PipelineShape:
     """The shape with the devices there are: chunks where each has as many stages as the others."""
     many = len(devices)
+    if many == shape.stages:
+        return shape
     held = {len({each.stage for each in passes}) for passes in devices}
     if held == {shape.stages // many} and shape.stages % many == 0:
         return replace(shape, chunks=shape.stages // many)

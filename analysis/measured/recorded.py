@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,24 +21,12 @@ from sim.experiment.recording import describe
 from sim.experiment.setup import version_plan
 from sim.header import Measured, StageBytes, TraceHeader
 from sim.op import Op
-from sim.order.columns import Instructions
+from sim.order.instruction import Instruction
 from sim.order.needs import dependencies
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.trace import Trace
 from sim.weights.columns import version_columns
-
-
-@dataclass(frozen=True)
-class Row:
-    """An instruction as it was measured, from and to nanoseconds."""
-
-    op: Op
-    stage: int
-    index: int
-    count: int
-    start_ns: int
-    end_ns: int
 
 
 def recorded(found: Found, mapping: Mapping, paths: Sequence[Path]) -> Trace:
@@ -52,13 +39,8 @@ def recorded(found: Found, mapping: Mapping, paths: Sequence[Path]) -> Trace:
     Raises TraceError where ranges are missing, and ConfigurationError for a mitigation that does
     not go with the order.
     """
-    shape = found.shape
-    streams = [_with_updates(each, shape) for each in found.devices]
-    program = _program(shape, streams)
-    rows = [row for stream in streams for row in stream]
-    first = min(row.start_ns for row in rows)
-    start, end = (np.array([getattr(row, name) - first for row in rows]) / 1e9
-                  for name in ("start_ns", "end_ns"))
+    shape, program = found.shape, _program(found)
+    start, end = _times(program, found)
     apart_s = _apart_s(program, end)
     if mapping.waits == "inside":
         start, end = _computing(program, start, end)
@@ -69,7 +51,7 @@ def recorded(found: Found, mapping: Mapping, paths: Sequence[Path]) -> Trace:
     except ValueError as error:
         raise ConfigurationError([f"mitigation: {error}"]) from None
     read, applied, late, effective = version_columns(plan)
-    unknown = np.full(len(rows), np.nan)
+    unknown = np.full(len(program), np.nan)
     header = TraceHeader(
         _experiment(shape, mapping), describe(mitigation), shape, 0, plan.held().tolist(),
         StageBytes([0.0] * shape.stages, [0.0] * shape.stages, [0.0] * (shape.stages - 1)), {},
@@ -79,47 +61,46 @@ def recorded(found: Found, mapping: Mapping, paths: Sequence[Path]) -> Trace:
                  applied, late, effective, unknown, unknown)
 
 
-def _with_updates(passes: Sequence[Pass], shape: PipelineShape) -> list[Row]:
-    """A device's rows, with an update after the last backward of each mini-batch of its stages
-    that have none."""
-    rows = [_row(each, shape) for each in passes]
-    updated = {row.stage for row in rows if row.op is Op.U}
-    last: dict[tuple[int, int], int] = {}
-    for number, row in enumerate(rows):
-        if row.op in (Op.B, Op.W) and row.stage not in updated:
-            last[row.stage, row.index // shape.microbatches] = number
-    ends = set(last.values())
-    found: list[Row] = []
-    for number, row in enumerate(rows):
-        found.append(row)
-        if number in ends:
-            follows = rows[number + 1].start_ns if number + 1 < len(rows) else row.end_ns
-            at = max(row.start_ns, min(row.end_ns, follows))  # ranges may overlap a little
-            minibatch = row.index // shape.microbatches
-            found.append(Row(Op.U, row.stage, minibatch * shape.microbatches,
-                             shape.size_of(minibatch), at, at))
-    return found
-
-
-def _row(each: Pass, shape: PipelineShape) -> Row:
-    assert each.stage is not None
-    minibatch = each.index // shape.microbatches
-    count = shape.size_of(minibatch) if each.op is Op.U else 1
-    return Row(each.op, each.stage, each.index, count, each.span.start_ns, each.span.end_ns)
-
-
-def _program(shape: PipelineShape, streams: Sequence[Sequence[Row]]) -> Program:
+def _program(found: Found) -> Program:
     """The order that was executed.  Raises TraceError where something of it is missing."""
-    rows = [row for stream in streams for row in stream]
-    columns = Instructions(*(np.array([getattr(row, name) for row in rows], dtype=np.int64)
-                             for name in ("op", "stage", "index", "count")))
-    offsets = np.cumsum([0, *map(len, streams)]).tolist()
+    shape = found.shape
     try:
-        return Program.of(shape, columns, tuple(offsets))
+        return Program.from_streams(shape, [[_instruction(each, shape) for each in passes]
+                                            for passes in found.devices])
     except InvalidProgramError as error:
         raise TraceError(f"the ranges are no complete run of {shape.stages} stages and "
                          f"{shape.minibatches} mini-batches of {shape.microbatches} micro-batches "
-                         f"on {len(streams)} devices: {error.rule}") from None
+                         f"on {len(found.devices)} devices: {error.rule}") from None
+
+
+def _instruction(each: Pass, shape: PipelineShape) -> Instruction:
+    assert each.stage is not None
+    whole = shape.size_of(each.index // shape.microbatches)
+    return Instruction(each.stage, each.op, each.index, whole if each.op is Op.U else 1)
+
+
+def _times(program: Program, found: Found) -> tuple[Floats, Floats]:
+    """Starts and ends by row in seconds from the first, (rows,) each.
+
+    An update without a range of its own is at the end of the row before it, or where the next
+    begins, if that is earlier: ranges may overlap a little.
+    """
+    updated = {(each.home, each.stage) for passes in found.devices for each in passes
+               if each.op is Op.U}
+    homes = [passes[0].home for passes in found.devices]
+    known = np.array([op != Op.U or (homes[device], stage) in updated for op, stage, device in zip(
+        program.rows.op.tolist(), program.rows.stage.tolist(), program.device.tolist(),
+        strict=True)])
+    ranges = [each.span for passes in found.devices for each in passes]
+    first = min(span.start_ns for span in ranges)
+    start, end = np.zeros(len(program)), np.zeros(len(program))
+    start[known] = [(span.start_ns - first) / 1e9 for span in ranges]
+    end[known] = [(span.end_ns - first) / 1e9 for span in ranges]
+    for row in np.flatnonzero(~known).tolist():  # never the first of its device
+        inside = row + 1 < len(program) and program.device[row + 1] == program.device[row]
+        follows = start[row + 1] if inside and known[row + 1] else end[row - 1]
+        start[row] = end[row] = max(start[row - 1], min(end[row - 1], follows))
+    return start, end
 
 
 def _apart_s(program: Program, end: Floats) -> float:

@@ -34,6 +34,7 @@ def report(trace: Trace) -> dict[str, Any]:
         "microbatches": trace.shape.microbatches,
         "chunks": trace.shape.chunks,
         "devices": trace.shape.devices,
+        "homes": _homes(plan),
         "workers": _workers(trace),
         "dispatch": pipeline["dispatch"],
         "backward": pipeline["backward"],
@@ -53,6 +54,12 @@ def report(trace: Trace) -> dict[str, Any]:
         "seed": trace.header.seed,
     }
     return dict(plain(values))
+
+
+def _homes(plan: VersionPlan) -> list[list[int]]:
+    """The devices that each stage lives on, of the first worker."""
+    copies = plan.program.copies
+    return [copies.device[copies.of_stage(k)].tolist() for k in range(plan.program.shape.stages)]
 
 
 def _timing(trace: Trace) -> dict[str, Any]:

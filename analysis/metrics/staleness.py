@@ -82,7 +82,12 @@ def inconsistent_fraction(trace: Trace, plan: VersionPlan) -> float:
 
 
 def vertical_inconsistent_fraction(trace: Trace, plan: VersionPlan) -> float:
-    """Share of steady micro-batches whose forwards read different versions on different stages."""
+    """Share of steady micro-batches whose forwards read different versions on different stages.
+
+    NaN where replicas of a stage count updates of their own, which no other stage's compare with.
+    """
+    if not plan.in_step:
+        return float("nan")
     forward = plan.forward[:, _steady_micro(plan.program.shape)]
     return float((forward != forward[:1]).any(axis=0).mean())
 

@@ -51,12 +51,18 @@ def _whole(values: dict[str, Any]) -> Facts:
         ("steady state", _steady(values)),
         ("inconsistent", f"{percent_text(values['inconsistent_fraction'])} of passes read other "
                          "weights in backward than in forward"),
-        ("across stages", f"{percent_text(values['vertical_inconsistent_fraction'])} of "
-                          "micro-batches read different versions on different stages"),
+        ("across stages", _across(values["vertical_inconsistent_fraction"])),
         ("memory", _fullest(values["memory"]["peak_device_bytes"])),
         ("training", _training(values)),
         *_workers(values["workers"]),
     ])
+
+
+def _across(differ: float | None) -> str:
+    """How many micro-batches read different versions on their way."""
+    if differ is None:
+        return "versions are not compared: replicas of a stage count updates of their own"
+    return f"{percent_text(differ)} of micro-batches read different versions on different stages"
 
 
 def _span_idle(values: dict[str, Any]) -> str:
@@ -134,7 +140,9 @@ def _by_stage(values: dict[str, Any]) -> FittedTable:
     shown += held
     table = FittedTable("by stage", [Column("stage", key=True), *(column for column, _ in shown)], [
         "staleness: updates the weights were behind, mean over the steady state; distance of the "
-        f"weights used from fresh ones, mean over the run{note}"])
+        f"weights used from fresh ones, mean over the run{note}"
+        + ("; of a stage on several devices the most of any"
+           if any(len(at) > 1 for at in values["homes"]) else "")])
     _fill(table, list(map(str, range(values["stages"]))), [cells for _, cells in shown])
     return table
 
@@ -151,11 +159,13 @@ def _held(memory: dict[str, Any]) -> tuple[Shown, str]:
 
 def _own_devices(values: dict[str, Any]) -> bool:
     """Whether every stage has a device of its own, and its number."""
-    return bool(values["devices"] == values["stages"] and values["chunks"] == 1)
+    return bool(values["devices"] == values["stages"]
+                and values["homes"] == [[k] for k in range(values["stages"])])
 
 
 def _by_device(values: dict[str, Any]) -> list[FittedTable]:
-    """How busy devices are and what they hold, where they are not the stages.
+    """How busy devices are and what they hold, where they are not the stages; and which stages
+    they have, where that is not plain.
 
     Bytes are those of the first worker, which is as large as the others.
     """
@@ -164,12 +174,19 @@ def _by_device(values: dict[str, Any]) -> list[FittedTable]:
     busy, peaks = values["utilisation"], values["memory"]["peak_device_bytes"]
     unit = unit_for(peaks, BYTES)
     held = [peaks[device % len(peaks)] for device in range(len(busy))]
-    table = FittedTable("by device", [Column("device", key=True), Column("busy", "%"),
-                                      Column("at once", unit.sign)])
-    _fill(table, list(map(str, range(len(busy)))),
-          [in_percent(busy),
-           aligned([unit.of(size) for size in held]) if max(peaks) else [NONE] * len(busy)])
+    shown: Shown = [(Column("busy", "%"), in_percent(busy)),
+                    (Column("at once", unit.sign), aligned([unit.of(size) for size in held])
+                     if max(peaks) else [NONE] * len(busy))]
+    if any(at != [k % len(peaks)] for k, at in enumerate(values["homes"])):
+        shown.insert(0, (names("stages"), [_stages_on(values, device % len(peaks))
+                                           for device in range(len(busy))]))
+    table = FittedTable("by device", [Column("device", key=True), *(each for each, _ in shown)])
+    _fill(table, list(map(str, range(len(busy)))), [cells for _, cells in shown])
     return [table]
+
+
+def _stages_on(values: dict[str, Any], device: int) -> str:
+    return ", ".join(str(k) for k, at in enumerate(values["homes"]) if device in at) or NONE
 
 
 def _fill(table: FittedTable, numbers: Sequence[str], columns: Sequence[Sequence[str]]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.theory.howard import ApartError
 from analysis.theory.pattern import Pattern
 from analysis.theory.steady import SteadyState, as_json, steady_state
 from sim.errors import ConfigurationError
@@ -68,7 +69,7 @@ def solve(experiment: Experiment, program: Program | None = None
         if expands(whole, setup.costs, setup.cluster):  # its waits can stop it as well
             engine_of("exact", "static")(whole, setup.costs, setup.cluster,
                                          np.random.default_rng(0))
-        found = steady_state(whole, setup.costs, setup.cluster)
+        found = _together(whole, setup)
         if found is not None:
             _refuse_full(whole, setup.cluster)
             refuse_long(found.period_s, "a mini-batch of the endless run")
@@ -79,6 +80,19 @@ def solve(experiment: Experiment, program: Program | None = None
         minibatches *= 2
     raise ConfigurationError([f"pipeline.schedule: the order of {experiment.pipeline.schedule} "
                               f"does not repeat within {minibatches // 2} mini-batches"])
+
+
+def _together(program: Program, setup: VirtualSetup) -> SteadyState | None:
+    """The steady state of a program all of which has one period, or None where none is seen.
+
+    Raises ConfigurationError where parts of it never wait for one another.
+    """
+    try:
+        return steady_state(program, setup.costs, setup.cluster)
+    except ApartError:
+        raise ConfigurationError([
+            "pipeline.schedule: parts of the order never wait for one another (replicas whose "
+            "updates are apart, say), so they have no common period"]) from None
 
 
 def _longer(experiment: Experiment, program: Program | None, minibatches: int

@@ -55,6 +55,10 @@ class CriticalCycle:
     edges: tuple[int, ...]
 
 
+class ApartError(ValueError):
+    """Events that never wait for one another: each part has a period of its own."""
+
+
 def critical_cycle(graph: EventGraph) -> CriticalCycle:
     """The critical cycle of a graph by policy iteration.
 
@@ -120,7 +124,7 @@ class _Howard:
             return
         _, before = breadth_first_order(self.links, root)
         if (before[astray] < 0).any():
-            raise ValueError("events that do not wait for one another have no common period")
+            raise ApartError("events that do not wait for one another have no common period")
         wanted = astray * self.graph.nodes + before[astray]
         self.policy[astray] = np.searchsorted(self.key, wanted)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analysis.metrics.critical import Needs
+from analysis.metrics.chain import Chains
 from sim.op import Op
 from sim.order.check import execution_order
 from sim.trace import Trace
@@ -22,14 +22,14 @@ def critical_path_s(trace: Trace) -> float:
     its arrival; waiting counts nothing.  Raises InvalidProgramError where the rows are no complete
     program.
     """
-    needs = Needs.of(trace, np.arange(len(trace)))
-    program, device = needs.program, needs.program.device.tolist()
-    seconds = np.where(trace.op <= Op.U, trace.busy_s, 0.0).tolist()
+    chains = Chains(trace)
+    program, device = chains.program, chains.program.device.tolist()
+    seconds = np.where(trace.op <= Op.U, trace.busy_s, 0.0)[chains.order].tolist()
     done = [0.0] * len(trace)
     free = [0.0] * program.devices
     for row in execution_order(program):
         ready = free[device[row]]
-        for before, way in needs.of_row(row):
+        for before, way in chains.needs(row):
             ready = max(ready, done[before] + way)
         done[row] = free[device[row]] = ready + seconds[row]
     return max(free, default=0.0)

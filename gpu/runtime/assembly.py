@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -20,14 +20,15 @@ from gpu.runtime.rounds import Rounds
 from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError, shown
 from sim.experiment.demands.estimate import Part, refuse_beyond
-from sim.experiment.learning.learners import copy_rate
+from sim.experiment.learning.learners import as_homes, copy_rate
 from sim.experiment.making import make_combine
 from sim.experiment.options import Experiment
 from sim.experiment.setup import Setup
 from sim.numerics.distances import Measures
-from sim.numerics.homes import mean_weights, round_sums
+from sim.numerics.homes import Homes, round_sums
 from sim.numerics.stage import Copy, Stage
 from sim.order.program import Program
+from sim.order.streams import NO_EDGES, NO_PAIRS
 from sim.weights.versions import VersionPlan
 
 MOST_PIXELS, MOST_CLASSES = 4096, 100_000  # of an image's side; of a network
@@ -135,32 +136,34 @@ class Assembly:
         return self.setup.program
 
     @property
+    def messages(self) -> Program:
+        """The program with a SEND and a RECV for every message, as devices execute it.
+
+        Copies of a stage wait for each other where their gradients meet, not by its edges; and the
+        two passes of a pair run one after the other, each when its message is there.
+        """
+        return replace(self.program, sync=NO_EDGES, pairs=NO_PAIRS).lower()
+
+    @property
     def learnt(self) -> list[Tensor]:
         """What each stage has learnt, (parameters,), whichever of its copies it is on.
 
         Of copies that combine their gradients it is the one with the most updates, of others their
         mean.
         """
-        if self.rounds is None:
-            return [stage.weights for stage in self.stages]
-        copies = self.program.copies
-        each = [[self.stages[copy] for copy in copies.of_stage(k)]
-                for k in range(self.program.shape.stages)]
-        if self.experiment.workers.copies == "apart":
-            return [mean_weights([stage.weights for stage in own]) for own in each]
-        return [max(own, key=lambda stage: stage.version).weights for own in each]
+        return [stage.learnt for stage in self.learners]
 
     @property
     def measures(self) -> list[Measures]:
         """What was measured of each stage, whichever of its copies did it."""
+        return [stage.measures for stage in self.learners]
+
+    @property
+    def learners(self) -> Sequence[Stage[TorchStage] | Homes]:
+        """Each stage as training steps it, whichever copies it has."""
         if self.rounds is None:
-            return [stage.measures for stage in self.stages]
-        copies, found = self.program.copies, []
-        for k in range(self.program.shape.stages):
-            numbers = copies.of_stage(k)
-            found.append(Measures.together([self.stages[copy].measures for copy in numbers],
-                                           [copies.does(copy).tolist() for copy in numbers]))
-        return found
+            return self.stages
+        return as_homes(self.plan, self.experiment.workers.copies, self.stages, self.rounds.sums)
 
 
 def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[torch.device], *,

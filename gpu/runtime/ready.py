@@ -40,8 +40,8 @@ def capture(assembly: Assembly, lanes: Mapping[int, Lane]) -> Graphs:
     for lane in lanes.values():
         lane.settle()
     if assembly.program.several:
-        why = "stages with several homes are not captured: they run eagerly"
-        return Graphs(False, why if assembly.settings.graphs == "on" else None)
+        several = "stages with several homes are not captured: they run eagerly"
+        return Graphs(False, several if assembly.settings.graphs == "on" else None)
     wish, homes = assembly.settings.graphs, assembly.program.home[0].tolist()
     mine = {k: lanes[d] for k, d in enumerate(homes) if d in lanes}
     recorders = {k: lane.recorder() for k, lane in mine.items()}

@@ -20,6 +20,7 @@ from sim.header import Learnt, Measured, StageBytes, TraceHeader
 from sim.numerics.tasks import Evaluation
 from sim.op import Op
 from sim.order.program import Program
+from sim.order.streams import NO_EDGES
 from sim.trace import Trace
 from sim.weights.columns import version_columns
 from sim.weights.versions import VersionPlan
@@ -84,7 +85,7 @@ def _executed(program: Program, lowered: Program, order: Ints) -> Program:
     """`program` in the order its rows (given as rows of `lowered`) were executed."""
     number = np.cumsum(lowered.rows.op <= Op.U) - 1 if not program.lowered else np.arange(
         len(lowered))
-    return program.reordered(number[order])
+    return program.synchronised(*NO_EDGES).reordered(number[order])
 
 
 def observed_plan(program: Program, plan: VersionPlan, pieces: Sequence[Piece]) -> VersionPlan:

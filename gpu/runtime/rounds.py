@@ -20,7 +20,7 @@ class Rounds:
     """
 
     def __init__(self, sums: Mapping[int, RoundSums]) -> None:
-        self._sums = sums
+        self.sums = dict(sums)
         self._device: dict[int, torch.device] = {}  # where each sum is added up
         self._changed = threading.Condition()
         self._stopped = False
@@ -31,7 +31,7 @@ class Rounds:
 
     def add(self, copy: int, index: int, gradient: Any) -> None:
         """Add a copy's gradient (parameters,) of micro-batch `index`."""
-        sums = self._sums[copy]
+        sums = self.sums[copy]
         _settle(gradient)
         with self._changed:
             there = self._device.setdefault(id(sums), gradient.device)
@@ -44,7 +44,7 @@ class Rounds:
 
         Raises Stopped.
         """
-        sums = self._sums[copy]
+        sums = self.sums[copy]
         with self._changed:
             self._changed.wait_for(lambda: self._stopped or sums.complete(number))
             if self._stopped:

@@ -34,7 +34,7 @@ def run(assembly: Assembly, lanes: Sequence[Lane], *, strict: bool = True, evalu
     thread outlives the call.
     """
     graphs = capture(assembly, dict(enumerate(lanes)))
-    program = assembly.program.lower()
+    program = assembly.messages
     links = Mailboxes(program, lanes)
     workers = [
         Worker(d, program, {k: assembly.stages[c] for k, c in stages_on(program, d).items()},

@@ -6,24 +6,25 @@ from collections.abc import Iterable
 from typing import Any
 
 from sim.commands.compare import TARGET, Rows
-from sim.library.asking import Asked, experiment_of
+from sim.library.asking import Asked, Order, with_order
 
 
 def compare(experiment: Asked = None, /, *, mitigations: str | Iterable[str] | None = None,
             systems: str | Iterable[str] | None = None, seeds: int = 1,
-            target: float | None = None, **keys: Any) -> Rows:
+            target: float | None = None, program: Order = None, **keys: Any) -> Rows:
     """A row for each mitigation, or for each system, as `sim compare --json` has them.
 
     Names are a list or text with commas, `all` by default: `i-timeprest:decay=2@nf1b/7`.  Numbers
     are means over `seeds`, which count from training.seed; `target` is the validation accuracy
-    for systems to reach.  `experiment` and `keys` as `sim.run` takes them.
+    for systems to reach.  `experiment`, `program` and `keys` as `sim.run` takes them; systems have
+    orders of their own, and mitigations on a program name no schedule.
 
     Raises ConfigurationError; what a row alone refuses stands in the row, under `refused`.
     """
     from analysis.comparison.compare import rows
     from analysis.comparison.systems import system_rows
     from sim.errors import ConfigurationError
-    from sim.experiment.compared.contender import contenders
+    from sim.experiment.compared.contender import contenders, on_one_order
     from sim.experiment.compared.entrant import entrants
 
     problems = [] if seeds >= 1 else [f"seeds: at least 1, got {seeds}"]
@@ -31,12 +32,16 @@ def compare(experiment: Asked = None, /, *, mitigations: str | Iterable[str] | N
         problems.append("systems, mitigations: rows are one or the other")
     if systems is None and target is not None:
         problems.append("target: is of systems")
+    if systems is not None and program is not None:
+        problems.append("systems, program: a system has an order of its own")
     if problems:
         raise ConfigurationError(problems)
-    resolved = experiment_of(experiment, keys | {"pipeline.mitigation": "none"})
+    resolved, order = with_order(experiment, keys | {"pipeline.mitigation": "none"}, program)
     averaged = range(resolved.training.seed, resolved.training.seed + seeds)
     if systems is None:
-        return rows(resolved, contenders(_commas(mitigations or "all")), averaged)
+        names = _commas(mitigations or "all")
+        chosen = contenders(names) if order is None else on_one_order(names)
+        return rows(resolved, chosen, averaged, program=order)
     return system_rows(resolved, entrants(_commas(systems)), averaged,
                        TARGET if target is None else target)
 

@@ -40,16 +40,17 @@ CACHE_BYTES = 2_000_000  # what one stage of a block may touch: about a core's s
 Outcome = Trace | ConfigurationError | DeadlockError
 
 
-def run_many(experiments: Sequence[Experiment], in_all: int | None = None
-             ) -> Iterator[tuple[int, Outcome]]:
+def run_many(experiments: Sequence[Experiment], in_all: int | None = None,
+             program: Program | None = None) -> Iterator[tuple[int, Outcome]]:
     """Run many experiments: the place of each in the list, and its trace or why it is refused.
 
     They come as they are done, in an order of their own.  `in_all` is how many instructions they
-    and what is run beside them have together (None: they alone).  Raises ConfigurationError where
+    and what is run beside them have together (None: they alone); a `program` stands in for the
+    order of their schedules, which is then "file".  Raises ConfigurationError where
     the networks of all do not fit into the memory beside each other.
     """
     refuse_beyond([first_weights(experiments)])
-    shared = _Shared(in_all or sum(map(rows_of, experiments)))
+    shared = _Shared(in_all or sum(map(rows_of, experiments)), program)
     groups: dict[Any, list[tuple[int, Timed]]] = {}
     for place, experiment in enumerate(experiments):
         try:
@@ -177,10 +178,12 @@ def _in_step(timed: Timed) -> Any:
 class _Shared:
     """What experiments have in common, made once: each by the keys that bear on it.
 
-    `in_all` is how many instructions all experiments have together.
+    `in_all` is how many instructions all experiments have together, `given` the program that all
+    of them run (None: those of their schedules).
     """
 
     in_all: int
+    given: Program | None = None
     programs: dict[Any, Program] = field(default_factory=dict)
     timelines: dict[Any, Timeline] = field(default_factory=dict)
     tasks: dict[Any, Task | None] = field(default_factory=dict)
@@ -192,7 +195,7 @@ class _Shared:
     def setup(self, experiment: Experiment) -> VirtualSetup:
         order = alike(experiment, Bears.ORDER)
         if order not in self.programs:
-            self.programs[order] = generate(experiment, self.kernels(experiment))
+            self.programs[order] = self.given or generate(experiment, self.kernels(experiment))
         data = alike(experiment, Bears.ORDER | Bears.DATA)
         setup = VirtualSetup.of(experiment, self.programs[order], task=self.tasks.get(data),
                                 kernels=self.kernels(experiment))

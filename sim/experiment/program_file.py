@@ -7,6 +7,7 @@ stage is counted by the stages of the file.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,11 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from sim.errors import InvalidProgramError
+from sim.errors import ConfigurationError, InvalidProgramError
 from sim.experiment.checks import FILE
 from sim.experiment.documents import put
 from sim.experiment.options import Experiment, resolve
 from sim.files.reading import as_written
+from sim.layouts.text import LayoutError, stages_of
 from sim.order.columns import Instructions
 from sim.order.program import Program
 from sim.order.replicated import replicated
@@ -109,11 +111,20 @@ def in_shape(document: Document, shape: PipelineShape) -> Document:
     for name in ("stages", "minibatches", "microbatches", "chunks"):
         put(document, f"pipeline.{name}", getattr(shape, name))
     put(document, "pipeline.schedule", FILE)
+    _check_layout(document["pipeline"].get("layout"), shape)
     options = given_options(shape)
     for name in OPTIONS:
         document["pipeline"].pop(name, None)
     document["pipeline"].update(options)
     return document
+
+
+def _check_layout(layout: Any, shape: PipelineShape) -> None:
+    """A layout of layers has as many stages as the program.  Raises ConfigurationError."""
+    with suppress(LayoutError):  # one that is none is told with the rest of the experiment
+        if isinstance(layout, str) and (stages := len(stages_of(layout))) != shape.stages:
+            raise ConfigurationError([f"pipeline.layout: has {plural(stages, 'stage')}, the "
+                                      f"program given {shape.stages}"])
 
 
 def reshaped(experiment: Experiment, program: Program) -> Experiment:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from threadpoolctl import threadpool_limits
 
 from sim.errors import ConfigurationError, DeadlockError
 from sim.experiment.demands.estimate import affordable, learning_parts, refuse_beyond
-from sim.experiment.learning.learners import make_homes, together
+from sim.experiment.learning.learners import learners
 from sim.experiment.options import Experiment
 from sim.experiment.recording import record
-from sim.experiment.setup import Timed, VirtualSetup, make_stages, rows_of
+from sim.experiment.setup import Timed, VirtualSetup, rows_of
 from sim.numerics.tasks import stream
-from sim.numerics.training import Learning, Watch, train
+from sim.numerics.training import Watch, train
 from sim.order.check import execution_order
 from sim.order.program import Program
 from sim.order.replicated import own_program
@@ -56,13 +53,7 @@ def run_setup(setup: VirtualSetup, *, training: bool = True, watch: Watch | None
         return record(timed)
     refuse_beyond(learning_parts(setup.experiment, timed.plan, setup.task))
     whole = timed.timeline.program
-    crews: list[Sequence[Any]]
-    if whole.several:
-        stages: Sequence[Learning] = make_homes(setup, timed.plan, setup.task)
-        crews = [stages]
-    else:
-        crews = [make_stages(setup, timed.plan, setup.task) for _ in range(setup.shape.workers)]
-        stages = together(setup, crews)
+    stages, crews = learners(setup, timed.plan, setup.task)
     with threadpool_limits(1):  # sums in one order whatever the machine's cores
         result = train(execution_order(whole), stages, setup.task, whole,
                        evaluate_every=setup.experiment.training.evaluate_every, watch=watch)

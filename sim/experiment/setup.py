@@ -60,6 +60,9 @@ class Setup:
         """
         program = program or generate(experiment, kernels)
         check_shape(experiment, program)
+        if len(program.pairs) and experiment.pipeline.dispatch == "greedy":
+            raise ConfigurationError(["pipeline.dispatch: greedy dispatch takes passes one by one, "
+                                      "and this order issues pairs; choose static"])
         combine = make_combine(experiment.workers.combine)
         program = put_off(program, _put_off(experiment, program), kernels)
         if program.several:

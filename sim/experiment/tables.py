@@ -53,7 +53,7 @@ class Pipeline(BaseModel):
     dispatch: Annotated[Literal["static", "greedy"], Bears.TIMES, Says(
         "the schedule's order, or whatever can run does, backwards first")] = "static"
     chunks: Annotated[Count, Bears.ORDER, Says(
-        "stages on each device (interleaved); divides stages")] = 1
+        "stages on each device (interleaved and others that take chunks); divides stages")] = 1
     in_flight: Annotated[Count | None, Bears.ORDER, Says(
         "most mini-batches of a worker between forward and update (round-robin)",
         unset="the schedule's own number", example="2")] = None

@@ -13,8 +13,9 @@ from sim.experiment.options import Experiment
 from sim.experiment.run import beside_neighbours, shared_machine
 from sim.experiment.setup import VirtualSetup, rows_of
 from sim.kernels.pairs import choose
-from sim.library.asking import Asked, experiment_of
+from sim.library.asking import Asked, Order, with_order
 from sim.numerics.tasks import stream
+from sim.order.program import Program
 from sim.times.contention import contends
 from sim.times.engines import engine_of
 from sim.times.replicas.blocks import Replica
@@ -51,12 +52,14 @@ class Replicas:
                 f"{times.max():.6g} s")
 
 
-def replicas(experiment: Asked = None, /, *, runs: int, **keys: Any) -> Replicas:
+def replicas(experiment: Asked = None, /, *, runs: int, program: Order = None, **keys: Any
+             ) -> Replicas:
     """Times of `runs` runs of one program, nothing learnt; seeds count from training.seed.
 
-    `experiment` and `keys` as `sim.run` takes them.  Raises ConfigurationError or DeadlockError.
+    `experiment`, `program` and `keys` as `sim.run` takes them.  Raises ConfigurationError,
+    InvalidProgramError or DeadlockError.
     """
-    resolved = experiment_of(experiment, keys)
+    resolved, order = with_order(experiment, keys, program)
     problems = [] if runs >= 1 else [f"runs: at least 1, got {runs}"]
     if resolved.pipeline.dispatch != "static":
         problems.append("pipeline.dispatch: replicas share one order, so it is static, got "
@@ -64,14 +67,14 @@ def replicas(experiment: Asked = None, /, *, runs: int, **keys: Any) -> Replicas
     if problems:
         raise ConfigurationError(problems)
     seeds = resolved.training.seed + np.arange(runs)
-    return Replicas(resolved, seeds, _makespans(resolved, seeds.tolist()))
+    return Replicas(resolved, seeds, _makespans(resolved, order, seeds.tolist()))
 
 
-def _makespans(experiment: Experiment, seeds: list[int]) -> Floats:
+def _makespans(experiment: Experiment, program: Program | None, seeds: list[int]) -> Floats:
     """The makespan of the program under the jitter of each seed."""
-    rows = rows_of(experiment)
+    rows = rows_of(experiment) if program is None else len(program)
     kernels = choose(rows, rows * len(seeds))
-    setup = VirtualSetup.of(experiment, kernels=kernels)
+    setup = VirtualSetup.of(experiment, program, kernels=kernels)
     if shared_machine(setup) is not None:
         raise ConfigurationError(["costs.profile: replicas add up seconds that every instruction "
                                   "has of its own; with beside or issue_s call sim.run for each "

@@ -128,7 +128,7 @@ class Apart(Homes):
             shares[copy] = self._latest.weights
             if len(shares) == sum(each[0] < done for each in self._minibatches.values()):
                 del self._points[done]
-                yield done, mean_weights([shares.get(number, self._first) for number in self.stages])
+                yield done, mean_weights([shares.get(each, self._first) for each in self.stages])
 
     def _gradient(self, copy: int) -> Any:
         return self._sums[copy].take(self.stages[copy].version)

@@ -192,7 +192,9 @@ def _cut(part: Instructions, first: int, stop: int) -> Instructions:
 def warm_up(device: int, devices: int, first: int, last: int) -> int:
     """Forwards that a device does before its first backward: as many as `first` on the first
     device and `last` on the last one, and in proportion between, rounded down."""
-    return first if devices == 1 else last + (first - last) * (devices - 1 - device) // (devices - 1)
+    if devices == 1:
+        return first
+    return last + (first - last) * (devices - 1 - device) // (devices - 1)
 
 
 def pairs_in(parts: Iterable[Part]) -> Ints:

@@ -29,7 +29,7 @@ from sim.order.streams import (
 )
 from sim.order.text.reading import read
 from sim.order.text.rendering import render
-from sim.order.together import check_pairs
+from sim.order.together import check_pairs, rows_of_pairs
 
 __all__ = ["Generate", "Messages", "Program", "RowTables"]  # the middle two: of its constructor
 
@@ -150,4 +150,5 @@ class Program(CompleteStreams):
             return self
         if len(self.sync[0]):
             raise ValueError("programs in which nobody waits for another's gradients are lowered")
-        return Program.of(self.shape, *lowered(self, self.messages), kernels, self.pairs)
+        pairs = rows_of_pairs(self.tables, self.pairs)
+        return Program.of(self.shape, *lowered(self, self.messages, pairs), kernels, self.pairs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from sim.arrays import NARROW, Ints
+from sim.errors import InvalidProgramError
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.order.columns import Instructions
 from sim.order.program import Program
@@ -23,6 +24,9 @@ def replicated(own: Program, shape: PipelineShape, kernels: Kernels = NUMPY) -> 
     """
     if shape.workers == 1:
         return own
+    if own.several:
+        raise InvalidProgramError(f"{shape.workers} workers run orders in which each stage lives "
+                                  "on one device; in this one stages have several homes")
     op, stage, index, count = (np.tile(column, shape.workers) for column in own.rows)
     worker = np.repeat(np.arange(shape.workers, dtype=NARROW), len(own))
     starts = [int(end) + w * len(own) for w in range(shape.workers) for end in own.offsets[:-1]]

@@ -1,4 +1,4 @@
-"""Hanayo: the stages lie in waves over the devices, there and back, so no weights are held twice."""
+"""Hanayo: stages lie in waves over the devices, there and back, so no weights are held twice."""
 
 from collections.abc import Iterator
 from functools import lru_cache

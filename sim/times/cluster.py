@@ -63,7 +63,8 @@ class Link:
 
     @property
     def after_s(self) -> float | Floats:
-        """Seconds from when a message has let go of the link to its arrival."""
+        """Seconds from when a message has let go of the link to its arrival; a number, or where
+        messages are unlike one each, (messages,)."""
         return 0.0 if self.held else self.latency_s
 
 

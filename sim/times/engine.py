@@ -272,6 +272,8 @@ def _check_dispatchable(program: Program) -> None:
     if program.lowered:
         raise ValueError("greedy dispatch takes a program of compute instructions; this one has "
                          "SEND and RECV instructions, whose order is part of it")
+    if len(program.pairs):
+        raise ValueError("greedy dispatch takes passes one by one; this order issues pairs")
     if program.shape.workers > 1:
         raise ValueError(f"greedy dispatch takes one worker, got {program.shape.workers}")
 

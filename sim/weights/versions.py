@@ -65,6 +65,15 @@ class VersionPlan:
         return (f"<VersionPlan: {self.mitigation.name} on {schedule}, {shape.stages} stages, "
                 f"{shape.total} micro-batches>")
 
+    @property
+    def in_step(self) -> bool:
+        """Whether the same version number means the same updates on all stages.
+
+        It does where every copy does every mini-batch's update; replicas do only those of their
+        own mini-batches.
+        """
+        return _in_step(self.program)
+
     def unit_horizons(self, stage: int) -> tuple[int, int] | None:
         """SpecTrain's `s` of a stage's forwards and backwards; None where it is undefined."""
         shape = self.program.shape
@@ -236,7 +245,7 @@ def _newest(program: Program, kernels: Kernels) -> Versions:
 
 
 def _in_step(program: Program) -> bool:
-    """Whether the same number means the same updates on all stages: each copy does every one."""
+    """Whether each copy of a program updates every mini-batch."""
     if not program.several:
         return True
     copies, shape = program.copies, program.shape

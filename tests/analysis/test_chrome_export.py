@@ -130,10 +130,11 @@ def test_any_run_loads_without_loss(data):
     found = loaded(trace)
     assert len(found.slices) == len(trace)
     program = trace.program()
+    backward = program.row_of(Op.B, Op.I)
     sent = set(itertools.chain(
         zip(*(t.ravel().tolist() for t in (program.row_of(Op.F)[:-1], program.row_of(Op.F)[1:])),
             strict=True),
-        zip(*(t.ravel().tolist() for t in (program.row_of(Op.B)[1:], program.row_of(Op.B)[:-1])),
+        zip(*(t.ravel().tolist() for t in (backward[1:], backward[:-1])),
             strict=True)))
     assert {(a.arguments["instruction"], b.arguments["instruction"])
             for _, a, b in found.flows} == {

@@ -307,3 +307,38 @@ def test_a_mitigation_that_does_not_go_with_the_order_is_refused(tmp_path):
     assert kept.header.mitigation == "stash"
     with pytest.raises(ConfigurationError, match="mitigation"):
         read_run(file, mapping(mitigation="stahs"))
+
+
+PROGRAMS = {
+    "two directions": "0F0,0F1,1F2,1B2,1F3,1B3,0B0,0B1,1U0-3,0U0-3\n"
+                      "1F0,1B0,0F2,1F1,1B1,0F3,0B2,0B3,1U0-3,0U0-3\n",
+    "a replicated stage": "0F0,0F2,0B0,0U0,0B2,0U2\n0F1,0F3,0B1,0U1,0B3,0U3\n"
+                          "1F0,1B0,1U0,1F1,1B1,1U1,1F2,1B2,1U2,1F3,1B3,1U3\n",
+    "stages on a V": "0F0,3F0,3B0,0B0\n1F0,2F0,2B0,1B0\n",
+    "unequal devices": "0F0,0F1,0B0,0B1\n1F0,2F0,2B0,1B0,1F1,2F1,2B1,1B1\n",
+    "a smaller last mini-batch": "0F0,0F1,0B0,0B1,0U0-1,0F2,0B2,0U2\n"
+                                 "1F0,1B0,1F1,1B1,1U0-1,1F2,1B2,1U2\n",
+    "halves": "0F0,0F1,0I0,0I1,0W0,0W1,0U0-1\n1F0,1I0,1W0,1F1,1I1,1W1,1U0-1\n",
+}
+
+
+@pytest.mark.parametrize("text", PROGRAMS.values(), ids=PROGRAMS)
+def test_any_placement_is_seen_in_what_devices_did(tmp_path, text):
+    """Several homes, unequal devices, halves: the order comes back, and through our own export
+    every column."""
+    program = sim.parse_program(text)
+    plan = sim.run(program=program, task="none", latency_s=0.25, update_s=0.125)
+    ranges = ranges_of(plan)
+    for each, row in zip(ranges, np.flatnonzero(plan.op != Op.U), strict=True):
+        each["name"] = f"{plan.stage[row]}{Op(plan.op[row]).name}{plan.index[row]}"
+    n = program.shape.microbatches
+    run = read_run(chrome(tmp_path / "run.json", ranges), mapping(microbatches=n))
+    assert (run.shape.devices, run.shape.total) == (plan.shape.devices, plan.shape.total)
+    assert str(run.program()).split("\n", 1)[1] == str(plan.program()).split("\n", 1)[1]
+    work = plan.op != Op.U
+    assert np.abs(run.start_s - plan.start_s)[work].max() < 1e-9
+    file = tmp_path / "own.json"
+    file.write_bytes(export(plan, "chrome"))
+    back = read_run(file)
+    for name in plan.columns:
+        assert np.array_equal(getattr(back, name), getattr(plan, name), equal_nan=True), name

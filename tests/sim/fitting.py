@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cache
 from itertools import product
 
-from sim.order.authoring import columns
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 
@@ -23,11 +22,12 @@ def takes(name: str, shape: PipelineShape) -> bool:
 @cache
 def fitted(name: str, shape: PipelineShape) -> PipelineShape:
     """The shape nearest to this one that a schedule takes: with two chunks where it has to have
-    chunks, with a device or a few micro-batches more."""
-    for chunks, more, extra in product(dict.fromkeys((shape.chunks, 2)), range(2), range(12)):
+    chunks, with a device or a few micro-batches more, or with one micro-batch."""
+    n = shape.microbatches
+    for chunks, more, microbatches in product(
+            dict.fromkeys((shape.chunks, 2)), range(2), [*range(n, n + 12), 1]):
         devices = -(-shape.stages // shape.chunks) + more
-        asked = replace(shape, stages=devices * chunks, chunks=chunks,
-                        microbatches=shape.microbatches + extra)
+        asked = replace(shape, stages=devices * chunks, chunks=chunks, microbatches=microbatches)
         if takes(name, asked):
             return asked
     raise AssertionError(f"{name} takes nothing near {shape}")
@@ -39,19 +39,11 @@ def size_keys(shape: PipelineShape) -> dict[str, int]:
     return {"count" if name == "workers" else name: value for name, value in values.items()}
 
 
-def _shares(name: str) -> bool:
-    """Whether a stage of it has several homes."""
-    shape = fitted(name, PipelineShape(1, 1))
-    held = [set(columns(SCHEDULES[name].generate(d, shape)).stage.tolist())
-            for d in range(shape.devices)]
-    return sum(map(len, held)) > shape.stages
-
-
 PLAIN = tuple(name for name in SCHEDULES.names() if all(
     takes(name, PipelineShape(s, 2, n)) for s in range(1, 6) for n in range(1, 6)))
 """Schedules that take any number of stages, one a device, and of micro-batches."""
 
-SHARING = tuple(name for name in SCHEDULES.names() if _shares(name))
+SHARING = tuple(each.name for each in SCHEDULES if each.homes > 1)
 """Schedules in which a stage has several homes."""
 
 ONE_HOME = tuple(name for name in SCHEDULES.names() if name not in SHARING)

@@ -42,7 +42,11 @@ def table(*sides: Sequence[Any], keep: Sequence[Any] = ()) -> list[Any]:
     """
     cases = []
     for places in product(*(range(len(side)) for side in sides)):
-        values = [side[at] for side, at in zip(sides, places, strict=True)]
+        values, marks = [], []
+        for side, at in zip(sides, places, strict=True):
+            given = getattr(side[at], "values", (side[at],))  # of a parameter that has marks
+            values.extend(given)
+            marks.extend(getattr(side[at], "marks", ()))
         chosen = sum(places) % EVERY == 0 or any(value in keep for value in values)
-        cases.append(pytest.param(*values, marks=() if chosen else pytest.mark.verify))
+        cases.append(pytest.param(*values, marks=marks if chosen else [*marks, pytest.mark.verify]))
     return cases

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 from typing import Any
 
 import numpy as np
@@ -215,5 +215,5 @@ def test_weight_distances_and_update_sizes_are_those_of_all_copies():
         assert by_pass(trace, "weight_rmse", Op.F)[k, m] == pytest.approx(wanted, rel=1e-12)
     moved = trace.header.training.mean_update_rmse
     steps = [[np.sqrt(np.sum((b - a) ** 2) / a.size) for history in stage.values()
-              for a, b in zip(history, history[1:], strict=False)] for stage in walk.weights]
+              for a, b in pairwise(history)] for stage in walk.weights]
     assert moved == pytest.approx([np.mean(each) for each in steps], rel=1e-9)

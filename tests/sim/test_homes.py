@@ -208,7 +208,7 @@ def program_of(sizes: homes.Sizes, streams: homes.Streams) -> Program:
 
 
 @given(orders(), st.booleans(), st.sampled_from([0.0, 0.5]), st.sampled_from([0.0, 0.75]))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_any_order_of_copies_runs_as_it_is_defined(drawn, apart, transfer, latency):
     sizes, streams = drawn
     program = program_of(sizes, streams)
@@ -227,7 +227,7 @@ def test_any_order_of_copies_runs_as_it_is_defined(drawn, apart, transfer, laten
 
 
 @given(orders(), st.sampled_from(["none", "stash"]))
-@settings(max_examples=60)
+@settings(max_examples=25)
 def test_versions_count_the_updates_of_the_own_copy(drawn, mitigation):
     sizes, streams = drawn
     program = program_of(sizes, streams)
@@ -252,7 +252,7 @@ def test_versions_count_the_updates_of_the_own_copy(drawn, mitigation):
 
 
 @given(orders())
-@settings(max_examples=20)
+@settings(max_examples=10)
 def test_a_file_of_copies_is_read_back(drawn):
     program = program_of(*drawn)
     trace = simulated(program, mitigation="stash")

@@ -67,7 +67,7 @@ def period(replicas, forward, backward, minibatches=180):
     return (ends[end] - ends[first]) / (end - first)
 
 
-@pytest.mark.parametrize("forward,backward", [
+@pytest.mark.parametrize(("forward", "backward"), [
     ([1, 1, 1], [2, 2, 2]), ([2, 1, 1], [4, 2, 2]), ([1, 3, 1], [1, 2, 1]), ([1, 1, 1], [1, 1, 4]),
     ([4, 0.5, 0.5], [5, 0.5, 1]), ([0.5, 1, 2], [0.25, 2, 2]), ([3, 1.5, 1], [3, 1.5, 2]),
     ([1, 2, 3], [3, 2, 1])])

@@ -1,6 +1,7 @@
 """`sim keys` and `sim init`: every key is told, and what is told is so."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -15,10 +16,16 @@ from sim.experiment.keys.listing import every_key
 from sim.experiment.keys.template import template
 from sim.experiment.options import resolve
 from sim.experiment.tables import Tables
+from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
+from tests.sim.fitting import fitted
 
 pytestmark = pytest.mark.filterwarnings("error")
 KEYS = {key.key: key for key in every_key()}
+BESIDE = {"pipeline.ranks": {"schedule": "file"}, "pipeline.replicas": {"schedule": "hybrid"},
+          "pipeline.round_size": {"schedule": "interleaved", "microbatches": 4},
+          "pipeline.splits": {"schedule": "seq1f1b", "microbatches": 4},
+          "costs.microbatch_scale": {"microbatches": 4}}  # what an example of a key wants beside it
 README = Path(__file__).parents[2] / "sim/README.md"
 
 
@@ -66,9 +73,11 @@ def test_numbers_have_units_and_names_are_taken(key):
     assert (found.unit == "s") == seconds
     assert found.unit.startswith("bytes") == ("bytes" in key)
     for name in found.choices:
-        table = {"timeprest": "schedule=nf1b", "v-timeprest": "schedule=nf1b",
-                 "interleaved": "microbatches=4"}.get(name, "seed=0")
-        read_experiment(None, [table, "microbatches=4", f"{key}={name}"])
+        table = "schedule=nf1b" if name in ("timeprest", "v-timeprest") else "seed=0"
+        size = fitted(name, PipelineShape(3, 6, 4)) if key == "pipeline.schedule" else (
+            PipelineShape(3, 6, 4))
+        asked = [f"{each}={value}" for each, value in size.as_dict().items()]
+        read_experiment(None, [table, *asked, f"batch_size={size.microbatches}", f"{key}={name}"])
 
 
 def test_the_file_to_begin_with_is_the_default_experiment():
@@ -92,6 +101,8 @@ def test_no_key_that_means_more_than_its_value_stands_in_the_file():
 def test_every_example_of_the_file_may_be_taken(key):
     text = template().replace(f"\n# {key.name} = ", f"\n{key.name} = ")
     assert text != template()
+    for name, value in BESIDE.get(key.key, {}).items():
+        text = re.sub(f"^{name} = [^ ]*", f"{name} = {json.dumps(value)}", text, flags=re.M)
     assert key.name in resolve(tomllib.loads(text)).document()[key.table]
 
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
+from sim.order.together import rows_of_pairs
 from sim.schedules import SCHEDULES
 from tests.sim.strategies import names, shapes
 
@@ -23,30 +24,39 @@ def test_a_message_of_a_whole_minibatch_is_one():
         "1RECV_F0,1F0,1RECV_F1,1F1,1B0-1,1SEND_B0-1,1U0-1"]
 
 
+FORWARD, BACKWARD = (Op.SEND_F, Op.RECV_F), (Op.SEND_B, Op.RECV_B)
+
+
 @given(names, shapes())
 def test_only_messages_are_added_and_they_touch_what_they_serve(name, shape):
+    """A pass, or the two of a pair between them."""
     program = SCHEDULES[name].program(shape)
     lowered = program.lower().validate()
+    pairs = {lowered.instruction(first): lowered.instruction(second) for first, second in zip(
+        *rows_of_pairs(lowered.tables, lowered.pairs), strict=True)}
+    partner = {**pairs, **{second: first for first, second in pairs.items()}}
     for device in range(program.devices):
         stream = list(lowered.stream(device))
         assert [each for each in stream if each.op <= Op.U] == list(program.stream(device))
         for place, each in enumerate(stream):
-            if each.op in (Op.SEND_F, Op.SEND_B):
-                served = stream[place - 1]
-                assert served.op == (Op.F if each.op is Op.SEND_F else Op.B)
-            elif each.op in (Op.RECV_F, Op.RECV_B):
-                served = stream[place + 1]
-                assert served.op == (Op.F if each.op is Op.RECV_F else Op.B)
-            else:
+            if each.op <= Op.U:
                 continue
-            assert (served.stage, served.index, served.count) == (
-                each.stage, each.index, each.count)
+            way = -1 if each.op in (Op.SEND_F, Op.SEND_B) else 1
+            nearest = place + way
+            while stream[nearest].op > Op.U:
+                nearest += way
+            touched = stream[nearest]
+            served = [touched, partner[touched]] if touched in partner else [touched]
+            assert abs(nearest - place) <= len(served)
+            assert [(other.stage, other.index, other.count) for other in served
+                    if other.op in ((Op.F,) if each.op in FORWARD else (Op.B, Op.I))] == [
+                        (each.stage, each.index, each.count)]
 
 
 @given(names, shapes())
 def test_every_boundary_carries_every_micro_batch_once_each_way(name, shape):
     program = SCHEDULES[name].program(shape).lower()
-    sent = {op: [] for op in (Op.SEND_F, Op.RECV_F, Op.SEND_B, Op.RECV_B)}
+    sent = {op: [] for op in (*FORWARD, *BACKWARD)}
     for device in range(program.devices):
         for each in program.stream(device):
             if each.op in sent:

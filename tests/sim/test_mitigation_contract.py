@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sim.errors import ConfigurationError
-from sim.op import Op
 from sim.mitigations import MITIGATIONS
+from sim.op import Op
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from tests.sim.experiments import by_pass, experiment, simulate
@@ -74,7 +74,8 @@ FLUSHED = [name for name in SCHEDULES.names()
 def test_an_order_that_is_flushed_reads_fresh_weights_under_every_mitigation(schedule):
     """Also where the last mini-batch is smaller; 2BW alone is a mini-batch late by its rule."""
     shape = fitted(schedule, PipelineShape(3, 4, 4))
-    smaller = replace(shape, last_microbatches=fitted(schedule, PipelineShape(3, 1, 1)).microbatches)
+    least = fitted(schedule, PipelineShape(3, 1, 1)).microbatches
+    smaller = replace(shape, last_microbatches=least)
     for name in MITIGATIONS.names():
         for size in (shape, smaller):
             if not accepted(schedule, name, size.stages, size.microbatches, size.chunks):

@@ -93,7 +93,7 @@ def test_a_name_can_be_taken_once():
 
 
 def test_an_unknown_name_is_refused_with_the_choices():
-    with pytest.raises(ValueError, match="schedule 'x' is unknown; choose from 1f1b, gpipe"):
+    with pytest.raises(ValueError, match="schedule 'x' is unknown; choose from 1f1b, chimera"):
         SCHEDULES["x"]
 
 

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sim.errors import ConfigurationError
 from sim.op import Op
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from tests.oracles.readiness import covered, done_by, needs
 from tests.sim.experiments import TIMES, simulate
-from tests.sim.fitting import PLAIN, SHARING, fitted, size_keys
+from tests.sim.fitting import PLAIN, SHARING, fitted, size_keys, takes
 from tests.sim.strategies import placed, timings
 
 EVERY = pytest.mark.parametrize("name", SCHEDULES.names())
@@ -65,8 +66,8 @@ def test_updates_of_a_stage_come_in_minibatch_order(case):
 @st.composite
 def timed(draw):
     schedule, shape = draw(placed(workers=1))
-    return schedule.name, shape, draw(timings(shape.stages)), draw(
-        st.sampled_from(["static", "greedy"]))
+    able = ["static", *["greedy"] * (not len(schedule.program(shape).pairs))]
+    return schedule.name, shape, draw(timings(shape.stages)), draw(st.sampled_from(able))
 
 
 def trace_of(case):
@@ -113,3 +114,18 @@ def test_a_stream_names_only_stages_of_its_device(name):
     homes = [{each.stage for each in program.stream(d)} for d in range(program.devices)]
     assert sum(map(len, homes)) == shape.stages * (1 + (name in SHARING))
     assert set().union(*homes) == set(range(shape.stages))
+
+
+def test_pairs_are_not_dispatched_greedily():
+    with pytest.raises(ConfigurationError, match="dispatch: greedy dispatch takes passes one by"):
+        simulate(schedule="dualpipev", stages=4, chunks=2, microbatches=4, dispatch="greedy",
+                 task="none")
+
+
+@pytest.mark.parametrize("name", [each.name for each in SCHEDULES if each.like])
+def test_what_is_like_another_has_its_order_where_nothing_is_cut_finer(name):
+    other = SCHEDULES[SCHEDULES[name].like]
+    for sizes in ((1, 1, 1), (3, 4, 1), (2, 3, 4), (4, 2, 9)):
+        if takes(name, PipelineShape(*sizes)):
+            assert SCHEDULES[name].program(PipelineShape(*sizes)) == other.program(
+                PipelineShape(*sizes))

@@ -13,7 +13,7 @@ from sim.arrays import Floats, Ints
 from sim.op import Op
 from sim.order.check import execution_order
 from sim.order.program import Program
-from sim.trace import HOST_COLUMNS, Trace
+from sim.trace import HOST_COLUMNS, PAIR_COLUMNS, Trace
 
 Event = dict[str, Any]
 Key = tuple[int, int, int]  # nanosecond, place in an executable order, slice before arrow
@@ -101,9 +101,9 @@ def _names(trace: Trace) -> Iterator[str]:
 
 def _arguments(trace: Trace) -> Iterator[dict[str, Any]]:
     """The columns that apply to each row; seconds as recorded, not rounded to nanoseconds."""
-    whole = [(name, getattr(trace, name).tolist()) for name in WHOLE]
-    there = [name for name in (*REAL, *HOST_COLUMNS) if name in trace.columns]
-    real = [(name, getattr(trace, name).tolist()) for name in there]
+    whole, real = ([(name, getattr(trace, name).tolist()) for name in names
+                    if name in trace.columns]
+                   for names in ((*WHOLE, *PAIR_COLUMNS), (*REAL, *HOST_COLUMNS)))
     for row in range(len(trace)):
         values: dict[str, Any] = {"instruction": str(trace.instruction(row))}
         values |= {name: column[row] for name, column in whole}

@@ -51,6 +51,20 @@ class Contender:
         return {"pipeline": pipeline, "training": {"seed": seed}}
 
 
+def on_one_order(names: str) -> list[Contender]:
+    """The contenders of a text that all run one program that is given, each mitigation once.
+
+    Raises ConfigurationError where one names a schedule.
+    """
+    if "@" in names:
+        raise ConfigurationError([f"--mitigations: every row runs the program given, so none names "
+                                  f"a schedule, got {names}"])
+    alone: dict[str, Contender] = {}
+    for each in contenders(names):
+        alone.setdefault(str(each.mitigation), Contender(each.mitigation))
+    return list(alone.values())
+
+
 def _strange_parameters(contender: Contender) -> list[str]:
     """A line for each parameter that the contender's mitigation, which is known, does not have."""
     name = contender.mitigation["name"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sim.experiment.setup import Setup
+from sim.experiment.setup import Setup, make_stages
 from sim.numerics.gradients import RoundSums
 from sim.numerics.homes import Apart, Combined, Homes, learnt_by, round_sums
 from sim.numerics.rate import LearningRate
@@ -18,6 +18,19 @@ from sim.numerics.training import Learning
 from sim.weights.versions import VersionPlan
 from sim.workers.all_reduce import AllReduce
 from sim.workers.copies import Copies
+
+
+def learners(setup: Setup, plan: VersionPlan, task: Task
+             ) -> tuple[Sequence[Any], list[Sequence[Any]]]:
+    """What training steps, by stage, and every worker's own stages, which measure what they do.
+
+    Of a program in which stages have several homes both are a worker's `Homes`.
+    """
+    if plan.program.several:
+        stages = make_homes(setup, plan, task)
+        return stages, [stages]
+    crews = [make_stages(setup, plan, task) for _ in range(setup.shape.workers)]
+    return together(setup, crews), list(crews)
 
 
 def together(setup: Setup, crews: Sequence[Sequence[Stage[Any]]]) -> Sequence[Learning]:
@@ -40,6 +53,15 @@ def make_homes(setup: Setup, plan: VersionPlan, task: Task) -> list[Homes]:
     rule = setup.experiment.workers.copies
     sums = round_sums(plan, rule)
     stages = [_copy_of_stage(setup, plan, task, number, own) for number, own in sums.items()]
+    return as_homes(plan, rule, stages, sums)
+
+
+def as_homes(plan: VersionPlan, rule: str, stages: Sequence[Stage[Any]],
+             sums: dict[int, RoundSums]) -> list[Homes]:
+    """All stages as training steps them, from their copies and where each adds its gradients up.
+
+    `rule` is that by which copies combine, `all-reduce` or `apart`.
+    """
     return [_homes(plan, stage, rule, stages, sums) for stage in range(plan.program.shape.stages)]
 
 

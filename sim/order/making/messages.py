@@ -56,10 +56,13 @@ def _way(home: Ints, need: Need, devices: int) -> Ints:
     return way
 
 
-def lowered(streams: Streams, messages: Messages) -> tuple[Instructions, tuple[int, ...]]:
+def lowered(streams: Streams, messages: Messages, pairs: tuple[Ints, Ints]
+            ) -> tuple[Instructions, tuple[int, ...]]:
     """Streams with messages as instructions: RECV before what needs one, SEND after what sends one.
 
-    As columns of all devices one after another, and the offsets at which each device's begin.
+    What `pairs`, rows of their first and second instructions, need comes before both, and what they
+    send after both.  As columns of all devices one after another, and the offsets at which each
+    device's begin.
     """
     op, stage, index, count = streams.rows
     arrives, leaves = messages.sources() >= 0, messages.link >= 0
@@ -73,4 +76,10 @@ def lowered(streams: Streams, messages: Messages) -> tuple[Instructions, tuple[i
         longer[place[there] + step] = np.where(forward[there], *ends_of)
     rows = Instructions(longer, *(np.repeat(column, sizes) for column in (stage, index, count)))
     before = np.concatenate(([0], ends))
+    first, second = pairs
+    if len(first):
+        order = np.arange(len(longer), dtype=float)
+        order[place[first][leaves[first]] + 1] = place[second][leaves[first]] + 0.25
+        order[place[second][arrives[second]] - 1] = place[first][arrives[second]] - 0.25
+        rows = Instructions(*(column[np.argsort(order)] for column in rows))
     return rows, tuple(int(before[end]) for end in streams.offsets)

@@ -29,6 +29,7 @@ from sim.order.text.tokens import Token, Tokens
 Cell = Instruction | Together
 Rows = Sequence[Sequence[Tokens]]  # a line a device
 SKIPPED = ("UNSHARD", "RESHARD")
+OPS = {**{op.name: op for op in Op}, "BW": Op.B}
 OURS, TORCH, OLDER, BOTH_WAYS = ("the text form", "PyTorch's CSV", "an older CSV",
                                  "a program of two directions")
 
@@ -65,9 +66,9 @@ class Dialect:
     def _instruction(self, token: Token, microbatches: int) -> Instruction:
         if token.micro_batch is None:
             return Instruction(token.stage, Op.U, 0, microbatches)
-        kind = {"B": "I" if self.halves else "B", "BW": "B"}.get(token.kind, token.kind)
         first = token.micro_batch + (self.downs or 0) * (token.direction == "u")
-        return Instruction(token.stage, Op[kind], first, token.count)
+        op = Op.I if self.halves and token.kind == "B" else OPS[token.kind]
+        return Instruction(token.stage, op, first, token.count)
 
 
 def dialect_of(rows: Rows, header: bool) -> Dialect:

@@ -8,7 +8,7 @@ A cell is an instruction (`2F0`, `0B4-7`, `1SEND_F3`), of two directions also `0
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sim.errors import InvalidProgramError
 
@@ -21,8 +21,7 @@ OF_A_STAGE = ("UNSHARD", "RESHARD", "REDUCE_GRAD")  # what has no micro-batch
 EXAMPLES = "2F0, 0B4-7, 1SEND_F3, 2REDUCE_GRAD or (0F3;1B1)OVERLAP_F_B"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """What one instruction's text says: `2F0`.
 
     `micro_batch` is the first of `count` (None for what concerns a whole stage), and `direction`

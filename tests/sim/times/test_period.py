@@ -13,14 +13,13 @@ from sim.experiment.setup import VirtualSetup
 from sim.numerics.tasks import stream
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.schedules import SCHEDULES
 from sim.times.engine import simulate
 from sim.times.exact import in_order, period
 from sim.times.exact.equations import MaxPlusSystem
 from sim.times.exact.timeline import timeline
 from sim.times.exact.zone import find_zone
 from tests.sim.experiments import experiment
-from tests.sim.fitting import fitted, size_keys
+from tests.sim.fitting import ONE_HOME, fitted, size_keys
 from tests.sim.pairs import table
 from tests.sim.times.engines import assert_equal, times
 
@@ -47,7 +46,7 @@ def filled(program, costs, cluster):
 LONG = {"stages": 4, "minibatches": 300}
 
 
-@pytest.mark.parametrize(("schedule", "microbatches"), table(SCHEDULES.names(), [1, 4]))
+@pytest.mark.parametrize(("schedule", "microbatches"), table(ONE_HOME, [1, 4]))
 def test_most_rows_of_every_long_schedule_are_filled_in(schedule, microbatches):
     shape = fitted(schedule, PipelineShape(4, 300, microbatches))
     program, costs, cluster = parts(schedule=schedule, latency_s=0.3, boundary_bytes=3.0,

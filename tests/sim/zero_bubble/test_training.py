@@ -72,6 +72,6 @@ def test_greedy_dispatch_flushes_what_flushes(name, stages, chunks, seed):
 
 @pytest.mark.parametrize("keys", [{}, {"overlapped_s": 1.5}])
 def test_greedy_dispatch_of_pairs_is_refused(keys):
-    with pytest.raises(ConfigurationError, match="order of a program with pairs is part of it"):
+    with pytest.raises(ConfigurationError, match="this order issues pairs; choose static"):
         simulate(task="none", schedule="dualpipev", stages=4, chunks=2, microbatches=4,
                  minibatches=2, batch_size=4, dispatch="greedy", **keys)

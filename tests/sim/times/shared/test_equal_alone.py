@@ -65,6 +65,11 @@ def test_every_schedule(schedule, form):
 def test_every_schedule_dispatched_greedily(schedule, limit):
     program = SCHEDULES[schedule].program(
         fitted(schedule, PipelineShape(4, 5, 4, 2 if SCHEDULES[schedule].chunks else 1)))
+    if len(program.pairs):
+        with pytest.raises(ValueError, match="this order issues pairs"):
+            simulate(program, given_costs(4), given_cluster(4, limit),
+                     np.random.default_rng(3), dispatch="greedy")
+        return
     for costs in (given_costs(4), replace(given_costs(4), jitter_sigma=0.0, stragglers=())):
         times = []
         for run, more in ((simulate, {}), (simulate_shared, {"machine": ones(4)})):

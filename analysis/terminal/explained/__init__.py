@@ -1,0 +1,1 @@
+"""Explanations for a screen: why what took its time did."""
