@@ -15,10 +15,10 @@ from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from tests.sim.fitting import ONE_HOME, fitted
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 from tests.gpu.tape import Tape, tape_lanes
 from tests.gpu.test_runtime import CASES, assert_same_stages
+from tests.sim.fitting import ONE_HOME, fitted
 
 HALVES = ("0F0,0F1,0I0,0F2,0I1,0W0,0U0,0I2,0W1,0U1,0W2,0U2\n"
           "1F0,1I0,1F1,1I1,1W0,1U0,1F2,1I2,1W1,1U1,1W2,1U2\n")

@@ -61,7 +61,8 @@ def _pairs(experiment: Experiment, devices: int) -> Iterator[tuple[int, str, int
 
 
 def orders(experiment: Experiment, devices: int) -> list[tuple[Program, Changes]]:
-    """Programs, and what to change of `pipeline` for every order of a schedule, those that are alike once.
+    """Every order of a schedule, those that are alike once: its program, and what to change of
+    `pipeline` for it.
 
     Orders with several homes of a stage are left out: their stages are not captured.
     """
