@@ -184,6 +184,32 @@ def test_torchs_own_schedules_come_back_as_torch_lowers_them(tmp_path, name):
         assert _simulate_comms_compute(passes, lambda s: homes[s], 8)  # raises where it would hang
 
 
+FLUSHED = {
+    "eager-1f1b": PipelineShape(4, 2, 8), "zb-h2": PipelineShape(4, 1, 8),
+    "split": PipelineShape(3, 2, 4), "looped-bfs": PipelineShape(8, 2, 8, 2),
+    "hanayo": PipelineShape(8, 1, 8, 2), "v-half": PipelineShape(8, 1, 8, 2),
+    "v-min": PipelineShape(8, 2, 8, 2), "seq1f1b": PipelineShape(4, 1, 8, splits=2),
+    "interleaved": PipelineShape(8, 1, 9, 2, round_size=5), "dualpipev": PipelineShape(8, 2, 10, 2)}
+
+
+@pytest.mark.parametrize("name", FLUSHED)
+def test_orders_that_torch_does_not_make_are_loaded_by_it(tmp_path, name):
+    """It proves them, puts messages in, and writes both forms back byte for byte."""
+    shape = FLUSHED[name]
+    program = SCHEDULES[name].program(shape)
+    ranks, chunks, micro_batches = shape.worker_devices, shape.chunks, shape.microbatches
+    text = render(program)
+    back, loaded = reloaded(text, tmp_path / "p.csv", "compute_only", ranks, chunks, micro_batches)
+    assert back == text.encode()
+    messages = render(program, messages=True)
+    given_ = {rank: _add_reduce_grad(actions, micro_batches)
+              for rank, actions in enumerate(rows(text))}
+    assert list(csv.reader(io.StringIO(messages))) == lowered(loaded, given_)
+    one = repeated(parse(text), shape.minibatches)
+    assert np.array_equal(one.rows.index, program.rows.index)
+    assert np.array_equal(one.pairs, program.pairs)
+
+
 def test_a_file_repeated_is_the_schedule_of_more_mini_batches():
     program = schedule_program("1f1b", 3, 5, 4)
     assert repeated(parse(render(program)), 5) == program
