@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.measured.reading import read_run
 from sim.errors import InvalidProgramError
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.order.torch_csv.reading import is_torch_csv, parse, without_messages
+from sim.order.torch_csv.reading import is_torch_csv, parse, repeated, without_messages
 from sim.order.torch_csv.rendering import render
 from sim.schedules import SCHEDULES
 from tests.gpu import torch_step
@@ -155,8 +156,6 @@ def test_torchs_own_schedules_come_back_as_torch_lowers_them(tmp_path, name):
 
 
 def test_a_file_repeated_is_the_schedule_of_more_mini_batches():
-    from sim.order.torch_csv.reading import repeated
-
     program = schedule_program("1f1b", 3, 5, 4)
     assert repeated(parse(render(program)), 5) == program
     assert np.array_equal(repeated(parse(render(program)), 5).rows.index, program.rows.index)
@@ -172,8 +171,11 @@ LOOP = ("0F0,0F1,2F0,2F1,2B0,0F2,2B1,2F2,0B0,2B2,0B1,0B2\n"
     pytest.param(schedule_program("1f1b", 2, 3, 4), id="1f1b", marks=pytest.mark.verify),
     pytest.param(parse(LOOP), id="two chunks")])
 def test_torch_runs_a_step_by_our_file(tmp_path, program, messages):
-    """Two processes on gloo; the gradients are those of the whole network on the whole batch."""
+    """Two processes on gloo; the gradients are those of the whole network on the whole batch, and
+    what torch.profiler saw of it, each rank in a file, is a run in the order of the file."""
     path, shape = tmp_path / "schedule.csv", program.shape
+    traces = tmp_path / "traces"
+    traces.mkdir()
     path.write_bytes(render(program, messages=messages).encode())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -181,8 +183,12 @@ def test_torch_runs_a_step_by_our_file(tmp_path, program, messages):
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port",
          port, torch_step.__file__, str(path), "compute_comms" if messages else "compute_only",
-         str(shape.stages), str(shape.microbatches)],
+         str(shape.stages), str(shape.microbatches), str(traces)],
         capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("equal") == 2
+    run = read_run(traces)
+    assert run.header.gpu.settings["files"] == ["rank-2.json", "rank-1.json"]  # told by their ranks
+    assert repeated(run.program(), shape.minibatches) == program
+    assert (run.end_s > run.start_s)[run.op != Op.U].all()
