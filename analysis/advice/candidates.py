@@ -57,13 +57,20 @@ class Measured:
     state_copies: float
 
 
+def schedules() -> list[str]:
+    """Schedules of one stage a device and one device a stage, as a profile has them, each order
+    once: what equals another where nothing is cut finer is left out."""
+    return [each.name for each in SCHEDULES
+            if not each.chunks and each.homes == 1 and each.like is None]
+
+
 def candidates(microbatches: Sequence[int], backwards: Sequence[Backward]) -> list[Candidate]:
     """Every combination of schedule, micro-batches, backward and mitigation.
 
     Those that differ in their mitigation alone stand side by side.
     """
     mitigations = sorted(MITIGATIONS.names(), key=lambda name: (name != "none", name))
-    return [Candidate(*each) for each in product(SCHEDULES.names(), microbatches, backwards,
+    return [Candidate(*each) for each in product(schedules(), microbatches, backwards,
                                                  mitigations)]
 
 

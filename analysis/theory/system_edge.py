@@ -52,10 +52,12 @@ def _grid(experiment: Experiment) -> Floats:
 
 
 def _probe(experiment: Experiment, system: Mapping[str, Any], updates: int) -> Experiment:
-    """The experiment as the system, with so many updates of the quadratic on every worker."""
+    """The experiment as the system, with so many updates of the quadratic on every worker, and on
+    the stage with most replicas, which does a mini-batch of each for an update."""
     workers = system.get("workers", {}).get("count", 1)
+    replicas = max(system.get("pipeline", {}).get("replicas") or [1])
     return experiment.changed(system, {
-        "pipeline": {"minibatches": updates * workers},
+        "pipeline": {"minibatches": updates * workers * replicas},
         "training": {"task": "quadratic", "learning_rate": 1.0, "distances": False,
                      "evaluate_every": 0, "rate_schedule": {}}})
 
@@ -65,7 +67,8 @@ def _growth(probe: Experiment, at: Floats, updates: int) -> Floats:
     weights: dict[int, Any] = {}
 
     def watch(stage: int, version: int, new: Any) -> None:
-        weights.setdefault(stage, np.empty((updates, len(at))))[version - 1] = new
+        if version <= updates:
+            weights.setdefault(stage, np.empty((updates, len(at))))[version - 1] = new
 
     run(probe.changed({"training.curvatures": at.tolist()}), watch=watch)
     rates: Floats = np.max([fitted_growth(each) for each in weights.values()], axis=0)

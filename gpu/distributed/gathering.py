@@ -76,7 +76,7 @@ def whole_trace(assembly: Assembly, found: Sequence[tuple[Piece, dict[int, Any]]
                 buffer.copy_(buffers[name])
     pieces = [piece for piece, _ in found]
     final = assembly.task.evaluate([s.weights for s in assembly.stages]) if evaluate else None
-    return to_trace(assembly, assembly.program.lower(), pieces, {"ranks": len(pieces)}, final,
+    return to_trace(assembly, assembly.messages, pieces, {"ranks": len(pieces)}, final,
                     graphs)
 
 

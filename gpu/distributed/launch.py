@@ -20,6 +20,7 @@ from sim.experiment.configuration import document_of
 from sim.experiment.documents import full_key, put
 from sim.experiment.options import Experiment, resolve
 from sim.experiment.program_file import Taken, reshaped, taken, with_program
+from sim.experiment.setup import generate
 from sim.files.writing import check_file
 from sim.order.program import Program
 from sim.trace import Trace
@@ -113,8 +114,20 @@ def check_places(specs: Sequence[DeviceSpec], experiment: Experiment, program: P
     check_devices(specs, program.devices if program is not None else experiment.shape.devices)
 
 
+def _refuse_several(program: Program) -> None:
+    """Refuse stages with several homes, whose gradients meet in one process's memory.
+
+    Raises ConfigurationError.
+    """
+    if program.several:
+        raise ConfigurationError(["pipeline.schedule: stages with several homes combine their "
+                                  "gradients in one process; run it without torchrun, with a "
+                                  "device for each in --devices"])
+
+
 def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment,
              program: Program | None, request: Request) -> Trace | None:
+    _refuse_several(program or generate(experiment))
     check_ranks(world, program.devices if program is not None else experiment.shape.devices)
     spec = rank_spec(specs, world.local_rank)
     lane = open_lanes([spec])[0]

@@ -99,7 +99,7 @@ def ready(rank: int, assembly: Assembly, lane: Lane, *, strict: bool = True) -> 
     StageError, or InvalidProgramError for an order in which messages would wait for each other.
     """
     graphs = capture(assembly, {rank: lane})
-    program = assembly.program.lower()
+    program = assembly.messages
     with lane.current():
         links = RankLinks(program, assembly, rank, lane)
     mine = {k: assembly.stages[copy] for k, copy in stages_on(program, rank).items()}

@@ -17,6 +17,7 @@ from gpu.runtime.canned import Canned, samples
 from gpu.runtime.links import Stopped
 from gpu.runtime.ready import capture
 from gpu.runtime.worker import Worker
+from sim.errors import ConfigurationError
 from sim.numerics.stage import Stage
 from sim.op import Op
 
@@ -50,12 +51,15 @@ class Solo:
     """The devices of an assembly, each to be run on its own; every pass starts afresh.
 
     `home` is the device of each stage, `samples` what its neighbours would send, and `graphs` says
-    whether the stages are captured.
+    whether the stages are captured.  Raises ConfigurationError where a stage has several homes.
     """
 
     def __init__(self, assembly: Assembly, lanes: Sequence[Lane]) -> None:
+        if assembly.program.several:
+            raise ConfigurationError(["pipeline.schedule: a profile is of stages with one home "
+                                      "each; of their copies all passes are alike"])
         self.assembly, self.lanes = assembly, lanes
-        self.program = assembly.program.lower()
+        self.program = assembly.messages
         self.samples = samples(assembly.task, assembly.program.shape.microbatches)
         self.home: list[int] = self.program.home[0].tolist()
         self.graphs = capture(assembly, dict(enumerate(lanes)))

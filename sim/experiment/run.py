@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from threadpoolctl import threadpool_limits
 
 from sim.errors import ConfigurationError, DeadlockError

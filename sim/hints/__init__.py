@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sim.experiment.options import Experiment
+from sim.hints.cut import needless_warm_up, uncut, unfilled_round
 from sim.hints.learning import diverging, late_evaluation, resting_rate
 from sim.hints.order import few_microbatches, idle_mitigation, unsteady
 from sim.hints.unused import (
@@ -22,7 +23,8 @@ from sim.hints.unused import (
 )
 
 Hint = Callable[[Experiment, Mapping[str, Any]], Iterator[str]]
-ALL: tuple[Hint, ...] = (few_microbatches, unsteady, idle_mitigation, diverging, late_evaluation,
+ALL: tuple[Hint, ...] = (few_microbatches, unsteady, idle_mitigation, uncut,
+                         unfilled_round, needless_warm_up, diverging, late_evaluation,
                          resting_rate, nothing_sent, late_stragglers, profiled, whole_backwards,
                          without_recompute, lone_worker, other_tasks)
 

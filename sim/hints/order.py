@@ -6,17 +6,13 @@ from collections.abc import Iterator, Mapping
 from math import log
 from typing import Any
 
-from sim.errors import MistakeError
 from sim.experiment.checks import FILE
 from sim.experiment.making import make_mitigation
 from sim.experiment.options import Experiment
-from sim.experiment.run import run
-from sim.op import Op
+from sim.hints.trial import bubble
 from sim.wording import plural
 
 FULL = 4  # micro-batches for each device: GPipe's own advice for a bubble that hardly counts
-TRIAL = 20_000  # instructions of a trial at most: some hundredths of a second
-BUSY = (Op.F, Op.B, Op.I, Op.W, Op.U)
 
 
 def few_microbatches(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
@@ -26,17 +22,17 @@ def few_microbatches(experiment: Experiment, report: Mapping[str, Any]) -> Itera
     said.  Source: Huang et al. 2019 (GPipe), section 2.3: hardly a bubble at 4 micro-batches a
     device.
     """
-    pipeline, bubble = experiment.pipeline, report.get("bubble_fraction")
-    devices = pipeline.stages // pipeline.chunks
+    pipeline, now = experiment.pipeline, report.get("bubble_fraction")
+    devices = experiment.shape.worker_devices
     flushed = report.get("staleness", {}).get("max") == 0
-    if bubble is None or not flushed or pipeline.microbatches >= devices:
+    if now is None or not flushed or pipeline.microbatches >= devices:
         return
     for count in _more(experiment, devices):
-        better = _bubble(experiment, count)
-        if better is not None and better < bubble:
+        better = bubble(experiment, microbatches=count)
+        if better is not None and better < now:
             yield (f"pipeline.microbatches = {pipeline.microbatches}: {pipeline.schedule} waits "
                    f"for every mini-batch, so fewer micro-batches than the {devices} devices leave "
-                   f"a bubble of {100 * bubble:.0f} %; --set microbatches={count} makes it about "
+                   f"a bubble of {100 * now:.0f} %; --set microbatches={count} makes it about "
                    f"{100 * better:.0f} % (seconds are those of one micro-batch)")
             return
 
@@ -47,20 +43,6 @@ def _more(experiment: Experiment, devices: int) -> list[int]:
     size = experiment.training.batch_size
     fitting = [n for n in range(devices, 2 * aim + 1) if size % n == 0]
     return [*sorted(fitting, key=lambda n: abs(log(n / aim)))[:1], aim]
-
-
-def _bubble(experiment: Experiment, microbatches: int) -> float | None:
-    """The bubble of one mini-batch in so many micro-batches; None where that cannot be tried."""
-    if 2 * experiment.pipeline.stages * microbatches > TRIAL:
-        return None
-    try:
-        trial = run(experiment.changed({
-            "pipeline": {"microbatches": microbatches, "mitigation": "none",
-                         "minibatches": experiment.workers.count}}), training=False)
-    except MistakeError:
-        return None
-    busy = trial.busy_s[[op in BUSY for op in trial.op.tolist()]].sum()
-    return 1 - float(busy) / (trial.shape.devices * float(trial.end_s.max()))
 
 
 def unsteady(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:

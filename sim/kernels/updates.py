@@ -44,11 +44,12 @@ def _updated_at_once(op: Ints, stage: Ints, index: Ints, count: Ints, offsets: I
     done = np.bincount(key, None if (covered == 1).all() else covered, stages * minibatches)
     if (done != microbatches).any():
         return refused
-    last = np.empty(len(done), dtype=np.int64)
-    last[key] = rows  # the last of those with one key stays
-    if _several_homes(stage, rows, last, offsets, stages):
-        return refused
     if len(rows) > len(done):
+        last, first = np.empty((2, len(done)), dtype=np.int64)
+        last[key], first[key[::-1]] = rows, rows[::-1]  # the last of those with one key stays
+        if (np.searchsorted(offsets, first, "right")
+                != np.searchsorted(offsets, last, "right")).any():
+            return refused
         final = np.zeros(len(op), dtype=bool)
         final[last] = True
         rows = np.flatnonzero(final)
@@ -61,18 +62,6 @@ def _updated_at_once(op: Ints, stage: Ints, index: Ints, count: Ints, offsets: I
                        rows[first[d] : first[d + 1]] - offsets[d], microbatches,
                        out[:, ends[d] : ends[d + 1]])
     return out, ends
-
-
-def _several_homes(stage: Ints, rows: Ints, last: Ints, offsets: Ints, stages: int) -> bool:
-    """Whether some stage's backwards, in `rows` ascending, are on several devices.
-
-    `last` is the last of every mini-batch on each stage, shape (stages · mini-batches,).
-    """
-    first = np.empty(stages, dtype=np.int64)
-    first[stage[rows[::-1]]] = rows[::-1]  # the first of all those of a stage stays
-    ends = last.reshape(stages, -1).max(axis=1)
-    return bool((np.searchsorted(offsets, first, "right")
-                 != np.searchsorted(offsets, ends, "right")).any())
 
 
 def _updated_in_loops(op: Any, stage: Any, index: Any, count: Any, offsets: Any, stages: Any,
@@ -92,8 +81,7 @@ def _updated_in_loops(op: Any, stage: Any, index: Any, count: Any, offsets: Any,
         return nothing, refused
     rows = np.empty((4, size + stages * minibatches), dtype=np.int32)
     left = np.full(stages * minibatches, microbatches, dtype=np.int32)  # backwards to come
-    home = np.full(stages, -1, dtype=np.int64)
-    elsewhere = 0
+    home, elsewhere = np.zeros(stages * minibatches, dtype=np.int32), 0
     ops, places, firsts, counts = rows[0], rows[1], rows[2], rows[3]
     ends, done = np.zeros(devices + 1, dtype=np.int64), 0
     for device in range(devices):
@@ -104,12 +92,13 @@ def _updated_in_loops(op: Any, stage: Any, index: Any, count: Any, offsets: Any,
             ops[done], places[done], firsts[done], counts[done] = what, place, first, covered
             done += 1
             if what in (B, W):
-                elsewhere += home[place] not in (-1, device)
-                home[place] = device
                 minibatch = first if microbatches == 1 else first // microbatches
                 rest = left[place * minibatches + minibatch] - covered
                 left[place * minibatches + minibatch] = rest
+                if rest + covered == microbatches:
+                    home[place * minibatches + minibatch] = device
                 if rest == 0:
+                    elsewhere += home[place * minibatches + minibatch] != device
                     ops[done], places[done] = U, place
                     firsts[done], counts[done] = minibatch * microbatches, microbatches
                     done += 1
@@ -127,5 +116,5 @@ UPDATED = Pair(_updated_at_once, _updated_in_loops)
 (4, rows) with the updates in, and the streams' new offsets.
 
 Both are empty where a stream has updates already, where a row names what the shape does not have,
-where the backwards of a mini-batch are not as many as it has micro-batches, or where a stage has
-backwards on several devices."""
+where the backwards of a mini-batch are not as many as it has micro-batches, or where a stage does
+those of one mini-batch on several devices."""

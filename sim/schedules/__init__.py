@@ -21,7 +21,8 @@ class Schedule:
     says that the schedule can put several stages on a device, `in_flight` that it can bound the
     mini-batches under way, `takes` names the other options of a shape that it goes by (`warmup`,
     `round_size`, `splits`, `replicas`); `refuse` raises ValueError for a shape that it has no
-    order for.
+    order for.  `like` is the schedule whose order it has where stages are one a device and its own
+    options are left out, `homes` on how many devices each stage lives then.
     """
 
     name: str
@@ -32,6 +33,8 @@ class Schedule:
     in_flight: bool = False
     refuse: Callable[[PipelineShape], object] | None = None
     takes: tuple[str, ...] = ()
+    like: str | None = None
+    homes: int = 1
 
     def check(self, shape: PipelineShape) -> None:
         """Refuse a shape this schedule has no order for.  Raises ValueError with the reason."""
@@ -72,12 +75,14 @@ readable(SCHEDULES)
 
 def schedule(name: str, *, rule: str, source: str, chunks: bool = False, in_flight: bool = False,
              refuse: Callable[[PipelineShape], object] | None = None,
-             takes: tuple[str, ...] = ()) -> Callable[[Generate], Generate]:
+             takes: tuple[str, ...] = (), like: str | None = None, homes: int = 1
+             ) -> Callable[[Generate], Generate]:
     """Register the decorated generator as the schedule `name`; see `Schedule` for the options."""
 
     def register(generate: Generate) -> Generate:
         SCHEDULES.register(
-            name, Schedule(name, rule, source, generate, chunks, in_flight, refuse, takes))
+            name, Schedule(name, rule, source, generate, chunks, in_flight, refuse, takes, like,
+                           homes))
         return generate
 
     return register

@@ -22,7 +22,7 @@ def check(shape: PipelineShape) -> None:
 @schedule("chimera", rule="half of the micro-batches down the devices, half up, each stage on two "
                           "of them; 1F1B slots that interlock, units of S micro-batches, flush",
           source="Li and Hoefler 2021 (Chimera), Figure 2; units one after another as in its "
-                 "direct concatenation", refuse=check)
+                 "direct concatenation", refuse=check, homes=2)
 def chimera(device: int, shape: PipelineShape) -> Iterator[Part]:
     """What a device does under Chimera; with four devices and one mini-batch of micro-batches A B
     that go down (stage k on device k) and Y Z that go up (stage k on device 3−k), whose passes are

@@ -62,7 +62,7 @@ def _last(shape: PipelineShape) -> int:
                               "batches; chunk c of device d is stage c·devices + d",
           source="Narayanan et al. 2021 (Megatron-LM), Figure 4; rounds where devices do not "
                  "divide the micro-batches as PyTorch cuts them, uneven ones as Megatron-LM does",
-          chunks=True, refuse=check, takes=("round_size", "warmup"))
+          chunks=True, refuse=check, takes=("round_size", "warmup"), like="1f1b")
 def interleaved(device: int, shape: PipelineShape) -> Iterator[Part]:
     """What a device does under interleaved 1F1B; with two devices of two chunks each (stages 0 2 |
     1 3) and one mini-batch of micro-batches A B:

@@ -11,7 +11,7 @@ from sim.schedules import schedule
                              "and micro-batch on, flush; chunk c of device d is stage "
                              "c·devices + d",
           source="Lamy-Poirier 2023 (Breadth-First Pipeline Parallelism); backwards newest "
-                 "micro-batch first as PyTorch's LoopedBFS", chunks=True)
+                 "micro-batch first as PyTorch's LoopedBFS", chunks=True, like="split")
 def looped_bfs(device: int, shape: PipelineShape) -> Iterator[Part]:
     """What a device does breadth first; with two devices of two chunks each (stages 0 2 | 1 3) and
     one mini-batch of micro-batches A B:

@@ -12,7 +12,7 @@ from sim.schedules.round_robin import round_robin
 @schedule("paci", rule="at most S-k micro-batches in flight, backward and forward in turn, a stage "
                        "updates by itself after every n-th backward, no flush",
           source="PACI (arXiv 2606.07881) and its code: order of `round-robin` over micro-batches, "
-                 "one copy of the weights")
+                 "one copy of the weights", like="round-robin")
 def paci(device: int, shape: PipelineShape) -> Iterator[Instruction | Part]:
     """What a device does under PACI; with two stages and mini-batches 1 2 3 of two micro-batches A
     B (an update follows each BB):

@@ -22,7 +22,7 @@ def check(shape: PipelineShape) -> None:
 
 @schedule("seq1f1b", rule="1F1B over q pieces of each sequence: S-1-k+q pieces forward ahead, "
                           "backwards of a sequence from its last piece on, flush, update",
-          source="Sun et al. 2024 (Seq1F1B)", refuse=check, takes=("splits", "warmup"))
+          source="Sun et al. 2024 (Seq1F1B)", refuse=check, takes=("splits", "warmup"), like="1f1b")
 def seq1f1b(device: int, shape: PipelineShape) -> Iterator[Part]:
     """What a device does under Seq1F1B; with two stages, `splits = 2` and one mini-batch of the
     sequences A and B, each in two pieces (four micro-batches A1 A2 B1 B2):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from analysis.__main__ import main
 from analysis.advice.advise import Question, advise, name
+from analysis.advice.candidates import schedules
 from analysis.advice.files import as_toml, settled_period_s
 from analysis.advice.pareto import pareto_front
 from analysis.metrics.report import report
@@ -22,7 +23,6 @@ from sim.experiment.configuration import read_experiment, resolve
 from sim.experiment.run import run
 from sim.mitigations import MITIGATIONS
 from sim.op import Op
-from sim.schedules import SCHEDULES
 from sim.trace import Trace
 
 pytestmark = pytest.mark.filterwarnings("error")  # whatever a door warns of, a user would read
@@ -84,7 +84,7 @@ def test_every_row_is_where_it_belongs(tmp_path_factory, profile, limit, consist
     advice = advise(Question(path, limit, len(profile["stages"]), (1, 3), consistent=consistent))
     rows = advice["rows"]
     assert len({name(row) for row in rows}) == len(rows) == (
-        len(SCHEDULES.names()) * 2 * 2 * len(MITIGATIONS.names()))
+        len(schedules()) * 2 * 2 * len(MITIGATIONS.names()))
     allowed = [row for row in rows if row["status"] in DECIDED]
     front = [row for row in rows if row["status"] == "front"]
     assert rows[:len(front)] == front
@@ -115,7 +115,7 @@ def test_refusals_are_listed_with_their_reason(tmp_path):
     assert all(row["refused"] is None for row in rows if row["status"] != "refused")
 
 
-@pytest.mark.parametrize("schedule", SCHEDULES.names())
+@pytest.mark.parametrize("schedule", schedules())
 @pytest.mark.parametrize(("mitigation", "backward"), [
     ("none", "recompute"), ("stash", "graph"), ("vertical-sync", "graph"),
     ("spectrain-stashed", "recompute"), ("spectrain", "graph"), ("nwpt", "recompute"),

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import cache
 from itertools import product
 
-from sim.order.authoring import columns
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 
@@ -40,19 +39,11 @@ def size_keys(shape: PipelineShape) -> dict[str, int]:
     return {"count" if name == "workers" else name: value for name, value in values.items()}
 
 
-def _shares(name: str) -> bool:
-    """Whether a stage of it has several homes."""
-    shape = fitted(name, PipelineShape(1, 1))
-    held = [set(columns(SCHEDULES[name].generate(d, shape)).stage.tolist())
-            for d in range(shape.devices)]
-    return sum(map(len, held)) > shape.stages
-
-
 PLAIN = tuple(name for name in SCHEDULES.names() if all(
     takes(name, PipelineShape(s, 2, n)) for s in range(1, 6) for n in range(1, 6)))
 """Schedules that take any number of stages, one a device, and of micro-batches."""
 
-SHARING = tuple(name for name in SCHEDULES.names() if _shares(name))
+SHARING = tuple(each.name for each in SCHEDULES if each.homes > 1)
 """Schedules in which a stage has several homes."""
 
 ONE_HOME = tuple(name for name in SCHEDULES.names() if name not in SHARING)

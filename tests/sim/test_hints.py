@@ -132,3 +132,37 @@ def test_a_warm_up_that_never_ends_and_a_divergence_are_told():
     assert values["diverged"]
     assert f"from mini-batch {values['diverged_at']} on" in line
     assert not ran(*tried(line))[1]["diverged"]
+
+
+@pytest.mark.parametrize(("settings", "like"), [
+    (("schedule=interleaved", "microbatches=4"), "1f1b"),
+    (("schedule=looped-bfs", "microbatches=4"), "split"),
+    (("schedule=seq1f1b", "microbatches=4"), "1f1b"),
+    (("schedule=interleaved-zb", "microbatches=4"), "zb-h1")])
+def test_an_order_with_nothing_cut_finer_is_named_by_what_it_is(settings, like):
+    lines, values, _ = ran("task=none", *settings)
+    (line,) = [each for each in lines if "it is" in each]
+    assert f"it is {like}; --set" in line
+    other = ran("task=none", *settings, f"schedule={like}")[1]
+    assert values["makespan_s"] == other["makespan_s"]
+    stages = ("stages=6",) if "chunks" in line else ()
+    assert not [each for each in ran("task=none", *settings, *stages, *tried(line))[0]
+                if "it is" in each]
+
+
+@pytest.mark.parametrize("settings", [
+    ("schedule=hanayo", "stages=8", "chunks=2", "microbatches=6"),
+    ("schedule=chimera", "stages=4", "microbatches=6")])
+def test_a_round_that_is_not_full_is_told(settings):
+    lines, values, _ = ran("task=none", "batch_size=48", *settings)
+    (line,) = [each for each in lines if "rounds" in each]
+    better = ran("task=none", "batch_size=48", *settings, *tried(line))
+    assert better[1]["bubble_fraction"] < values["bubble_fraction"]
+    assert not [each for each in better[0] if "rounds" in each]
+
+
+def test_a_warm_up_that_hides_nothing_is_told():
+    keys = "task=none", "schedule=eager-1f1b", "microbatches=8"
+    (line,) = ran(*keys)[0]
+    assert ran(*keys, *tried(line))[1]["makespan_s"] == ran(*keys)[1]["makespan_s"]
+    assert ran(*keys, "latency_s=0.4")[0] == []

@@ -14,7 +14,7 @@ from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from tests.oracles.readiness import covered, done_by, needs
 from tests.sim.experiments import TIMES, simulate
-from tests.sim.fitting import PLAIN, SHARING, fitted, size_keys
+from tests.sim.fitting import PLAIN, SHARING, fitted, size_keys, takes
 from tests.sim.strategies import placed, timings
 
 EVERY = pytest.mark.parametrize("name", SCHEDULES.names())
@@ -120,3 +120,12 @@ def test_pairs_are_not_dispatched_greedily():
     with pytest.raises(ConfigurationError, match="dispatch: greedy dispatch takes passes one by"):
         simulate(schedule="dualpipev", stages=4, chunks=2, microbatches=4, dispatch="greedy",
                  task="none")
+
+
+@pytest.mark.parametrize("name", [each.name for each in SCHEDULES if each.like])
+def test_what_is_like_another_has_its_order_where_nothing_is_cut_finer(name):
+    other = SCHEDULES[SCHEDULES[name].like]
+    for sizes in ((1, 1, 1), (3, 4, 1), (2, 3, 4), (4, 2, 9)):
+        if takes(name, PipelineShape(*sizes)):
+            assert SCHEDULES[name].program(PipelineShape(*sizes)) == other.program(
+                PipelineShape(*sizes))

@@ -236,6 +236,17 @@ def test_the_stable_rate_is_the_theorys(name, edge):
     assert stable_rate(base, entrants(name)[0].changes(base)) == pytest.approx(edge, rel=0.02)
 
 
+@pytest.mark.parametrize(("replicas", "edge"), [
+    # w − ηλ(w₋₁ + w₋₂)/2, a replica's update being one later than the other's: 2 tan(π/8);
+    # of four replicas three are one update late: z² − z + ηλ(3 + z)/4 leaves the circle at 4/3
+    (2, 2 * np.tan(np.pi / 8)), (4, 4 / 3)])
+def test_the_stable_rate_of_replicas_is_that_of_their_mean_gradient(replicas, edge):
+    base = resolve({"pipeline": {"stages": 4},
+                    "training": {"convention": "heavy-ball", "momentum": 0.0}})
+    (entrant,) = entrants(f"pipedream-hybrid:replicas={replicas}")
+    assert stable_rate(base, entrant.changes(base)) == pytest.approx(edge, rel=1e-4)
+
+
 def test_the_stable_rate_of_a_pipeline_is_that_of_its_deepest_stage():
     from analysis.theory.recurrence import DelayedTraining
     from analysis.theory.stability import edge

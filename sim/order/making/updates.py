@@ -21,10 +21,10 @@ def with_updates(shape: PipelineShape, streams: Sequence[Sequence[Part]],
     """Streams written out with the updates that a schedule left out, as columns and offsets.
 
     Where a stream has no update of a stage, one is put right after the last backward that it has
-    of every mini-batch; of a stage with several homes, whose copies may wait for each other then,
-    after all that the device does of the mini-batch.  Offsets are where each stream begins, and
-    where the last ends.  One pass over all streams does that where they are plainly complete; what
-    it refuses is done here stream by stream, whatever the streams hold.
+    of every mini-batch; of a stage that shares out a mini-batch among devices, whose copies may
+    wait for each other then, after all that the device does of the mini-batch.  Offsets are where
+    each stream begins, and where the last ends.  One pass over all streams does that where they are
+    plainly complete; what it refuses is done here stream by stream, whatever the streams hold.
     """
     rows = join([part for stream in streams for part in stream])
     offsets = np.cumsum([0, *(sum(part.size for part in stream) for stream in streams)])
@@ -34,26 +34,31 @@ def with_updates(shape: PipelineShape, streams: Sequence[Sequence[Part]],
                                             shape.microbatches)
         if len(ends):
             return Instructions(*columns), tuple(ends.tolist())
-    several = _with_several_homes(rows.stage, offsets)
-    parts = [_updated(shape, Instructions(*(column[first:end] for column in rows)), several)
+    shared = _shared_out(shape, rows, offsets)
+    parts = [_updated(shape, Instructions(*(column[first:end] for column in rows)), shared)
              for first, end in pairwise(offsets.tolist())]
     return join(parts), tuple(np.cumsum([0, *(part.size for part in parts)]).tolist())
 
 
-def _with_several_homes(stage: Ints, offsets: Ints) -> Ints:
-    """The stages that are in several streams, ascending; `stage` is by row, (rows,)."""
-    every = [np.unique(stage[first:end]) for first, end in pairwise(offsets.tolist())]
-    found, times = np.unique(np.concatenate(every), return_counts=True)
-    several: Ints = found[times > 1]
-    return several
+def _shared_out(shape: PipelineShape, rows: Instructions, offsets: Ints) -> Ints:
+    """The stages that do the backwards of one mini-batch on several devices, ascending."""
+    mine = np.flatnonzero(among(rows.op, (Op.B, Op.W)))
+    if not len(mine):
+        return rows.stage[:0]
+    minibatch = rows.index[mine] // shape.microbatches
+    key = np.stack([rows.stage[mine].astype(np.int64), minibatch])
+    device = np.searchsorted(offsets, mine, "right")
+    every = np.unique(np.concatenate((key, device[None])), axis=1)
+    again = (np.diff(every[:2], axis=1) == 0).all(axis=0)
+    return np.unique(every[0, 1:][again])
 
 
-def _updated(shape: PipelineShape, stream: Instructions, several: Ints) -> Instructions:
-    """One stream with updates of stages that have none: of those in `several` after the last row
+def _updated(shape: PipelineShape, stream: Instructions, shared: Ints) -> Instructions:
+    """One stream with updates of stages that have none: of those in `shared` after the last row
     of each mini-batch, of others after its last backward."""
     op, stage, index, count = stream
-    if np.isin(stage, several).any():
-        return _updated_at_end(shape, stream, several)
+    if np.isin(stage, shared).any():
+        return _updated_at_end(shape, stream, shared)
     final = among(op, (Op.B, Op.W))
     updated = stage[op == Op.U]
     if len(updated):
@@ -71,8 +76,8 @@ def _updated(shape: PipelineShape, stream: Instructions, several: Ints) -> Instr
     return Instructions(*out)
 
 
-def _updated_at_end(shape: PipelineShape, stream: Instructions, several: Ints) -> Instructions:
-    """One stream with an update after the last row of each mini-batch, on every stage in `several`
+def _updated_at_end(shape: PipelineShape, stream: Instructions, shared: Ints) -> Instructions:
+    """One stream with an update after the last row of each mini-batch, on every stage in `shared`
     that does a backward of it here, and after the last backward on others."""
     op, stage, index, _ = stream
     minibatch = index.astype(np.int64) // shape.microbatches
@@ -82,7 +87,7 @@ def _updated_at_end(shape: PipelineShape, stream: Instructions, several: Ints) -
     number, whole = np.unique(minibatch, return_inverse=True)
     last = np.zeros(len(number), dtype=np.int64)
     np.maximum.at(last, whole, np.arange(len(op)))
-    after = np.where(np.isin(stage[own], several), last[whole[own]], own)
+    after = np.where(np.isin(stage[own], shared), last[whole[own]], own)
     order = np.argsort(after, kind="stable")
     after, own = after[order], own[order]
     sizes = [shape.size_of(int(each)) for each in minibatch[own]]

@@ -45,7 +45,7 @@ def refuse(shape: PipelineShape) -> None:
 @schedule("hybrid", rule="asynchronous 1F1B where replicas of a stage take mini-batches in turn",
           source="Narayanan et al. 2019 (PipeDream, 1F1B-RR); its runtime's warm-up; where a "
                  "round's update stands [choice]",
-          refuse=refuse, takes=("replicas",))
+          refuse=refuse, takes=("replicas",), like="round-robin")
 def hybrid(device: int, shape: PipelineShape) -> Iterator[Part]:
     """What a device does where stages have replicas; with `replicas = [2, 1]` and passes of one
     length (a bare number is a backward):

@@ -26,7 +26,7 @@ def even_and_full(shape: PipelineShape) -> None:
 @schedule("dualpipe", rule="two copies of every stage, half of the micro-batches through each "
                            "direction: forward of one way and backward of the other as pairs; "
                            "flush", source="DeepSeek-AI 2025 (DeepSeek-V3), DualPipe",
-          refuse=even_and_full)
+          refuse=even_and_full, homes=2)
 def dualpipe(device: int, shape: PipelineShape) -> Iterator[Part]:
     """What a device does under DualPipe; with four stages and one mini-batch of eight
     micro-batches, of which A B C D go from stage 0 on device 0 down to stage 3 on device 3, and a b

@@ -29,7 +29,7 @@ def per_round(shape: PipelineShape) -> int:
 @schedule("interleaved-zb", rule="interleaved with V chunks and S-k forwards ahead of the last "
                                  "chunk's first; backwards split, weight halves wait as in zb-h1",
           source="Qi et al. 2023 (Zero Bubble), ZB1P; order and rounds of PyTorch's "
-                 "ScheduleInterleavedZeroBubble", chunks=True, refuse=per_round)
+                 "ScheduleInterleavedZeroBubble", chunks=True, refuse=per_round, like="zb-h1")
 def interleaved_zb(device: int, shape: PipelineShape) -> Iterator[Part]:
     """What a device does under interleaved zero bubble; with two devices of two chunks each (stages
     0 2 | 1 3) and one mini-batch of micro-batches A B, F, I and W taking a slot each:
