@@ -61,8 +61,8 @@ def lowered(streams: Streams, messages: Messages, pairs: tuple[Ints, Ints]
     """Streams with messages as instructions: RECV before what needs one, SEND after what sends one.
 
     What `pairs`, rows of their first and second instructions, (pairs,) each, need comes before
-    both, and what they send after both.  As columns of all devices one after another, and the offsets at which each
-    device's begin.
+    both, and what they send after both.  As columns of all devices one after another, and the
+    offsets at which each device's begin.
     """
     op, stage, index, count = streams.rows
     arrives, leaves = messages.sources() >= 0, messages.link >= 0
