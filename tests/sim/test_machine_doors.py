@@ -144,7 +144,8 @@ def test_an_update_put_off_passes_over_other_stages_alone():
     assert list(map(str, moved.stream(0))) == [
         "0F0", "0F1", "2F0", "2F1", "2B0", "2B1", "0B0", "0B1", "0U0-1",
         "0F2", "0F3", "2U0-1", "2F2", "2F3", "2B2", "2B3", "0B2", "0B3", "0U2-3", "2U2-3"]
-    assert put_off(moved, {2}) is moved and put_off(program, ()) is program
+    assert put_off(moved, {2}) is moved
+    assert put_off(program, ()) is program
 
 
 def test_tied_stages_wait_for_both_gradients_and_for_their_exchange():
