@@ -25,18 +25,23 @@ def difference_table(values: dict[str, Any], first: str, second: str) -> FittedT
         said += (f", versions {_equal(values['versions_equal'])}, starts "
                  + (f"at most {seconds_text(apart, 4)} apart" if apart else "equal"))
     table = FittedTable(said, [names("metric"), Column(first), Column(second)],
-                        [*_first_place(values["first_difference"], first, second)])
+                        [*_first_place(values, first, second)])
     for name, pair in values["metrics"].items():
         if pair != [None, None]:
             table.add_row(*_row(name, pair))
     return table
 
 
-def _first_place(found: dict[str, Any] | None, first: str, second: str) -> Iterator[str]:
-    """Where the traces differ first, and what each has there."""
+def _first_place(values: dict[str, Any], first: str, second: str) -> Iterator[str]:
+    """Where the traces differ first, and what each has there; what counted as equal."""
+    found, apart = values["first_difference"], values["tolerance_s"]
+    within = f" by more than {seconds_text(apart)}" if apart else ""
     if found is None:
+        if apart:
+            yield f"no times differ{within}"
         return
-    yield (f"first different {found['of']}: device {found['device']}, instruction "
+    within = within if found["of"] == "times" else ""
+    yield (f"first different {found['of']}{within}: device {found['device']}, instruction "
            f"{found['number']} of its stream (from 0): {first} has {_there(found['first'])}, "
            f"{second} {_there(found['second'])}")
 

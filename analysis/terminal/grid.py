@@ -3,6 +3,7 @@
 A column is a stretch of time (`slot_s`); with equal costs every pass takes one.  Otherwise a
 pass is drawn from the column its start is nearest to up to the one its end is nearest to, and
 takes one at least; where a second one starts in a column that is taken, the box becomes `+`.
+Two passes that are issued as one have one box.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sim.op import Op
 from sim.trace import Trace
 
 NARROWEST = 2  # characters of a column: a sign and a space
+PAIR = "&"  # between two passes that are issued as one
 MOST_COLUMNS = 2_000  # drawn at once: beyond, nobody scrolls
 
 
@@ -27,7 +29,7 @@ class Box:
     """What one device does from column `first` up to `last`, with what is written into it.
 
     `chunk` is the stage's place among those of the device; where `several` passes share a column,
-    the box stands for all of them.
+    the box stands for all of them.  `other` is the second of a pair that runs as one.
     """
 
     device: int
@@ -40,13 +42,19 @@ class Box:
     version: str
     selected: bool
     several: bool = False
+    other: Box | None = None
 
     @property
     def labels(self) -> tuple[str, str, str]:
-        """The box's text, the version under it, and its stage."""
+        """The box's text, the version under it, and its stage; of a pair both, versions once where
+        they are the same."""
         mark = "*" if self.selected else ""
-        return ("+" + mark, "", "") if self.several else (
-            self.text + mark, self.version, str(self.stage))
+        if self.several:
+            return "+" + mark, "", ""
+        both = [self] if self.other is None else [self, self.other]
+        return (PAIR.join(box.text for box in both) + mark,
+                PAIR.join(dict.fromkeys(box.version for box in both)),
+                PAIR.join(str(box.stage) for box in both))
 
 
 @dataclass(frozen=True)
@@ -173,7 +181,7 @@ def _boxes(trace: Trace, start: Ints, end: Ints, window: tuple[int, int], labels
     drawn = passes | ((trace.op == Op.U) & (end > start))
     rows = np.flatnonzero(drawn & (start < window[1]) & (end > window[0]))
     found: list[Box] = []
-    chunk = _chunks(trace)
+    chunk, other, last_row = _chunks(trace), _other(trace), -1
     for row in rows[np.lexsort((trace.start_s[rows], trace.device[rows]))].tolist():
         here = int(trace.device[row]), int(trace.stage[row])
         box = Box(*here, chunk[here], Op(int(trace.op[row])), int(start[row]), int(end[row]),
@@ -181,7 +189,10 @@ def _boxes(trace: Trace, start: Ints, end: Ints, window: tuple[int, int], labels
                   "" if trace.op[row] == Op.U else version_label(trace, row, labels),
                   minibatch == trace.minibatch_of(row))
         before = found[-1] if found else None
-        if before is None or before.device != box.device or before.last <= box.first:
+        if before is not None and other.get(row) == last_row:
+            before.other = box
+            before.selected |= box.selected
+        elif before is None or before.device != box.device or before.last <= box.first:
             found.append(box)
         elif before.first == box.first:
             before.several, before.last = True, max(before.last, box.last)
@@ -189,7 +200,17 @@ def _boxes(trace: Trace, start: Ints, end: Ints, window: tuple[int, int], labels
         else:
             before.last = box.first
             found.append(box)
+        last_row = row
     return found
+
+
+def _other(trace: Trace) -> dict[int, int]:
+    """The first row of each pair that runs as one in time, by its second."""
+    if trace.paired is None:
+        return {}
+    first, second = np.flatnonzero(trace.paired).reshape(-1, 2).T
+    one = trace.start_s[first] == trace.start_s[second]
+    return dict(zip(second[one].tolist(), first[one].tolist(), strict=True))
 
 
 def _waits(trace: Trace, slot_s: float, window: tuple[int, int]) -> list[tuple[int, int, int]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from rich.text import Text
 
 from analysis.terminal.fitted.units import seconds_text
-from analysis.terminal.grid import MOST_COLUMNS, Box, Grid
+from analysis.terminal.grid import MOST_COLUMNS, PAIR, Box, Grid
 from sim.op import Op
 
 # Okabe & Ito 2008, distinguishable under every common colour blindness: of a pass, and of one of
@@ -114,6 +114,7 @@ def legend(*grids: Grid) -> str:
         (any(b.op is Op.I for b in boxes), "i, w = its input and weight half"),
         (any(b.op is Op.U for b in boxes), "U = update"),
         (any(b.last - b.first > 1 for b in boxes), f"{MORE} goes on"),
+        (any(b.other for b in boxes), f"{PAIR} two passes issued as one"),
         (any(b.several for b in boxes), "+ several passes"),
         (any(each.waits for each in grids), f"{WAIT} waits for a message under way"),
         (True, f"{IDLE} idle"),

@@ -20,11 +20,13 @@ from typing import Any
 
 import numpy as np
 
+from analysis.metrics.chain import Chains
 from analysis.metrics.critical import critical_path
 from figures.drawing.colours import HELD, PASS_NAMES, PASSES
 from figures.explorer.about import about
 from figures.explorer.columns import encode
 from figures.explorer.held import held
+from figures.explorer.idle import stretches
 from figures.explorer.summary import summary
 from sim.errors import ConfigurationError, TraceError
 from sim.trace import Trace
@@ -32,13 +34,13 @@ from sim.wording import readable
 
 MOST_ROWS = 4_000_000  # of all traces: a page of some 80 MB, and ten times that once it is open
 Step = Callable[[], None]
-STEPS = 4  # of each file: reading it, its critical path, what its stages hold, packing it
+STEPS = 4  # of each file: reading it, what it waited for, what its stages hold, packing it
 WEB = files("figures.explorer").joinpath("web")
 SCRIPTS = (
     *(f"data/{name}" for name in ("inflate", "decode", "words", "lanes")),
     *(f"picture/{name}" for name in ("colours", "sums", "legend", "view", "axis", "trip", "labels",
                                      "paint", "overlay", "range", "overview")),
-    *(f"panel/{name}" for name in ("card", "tables", "range", "story")),
+    *(f"panel/{name}" for name in ("card", "tables", "range", "idle", "story")),
     *(f"hands/{name}" for name in ("find", "actions", "pointer", "strip", "keys", "search")),
     *(f"know/{name}" for name in ("holding", "counters", "marks", "summary", "arrangement",
                                   "address", "pen", "export", "join")),
@@ -86,14 +88,15 @@ def page(traces: Sequence[Trace], names: Sequence[str], step: Step = lambda: Non
 
 def _packed(trace: Trace, name: str, step: Step) -> dict[str, Any]:
     """All that the page is told of a trace."""
-    path = critical_path(trace)
+    chains = Chains(trace)
+    path, idle = critical_path(trace, chains), stretches(trace, chains)
     step()
     holding = held(trace)
     step()
     on_path = np.zeros(len(trace), dtype=np.int8)
     on_path[path.rows] = 1
     packed = {**about(trace, name), "heldUnknown": holding.unknown,
-              "summary": summary(trace, path) | {"peak_bytes": holding.peak_bytes},
+              "summary": summary(trace, path) | {"peak_bytes": holding.peak_bytes}, "idle": idle,
               **encode(trace, holding.columns | {"critical": on_path})}
     step()
     return packed

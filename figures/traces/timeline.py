@@ -17,7 +17,7 @@ from figures.traces.canvas import axes_or_new
 from figures.traces.given import Given, named
 from figures.traces.passes.boxes import boxes
 from figures.traces.passes.colouring import ACCENTS, Colouring, check_way, colouring
-from figures.traces.passes.lanes import Lanes, frame, lanes
+from figures.traces.passes.lanes import Lanes, as_one, frame, lanes
 from figures.traces.passes.legend import explained
 from figures.traces.passes.painting import paint
 from figures.traces.passes.trips import arrows, label_of, versions
@@ -35,6 +35,7 @@ def timeline(traces: Given, ax: Axes | None = None, *, minibatch: int | None = N
     """Draw every pass as a box from its start to its end, a lane per device.
 
     `traces` is one trace or several, stacked on one axis of time; a mapping gives them names.
+    A pair that runs as one has one box, its first pass above and its second below.
     Boxes are named as the papers do where there is room: `F4` the forward of mini-batch 4, `B4` its
     backward, `F4.2` of its micro-batch 2 (from 0).  `minibatch` or `minibatches` (from 1) are drawn
     in full colour, with arrows from device to device and the version each of their passes read, by
@@ -113,8 +114,10 @@ def _busy(rows: Sequence[Row], runs: Sequence[str]) -> str:
         mine = [row for row in rows if row["run"] == run]
         begin, end = mine[0]["window_from_s"], min(mine[0]["window_to_s"], mine[0]["run_end_s"])
         devices = len(lanes(mine, False).middle)
-        busy = sum(min(row["end_s"], end) - max(row["start_s"], begin) for row in mine
-                   if row["op"] in ("F", "B", "I", "W", "U"))
+        again = {second for _, second in as_one(mine)}  # a pair that runs as one counts once
+        busy = sum(min(row["end_s"], end) - max(row["start_s"], begin)
+                   for number, row in enumerate(mine)
+                   if row["op"] in ("F", "B", "I", "W", "U") and number not in again)
         share = 100 * busy / (devices * (end - begin))
         said.append(f"{share:.0f} %" + (f" ({run})" if len(runs) > 1 else ""))
     return f"Devices compute {_listed(said)} of the time shown"
@@ -179,6 +182,8 @@ def _height_in(placed: Lanes) -> float:
     """Inches that the lanes need so that names can stand in their boxes, within a page's height."""
     line = float(mpl.rcParams["font.size"]) / 72
     lane = line * (3.1 if placed.labelled else 1.9)
+    if placed.paired:  # names stand in halves of boxes
+        lane *= 1.7
     return float(min((placed.bottom + 0.5) * lane, 7.0))
 
 

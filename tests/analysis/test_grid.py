@@ -232,3 +232,21 @@ def test_more_micro_batches_than_letters_have_numbers():
     assert (cells[0], cells[26], cells[27], cells[53]) == ("1F0", "1F26", "1B0", "1B26")
     assert len(set(cells)) == 54
     assert np.all(trace.end_s <= 54)
+
+
+PAIRED = {"schedule": "dualpipe", "stages": 2, "microbatches": 4, "minibatches": 1}
+
+
+def test_a_pair_that_runs_as_one_has_one_box_with_both_passes():
+    trace = simulate(**PAIRED, overlapped_s=2.0, backward_s=2.0, **TIMES)
+    assert text(trace, 200)[:3] == [
+        "device 0  1A  1C  1B  1c===== 1D&1a== 1d===== 1bi 1bw",
+        "          v0  v0  v0  v0      v0      v0      v0  v0",
+        "  stage   0   1   0   1       1&0     1       0   0"]
+    assert "& two passes issued as one" in legend(lay_out(trace, 200, "updates"))
+
+
+def test_a_pair_of_two_steps_has_two_boxes():
+    trace = simulate(**PAIRED, backward_s=2.0, **TIMES)
+    assert text(trace, 200)[0] == "device 0  1A  1C  1B  1c===== 1D  1a===== 1d===== 1bi 1bw"
+    assert "&" not in legend(lay_out(trace, 200, "updates"))

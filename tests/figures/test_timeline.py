@@ -7,6 +7,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
+import analysis
 import figures
 import sim
 from figures.drawing.colours import PASSES
@@ -15,9 +16,9 @@ from figures.rows import read_rows
 from figures.traces.given import named
 from figures.traces.passes import trips
 from figures.traces.passes.boxes import boxes, chunks
-from figures.traces.passes.lanes import lanes
+from figures.traces.passes.lanes import as_one, lanes, spans
 from figures.traces.passes.window import number, numbers, ranges, unit_of, window
-from figures.traces.timeline import OWN
+from figures.traces.timeline import OWN, message
 from figures.traces.wanted import Run, Wanted
 from sim.errors import ConfigurationError
 from sim.rows import rows_as_csv
@@ -213,3 +214,31 @@ def test_numbers_are_written_as_they_are_read():
     assert numbers("[0-2 7]") == [0, 1, 2, 7]
     assert numbers(3) == [3]
     assert [unit_of(span)[0] for span in (2.0, 0.05, 2e-5)] == ["s", "ms", "µs"]
+
+
+@pytest.fixture(scope="module")
+def paired():
+    return sim.run(task="none", schedule="dualpipe", stages=4, microbatches=8, minibatches=2,
+                   overlapped_s=1.5)
+
+
+@pytest.mark.parametrize("options", [{}, {"minibatches": (1,)}, {"from_s": 5.0, "to_s": 12.0}])
+def test_a_pair_that_runs_as_one_has_a_box_in_halves(paired, options):
+    figure, rows, ill = picture(named(paired), Look(title=""), **options)
+    assert ill == []
+    pairs = as_one(rows)
+    assert len(pairs) == len({(row["device"], row["start_s"]) for row in rows
+                              if row["end_s"] - row["start_s"] == 1.5}) > 0
+    across, upright = spans(rows, lanes(rows, bool(options.get("minibatches"))), 1.0)
+    for first, second in pairs:
+        assert (across[first] == across[second]).all()
+        assert upright[first, 0] < upright[first, 1] == upright[second, 0] < upright[second, 1]
+    shown = texts(figure)
+    if "from_s" in options:
+        assert {"F1.3", "B1.5"} <= set(shown)  # a pair of device 0
+
+
+def test_a_pair_counts_once_in_what_devices_compute(paired):
+    rows = OWN.rows(named(paired), Wanted(from_s=0.0, to_s=float(paired.end_s.max())))
+    busy = 100 * (1 - analysis.report(paired)["bubble_fraction"])
+    assert message(rows) == f"Devices compute {busy:.0f} % of the time shown"

@@ -10,6 +10,7 @@ from tests.fuzz.kinds import (
     backend,
     experiments,
     journals,
+    measured,
     options,
     pictures,
     profiles,
@@ -21,7 +22,8 @@ from tests.fuzz.regressions import found
 
 KINDS: dict[str, Callable[[Random], Case]] = {
     "experiment": experiments.experiment, "setting": experiments.setting,
-    "option": options.option, "out": options.out, "profile": profiles.profile,
+    "chrome": measured.chrome, "layout": measured.layout, "option": options.option,
+    "out": options.out, "profile": profiles.profile,
     "program": programs.program, "trace-bytes": traces.damaged_file,
     "trace-content": traces.damaged_content, "trace-header": traces.damaged_header,
     "sweep": sweeps.sweep, "journal": journals.journal, "picture": pictures.picture,
@@ -29,11 +31,12 @@ KINDS: dict[str, Callable[[Random], Case]] = {
 # How many of each: cheap ones more often.  A picture that is drawn takes a second, and the backend
 # as much as it takes to load torch.
 QUICK = {"experiment": 60, "setting": 50, "option": 40, "out": 8, "profile": 40, "program": 50,
-         "trace-bytes": 30, "trace-content": 40, "trace-header": 40, "sweep": 30, "journal": 20,
-         "picture": 3}
+         "chrome": 30, "layout": 20, "trace-bytes": 30, "trace-content": 40, "trace-header": 40,
+         "sweep": 30, "journal": 20, "picture": 3}
 FULL = {"experiment": 19_000, "setting": 15_000, "option": 5_000, "out": 500, "profile": 6_000,
-        "program": 16_000, "trace-bytes": 13_150, "trace-content": 9_000, "trace-header": 9_700,
-        "sweep": 2_500, "journal": 3_000, "picture": 150, "backend": 1_000}
+        "program": 16_000, "trace-bytes": 13_150, "trace-content": 9_000, "trace-header": 7_700,
+        "chrome": 1_000, "layout": 1_000, "sweep": 2_500, "journal": 3_000, "picture": 150,
+        "backend": 1_000}
 
 
 FOUND = found()

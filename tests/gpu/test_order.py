@@ -10,7 +10,6 @@ from sim.errors import InvalidProgramError
 from sim.order.columns import Instructions
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.order.streams import NO_PAIRS
 from sim.schedules import SCHEDULES
 from tests.sim.fitting import fitted
 
@@ -24,8 +23,7 @@ def described(order, program):
 @pytest.mark.parametrize("name", SCHEDULES.names())
 @pytest.mark.parametrize("shape", [PipelineShape(2, 4), PipelineShape(4, 3, 4)])
 def test_one_communicator_per_direction_never_blocks(name, shape):
-    program = SCHEDULES[name].program(fitted(name, shape))
-    program = replace(program, pairs=NO_PAIRS).lower()  # as the torch runtime does
+    program = SCHEDULES[name].program(fitted(name, shape)).lower()
     for ahead in (0, 1):
         check_links(program, ahead=ahead)
 

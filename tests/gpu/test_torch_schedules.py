@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.measured.reading import read_run
 from sim.errors import InvalidProgramError
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
-from sim.order.torch_csv.reading import is_torch_csv, parse, without_messages
+from sim.order.torch_csv.reading import is_torch_csv, parse, repeated, without_messages
 from sim.order.torch_csv.rendering import render
 from sim.schedules import SCHEDULES
 from tests.gpu import torch_step
@@ -82,6 +83,35 @@ def test_interleaved_1f1b_as_torch_runs_it_is_ours(tmp_path, ranks, micro_batche
     program = imported(write(tmp_path / "i.csv", "Interleaved1F1B", ranks, micro_batches, 2))
     assert program == SCHEDULES["interleaved"].program(
         PipelineShape(2 * ranks, 1, micro_batches, 2))
+
+
+@pytest.mark.parametrize(("ranks", "micro_batches", "chunks"), [
+    (4, 10, 2), (4, 3, 2), (3, 8, 3), (2, 5, 2), (5, 12, 2), (1, 4, 3)])
+@pytest.mark.parametrize(("name", "ours"), [("Interleaved1F1B", "interleaved"),
+                                            ("LoopedBFS", "looped-bfs")])
+def test_orders_in_chunks_are_torchs_token_for_token(tmp_path, name, ours, ranks, micro_batches,
+                                                     chunks):
+    """Its rounds of more micro-batches than devices, or fewer, too."""
+    if name == "Interleaved1F1B" and micro_batches % max(1, micro_batches // ranks):
+        pytest.skip("torch has equal rounds alone")
+    program = imported(write(tmp_path / "c.csv", name, ranks, micro_batches, chunks))
+    assert program == SCHEDULES[ours].program(
+        PipelineShape(ranks * chunks, 1, micro_batches, chunks))
+
+
+@pytest.mark.parametrize(("name", "chunks", "options"), [
+    ("eager-1f1b", 1, {}), ("seq1f1b", 1, {"splits": 4}), ("1f1b", 1, {"warmup": 6}),
+    ("looped-bfs", 2, {}), ("interleaved", 2, {"round_size": 5}), ("hanayo", 2, {}),
+    ("hanayo", 4, {})])
+def test_orders_torch_has_no_class_for_are_read_and_lowered_by_it(tmp_path, name, chunks, options):
+    n = 9 if "round_size" in options else 8
+    program = SCHEDULES[name].program(PipelineShape(4 * chunks, 1, n, chunks, **options))
+    text = render(program)
+    back, loaded = reloaded(text, tmp_path / "p.csv", "compute_only", 4, chunks, n)
+    assert back == text.encode()
+    assert parse(text).rows.index.tolist() == program.rows.index.tolist()
+    given_ = {rank: _add_reduce_grad(actions, n) for rank, actions in enumerate(rows(text))}
+    assert list(csv.reader(io.StringIO(render(program, messages=True)))) == lowered(loaded, given_)
 
 
 @pytest.mark.parametrize("micro_batches", [4, 8, 12])
@@ -154,9 +184,33 @@ def test_torchs_own_schedules_come_back_as_torch_lowers_them(tmp_path, name):
         assert _simulate_comms_compute(passes, lambda s: homes[s], 8)  # raises where it would hang
 
 
-def test_a_file_repeated_is_the_schedule_of_more_mini_batches():
-    from sim.order.torch_csv.reading import repeated
+FLUSHED = {
+    "eager-1f1b": PipelineShape(4, 2, 8), "zb-h2": PipelineShape(4, 1, 8),
+    "split": PipelineShape(3, 2, 4), "looped-bfs": PipelineShape(8, 2, 8, 2),
+    "hanayo": PipelineShape(8, 1, 8, 2), "v-half": PipelineShape(8, 1, 8, 2),
+    "v-min": PipelineShape(8, 2, 8, 2), "seq1f1b": PipelineShape(4, 1, 8, splits=2),
+    "interleaved": PipelineShape(8, 1, 9, 2, round_size=5), "dualpipev": PipelineShape(8, 2, 10, 2)}
 
+
+@pytest.mark.parametrize("name", FLUSHED)
+def test_orders_that_torch_does_not_make_are_loaded_by_it(tmp_path, name):
+    """It proves them, puts messages in, and writes both forms back byte for byte."""
+    shape = FLUSHED[name]
+    program = SCHEDULES[name].program(shape)
+    ranks, chunks, micro_batches = shape.worker_devices, shape.chunks, shape.microbatches
+    text = render(program)
+    back, loaded = reloaded(text, tmp_path / "p.csv", "compute_only", ranks, chunks, micro_batches)
+    assert back == text.encode()
+    messages = render(program, messages=True)
+    given_ = {rank: _add_reduce_grad(actions, micro_batches)
+              for rank, actions in enumerate(rows(text))}
+    assert list(csv.reader(io.StringIO(messages))) == lowered(loaded, given_)
+    one = repeated(parse(text), shape.minibatches)
+    assert np.array_equal(one.rows.index, program.rows.index)
+    assert np.array_equal(one.pairs, program.pairs)
+
+
+def test_a_file_repeated_is_the_schedule_of_more_mini_batches():
     program = schedule_program("1f1b", 3, 5, 4)
     assert repeated(parse(render(program)), 5) == program
     assert np.array_equal(repeated(parse(render(program)), 5).rows.index, program.rows.index)
@@ -172,8 +226,11 @@ LOOP = ("0F0,0F1,2F0,2F1,2B0,0F2,2B1,2F2,0B0,2B2,0B1,0B2\n"
     pytest.param(schedule_program("1f1b", 2, 3, 4), id="1f1b", marks=pytest.mark.verify),
     pytest.param(parse(LOOP), id="two chunks")])
 def test_torch_runs_a_step_by_our_file(tmp_path, program, messages):
-    """Two processes on gloo; the gradients are those of the whole network on the whole batch."""
+    """Two processes on gloo; the gradients are those of the whole network on the whole batch, and
+    what torch.profiler saw of it, each rank in a file, is a run in the order of the file."""
     path, shape = tmp_path / "schedule.csv", program.shape
+    traces = tmp_path / "traces"
+    traces.mkdir()
     path.write_bytes(render(program, messages=messages).encode())
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -181,8 +238,12 @@ def test_torch_runs_a_step_by_our_file(tmp_path, program, messages):
     done = subprocess.run(
         [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port",
          port, torch_step.__file__, str(path), "compute_comms" if messages else "compute_only",
-         str(shape.stages), str(shape.microbatches)],
+         str(shape.stages), str(shape.microbatches), str(traces)],
         capture_output=True, text=True, timeout=120, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"})
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.count("equal") == 2
+    run = read_run(traces)
+    assert run.header.gpu.settings["files"] == ["rank-2.json", "rank-1.json"]  # told by their ranks
+    assert repeated(run.program(), shape.minibatches) == program
+    assert (run.end_s > run.start_s)[run.op != Op.U].all()

@@ -17,6 +17,14 @@ CELL = re.compile(r"(\d+)(SEND_F|RECV_F|SEND_B|RECV_B|F|B|I|W|U)(\d+)(?:-(\d+))?
 OPPOSITE = {"RECV_F": "SEND_F", "RECV_B": "SEND_B"}
 
 
+TICK = 2.0**-30  # seconds
+
+
+def rounded(seconds: float) -> float:
+    """Seconds as they are counted."""
+    return round(seconds / TICK) * TICK
+
+
 class Row(NamedTuple):
     """One instruction: on micro-batches `first` to `last`."""
 
@@ -177,9 +185,10 @@ class Model:
         """When a cell has ended, put among what is done; None where it has to wait."""
         own = [costs.seconds(row) for row in cell]
         if len(cell) == 2 and costs.pair is not None:
-            forward = cell[0] if cell[0].op == "F" else cell[1]
-            together = costs.pair[forward.stage]
-            if together != sum(own):
+            forward, backward = cell if cell[0].op == "F" else cell[::-1]
+            whole = costs.forward[forward.stage] + costs.backward[backward.stage]
+            if costs.pair[forward.stage] != whole:  # an input half makes it as much shorter
+                together = rounded(costs.pair[forward.stage] * (sum(own) / whole))
                 ready = [self._ready(row, device, done, costs) for row in cell]
                 if None in ready:
                     return None

@@ -34,7 +34,7 @@ from tests.sim.strategies import halved
 ORDERS = ("1f1b", "gpipe", "interleaved", "nf1b", "round-robin", "sequential")
 NAMES = [name for name in ENGINES if name != "auto" and (name != "exact-compiled" or installed())]
 TICK = 2.0**-30
-ENOUGH, ALL = range(60), range(60, 3000)
+ENOUGH, ALL = range(60), range(60, 1500)
 
 
 def ticks(seconds):
@@ -139,7 +139,6 @@ def of_the_oracle(case: Case, seconds: np.ndarray):
     """Start and end by row from the explicit graph, of a program whose rows take `seconds`."""
     program, costs, cluster = case.program, case.costs, case.cluster
     own = {program.instruction(row): float(seconds[row]) for row in range(len(program))}
-    first, second = (None, None)
     alone = {Op.F: costs.forward_s, Op.B: costs.backward_s}
     pairs = frozenset()
     if costs.overlapped_s is not None and len(program.pairs):

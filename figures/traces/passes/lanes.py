@@ -27,10 +27,12 @@ class Lanes:
     """Places on the axis of devices, downwards, where lanes are 1 apart.
 
     `middle` has the middle of each lane by run, worker (None: the only one) and device, `headings`
-    the place and the text of each heading; `labelled` says whether versions stand above boxes.
+    the place and the text of each heading; `labelled` says whether versions stand above boxes,
+    `paired` whether boxes are of two passes that run as one.
     """
 
     labelled: bool
+    paired: bool = False
     middle: dict[tuple[str, int | None, int], float] = field(default_factory=dict)
     headings: list[tuple[float, str]] = field(default_factory=list)
     bottom: float = -0.5
@@ -48,7 +50,7 @@ class Lanes:
 
 def lanes(rows: Sequence[Row], labelled: bool) -> Lanes:
     """The lanes of some rows: run by run, of each its workers one after the other."""
-    found = Lanes(labelled)
+    found = Lanes(labelled, bool(as_one(rows)))
     runs = {row["run"]: row["devices"] for row in rows}
     for run, devices in runs.items():
         shown = numbers(devices)
@@ -126,7 +128,29 @@ class Heading(Text):
 
 def spans(rows: Sequence[Row], placed: Lanes, scale: float) -> tuple[Floats, Floats]:
     """Start and end of each row on the axis of time, times `scale`, and the top and bottom of its
-    box: two of shape (rows, 2)."""
+    box: two of shape (rows, 2).
+
+    Of a pair that runs as one the first has the upper half of the box, the second the lower.
+    """
     across = np.array([(row["start_s"], row["end_s"]) for row in rows]).reshape(-1, 2) * scale
     middle = np.array([placed.of(row) for row in rows])
-    return across, np.column_stack((middle - placed.half, middle + placed.half))
+    upright = np.column_stack((middle - placed.half, middle + placed.half))
+    for first, second in as_one(rows):
+        upright[first, 1] = upright[second, 0] = middle[first]
+    return across, upright
+
+
+def as_one(rows: Sequence[Row]) -> list[tuple[int, int]]:
+    """Which of some rows are pairs that run as one: numbers of the first and of the second.
+
+    They are a forward and a backward of a device that start and end together, which nothing else
+    on a device does.
+    """
+    found, at = [], dict[tuple[object, ...], int]()
+    for number, row in enumerate(rows):
+        if row["op"] in ("F", "B", "I") and row["end_s"] > row["start_s"]:
+            key = row["run"], row["device"], row["start_s"], row["end_s"]
+            other = at.setdefault(key, number)
+            if other != number and (rows[other]["op"] == "F") != (row["op"] == "F"):
+                found.append((other, number))
+    return found

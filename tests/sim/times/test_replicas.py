@@ -17,6 +17,7 @@ from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.spread import spread_of
 from sim.times.engine import simulate
+from sim.times.engines import engine_of
 from sim.times.replicas.blocks import Replica
 from sim.times.replicas.replicate import replicate
 from tests.sim.experiments import experiment
@@ -37,6 +38,7 @@ def families(draw):
     shape, name = draw(shapes(4, 8, (1, 2, 3))), draw(names)
     return [experiment(schedule=name, stages=shape.stages, minibatches=shape.minibatches,
                        microbatches=shape.microbatches, task="none",
+                       receives=draw(st.sampled_from(["posted", "holding"])),
                        **draw(timings(shape.stages)) | draw(unlike(shape)))
             for _ in range(draw(st.integers(1, 5)))]
 
@@ -52,7 +54,7 @@ def test_each_replica_is_the_single_run(family, lowered):
         brief = replicate(program, [replica(each, seed) for seed, each in enumerate(family)],
                           kernels=kernels)
         for seed, each in enumerate(family):
-            alone = simulate(program, *vars(replica(each, seed)).values())
+            alone = engine_of("simpy", "static")(program, *vars(replica(each, seed)).values())
             assert np.array_equal(found.start_s[seed], alone.start_s)
             assert np.array_equal(found.end_s[seed], alone.end_s)
             assert found.makespan_s[seed] == brief.makespan_s[seed] == alone.end_s.max()

@@ -99,10 +99,20 @@ function makeActions(state, redraw, say) {
       acts.measure({ from: moments[0], to: moments[1] });
       return say(`Measured ${lengthText(moments[1] - moments[0])}`);
     },
+    /** Show a stretch in which a device stood idle, with what ran meanwhile marked; `why` says what
+     *  for. */
+    idle(trace, { row, from_s: from, to_s: to, passes, device }, why) {
+      Object.assign(state, { told: passes.map((each) => ({ trace, row: each })), pointed: false, minibatch: null,
+        chosen: row === null ? null : { trace, row } });
+      fill([onAxis(trace, from), onAxis(trace, to)]);
+      if (row !== null) scrollTo(trace, row);
+      say(`Device ${device} stood idle for ${duration(to - from)}: ${why}`);
+      redraw();
+    },
     /** Clear the measured stretch, then the selection. */
     clear() {
       if (state.range) return acts.measure(null);
-      Object.assign(state, { chosen: null, minibatch: null, hovered: null });
+      Object.assign(state, { chosen: null, minibatch: null, hovered: null, told: [] });
       say('Nothing is selected');
       return redraw();
     },

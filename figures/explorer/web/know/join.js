@@ -59,6 +59,7 @@ function makeKnowing(page) {
       const arrangement = state.traces.map((trace) => `${trace.number}${trace.hidden ? 'h' : ''}${trace.collapsed ? 'f' : ''}`).join();
       if (stale('traces', arrangement, arranged.clock)) showArrangement(element('traces'), knows);
       if (stale('summary', arrangement, marked.path)) showSummary(element('summary'), state.traces, knows.markPath);
+      if (stale('idle', arrangement)) showIdle(element('idle'), state.traces, acts);
       address.keep();
     }};
 }
