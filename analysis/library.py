@@ -13,8 +13,7 @@ from analysis.measured.events import files_of
 from analysis.measured.mapping import read_mapping
 from analysis.measured.reading import measured as run_of
 from analysis.measured.reading import read_run
-from analysis.metrics.explained import explained
-from analysis.metrics.report import report as report_of
+from analysis.metrics.explained import explained, whole_report
 from analysis.theory.endless import endless
 from sim.library.asking import Asked, Order, with_order
 from sim.trace import Trace
@@ -27,7 +26,7 @@ def report(trace: Trace | str | PathLike[str]) -> Report:
 
     Raises TraceError where the file is none.
     """
-    return report_of(trace if isinstance(trace, Trace) else read_run(Path(trace)))
+    return whole_report(trace if isinstance(trace, Trace) else read_run(Path(trace)))
 
 
 def idle(trace: Trace | str | PathLike[str]) -> Report:

@@ -21,13 +21,12 @@ def report(trace: Path, mapping: Path | None, as_json: bool) -> None:
     Staleness that varies is shown as a distribution.  TRACE is a trace's file, or what a profiler
     wrote: a Chrome trace (.json, .json.gz) or a folder with one of each rank.
     """
-    from analysis.metrics.explained import explained
-    from analysis.metrics.report import report as metrics
+    from analysis.metrics.explained import whole_report
     from analysis.terminal.explained.idle_tables import idle_tables
     from analysis.terminal.report_tables import distribution_table, report_tables
 
     with read_traces("working out the report", [trace], REPORT, reader(mapping)) as (loaded,):
-        values = metrics(loaded) | {"idle": explained(loaded)}
+        values = whole_report(loaded)
     if as_json:
         print_json(values)
         return

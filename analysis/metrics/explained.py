@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from analysis.metrics.idle import KINDS, Alike, Idle, Meanwhile, idle
+from analysis.metrics.report import report
 from sim.rows import plain
 from sim.trace import Trace
 
 MOST_NAMED = 16  # passes that ran while a device stood idle, those before its end
+
+
+def whole_report(trace: Trace) -> dict[str, Any]:
+    """Every metric of a run by name, and under `idle` what its devices waited for."""
+    return report(trace) | {"idle": explained(trace)}
 
 
 def explained(trace: Trace, found: Idle | None = None) -> dict[str, Any]:

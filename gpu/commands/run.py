@@ -44,6 +44,7 @@ def run(experiment: Path | None, settings: tuple[str, ...], model: str,
     Without pipeline.stages in the experiment there are as many stages as devices.  Under
     torchrun every rank is a device and rank 0 writes.
     """
+    from analysis.metrics.explained import whole_report
     from analysis.metrics.report import report
     from analysis.terminal.fitted.table import Facts
     from analysis.terminal.report_tables import report_tables
@@ -57,7 +58,7 @@ def run(experiment: Path | None, settings: tuple[str, ...], model: str,
                                out, program), watch)
     if trace is None:
         return
-    values, told = report(trace), _measured(trace)
+    values, told = (whole_report if as_json else report)(trace), _measured(trace)
     if as_json:
         print_json({**values, **told})
         return

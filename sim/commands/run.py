@@ -25,6 +25,7 @@ from sim.commands.outputs import OUT_FILE
 def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
         program_file: Path | None, out: Path | None, as_json: bool) -> None:
     """Simulate one experiment (the default one without a file)."""
+    from analysis.metrics.explained import whole_report
     from analysis.metrics.report import report
     from analysis.terminal.report_tables import report_tables
     from sim.experiment.run import run as simulate
@@ -34,7 +35,7 @@ def run(experiment: Path | None, settings: tuple[str, ...], engine: str,
         trace = simulate(resolved, program, watch=watch, engine=engine)
         if out is not None:
             trace.save(out)
-        values = report(trace)
+        values = whole_report(trace) if as_json else report(trace)
     if as_json:
         print_json(values)
         return

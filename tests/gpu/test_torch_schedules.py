@@ -85,6 +85,35 @@ def test_interleaved_1f1b_as_torch_runs_it_is_ours(tmp_path, ranks, micro_batche
         PipelineShape(2 * ranks, 1, micro_batches, 2))
 
 
+@pytest.mark.parametrize(("ranks", "micro_batches", "chunks"), [
+    (4, 10, 2), (4, 3, 2), (3, 8, 3), (2, 5, 2), (5, 12, 2), (1, 4, 3)])
+@pytest.mark.parametrize(("name", "ours"), [("Interleaved1F1B", "interleaved"),
+                                            ("LoopedBFS", "looped-bfs")])
+def test_orders_in_chunks_are_torchs_token_for_token(tmp_path, name, ours, ranks, micro_batches,
+                                                     chunks):
+    """Its rounds of more micro-batches than devices, or fewer, too."""
+    if name == "Interleaved1F1B" and micro_batches % max(1, micro_batches // ranks):
+        pytest.skip("torch has equal rounds alone")
+    program = imported(write(tmp_path / "c.csv", name, ranks, micro_batches, chunks))
+    assert program == SCHEDULES[ours].program(
+        PipelineShape(ranks * chunks, 1, micro_batches, chunks))
+
+
+@pytest.mark.parametrize(("name", "chunks", "options"), [
+    ("eager-1f1b", 1, {}), ("seq1f1b", 1, {"splits": 4}), ("1f1b", 1, {"warmup": 6}),
+    ("looped-bfs", 2, {}), ("interleaved", 2, {"round_size": 5}), ("hanayo", 2, {}),
+    ("hanayo", 4, {})])
+def test_orders_torch_has_no_class_for_are_read_and_lowered_by_it(tmp_path, name, chunks, options):
+    n = 9 if "round_size" in options else 8
+    program = SCHEDULES[name].program(PipelineShape(4 * chunks, 1, n, chunks, **options))
+    text = render(program)
+    back, loaded = reloaded(text, tmp_path / "p.csv", "compute_only", 4, chunks, n)
+    assert back == text.encode()
+    assert parse(text).rows.index.tolist() == program.rows.index.tolist()
+    given_ = {rank: _add_reduce_grad(actions, n) for rank, actions in enumerate(rows(text))}
+    assert list(csv.reader(io.StringIO(render(program, messages=True)))) == lowered(loaded, given_)
+
+
 @pytest.mark.parametrize("micro_batches", [4, 8, 12])
 @pytest.mark.parametrize("chunks", [2, 3])
 def test_interleaved_1f1b_has_the_published_bubble(tmp_path, micro_batches, chunks):
