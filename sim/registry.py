@@ -37,7 +37,7 @@ class Registry(Generic[T]):
     def __init__(self, kind: str, package: str) -> None:
         self.kind, self.package = kind, package
         self._items: dict[str, T] = {}
-        self._filled = False  # or being filled: its package's modules are imported
+        self._filled: tuple[str, ...] = ()  # folders whose modules are imported, or being so
 
     @property
     def group(self) -> str:
@@ -64,8 +64,11 @@ class Registry(Generic[T]):
         return sorted(self._items)
 
     def _fill(self) -> None:
-        self._filled = True
-        _import_modules(importlib.import_module(self.package))
+        package = importlib.import_module(self.package)
+        path = tuple(package.__path__)
+        if path != self._filled:  # looking into folders takes longer than all else of a look-up
+            self._filled = path
+            _import_modules(package)
 
     def __contains__(self, name: object) -> bool:
         return name in self._items or name in self.names()

@@ -49,6 +49,8 @@ def told(trace: Trace) -> str:
     text = (f"{plural(shape.stages, 'stage')} on {plural(shape.devices, 'device')} "
             f"({by[gpu.settings['device']]} is one), {_batches(shape.minibatches, 'mini')} of "
             f"{_batches(shape.microbatches, 'micro')}")
+    if gpu.settings.get("timed by") == "devices":
+        text += ", by ranges that devices timed themselves"
     if gpu.clock_residual_s > 0:
         text += (f"; a pass ended {gpu.clock_residual_s:.3g} s before one it needs: ranges have "
                  "more inside than passes, or clocks are apart")

@@ -49,7 +49,7 @@ class Range(BaseModel):
     """Ranges of one kind: a pattern of their names, and what it does not say of them.
 
     `category` is that of the trace's events (`cat`); left out, a device's own ranges
-    (`gpu_user_annotation`) are taken where there are any, and the host's where there are none.
+    (`gpu_user_annotation`) are taken where each of the host's has some, else the host's.
     """
 
     model_config = STRICT

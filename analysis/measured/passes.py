@@ -70,7 +70,7 @@ def find(spans: Sequence[Span], mapping: Mapping) -> Found:
 
 
 def _matched(spans: Iterable[Span], mapping: Mapping) -> list[Pass]:
-    """The ranges that are passes; a device's own where there are any."""
+    """The ranges that are passes: a device's own where it has all of them, else the host's."""
     patterns = [(re.compile(each.name), each) for each in mapping.ranges]
     found, known = [], dict[str, tuple[Range, re.Match[str]] | None]()
     for span in spans:
@@ -81,8 +81,13 @@ def _matched(spans: Iterable[Span], mapping: Mapping) -> list[Pass]:
         hit = known[span.name]
         if hit is not None and hit[0].category in (None, span.category):
             found.append(_pass(span, *hit))
-    own = [each for each in found if each.span.category.startswith(OF_DEVICES)]
-    return own or found
+    own: list[Pass] = []
+    hosts: list[Pass] = []
+    for each in found:
+        (own if each.span.category.startswith(OF_DEVICES) else hosts).append(each)
+    # what a device did for a range of another thread, a backward's say, may not be told of it
+    complete = {each.span.name for each in hosts} <= {each.span.name for each in own}
+    return own if complete else hosts
 
 
 def _pass(span: Span, kind: Range, match: re.Match[str]) -> Pass:
@@ -166,7 +171,7 @@ def _counted(passes: Sequence[Pass], microbatches: int | None) -> tuple[Pipeline
     found = []
     for each in sorted(passes, key=lambda each: each.span.start_ns):
         micro = None if each.microbatch is None or each.op is Op.U else each.microbatch - least
-        kind = (each.stage, each.op, each.minibatch, micro)
+        kind = (each.home, each.stage, each.op, each.minibatch, micro)
         times = seen[kind]
         seen[kind] += 1
         if each.minibatch is not None:
@@ -176,7 +181,22 @@ def _counted(passes: Sequence[Pass], microbatches: int | None) -> tuple[Pipeline
         else:  # numbered over the whole run, or anew in every mini-batch
             index = micro if most >= microbatches else times * microbatches + micro
         found.append(replace(each, index=index))
+    _refuse_twice(found)
     return _shape(found, microbatches), found
+
+
+def _refuse_twice(passes: Sequence[Pass]) -> None:
+    """Refuse a pass that several devices did: copies of a whole pipeline, maybe."""
+    done: dict[tuple[object, ...], Pass] = {}
+    for each in passes:
+        if each.op is Op.U:
+            continue  # every home of a stage has its own
+        first = done.setdefault((each.stage, each.op, each.index), each)
+        if first is not each:
+            raise TraceError(
+                f"{each.op.name} of micro-batch {each.index} of stage {each.stage} is there twice, "
+                f"{' '.join(first.home)} and {' '.join(each.home)}; give the traces of one "
+                "pipeline alone, or a pattern with the group minibatch")
 
 
 def _shape(passes: Sequence[Pass], microbatches: int) -> PipelineShape:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from analysis.measured.mapping import Mapping, as_settings
-from analysis.measured.passes import Found, Pass
+from analysis.measured.passes import OF_DEVICES, Found, Pass
 from sim.arrays import Floats
 from sim.errors import ConfigurationError, InvalidProgramError, TraceError
 from sim.experiment.checks import FILE
@@ -147,10 +147,16 @@ def _experiment(shape: PipelineShape, mapping: Mapping) -> dict[str, Any]:
         "training": {"task": "none"}}).model_dump()
 
 
+def _by_devices(found: Found) -> bool:
+    """Whether the ranges are those that devices timed themselves."""
+    return found.devices[0][0].span.category.startswith(OF_DEVICES)
+
+
 def _measured(found: Found, mapping: Mapping, paths: Sequence[Path], apart_s: float) -> Measured:
     many = len(found.devices)
     return Measured(
         settings={"files": [path.name for path in paths], "device": found.by,
+                  "timed by": "devices" if _by_devices(found) else "hosts",
                   "mapping": as_settings(mapping)},
         devices=found.names, threads=0, clock=[{} for _ in range(many)], clock_residual_s=apart_s,
         launch_bound_fraction=[None] * many, host_s=[0.0] * many, peak_bytes=[None] * many,

@@ -164,7 +164,7 @@ class Costs(BaseModel):
 
 class Tie(BaseModel):
     """Two stages that share weights, an embedding say: each update of either waits for the
-    gradients of both, and for the exchange of `size_bytes` between them."""
+    gradients of both, and for the exchange of `size_bytes` bytes between them."""
 
     model_config = STRICT
     stages: Annotated[list[Whole], Field(min_length=2, max_length=2), Says("the two stages")]

@@ -19,6 +19,7 @@ from sim.hints.unused import (
     other_tasks,
     profiled,
     whole_backwards,
+    without_messages,
     without_recompute,
 )
 
@@ -26,7 +27,7 @@ Hint = Callable[[Experiment, Mapping[str, Any]], Iterator[str]]
 ALL: tuple[Hint, ...] = (few_microbatches, unsteady, idle_mitigation, uncut,
                          unfilled_round, needless_warm_up, diverging, late_evaluation,
                          resting_rate, nothing_sent, late_stragglers, profiled, whole_backwards,
-                         without_recompute, lone_worker, other_tasks)
+                         without_messages, without_recompute, lone_worker, other_tasks)
 
 
 def hints(experiment: Experiment, report: Mapping[str, Any]) -> list[str]:

@@ -23,8 +23,8 @@ def uncut(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
                                              if each in FINER]
     cut = max(pipeline.chunks, pipeline.splits or 1, *(pipeline.replicas or ())) > 1
     if schedule.like is not None and ways and not cut:
-        yield (f"pipeline.schedule = {schedule.name}: with one stage a device and nothing cut finer "
-               f"it is {schedule.like}; --set {ways[0]} cuts finer")
+        yield (f"pipeline.schedule = {schedule.name}: with one stage a device and nothing cut "
+               f"finer it is {schedule.like}; --set {ways[0]} cuts finer")
 
 
 def unfilled_round(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from sim.experiment.checks import FILE
 from sim.experiment.options import Experiment
 from sim.experiment.setup import generate
 from sim.op import Op
+from sim.order.program import Program
 
 SIZELESS = ("none", "quadratic")  # tasks whose messages have no bytes
 OF_TASKS = {"curvatures": ("quadratic",), "width": ("digits-mlp",), "layers": ("digits-mlp",)}
@@ -59,8 +60,7 @@ def whole_backwards(experiment: Experiment, report: Mapping[str, Any]) -> Iterat
     pipeline = experiment.pipeline
     if not asked or pipeline.schedule == FILE:
         return
-    order = generate(experiment.changed({"pipeline": {
-        "minibatches": experiment.workers.count, "last_microbatches": None}}))
+    order = _order(experiment)
     for key in asked:
         op = HALVES.get(key)
         if op is not None and op not in order.present:
@@ -68,6 +68,15 @@ def whole_backwards(experiment: Experiment, report: Mapping[str, Any]) -> Iterat
                    f"{op.name} that takes it")
         if op is None and not len(order.pairs):
             yield f"costs.{key}: {pipeline.schedule} issues no forward and backward as one"
+
+
+def without_messages(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """How a program's own messages are received and sent, where it has none."""
+    schedule = experiment.pipeline.schedule
+    for key in ("receives", "sends"):
+        if schedule != FILE and _given(experiment, f"cluster.{key}"):
+            yield (f"cluster.{key} = {getattr(experiment.cluster, key)}: messages of {schedule} "
+                   "are no instructions of their own; those of a program that is given can be")
 
 
 def without_recompute(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
@@ -85,6 +94,10 @@ def lone_worker(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[s
         if _given(experiment, f"workers.{key}"):
             yield (f"workers.{key}: one worker alone sends nothing to others; --set "
                    "workers.count=2 makes two")
+    if (experiment.workers.overlap and experiment.pipeline.schedule != FILE
+            and not _order(experiment).several):
+        yield ("workers.overlap: one worker alone exchanges nothing; --set workers.count=2 "
+               "makes two")
 
 
 def other_tasks(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
@@ -94,6 +107,12 @@ def other_tasks(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[s
         if training.task in BUILT_IN and training.task not in tasks and _given(
                 experiment, f"training.{key}"):
             yield f"training.{key}: is of the task {', '.join(tasks)}; {training.task} has none"
+
+
+def _order(experiment: Experiment) -> Program:
+    """The order of one mini-batch a worker under the experiment's schedule."""
+    return generate(experiment.changed({"pipeline": {
+        "minibatches": experiment.workers.count, "last_microbatches": None}}))
 
 
 def _measures(experiment: Experiment) -> str:

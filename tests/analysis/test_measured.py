@@ -131,6 +131,9 @@ def test_beginnings_and_ends_apart_are_ranges_and_the_device_own_ones_win(tmp_pa
                "ts": 6}, {"ph": "E", "pid": 1, "tid": 1, "ts": 10}, {"ph": "E", "ts": 1}]
     run = read_run(chrome(tmp_path / "run.json", events), mapping())
     assert ((run.end_s - run.start_s) * 1e6).round(6).tolist() == [3.0, 4.0, 0.0]
+    partly = [*events[:2], event("0B0", 10, 12)]  # no backward of the device's own
+    found = read_run(chrome(tmp_path / "partly.json", partly), mapping())
+    assert ((found.end_s - found.start_s) * 1e6).round(6).tolist() == [9.0, 2.0, 0.0]
     host = mapping(ranges=[{"name": NAMED, "category": "user_annotation"}])
     with pytest.raises(TraceError, match="no complete run"):
         read_run(tmp_path / "run.json", host)
@@ -270,6 +273,15 @@ def test_files_that_are_no_chrome_traces_are_refused(tmp_path):
     assert "a folder without Chrome traces" in call("report", tmp_path / "empty", code=2).output
     assert "no such file" in call("report", tmp_path / "none.json", code=2).output
     assert "give --out" in call("measured", tmp_path / "a.json", code=2).output
+
+
+def test_copies_of_a_pipeline_are_not_taken_for_one(tmp_path):
+    plan = sim.run(schedule="gpipe", stages=2, **QUICK)
+    events = ranges_of(plan)
+    events += [each | {"pid": each["pid"] + 2, "ts": each["ts"] + 3} for each in events]
+    with pytest.raises(TraceError, match="F of micro-batch 0 of stage 0 is there twice, file 0 "
+                                         "process 10 and file 0 process 12; give the traces of"):
+        read_run(chrome(tmp_path / "run.json", events), mapping())
 
 
 @pytest.mark.parametrize(("text", "said"), [

@@ -11,6 +11,7 @@ from sim.order.columns import Instructions
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
+from tests.sim.fitting import fitted
 
 ASYNC = SCHEDULES["round-robin"].program(PipelineShape(2, 4)).lower()
 
@@ -22,7 +23,7 @@ def described(order, program):
 @pytest.mark.parametrize("name", SCHEDULES.names())
 @pytest.mark.parametrize("shape", [PipelineShape(2, 4), PipelineShape(4, 3, 4)])
 def test_one_communicator_per_direction_never_blocks(name, shape):
-    program = SCHEDULES[name].program(shape).lower()
+    program = SCHEDULES[name].program(fitted(name, shape)).lower()
     for ahead in (0, 1):
         check_links(program, ahead=ahead)
 

@@ -85,6 +85,35 @@ def test_interleaved_1f1b_as_torch_runs_it_is_ours(tmp_path, ranks, micro_batche
         PipelineShape(2 * ranks, 1, micro_batches, 2))
 
 
+@pytest.mark.parametrize(("ranks", "micro_batches", "chunks"), [
+    (4, 10, 2), (4, 3, 2), (3, 8, 3), (2, 5, 2), (5, 12, 2), (1, 4, 3)])
+@pytest.mark.parametrize(("name", "ours"), [("Interleaved1F1B", "interleaved"),
+                                            ("LoopedBFS", "looped-bfs")])
+def test_orders_in_chunks_are_torchs_token_for_token(tmp_path, name, ours, ranks, micro_batches,
+                                                     chunks):
+    """Its rounds of more micro-batches than devices, or fewer, too."""
+    if name == "Interleaved1F1B" and micro_batches % max(1, micro_batches // ranks):
+        pytest.skip("torch has equal rounds alone")
+    program = imported(write(tmp_path / "c.csv", name, ranks, micro_batches, chunks))
+    assert program == SCHEDULES[ours].program(
+        PipelineShape(ranks * chunks, 1, micro_batches, chunks))
+
+
+@pytest.mark.parametrize(("name", "chunks", "options"), [
+    ("eager-1f1b", 1, {}), ("seq1f1b", 1, {"splits": 4}), ("1f1b", 1, {"warmup": 6}),
+    ("looped-bfs", 2, {}), ("interleaved", 2, {"round_size": 5}), ("hanayo", 2, {}),
+    ("hanayo", 4, {})])
+def test_orders_torch_has_no_class_for_are_read_and_lowered_by_it(tmp_path, name, chunks, options):
+    n = 9 if "round_size" in options else 8
+    program = SCHEDULES[name].program(PipelineShape(4 * chunks, 1, n, chunks, **options))
+    text = render(program)
+    back, loaded = reloaded(text, tmp_path / "p.csv", "compute_only", 4, chunks, n)
+    assert back == text.encode()
+    assert parse(text).rows.index.tolist() == program.rows.index.tolist()
+    given_ = {rank: _add_reduce_grad(actions, n) for rank, actions in enumerate(rows(text))}
+    assert list(csv.reader(io.StringIO(render(program, messages=True)))) == lowered(loaded, given_)
+
+
 @pytest.mark.parametrize("micro_batches", [4, 8, 12])
 @pytest.mark.parametrize("chunks", [2, 3])
 def test_interleaved_1f1b_has_the_published_bubble(tmp_path, micro_batches, chunks):
@@ -153,6 +182,32 @@ def test_torchs_own_schedules_come_back_as_torch_lowers_them(tmp_path, name):
               for rank, actions in enumerate(rows(messages))}
     if name != "DualPipeV":  # torch's walk knows no pairs
         assert _simulate_comms_compute(passes, lambda s: homes[s], 8)  # raises where it would hang
+
+
+FLUSHED = {
+    "eager-1f1b": PipelineShape(4, 2, 8), "zb-h2": PipelineShape(4, 1, 8),
+    "split": PipelineShape(3, 2, 4), "looped-bfs": PipelineShape(8, 2, 8, 2),
+    "hanayo": PipelineShape(8, 1, 8, 2), "v-half": PipelineShape(8, 1, 8, 2),
+    "v-min": PipelineShape(8, 2, 8, 2), "seq1f1b": PipelineShape(4, 1, 8, splits=2),
+    "interleaved": PipelineShape(8, 1, 9, 2, round_size=5), "dualpipev": PipelineShape(8, 2, 10, 2)}
+
+
+@pytest.mark.parametrize("name", FLUSHED)
+def test_orders_that_torch_does_not_make_are_loaded_by_it(tmp_path, name):
+    """It proves them, puts messages in, and writes both forms back byte for byte."""
+    shape = FLUSHED[name]
+    program = SCHEDULES[name].program(shape)
+    ranks, chunks, micro_batches = shape.worker_devices, shape.chunks, shape.microbatches
+    text = render(program)
+    back, loaded = reloaded(text, tmp_path / "p.csv", "compute_only", ranks, chunks, micro_batches)
+    assert back == text.encode()
+    messages = render(program, messages=True)
+    given_ = {rank: _add_reduce_grad(actions, micro_batches)
+              for rank, actions in enumerate(rows(text))}
+    assert list(csv.reader(io.StringIO(messages))) == lowered(loaded, given_)
+    one = repeated(parse(text), shape.minibatches)
+    assert np.array_equal(one.rows.index, program.rows.index)
+    assert np.array_equal(one.pairs, program.pairs)
 
 
 def test_a_file_repeated_is_the_schedule_of_more_mini_batches():

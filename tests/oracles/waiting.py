@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
+from itertools import pairwise
 
 from sim.op import Op
 from sim.order.instruction import Instruction
@@ -106,7 +107,7 @@ def _messages(moments: Moments, program: Program, rules: Rules, streams: list[li
         lowered = False
     else:
         lowered = True
-    for (one, other), senders in _by_link(sent, device).items():
+    for senders in _by_link(sent, device).values():
         before = None
         for each in senders:
             leaves = ("leaves", each)
@@ -183,5 +184,5 @@ def _workers(moments, program, rules, update, backward, unit_of, device, gate, s
                 seconds[update[stage, number]] += late
     for queue in queues.values():
         queue.sort()
-        for (_, first, _), (_, then, late) in zip(queue, queue[1:], strict=False):
+        for (_, first, _), (_, then, late) in pairwise(queue):
             moments.after(then, (first, late))

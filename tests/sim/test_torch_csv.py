@@ -174,6 +174,17 @@ def test_an_order_that_changes_is_no_step_of_pytorch():
     assert ">0B3<" in caught.value.table
 
 
+@pytest.mark.parametrize(("text", "said"), [
+    ("0F0,0F1,1F2,1B2,1F3,1B3,0B0,0B1\n1F0,1B0,0F2,1F1,1B1,0F3,0B2,0B3\n",
+     "in PyTorch a stage lives on one rank"),
+    ("0F0,0F1,0B0,0B1,0U0-1,0F2,0B2,0U2\n", "here the last is smaller"),
+    ("0F0,0F1,(0F2;0B0),0B1,0B2,0U0-2,0F3,0F4,0F5,0B3,0B4,0B5,0U3-5\n", "other pairs"),
+])
+def test_what_pytorch_has_no_file_for_is_refused(text, said):
+    with pytest.raises(InvalidProgramError, match=said):
+        render(Program.parse(text))
+
+
 @given(shapes(), st.sampled_from(["gpipe", "1f1b", "sequential"]), st.booleans())
 def test_what_is_written_is_read_back(shape, name, messages):
     program = SCHEDULES[name].program(shape)

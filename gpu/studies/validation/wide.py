@@ -48,11 +48,11 @@ def rows(experiment: Experiment, devices: int) -> list[Changes]:
 def _pairs(experiment: Experiment, devices: int) -> Iterator[tuple[int, str, int, Changes]]:
     """Number of an order, mitigation, turns it waits, and the changes that make the pair."""
     names = sorted(MITIGATIONS.names(), key=lambda name: name != PLAIN)
-    for number, order in enumerate(orders(experiment, devices)):
+    for number, (program, order) in enumerate(orders(experiment, devices)):
         for name in names:
             changes = order | {"mitigation": name}
             try:
-                setup = Setup.of(experiment.changed({"pipeline": changes}))
+                setup = Setup.of(experiment.changed({"pipeline": changes}), program)
                 plan = setup.versions(setup.program)
             except ValueError:  # a pair that does not go together
                 continue
@@ -60,12 +60,18 @@ def _pairs(experiment: Experiment, devices: int) -> Iterator[tuple[int, str, int
             yield number, name, 0 if stale or name == PLAIN else LITTLE, changes
 
 
-def orders(experiment: Experiment, devices: int) -> list[Changes]:
-    """What to change of `pipeline` for every order of a schedule, those that are alike once."""
+def orders(experiment: Experiment, devices: int) -> list[tuple[Program, Changes]]:
+    """Every order of a schedule, those that are alike once: its program, and what to change of
+    `pipeline` for it.
+
+    Orders with several homes of a stage are left out: their stages are not captured.
+    """
     found: list[tuple[Program, Changes]] = []
     for count in MICROBATCHES:
         for schedule in SCHEDULES:
             chunks = CHUNKS if schedule.chunks else 1
+            if schedule.homes > 1 or (schedule.like is not None and chunks == 1):
+                continue
             changes = {"schedule": schedule.name, "microbatches": count, "chunks": chunks,
                        "stages": devices * chunks, "mitigation": PLAIN}
             try:
@@ -74,7 +80,7 @@ def orders(experiment: Experiment, devices: int) -> list[Changes]:
                 continue
             if all(program != other for other, _ in found):
                 found.append((program, changes))
-    return [changes for _, changes in found]
+    return found
 
 
 def in_turn(rows: int, sizes: int) -> list[tuple[int, int]]:

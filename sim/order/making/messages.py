@@ -60,9 +60,9 @@ def lowered(streams: Streams, messages: Messages, pairs: tuple[Ints, Ints]
             ) -> tuple[Instructions, tuple[int, ...]]:
     """Streams with messages as instructions: RECV before what needs one, SEND after what sends one.
 
-    What `pairs`, rows of their first and second instructions, need comes before both, and what they
-    send after both.  As columns of all devices one after another, and the offsets at which each
-    device's begin.
+    What `pairs`, rows of first and second instructions of shape (pairs,), need comes before both,
+    and what they send after both.  As columns of all devices one after another, and the offsets at
+    which each device's begin.
     """
     op, stage, index, count = streams.rows
     arrives, leaves = messages.sources() >= 0, messages.link >= 0

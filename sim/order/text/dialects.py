@@ -68,7 +68,7 @@ class Dialect:
             return Instruction(token.stage, Op.U, 0, microbatches)
         first = token.micro_batch + (self.downs or 0) * (token.direction == "u")
         op = Op.I if self.halves and token.kind == "B" else OPS[token.kind]
-        return Instruction(token.stage, op, first, token.count)
+        return Instruction(token.stage, op, first, token.size)
 
 
 def dialect_of(rows: Rows, header: bool) -> Dialect:
@@ -85,7 +85,7 @@ def dialect_of(rows: Rows, header: bool) -> Dialect:
         _refuse_whole(rows)
     downs = 1 + max((each.micro_batch or 0 for each in every if each.direction == "d"),
                     default=-1) if directed else None
-    own = header or "U" in kinds or any(each.count > 1 for each in every)
+    own = header or "U" in kinds or any(each.size > 1 for each in every)
     name = OLDER if halves or "BW" in kinds else OURS if own else BOTH_WAYS if directed else TORCH
     return Dialect(name, halves, downs)
 
@@ -136,7 +136,10 @@ def shown(rows: Rows) -> list[list[str]]:
 
 
 def refuse_shifted_forwards(rows: Rows) -> None:
-    """Name the slip in the 1F1B order that PyTorch 2.13 draws, which no rank could execute."""
+    """Name the slip in the 1F1B order that PyTorch 2.13 draws, which no rank could execute.
+
+    Raises InvalidProgramError with the cell marked.
+    """
     for device, row in enumerate(rows):
         mine = [(step, each) for step, cell in enumerate(row) for each in cell]
         for stage in sorted({each.stage for _, each in mine}):

@@ -65,7 +65,7 @@ def shape_of_cells(rows: Rows, dialect: Dialect) -> PipelineShape:
 def _end(token: Token, dialect: Dialect) -> int:
     """The number behind the last micro-batch of a pass."""
     up = (dialect.downs or 0) if token.direction == "u" else 0
-    return (token.micro_batch or 0) + token.count + up
+    return (token.micro_batch or 0) + token.size + up
 
 
 def _sizes(updates: Sequence[Token], total: int) -> tuple[int, int, int]:
@@ -75,12 +75,12 @@ def _sizes(updates: Sequence[Token], total: int) -> tuple[int, int, int]:
     """
     if not updates:
         return total, total, total
-    size = max(each.count for each in updates)
-    total = max(total, *((each.micro_batch or 0) + each.count for each in updates), 1)
+    size = max(each.size for each in updates)
+    total = max(total, *((each.micro_batch or 0) + each.size for each in updates), 1)
     last = total % size or size
     for each in updates:
         first = each.micro_batch or 0
-        if first % size or each.count != (last if first + size > total else size):
+        if first % size or each.size != (last if first + size > total else size):
             raise InvalidProgramError("updates cover equal mini-batches, of which the last may be "
                                       f"smaller; these differ in size: {each}")
     return total, size, last

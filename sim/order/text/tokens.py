@@ -24,21 +24,21 @@ EXAMPLES = "2F0, 0B4-7, 1SEND_F3, 2REDUCE_GRAD or (0F3;1B1)OVERLAP_F_B"
 class Token(NamedTuple):
     """What one instruction's text says: `2F0`.
 
-    `micro_batch` is the first of `count` (None for what concerns a whole stage), and `direction`
+    `micro_batch` is the first of `size` (None for what concerns a whole stage), and `direction`
     is `d`, `u` or empty.
     """
 
     stage: int
     kind: str
     micro_batch: int | None
-    count: int = 1
+    size: int = 1
     direction: str = ""
 
     def __str__(self) -> str:
         first = self.micro_batch
         if first is None:
             return f"{self.stage}{self.kind}"
-        last = f"-{first + self.count - 1}" if self.count > 1 else ""
+        last = f"-{first + self.size - 1}" if self.size > 1 else ""
         return f"{self.stage}{self.kind}{self.direction}{first}{last}"
 
 

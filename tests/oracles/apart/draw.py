@@ -11,7 +11,8 @@ from tests.oracles.apart.memory import most_activations
 from tests.oracles.apart.orders import streams
 from tests.oracles.apart.shuffled import Order, shuffled
 
-SCHEDULES = ["sequential", "gpipe", "split", "1f1b", "interleaved", "round-robin", "nf1b"]
+SCHEDULES = ["sequential", "gpipe", "split", "1f1b", "eager-1f1b", "interleaved", "looped-bfs",
+             "round-robin", "paci", "nf1b"]
 MITIGATIONS = ["none", "stash", "vertical-sync", "2bw", "spectrain", "spectrain-stashed", "nwpt",
                "timeprest", "v-timeprest", "i-timeprest"]
 MOST = 14  # mini-batches of a worker
@@ -48,7 +49,7 @@ def _file(r: Random) -> tuple[dict[str, Any], Order]:
 
 def _pipeline(r: Random) -> dict[str, Any]:
     schedule = r.choice([*SCHEDULES, "round-robin", "round-robin", "nf1b"])
-    chunks = r.choice([1, 2, 3]) if schedule == "interleaved" else 1
+    chunks = r.choice([1, 2, 3]) if schedule in ("interleaved", "looped-bfs") else 1
     keys: dict[str, Any] = {
         "schedule": schedule, "chunks": chunks, "stages": chunks * r.randint(1, 6 // chunks),
         "minibatches": r.randint(1, MOST), "microbatches": r.choice([1, 1, 2, 3, 4, 5]),
@@ -117,7 +118,7 @@ def _workers(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
          "rate": r.choice([1.0, 0.7]), "reset": r.random() < 0.7, "nesterov": r.random() < 0.4}]
     found: dict[str, Any] = {"count": count, "minibatches": count * keys["minibatches"],
                              "combine": r.choice([rules[1], *rules] if keys["schedule"] in (
-                                 "round-robin", "nf1b") else rules)}
+                                 "round-robin", "paci", "nf1b") else rules)}
     if r.random() < 0.5:
         found["slowdown"] = [r.choice([1.0, 1.5, 0.8]) for _ in range(count)]
     if r.random() < 0.5:

@@ -18,10 +18,15 @@ def streams(case: Case) -> Streams:
         bare = [list(_interleaved(case, d)) for d in range(case.devices)]
     elif case.schedule == "nf1b":
         bare = _by_slots(case, total, [total] * case.stages, covered=n)
-    elif case.schedule == "round-robin" and case.in_flight is None:
+    elif case.schedule in ("round-robin", "paci") and case.in_flight is None:
         bare = _by_slots(case, total, [case.stages - k for k in range(case.stages)])
     elif case.schedule == "round-robin":
         bare = [list(_bounded(case, k)) for k in range(case.stages)]
+    elif case.schedule == "looped-bfs":
+        bare = _flushed(case, [list(_breadth_first(case, d)) for d in range(case.devices)])
+    elif case.schedule == "eager-1f1b":
+        most = [2 * (case.stages - 1 - k) + 1 for k in range(case.stages)]
+        bare = _flushed(case, _by_slots(case, n, most))
     elif case.schedule == "1f1b":
         bare = _flushed(case, _by_slots(case, n, [case.stages - k for k in range(case.stages)]))
     else:
@@ -106,6 +111,14 @@ def _interleaved(case: Case, device: int) -> Iterator[Pass]:
                 yield one("F", step, i)
             if step >= ahead:
                 yield one("B", step - ahead, i)
+
+
+def _breadth_first(case: Case, device: int) -> Iterator[Pass]:
+    """Chunk after chunk forwards, then all that again backwards, newest first."""
+    done = [(chunk * case.devices + device, j) for chunk in range(case.chunks)
+            for j in range(case.microbatches)]
+    yield from (Pass("F", stage, j, 1) for stage, j in done)
+    yield from (Pass("B", stage, j, 1) for stage, j in reversed(done))
 
 
 def _updated(stream: list[Pass], n: int) -> Iterator[Pass]:
