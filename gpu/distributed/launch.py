@@ -77,9 +77,9 @@ def asked_for(asked: Path | Experiment | None, settings: tuple[str, ...], device
     """The experiment, of a file or as it is, with a stage for every device unless it says how many.
 
     A `program` comes second, without messages of its own, and gives the experiment its shape; one
-    of a file is repeated where mini-batches are asked for.  `otherwise` are defaults of other keys of `pipeline` and
-    `training`, by bare name.  Raises ConfigurationError, also where several workers are asked for,
-    or InvalidProgramError.
+    of a file is repeated where mini-batches are asked for.  `otherwise` are defaults of other keys
+    of `pipeline` and `training`, by bare name.  Raises ConfigurationError, also where several
+    workers are asked for, or InvalidProgramError.
     """
     document = asked.document() if isinstance(asked, Experiment) else document_of(asked, settings)
     known = {key for section in ("pipeline", "training")
