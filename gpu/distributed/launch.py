@@ -117,7 +117,7 @@ def check_places(specs: Sequence[DeviceSpec], experiment: Experiment, program: P
     check_devices(specs, program.devices if program is not None else experiment.shape.devices)
 
 
-def _refuse_several(program: Program) -> None:
+def refuse_several(program: Program) -> None:
     """Refuse stages with several homes, whose gradients meet in one process's memory.
 
     Raises ConfigurationError.
@@ -130,7 +130,7 @@ def _refuse_several(program: Program) -> None:
 
 def _on_rank(world: World, specs: list[DeviceSpec], experiment: Experiment,
              program: Program | None, request: Request) -> Trace | None:
-    _refuse_several(program or generate(experiment))
+    refuse_several(program or generate(experiment))
     check_ranks(world, program.devices if program is not None else experiment.shape.devices)
     spec = rank_spec(specs, world.local_rank)
     lane = open_lanes([spec])[0]

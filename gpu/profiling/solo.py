@@ -20,6 +20,7 @@ from gpu.runtime.worker import Worker
 from sim.errors import ConfigurationError
 from sim.numerics.stage import Stage
 from sim.op import Op
+from sim.order.program import Program
 
 AHEAD_S = {True: 5e-4, False: 2e-2}  # how far the host has to be ahead, with graphs and without
 
@@ -47,6 +48,16 @@ class Done:
         return self.end_s - self.start_s
 
 
+def refuse_several(program: Program) -> None:
+    """Refuse stages with several homes, for a profile and what reckons with one.
+
+    Raises ConfigurationError.
+    """
+    if program.several:
+        raise ConfigurationError(["pipeline.schedule: a profile is of stages with one home each; "
+                                  "take an order such as 1f1b, passes of copies take as long"])
+
+
 class Solo:
     """The devices of an assembly, each to be run on its own; every pass starts afresh.
 
@@ -55,9 +66,7 @@ class Solo:
     """
 
     def __init__(self, assembly: Assembly, lanes: Sequence[Lane]) -> None:
-        if assembly.program.several:
-            raise ConfigurationError(["pipeline.schedule: a profile is of stages with one home "
-                                      "each; of their copies all passes are alike"])
+        refuse_several(assembly.program)
         self.assembly, self.lanes = assembly, lanes
         self.program = assembly.messages
         self.samples = samples(assembly.task, assembly.program.shape.microbatches)

@@ -15,7 +15,7 @@ def cpu_assembly(stages=2, minibatches=6, settings=None, program=None, training=
     experiment = resolve({
         "pipeline": {"stages": stages, "minibatches": minibatches, **pipeline},
         "training": {"batch_size": 4, "seed": 3, **(training or {})}})
-    devices = [torch.device("cpu")] * (program.devices if program else stages)
+    devices = [torch.device("cpu")] * (program or experiment.shape).devices
     return assemble(experiment, settings or RunSettings(), devices, program=program)
 
 

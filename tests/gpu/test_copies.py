@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from gpu.distributed.launch import refuse_several as refuse_ranks
+from gpu.profiling.solo import Solo
 from gpu.runtime.assembly import RunSettings, assemble
 from gpu.runtime.rounds import Rounds
 from gpu.runtime.run import run
+from gpu.studies.validation.grid import admits
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run as simulate
@@ -125,6 +128,17 @@ def test_rounds_wait_for_all_gradients():
     assert not sums.complete(0)
     with pytest.raises(RuntimeError, match="before all its gradients are there"):
         sums.take(0)
+
+
+def test_ranks_profiles_and_validations_refuse_several_homes_with_the_reason():
+    assembly = made("chimera")
+    with pytest.raises(ConfigurationError, match="in one process; run it without torchrun"):
+        refuse_ranks(assembly.program)
+    with pytest.raises(ConfigurationError, match="a profile is of stages with one home each"):
+        Solo(assembly, cpu_lanes(2))
+    with pytest.raises(ConfigurationError, match="a profile is of stages with one home each"):
+        admits(assembly.experiment, None)
+    refuse_ranks(made("zbv").program)
 
 
 def test_several_workers_are_still_refused():

@@ -8,23 +8,25 @@ from gpu.runtime.run import run
 from sim.errors import ConfigurationError
 from sim.experiment.run import run as simulate
 from sim.mitigations import MITIGATIONS
+from sim.order.shape import PipelineShape
 from sim.order.torch_csv.reading import parse, repeated
-from sim.schedules import SCHEDULES
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 from tests.gpu.footprints import errors, predicted, profile_of, small
 from tests.gpu.torch_schedules import write
+from tests.sim.fitting import ONE_HOME, fitted
 
 LIMIT = 0.03
-CHUNKS = {"interleaved": 2}
+FIRST = ("1f1b", "gpipe", "interleaved", "nf1b", "round-robin", "sequential", "split")
+TURNS = (*FIRST, *(name for name in ONE_HOME if name not in FIRST))
 
 
 def turns(schedule):
     """Every mitigation with the other options in turn, so that each meets the most of them."""
     for number, mitigation in enumerate(MITIGATIONS.names()):
-        turn = number + SCHEDULES.names().index(schedule)
-        yield {"schedule": schedule, "mitigation": mitigation,
-               "stages": (2, 3)[turn % 2] * CHUNKS.get(schedule, 1),
-               "microbatches": (2, 1, 4, 1)[turn % 4], "chunks": CHUNKS.get(schedule, 1),
+        turn = number + TURNS.index(schedule)
+        shape = fitted(schedule, PipelineShape((2, 3)[turn % 2], 2, (2, 1, 4, 1)[turn % 4]))
+        yield {"schedule": schedule, "mitigation": mitigation, "stages": shape.stages,
+               "microbatches": shape.microbatches, "chunks": shape.chunks,
                "optimizer": ("momentum", "adam")[turn // 2 % 2],
                "backward": ("graph", "recompute")[turn // 3 % 2],
                "distances": turn // 4 % 2 == 1}
@@ -42,7 +44,7 @@ def taken(options):
 
 @pytest.mark.parametrize("schedule", [
     name if name in ("round-robin", "gpipe", "nf1b")
-    else pytest.param(name, marks=pytest.mark.verify) for name in SCHEDULES.names()])
+    else pytest.param(name, marks=pytest.mark.verify) for name in ONE_HOME])
 def test_every_mitigation_is_predicted_under_every_schedule(schedule):
     assemblies = {options["mitigation"]: taken(options) for options in turns(schedule)}
     found = {name: errors(each) for name, each in assemblies.items() if each is not None}

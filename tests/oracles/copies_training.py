@@ -43,7 +43,7 @@ class Walk:
         self.back: dict[tuple[int, int], Any] = {}
         self.kept: dict[tuple[int, int], Any] = {}
         self.gradients: dict[tuple[int, int], Any] = {}
-        self.losses = [0.0] * len(sizes)
+        self.loss: dict[int, float] = {}
         self.read: dict[tuple[int, int], int] = {}
 
     def go(self) -> Walk:
@@ -56,6 +56,14 @@ class Walk:
                     moved = True
             assert moved, f"everybody waits at {heads}"
         return self
+
+    @property
+    def losses(self) -> list[float]:
+        """Micro-batches' shares of each mini-batch's mean, added up in their order."""
+        found = [0.0] * len(self.sizes)
+        for m in sorted(self.loss):
+            found[m // self.n] += self.loss[m]
+        return found
 
     def step(self, device: int, op: str, k: int, m: int) -> bool:
         return {"F": self.forward, "B": self.backward, "U": self.update}[op](device, k, m)
@@ -70,7 +78,7 @@ class Walk:
         self.read[k, m] = len(self.weights[k][device]) - 1
         if last:
             size = self.sizes[m // self.n]
-            self.losses[m // self.n] += out / size
+            self.loss[m] = out / size
             self.back[k, m] = 1.0 / size
         else:
             self.out[k, m] = out

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sim.errors import ConfigurationError
+from sim.experiment.batched import run_many
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.experiment.setup import make_task
@@ -217,3 +218,12 @@ def test_weight_distances_and_update_sizes_are_those_of_all_copies():
     steps = [[np.sqrt(np.sum((b - a) ** 2) / a.size) for history in stage.values()
               for a, b in pairwise(history)] for stage in walk.weights]
     assert moved == pytest.approx([np.mean(each) for each in steps], rel=1e-9)
+
+
+def test_many_runs_of_copies_are_each_the_run_alone():
+    keys = {**RUN, "stages": 2, "minibatches": 6, "schedule": "hybrid", "replicas": [2, 1]}
+    asked = [experiment(**keys, seed=seed) for seed in (0, 1)]
+    found = dict(run_many(asked))
+    for place, each in enumerate(asked):
+        assert np.array_equal(found[place].curves["minibatch_loss"],
+                              run(each).curves["minibatch_loss"])

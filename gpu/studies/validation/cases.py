@@ -90,5 +90,6 @@ def _sharing(experiment: Experiment, settings: RunSettings, program: Program | N
     """What two runs must have in common to share stages, images and recordings of passes."""
     pipeline, training = experiment.pipeline, experiment.training
     order = program or SCHEDULES[pipeline.schedule].program(experiment.shape)
-    return (settings, tuple(order.home[0].tolist()), order.shape.stages, pipeline.backward,
-            training.batch_size // pipeline.microbatches, training.batch_size, training.seed)
+    return (settings, tuple(order.copies.device.tolist()), tuple(order.copies.stage.tolist()),
+            pipeline.backward, training.batch_size // pipeline.microbatches, training.batch_size,
+            training.seed)

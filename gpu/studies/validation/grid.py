@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from gpu.profiling.solo import refuse_several
 from gpu.runtime.assembly import RunSettings
 from gpu.studies.validation.cases import Case
 from gpu.studies.validation.wide import combinations, in_turn, rows
@@ -65,12 +66,14 @@ class Sizes:
 
 
 def admits(experiment: Experiment, program: Program | None) -> None:
-    """Make sure that the experiment's mitigation can be used on a program of the user's own.
+    """Make sure that the experiment's mitigation can be used on a program of the user's own, and
+    that stages have one home each.
 
     Raises ConfigurationError with the reason.
     """
+    setup = Setup.of(experiment, program)
+    refuse_several(setup.program)
     if program is not None:
-        setup = Setup.of(experiment, program)
         setup.checked_versions(setup.program)
 
 
