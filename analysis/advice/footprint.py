@@ -65,10 +65,9 @@ def footprint(plan: VersionPlan, profile: Profile, backward: Backward, state_cop
     one = np.array([weights[copies.stage[mine]].sum() for mine in on])
     room = np.array([workspace[copies.stage[mine]].max(initial=0.0) for mine in on])
     state = state_copies * one
-    stash, passing, activations, both = (
-        np.array([changes(each).max(initial=0.0) for each in rows]) for changes in (
-            lambda each: each[0], lambda each: each[1], lambda each: each[2],
-            lambda each: each.sum(axis=0)))
+    stash, passing, activations = (
+        np.array([each[kind].max(initial=0.0) for each in rows]) for kind in range(3))
+    both = np.array([each.sum(axis=0).max(initial=0.0) for each in rows])
     return Footprint(one, state, stash, passing, activations, room, both + state + room)
 
 

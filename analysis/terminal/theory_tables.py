@@ -96,7 +96,8 @@ def _alike(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for each in passes.values():
         if each["seconds"]:
-            key = (each["kind"], each["op"], round(each["seconds"] / whole, 9), each["count"])
+            key = (each["kind"], each["op"], each["forward_stage"] is None,
+                   round(each["seconds"] / whole, 9), each["count"])
             groups.setdefault(key, []).append(each)
     for mine in sorted(groups.values(), key=lambda mine: -sum(each["seconds"] for each in mine)):
         seconds = sum(each["seconds"] for each in mine)
@@ -105,7 +106,8 @@ def _alike(found: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _called(mine: Sequence[dict[str, Any]]) -> str:
-    """`F of stage 1`, `B of stages 0 to 7`, `links after F of stages 0 to 6`; a lone link."""
+    """`F of stage 1`, `B of stages 0 to 7`, `pairs with B of stage 3`, `links after F of stages 0
+    to 6`, `exchange after B of stage 0`; a lone link."""
     if len(mine) == 1 and mine[0]["kind"] == "link":
         return str(mine[0]["name"])
     stages = sorted({each["stage"] for each in mine})
@@ -115,8 +117,9 @@ def _called(mine: Sequence[dict[str, Any]]) -> str:
         where = f"stages {stages[0]} to {stages[-1]}"
     else:
         where = f"stages {', '.join(map(str, stages))}"
-    return f"{mine[0]['op']} of {where}" if mine[0]["kind"] == "instruction" else (
-        f"links after {mine[0]['op']} of {where}")
+    before = {"link": "links after ", "exchange": "exchange after ",
+              "instruction": "" if mine[0]["forward_stage"] is None else "pairs with "}
+    return f"{before[mine[0]['kind']]}{mine[0]['op']} of {where}"
 
 
 def _cycle(found: dict[str, Any], shown: int) -> Text:

@@ -7,12 +7,14 @@ Source: Baccelli, Cohen, Olsder and Quadrat 1992, chapters 2 and 3; REFERENCE se
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.theory.event_graph import event_graph
 from analysis.theory.howard import CriticalCycle, EventGraph, critical_cycle
@@ -27,10 +29,12 @@ from sim.times.expanded.expand import expand
 
 @dataclass(frozen=True)
 class Critical:
-    """An instruction of the critical cycle, or a message on its link.
+    """An instruction of the critical cycle, a message on its link, or an exchange after one.
 
     It takes `seconds`.  `minibatch` counts from the cycle's earliest, which is 0; `microbatch` is
-    None where one pass covers the whole mini-batch, `to_device` for an instruction.
+    None where one pass covers the whole mini-batch, `to_device` for what is no message.  `forward`
+    is the stage of the forward issued as one with a backward (None: it is by itself), and
+    `exchange` says whether it is what updates wait for after the instruction.
     """
 
     stage: int
@@ -40,19 +44,33 @@ class Critical:
     device: int
     to_device: int | None
     seconds: float
+    forward: int | None = None
+    exchange: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What it is: an instruction, a link, or an exchange."""
+        return "exchange" if self.exchange else "instruction" if self.to_device is None else "link"
 
     @property
     def name(self) -> str:
-        """What a report calls it: `1B` on device 1, or `link 1→0 (1B)`."""
+        """What a report calls it: `1B` on device 1, `1B&0F` of a pair, `link 1→0 (1B)`, or
+        `exchange after 1B`."""
         task = f"{self.stage}{self.op.name}"
-        return task if self.to_device is None else f"link {self.device}→{self.to_device} ({task})"
+        if self.exchange:
+            return f"exchange after {task}"
+        if self.to_device is not None:
+            return f"link {self.device}→{self.to_device} ({task})"
+        return task if self.forward is None else f"{task}&{self.forward}F"
 
 
 @dataclass(frozen=True, eq=False)
 class SteadyState:
     """What an endless run does, period after period.
 
-    `seconds` has shape (rows of the pattern,), `senders` and `to_device` (messages,).
+    `seconds` has shape (rows of the pattern,), `senders` and `to_device` (messages,).  `shown` says
+    which rows of the program are instructions of what was asked about, and `forward` the stage of
+    the forward that a pair's row does besides, −1 for none; both have shape (rows,).
     """
 
     pattern: Pattern
@@ -61,6 +79,8 @@ class SteadyState:
     seconds: Floats
     senders: Ints
     to_device: Ints
+    shown: NDArray[np.bool_]
+    forward: Ints
 
     @property
     def period(self) -> Fraction:
@@ -94,15 +114,32 @@ class SteadyState:
         nodes, size = self.graph.source[edges], len(self.pattern.rows)
         rows = self.pattern.rows[np.concatenate((np.arange(size), self.senders))[nodes]]
         to_device = np.concatenate((np.full(size, -1), self.to_device))[nodes]
-        program = self.pattern.program
-        minibatch = program.minibatch[rows] + periods * self.pattern.minibatches
         seconds = self.graph.ticks[edges] * TICK
-        n, (op, stage, index, count) = program.shape.microbatches, program.rows
-        micro = np.where(count[rows] < n, index[rows] % n, -1)
-        columns = (stage[rows], op[rows], minibatch - minibatch.min(), micro,
-                   program.device[rows], to_device, seconds)
-        return [Critical(k, Op(o), i, j if j >= 0 else None, d, to if to >= 0 else None, s)
-                for k, o, i, j, d, to, s in zip(*(c.tolist() for c in columns), strict=True)]
+        own = np.where(to_device < 0, np.append(self.seconds, 0.0)[np.minimum(nodes, size)],
+                       seconds)
+        told = (self.shown[rows] | (own > 0)).tolist()
+        found = []
+        for each, after, tell in zip(self._critical(rows, periods, to_device, own),
+                                     (seconds - own).tolist(), told, strict=True):
+            found += [each] * tell
+            found += [replace(each, seconds=after, forward=None, exchange=True)] * (after > 0)
+        return found
+
+    def _critical(self, rows: Ints, periods: Ints, to_device: Ints, seconds: Floats
+                  ) -> Iterator[Critical]:
+        """What rows are, or their messages `to_device` (−1: none); all have shape (rows,)."""
+        program = self.pattern.program
+        n, (op, stage, index, count) = program.shape.microbatches, (
+            column[rows] for column in program.rows)
+        minibatch = program.minibatch[rows] + periods * self.pattern.minibatches
+        hidden = ~self.shown[rows]  # it only sends what a pair makes
+        op = np.where(hidden & (op == Op.SEND_F), Op.F,
+                      np.where(hidden & (op == Op.SEND_B), Op.B, op))
+        columns = (stage, op, minibatch - minibatch.min(), np.where(count < n, index % n, -1),
+                   program.device[rows], to_device, seconds, self.forward[rows])
+        for k, o, i, j, d, to, took, other in zip(*(c.tolist() for c in columns), strict=True):
+            yield Critical(k, Op(o), i, j if j >= 0 else None, d, to if to >= 0 else None, took,
+                           other if other >= 0 and to < 0 else None)
 
     def shares(self) -> list[tuple[str, float]]:
         """Names on the critical cycle and their share of it, largest first: what to speed up."""
@@ -121,7 +158,9 @@ def steady_state(program: Program, costs: CostModel, cluster: Cluster) -> Steady
     jitter and stragglers have no place in it: the caller refuses them.
     """
     expansion = expand(program, costs, cluster)
+    shown, forward = np.ones(len(program), dtype=bool), np.full(len(program), -1)
     if expansion is not None:
+        shown, forward = expansion.starting, expansion.forward_stage
         program, costs, cluster = expansion.program, expansion.costs, expansion.cluster
     pattern = find_pattern(program)
     if pattern is None:
@@ -130,7 +169,7 @@ def steady_state(program: Program, costs: CostModel, cluster: Cluster) -> Steady
     graph, senders = event_graph(pattern, seconds, cluster)
     to_device = cluster.links(program)[pattern.rows[senders]] % program.devices
     return SteadyState(pattern, graph, critical_cycle(graph), seconds[pattern.rows], senders,
-                       to_device)
+                       to_device, shown, forward)
 
 
 def as_json(found: SteadyState) -> dict[str, Any]:
@@ -142,8 +181,8 @@ def as_json(found: SteadyState) -> dict[str, Any]:
         "repeats_after_minibatches": found.pattern.minibatches,
         "critical_minibatches": found.cycle.height * found.pattern.minibatches,
         "critical_cycle": [{
-            "name": each.name, "kind": "instruction" if each.to_device is None else "link",
-            "stage": each.stage, "op": each.op.name, "minibatch": each.minibatch,
+            "name": each.name, "kind": each.kind, "stage": each.stage, "op": each.op.name,
+            "forward_stage": each.forward, "minibatch": each.minibatch,
             "microbatch": each.microbatch, "device": each.device,
             "to_device": each.to_device, "seconds": each.seconds,
         } for each in found.critical],

@@ -217,7 +217,8 @@ def panels(rows: Rows, look: Look) -> Figure:
             axis.set_title(name_broken(run, 72 * (look.width_in - EDGE_IN) / across,
                                        points("axes.titlesize")))
         if not any(each.axison for each in axes[line, :column]):
-            axis.set_ylabel(f"{places[place]}\n({unit})")
+            name = places[place].replace(" on ", "\n")
+            axis.set_ylabel(f"{name}\n({unit})")
             axis.tick_params(labelleft=True)
     for axis in axes[-1]:
         axis.set_xlabel(f"time ({tick})")
@@ -240,7 +241,8 @@ def _shown(rows: Rows, most: int) -> list[str]:
     """The places shown, in order: of more than there is room for the fullest of any run."""
     peaks = {place: total(fullest(mine)) for place, mine in grouped(rows, "place").items()}
     chosen = set(sorted(peaks, key=lambda place: -peaks[place])[:most])
-    return sorted(chosen, key=lambda place: int(place.split()[-1]))
+    return sorted(chosen, key=lambda place: [int(word) for word in place.split()
+                                             if word.isdigit()])
 
 
 def memory(traces: Given, ax: Axes | None = None, *, stage: int | None = None,

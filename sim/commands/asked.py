@@ -33,7 +33,13 @@ def asked(experiment: Path | None, settings: tuple[str, ...], program_file: Path
 
     document = document_of(experiment, settings)
     found = said(program_file)
-    return (resolve(document), None) if found is None else with_program(document, found)
+    if found is None:
+        return resolve(document), None
+    resolved, program = with_program(document, found)
+    wanted, has = document.get("pipeline", {}).get("minibatches"), resolved.pipeline.minibatches
+    if wanted not in (None, has):  # a file of several is as long as it is
+        click.echo(f"pipeline.minibatches = {wanted} is left out: the program has {has}", err=True)
+    return resolved, program
 
 
 def said(program_file: Path | None, *, aloud: bool = True) -> Taken | None:

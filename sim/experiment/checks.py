@@ -107,6 +107,10 @@ def _order(tables: Tables) -> Iterable[str]:
             SCHEDULES[schedule].check(tables.shape)
     except ValueError as error:
         yield f"pipeline.schedule: {error}"
+        return
+    if (schedule != FILE and tables.pipeline.dispatch == "greedy"
+            and SCHEDULES[schedule].has_copies(tables.shape)):
+        yield "pipeline.dispatch: greedy dispatch takes one home a stage; choose static"
 
 
 def _own_shape(tables: Tables) -> PipelineShape | None:

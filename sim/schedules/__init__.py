@@ -52,10 +52,17 @@ class Schedule:
                 raise ValueError(f"{self.name} takes no {option}; it is for {those or 'none'}")
         if shape.ranks is not None:
             raise ValueError(f"{self.name} places its stages itself; ranks is of a program given")
+        if shape.workers > 1 and self.has_copies(shape):
+            raise ValueError(f"{self.name} has stages on several devices, which take one worker, "
+                             f"got {shape.workers}")
         if self.refuse is not None:
             self.refuse(shape)
             if shape.last_microbatches is not None:
                 self.refuse(shape.of_minibatch(shape.last_microbatches))
+
+    def has_copies(self, shape: PipelineShape) -> bool:
+        """Whether some stage lives on several devices, with a copy on each."""
+        return self.homes > 1 or max(shape.replicas or (1,)) > 1
 
     def program(self, shape: PipelineShape, kernels: Kernels = NUMPY) -> Program:
         """The program of this order for a shape, alike on every worker.

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import sim
 from analysis.exports import export
 from analysis.metrics.memory import memory
 from analysis.metrics.report import report
@@ -191,3 +192,15 @@ def test_about_names_what_ran(default):
     document = json.loads(export(default, "chrome"))
     assert document["otherData"]["mitigation"] == "spectrain"
     assert experiment().pipeline.schedule == document["otherData"]["schedule"]
+
+
+@pytest.mark.parametrize("text", [
+    "0F0,(0F1;0B0),0B1\n1F0,1B0,1F1,1B1\n",  # on one thread
+    "0F0,3F0,(0F1;3B0),3F1,3B1,0B0,0B1\n1F0,2F0,1F1,2F1,2B0,1B0,2B1,1B1\n"])
+def test_the_two_of_a_pair_last_as_long(text):
+    trace = sim.run(program=sim.parse_program(text), task="none", backward_s=2.0, overlapped_s=2.5)
+    found = by_instruction(loaded(trace))
+    pair = [str(trace.instruction(row)) for row in np.flatnonzero(trace.paired)]
+    first, second = (found[each] for each in pair)
+    assert (first.start_ns, first.end_ns) == (second.start_ns, second.end_ns)
+    assert first.end_ns - first.start_ns == 2_500_000_000

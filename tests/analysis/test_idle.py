@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.__main__ import main
+from analysis.metrics.critical import critical_path
 from analysis.metrics.explained import MOST_NAMED, explained
 from analysis.metrics.idle import KINDS, idle
 from analysis.metrics.timing import comm_wait_s, timing
@@ -190,3 +191,23 @@ def test_the_door_gives_both(tmp_path):
     assert values["idle"] == explained(Trace.load(tmp_path / "t.npz"))
     assert "idle: what devices waited for" in CliRunner().invoke(
         main, ["report", str(tmp_path / "t.npz")]).output
+
+
+@pytest.mark.parametrize("keys", [
+    {"schedule": "dualpipev", "stages": 4, "chunks": 2, "microbatches": 6, "overlapped_s": 2.5},
+    {"schedule": "chimera", "stages": 4, "microbatches": 4, "sync_latency_s": 0.25},
+    {"schedule": "zb-h1", "stages": 3, "microbatches": 4, "input_backward_s": 1.5},
+    {"schedule": "1f1b", "stages": 3, "microbatches": 4, "tied": [{"stages": [0, 2]}]}],
+    ids=lambda keys: keys["schedule"])
+def test_pairs_copies_halves_and_ties_are_followed_too(keys):
+    trace = simulate(minibatches=2, latency_s=0.5, backward_s=2.0, **keys, **TIMES)
+    found, whole = idle(trace), timing(trace)
+    assert found.by_device.sum(1) == pytest.approx(
+        whole.makespan_s * (1 - whole.utilisation), abs=1e-7)
+    assert found.by_device[:, KINDS.index("other")] == pytest.approx(0.0, abs=1e-9)
+    for each in (alike.longest for alike in found.largest if alike.longest.row is not None):
+        ran = each.meanwhile
+        assert ran.passes_s + ran.message_s + ran.exchange_s == pytest.approx(each.seconds)
+        assert ran.other_s == pytest.approx(0.0, abs=1e-8)
+    path = critical_path(trace)
+    assert path.compute_s + path.message_s + path.other_s == pytest.approx(whole.makespan_s)

@@ -107,6 +107,22 @@ def test_chunks_and_workers_are_told_apart(show) -> None:
         assert {tuple(pair) for pair in arrows} == wanted
 
 
+def test_pairs_that_run_as_one_lie_below_each_other(show) -> None:
+    """The second passes of a device's pairs have a lane under its own, so that all can be read."""
+    trace = simulated({"schedule": "dualpipe", "stages": 4, "microbatches": 8, "minibatches": 1},
+                      training=False, costs={"overlapped_s": 1.5})
+    found = show(trace)
+    lanes = found.js("window.pipestale.lanes(0)")
+    assert [lane["name"] for lane in lanes[::2]] == [
+        f"device {d}: stages {min(d, 3 - d)}, {max(d, 3 - d)}" for d in range(4)]
+    second = set(np.flatnonzero(trace.with_previous).tolist())
+    assert [set(lane["rows"]) for lane in lanes[1::2]] == [
+        {row for row in second if trace.device[row] == d} for d in range(4)]
+    row = row_of(trace, "3B5")  # issued with 0F3, of the first device
+    assert row in second
+    assert found.hover(row)["heading"].startswith("B1.5 ")
+
+
 def strip_of(found: Page, x: float, row: int) -> list[tuple[int, ...]]:
     """The pixels of a lane under `x`, top to bottom, of the lane a row lies in."""
     place = found.js("window.pipestale.place(0, arguments[0])", row)

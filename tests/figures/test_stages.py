@@ -107,6 +107,19 @@ def test_tables_are_stacked_and_lose_their_numbers_as_they_get_narrow() -> None:
     assert [(each.across, each.numbers) for each in found] == [(2, True), (1, True), (1, False)]
 
 
+def test_a_stage_on_several_devices_has_a_panel_of_memory_for_each() -> None:
+    run = made("replicas", schedule="hybrid", stages=3, replicas=[2, 1, 1], mitigation="stash",
+               minibatches=12)
+    rows = memory.rows([run], Wanted())
+    tops = {row["place"]: 0.0 for row in rows}
+    for row in rows:
+        tops[row["place"]] = max(tops[row["place"]], total(row))
+    assert list(tops) == ["stage 0 on device 0", "stage 0 on device 1", "stage 1", "stage 2"]
+    assert list(tops.values()) == report(run.trace)["memory"]["peak_device_bytes"]
+    for width in (COLUMN, PAGE):
+        pictured(memory.OWN, rows, width)
+
+
 def test_memory_is_the_reports_and_its_kinds_add_up(runs) -> None:
     for key in ("one", "other", "limit", "chunks"):
         rows = memory.rows([runs[key]], Wanted())

@@ -10,7 +10,7 @@ from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 from sim.experiment.run import run
 from sim.experiment.setup import make_task
-from sim.op import Op
+from sim.op import Op, among
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
@@ -54,11 +54,11 @@ def schedule_program(name: str, stages: int, minibatches: int, microbatches: int
 
 
 def by_pass(trace: Trace, column: str, op: Op = Op.F) -> np.ndarray:
-    """A column of the passes of one operation, by (stage, micro-batch)."""
+    """A column of the passes of one operation, by (stage, micro-batch); of B those of I too."""
     shape = trace.shape
     table = np.full((shape.stages, shape.total), np.nan)
     values = getattr(trace, column)
-    for row in np.flatnonzero(trace.op == op):
+    for row in np.flatnonzero(among(trace.op, (op, Op.I) if op is Op.B else (op,))):
         first = trace.index[row]
         table[trace.stage[row], first : first + trace.count[row]] = values[row]
     return table

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim.errors import InvalidProgramError
-from sim.order.check import _by_arrivals, _by_counting, execution_order
+from sim.order.check import _by_arrivals, _by_counting, _needed, execution_order
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
@@ -98,10 +98,10 @@ def test_two_passes_of_one_stream_swapped_are_a_program_or_an_invalid_order(name
 
 @given(names, shapes(5, 5), st.booleans())
 def test_both_ways_to_an_order_find_one_of_every_row(name, shape, lowered):
-    """Waiting for messages alone, and counting every dependency."""
+    """Waiting for messages alone, and counting every dependency; messages are posted ahead."""
     program = SCHEDULES[name].program(shape)
     program = program.lower() if lowered else program
-    before, after = program.dependencies
+    before, after = _needed(program)
     for order in (_by_arrivals(program, before, after), _by_counting(program, before, after)):
         place = np.argsort(order)
         assert sorted(order) == list(range(len(program)))

@@ -41,6 +41,8 @@ def test_the_default_experiment_has_none():
     ("schedule=sequential",), ("schedule=gpipe", "microbatches=8", "mitigation=nwpt"),
     ("schedule=gpipe", "microbatches=8", "mitigation=2bw"), ("task=quadratic", "curvatures=[0.1]"),
     ("task=none", "bandwidth_bytes_per_s=1e6", "boundary_bytes=10.0"),
+    ("schedule=zb-h1", "task=none", "microbatches=12", "input_backward_s=0.4",
+     "weight_backward_s=0.6"),
     ("backward=recompute", "recompute_s=0.5"), ("workers.count=2", "minibatches=16"),
     ('rate_schedule={name="step", every=11, warmup=12}',), ("evaluate_every=12",),
     ("stragglers=[{stage=0, from_s=1.0, to_s=2.0, factor=2.0}]",),

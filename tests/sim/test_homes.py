@@ -15,6 +15,7 @@ from sim.experiment.program_file import reshaped
 from sim.experiment.run import run
 from sim.op import Op
 from sim.order.program import Program
+from sim.order.replicated import replicated as whole
 from sim.order.shape import PipelineShape
 from sim.trace import Trace
 from tests.oracles import homes
@@ -163,6 +164,24 @@ def test_what_takes_one_home_a_stage_says_so():
         simulated(replicated(), dispatch="greedy")
     with pytest.raises(ConfigurationError, match="block-momentum takes one home a stage"):
         simulated(replicated(), combine="block-momentum")
+
+
+@pytest.mark.parametrize(("keys", "said"), [
+    ({"schedule": "chimera", "stages": 4, "microbatches": 4, "count": 2},
+     "pipeline.schedule: chimera has stages on several devices, which take one worker, got 2"),
+    ({"schedule": "hybrid", "stages": 2, "replicas": [2, 1], "count": 2},
+     "pipeline.schedule: hybrid has stages on several devices, which take one worker, got 2"),
+    ({"schedule": "dualpipe", "stages": 2, "microbatches": 4, "dispatch": "greedy"},
+     "pipeline.dispatch: greedy dispatch takes one home a stage; choose static")])
+def test_schedules_with_copies_are_refused_where_they_do_not_go(keys, said):
+    with pytest.raises(ConfigurationError) as caught:
+        experiment(task="none", **keys)
+    assert caught.value.problems == [said]
+
+
+def test_a_program_given_with_copies_takes_one_worker():
+    with pytest.raises(InvalidProgramError, match="2 workers run orders in which each stage lives"):
+        whole(two_ways(), PipelineShape(2, 2, 4, ranks=2, workers=2))
 
 
 def test_versions_are_not_compared_between_replicas():

@@ -15,7 +15,7 @@ from analysis.metrics.report import report
 from analysis.theory.endless import endless
 from analysis.theory.steady import steady_state
 from sim.__main__ import main as sim
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, DeadlockError
 from sim.experiment.run import run
 from sim.experiment.setup import Setup, VirtualSetup
 from sim.op import Op
@@ -214,3 +214,40 @@ def test_the_steady_state_of_sends_that_wait_for_their_receives():
         found = steady_state(setup.program, setup.costs, setup.cluster)
         assert found.period_s == (ends[number + 1] - ends[number]) / 10
     assert ends[1] < ends[3]
+
+
+def test_the_critical_cycle_names_pairs_and_exchanges():
+    keys = {"stages": 3, "microbatches": 4, "task": "none", "latency_s": 0.25}
+    tied = endless(experiment(**keys, schedule="1f1b", tied=[{"stages": [0, 2]}]))
+    (exchange,) = [each for each in tied["critical_cycle"] if each["kind"] == "exchange"]
+    assert (exchange["name"], exchange["seconds"]) == ("exchange after 0B", 0.5)
+    paired = endless(experiment(**keys | {"stages": 4}, schedule="dualpipev", chunks=2,
+                                overlapped_s=1.5))
+    names = {each["name"]: each["seconds"] for each in paired["critical_cycle"]}
+    assert {"3B&0F", "0B&3F"} & set(names)
+    assert all(seconds == 1.5 for name, seconds in names.items() if "&" in name)
+    whole = sum(each["seconds"] for each in paired["critical_cycle"])
+    assert whole == paired["period_s"] * paired["critical_minibatches"]
+
+
+def test_what_a_pair_keeps_is_held_until_both_are_over():
+    """B of micro-batch 0 before F of 2 in the text, yet both are held while the two run."""
+    text = "0F0,0F1,({};{}),0B1,0B2\n1F0,1B0,1F1,1B1,1F2,1B2\n"
+    keys = {"stages": 2, "minibatches": 1, "microbatches": 3, "schedule": "file", "task": "none",
+            "batch_size": 3, "backward_s": 2.0, "overlapped_s": 2.5, "activation_bytes": 1.0}
+    for two in (("0F2", "0B0"), ("0B0", "0F2")):
+        program = Program.parse(text.format(*two), PipelineShape(2, 1, 3))
+        assert simulate(program, **keys, activation_limit_bytes=3.0).end_s.max() == 12.0
+        with pytest.raises(DeadlockError, match="waits for activation memory"):
+            simulate(program, **keys, activation_limit_bytes=2.0)
+
+
+def test_a_pair_is_slowed_in_windows_of_its_backwards_stage():
+    """From 4 s on, when it starts; its 2.5 s are five."""
+    program = Program.parse("0F0,0F1,(0F2;0B0),0B1,0B2\n1F0,1B0,1F1,1B1,1F2,1B2\n",
+                            PipelineShape(2, 1, 3))
+    trace = simulate(program, stages=2, minibatches=1, microbatches=3, schedule="file",
+                     backward_s=2.0, overlapped_s=2.5, batch_size=3, task="none",
+                     stragglers=[{"stage": 0, "from_s": 4.0, "to_s": 5.0, "factor": 2.0}])
+    row = next(r for r in range(len(trace)) if str(trace.instruction(r)) == "0B0")
+    assert (trace.start_s[row], trace.end_s[row]) == (4.0, 9.0)

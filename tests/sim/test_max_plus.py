@@ -47,7 +47,9 @@ def test_without_jitter_durations_are_the_costs_to_the_nearest_tick(case):
     keys.pop("jitter", None)
     trace = simulate(schedule=name, stages=shape.stages, minibatches=shape.minibatches,
                      microbatches=shape.microbatches, **TIMES, **keys)
-    of = {Op.F: keys["forward_s"], Op.B: keys["backward_s"], Op.U: keys["update_s"]}
+    halves = [seconds / 2 for seconds in keys["backward_s"]]
+    of = {Op.F: keys["forward_s"], Op.B: keys["backward_s"], Op.U: keys["update_s"],
+          Op.I: halves, Op.W: halves}
     for row in range(len(trace)):
         each = trace.instruction(row)
         assert trace.end_s[row] - trace.start_s[row] == ticks(of[each.op][each.stage])

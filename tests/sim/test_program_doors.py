@@ -60,7 +60,12 @@ def test_a_program_of_one_mini_batch_is_repeated(text, tmp_path):
 
 
 def test_a_program_of_several_mini_batches_is_as_long_as_it_is():
-    assert told(sim_door, "run", CASES / "uneven-batches.txt", "minibatches=9")["minibatches"] == 2
+    path = CASES / "uneven-batches.txt"
+    assert told(sim_door, "run", path, "minibatches=9")["minibatches"] == 2
+    result = CliRunner().invoke(sim_door, ["run", "--program", str(path), *FAST,
+                                           "--set", "minibatches=9", "--json"])
+    assert result.stderr.splitlines()[1:] == [
+        "pipeline.minibatches = 9 is left out: the program has 2"]
 
 
 def test_every_worker_runs_the_program():

@@ -76,7 +76,8 @@ def test_a_shape_given_beside_the_text_wins_over_the_comment():
     ("# pipestale program: stages=0 minibatches=1\n0F0\n", "line 1: stages is at least 1, got 0"),
     ("# pipestale program: stages=2\n0F0\n", "line 1"),
     ("# pipestale program: stages=3 minibatches=1 chunks=2\n0F0\n", "chunks divides stages"),
-    ("# pipestale program: storeys=3\n0F0\n", "line 1"),
+    ("# pipestale program: storeys=3\n0F0\n", "line 1: number of a shape 'storeys' is unknown"),
+    ("# pipestale program: stages=1 minibatches=1 rank=1\n0F0\n", "did you mean ranks?"),
 ])
 def test_what_is_no_program_is_refused_with_its_line(text, said):
     with pytest.raises(InvalidProgramError) as caught:

@@ -44,10 +44,13 @@ def test_a_repetition_is_marked(cell):
     assert marked(error) == [f">{cell}<"]
 
 
-@pytest.mark.parametrize("rest", ["0I0", "0W0"])
-def test_half_a_backward_beside_a_whole_one_is_refused(rest):
+@pytest.mark.parametrize(("rest", "rule"), [
+    ("0I0", "once"), ("0I0,0W0", "once"),
+    ("0W0", "B is the input half of a backward (a whole one is BW), but one has no W"),
+])
+def test_half_a_backward_beside_a_whole_one_is_refused(rest, rule):
     error = refusal(GOOD[0] + f",{rest}", GOOD[1])
-    assert "once" in error.rule
+    assert rule in error.rule
     assert len(marked(error)) == 1
 
 

@@ -60,6 +60,7 @@ class Slices:
                    for i, (device, stage, kind) in enumerate(each.tolist())}
         start = nanoseconds(trace.start_s)
         end = _before_the_next(start, nanoseconds(trace.end_s), tid, place)
+        end = _pairs_alike(trace, tid, end)
         return cls(program, start, end, trace.device + 1, tid, place, pids, threads)
 
     def event(self, row: int, phase: str, at: int) -> Event:
@@ -125,3 +126,14 @@ def _before_the_next(start: Ints, end: Ints, tid: Ints, place: Ints) -> Ints:
     cut = end.copy()
     cut[first] = np.minimum(end[first], start[second])
     return np.maximum(cut, start)
+
+
+def _pairs_alike(trace: Trace, tid: Ints, end: Ints) -> Ints:
+    """Ends of the same rows where the two of a pair on one thread, of which the first was cut to
+    nothing, end together: viewers show one inside the other."""
+    if trace.paired is None:
+        return end
+    first, second = np.flatnonzero(trace.paired).reshape(-1, 2).T
+    one = tid[first] == tid[second]
+    end[first[one]] = end[second[one]]
+    return end

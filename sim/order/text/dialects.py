@@ -136,7 +136,10 @@ def shown(rows: Rows) -> list[list[str]]:
 
 
 def refuse_shifted_forwards(rows: Rows) -> None:
-    """Name the slip in the 1F1B order that PyTorch 2.13 draws, which no rank could execute."""
+    """Name the slip in the 1F1B order that PyTorch 2.13 draws, which no rank could execute.
+
+    Raises InvalidProgramError with the cell marked.
+    """
     for device, row in enumerate(rows):
         mine = [(step, each) for step, cell in enumerate(row) for each in cell]
         for stage in sorted({each.stage for _, each in mine}):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
-from sim.errors import InvalidProgramError
+from sim.errors import InvalidProgramError, unknown
 from sim.order.shape import PipelineShape
 from sim.order.text.dialects import Dialect, Rows
 from sim.order.text.tokens import Token
 
 _NUMBER = re.compile("[0-9]{1,9}")
+KNOWN = [field.name for field in fields(PipelineShape)]
 LISTS = ("replicas",)  # what a comment has one number of per stage
 
 
@@ -27,6 +28,8 @@ def shape_of_header(number: int, text: str, devices: int) -> PipelineShape:
         numbers = value.strip("[]").split(",") if name in LISTS else [value]
         if not all(map(_NUMBER.fullmatch, numbers)):
             raise InvalidProgramError(f"line {number}: {name}={value[:40]} is no number of a shape")
+        if name not in KNOWN:
+            raise InvalidProgramError(f"line {number}: {unknown('number of a shape', name, KNOWN)}")
         sizes[name] = tuple(map(int, numbers)) if name in LISTS else int(value)
     try:
         shape = PipelineShape(**sizes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.arrays import Floats, Ints
 from sim.kernels.pairs import NUMPY, Kernels
@@ -116,6 +117,21 @@ class Expansion:
     def more(self) -> bool:
         """Whether rows are run that the program asked about does not have."""
         return len(self.program) > len(self.of)
+
+    @property
+    def starting(self) -> NDArray[np.bool_]:
+        """Which rows that are run start as rows of the program do, shape (rows run,)."""
+        found = np.zeros(len(self.program), dtype=bool)
+        found[self.places.starts] = True
+        return found
+
+    @property
+    def forward_stage(self) -> Ints:
+        """The stage of the forward that a row does as one with a backward, shape (rows run,); −1:
+        it does none."""
+        found = np.full(len(self.program), -1, dtype=np.int64)
+        found[self.costs.pairs.works] = self.of.rows.stage[self.costs.pairs.forward]
+        return found
 
     def folded(self, found: Timeline) -> Timeline:
         """When the rows of the program asked about ran, from when those ran that were run."""
