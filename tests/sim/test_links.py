@@ -67,8 +67,9 @@ def test_a_message_is_sent_when_its_producer_ends_and_waited_for(case):
     name, shape, keys, dispatch = case
     trace = simulate(schedule=name, stages=shape.stages, minibatches=shape.minibatches,
                      microbatches=shape.microbatches, dispatch=dispatch, **TIMES, **keys)
-    forward_end, backward_end = (by_pass(trace, "end_s", op) for op in (Op.F, Op.B))
-    for op, ends, shift in ((Op.F, forward_end, -1), (Op.B, backward_end, 1)):
+    backward = Op.I if np.any(trace.op == Op.I) else Op.B  # gradients go with the input half
+    forward_end, backward_end = (by_pass(trace, "end_s", op) for op in (Op.F, backward))
+    for op, ends, shift in ((Op.F, forward_end, -1), (backward, backward_end, 1)):
         sent = by_pass(trace, "sent_s", op)
         for stage in range(shape.stages):
             if 0 <= stage + shift < shape.stages:
