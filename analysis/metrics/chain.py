@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -97,8 +98,10 @@ def waiting_program(trace: Trace) -> Program:
     """
     program, workers = trace.program(), trace.header.experiment.get("workers", {})
     try:
+        rule = workers.get("combine", "all-reduce")
         if program.shape.workers > 1:
-            return synchronised(program, make_combine(workers.get("combine", "all-reduce")))
+            return (synchronised(program, make_combine(rule)) if isinstance(rule, str | dict)
+                    else program)
         if program.several and workers.get("copies", "all-reduce") != "apart":
             return copies_together(program)
     except MistakeError:  # an experiment that another tool wrote may name anything
@@ -111,8 +114,17 @@ def _machine(trace: Trace, program: Program) -> Cluster:
     told = trace.header.experiment.get("cluster", {})
     received = np.isin(program.rows.op, (Op.RECV_F, Op.RECV_B))
     posted = received.any() and np.isnan(trace.arrived_s[trace.op > Op.U]).all()
-    ties = [each.get("stages", []) for each in told.get("tied") or [] if isinstance(each, dict)]
     none = np.zeros(program.shape.stages)
     return Cluster(Link(), none[1:], none, receives="posted" if posted else "holding",
                    sends=str(told.get("sends", "buffered")),
-                   tied=tuple(Tied((int(one), int(other)), 0.0) for one, other in ties))
+                   tied=tuple(Tied(pair, 0.0) for pair in _ties(told.get("tied"), len(none))))
+
+
+def _ties(told: Any, stages: int) -> Iterator[tuple[int, int]]:
+    """The pairs of stages that are tied; what another tool wrote may be anything, and is left
+    out."""
+    for each in told if isinstance(told, list) else ():
+        pair = each.get("stages") if isinstance(each, dict) else None
+        if isinstance(pair, list) and len(pair) == 2 and all(
+                type(stage) is int and 0 <= stage < stages for stage in pair):
+            yield pair[0], pair[1]

@@ -211,3 +211,13 @@ def test_pairs_copies_halves_and_ties_are_followed_too(keys):
         assert ran.other_s == pytest.approx(0.0, abs=1e-8)
     path = critical_path(trace)
     assert path.compute_s + path.message_s + path.other_s == pytest.approx(whole.makespan_s)
+
+
+@pytest.mark.parametrize("table", [
+    {"cluster": {"tied": 3}}, {"cluster": {"tied": [{"stages": [0, 0.5]}, {"stages": "ab"}, 7]}},
+    {"cluster": {"tied": [{"stages": [0, 99]}], "sends": [1]}}, {"workers": {"combine": 4}},
+    {"workers": {"combine": {"name": "nobody"}}}, {"workers": {"copies": {}}}], ids=str)
+def test_what_another_tool_wrote_of_the_experiment_is_no_error(table):
+    trace = simulate(schedule="gpipe", stages=2, minibatches=2, count=2, **TIMES)
+    found = idle(replace(trace, header=replace(trace.header, experiment=table)))
+    assert found.by_device.sum() == pytest.approx(idle(trace).by_device.sum())
