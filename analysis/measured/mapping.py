@@ -26,8 +26,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from sim.errors import ConfigurationError
 from sim.experiment.documents import read_document
-from sim.experiment.keys.values import NamedTable
 from sim.experiment.problems import listed
+from sim.experiment.values.kinds import NamedTable
 
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 GROUPS = {"stage", "microbatch", "minibatch", "op"}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
-from sim.experiment.keys.values import STRICT, NamedTable
+from sim.experiment.values.kinds import STRICT, NamedTable
 
 LARGEST = 1_000_000  # points; beyond this a mistyped number would only fill the disk
 Number = int | Annotated[float, Field(allow_inf_nan=False)]

@@ -23,6 +23,7 @@ from sim.experiment.program_file import Taken, reshaped, taken, with_program
 from sim.experiment.setup import generate
 from sim.files.writing import check_file
 from sim.order.program import Program
+from sim.order.torch_csv.reading import without_messages
 from sim.trace import Trace
 from sim.wording import plural
 
@@ -75,10 +76,10 @@ def asked_for(asked: Path | Experiment | None, settings: tuple[str, ...], device
               program: Given = None, **otherwise: int) -> tuple[Experiment, Program | None]:
     """The experiment, of a file or as it is, with a stage for every device unless it says how many.
 
-    A `program` comes second and gives the experiment its shape; one of a file is repeated where
-    mini-batches are asked for.  `otherwise` are defaults of other keys of `pipeline` and
-    `training`, by bare name.  Raises ConfigurationError, also where several workers are asked for,
-    or InvalidProgramError.
+    A `program` comes second, without messages of its own, and gives the experiment its shape; one
+    of a file is repeated where mini-batches are asked for.  `otherwise` are defaults of other keys
+    of `pipeline` and `training`, by bare name.  Raises ConfigurationError, also where several
+    workers are asked for, or InvalidProgramError.
     """
     document = asked.document() if isinstance(asked, Experiment) else document_of(asked, settings)
     known = {key for section in ("pipeline", "training")
@@ -94,6 +95,8 @@ def asked_for(asked: Path | Experiment | None, settings: tuple[str, ...], device
     else:
         experiment = resolve(document)
         experiment = experiment if program is None else reshaped(experiment, program)
+    if program is not None:  # devices receive at the pass, which is to have it posted ahead
+        program = without_messages(program)
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
                                   f"{experiment.workers.count}; sim runs several"])

@@ -16,12 +16,12 @@ from threadpoolctl import threadpool_limits
 from sim.arrays import Floats
 from sim.errors import ConfigurationError, DeadlockError
 from sim.experiment.demands.estimate import first_weights, refuse_beyond
-from sim.experiment.keys.values import Bears
 from sim.experiment.options import Experiment
 from sim.experiment.recording import record
 from sim.experiment.run import run_setup, settle
 from sim.experiment.setup import Setup, Timed, VirtualSetup, generate, make_stages, rows_of
 from sim.experiment.tables import alike
+from sim.experiment.values.said import Bears
 from sim.kernels.pairs import Kernels
 from sim.numerics.joint import JointStage
 from sim.numerics.rate import RateTable

@@ -8,8 +8,8 @@ from typing import Any, get_type_hints
 from pydantic import ValidationError, create_model
 
 from sim.errors import ConfigurationError, did_you_mean, unknown
-from sim.experiment.keys.values import STRICT
 from sim.experiment.problems import listed
+from sim.experiment.values.kinds import STRICT
 from sim.mitigations import MITIGATIONS, Mitigation
 from sim.numerics.optimizers import OPTIMIZERS, OptimizerKind
 from sim.registry import Registry

@@ -7,27 +7,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from sim.experiment.keys.values import (
+from sim.experiment.values.kinds import (
     MOST_MOMENTUM,
     MOST_SEED,
-    SIZED,
     STRICT,
     Bandwidth,
     BandwidthOrList,
-    Bears,
     Bytes,
     BytesPerStage,
     Count,
     NamedTable,
     Positive,
     Room,
-    Says,
     Seconds,
     SecondsPerStage,
     Slowdown,
     SlowdownOrList,
     Whole,
 )
+from sim.experiment.values.said import SIZED, Bears, Says
 from sim.layouts.layers import LayerCosts
 from sim.numerics.optimizers import Convention
 from sim.numerics.stage import Backward

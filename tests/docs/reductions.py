@@ -25,7 +25,7 @@ class Rule:
 
 RULES = (
     Rule("python -m sim compare figures/experiments/systems.toml --systems all",
-         "21 systems of 800 mini-batches take a minute",
+         "22 systems of 800 mini-batches take a minute",
          "--systems gpipe,hetpipe --seeds 1 --set minibatches=40"),
     Rule("python -m analysis advise", "552 candidates", "--microbatches 1,2 --backward graph"),
     Rule("python -m figures timeline memory", "ten seconds; --from draws in make test", None),

@@ -10,10 +10,13 @@ from gpu.model.stage_model import TorchStage
 from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
+from sim.experiment.learning.learners import as_homes, make_homes
 from sim.experiment.setup import Setup, make_stages, make_task
 from sim.mitigations import MITIGATIONS
+from sim.numerics.homes import round_sums
 from sim.numerics.optimizers.momentum_sgd import MomentumSGD
 from sim.numerics.rate import LearningRate
+from sim.numerics.stage import Copy
 from sim.numerics.tasks import Evaluation
 from sim.numerics.training import train
 from sim.order.check import execution_order
@@ -38,13 +41,13 @@ def cases():
                 yield pytest.param(setup, plan, id=f"{schedule}-{mitigation}-{backward}")
 
 
-def torch_stage(number, model, experiment, plan):
+def torch_stage(number, model, experiment, plan, **options):
     """A NumPy stage's twin: same weights, same rules, torch's mathematics."""
     twin = TorchStage(mlp(model), first=model.first,
                       recompute=experiment.pipeline.backward == "recompute")
     twin.live.copy_(as_torch(model, make_task(experiment).weights[number]))
     return watched_stage(number, twin, MomentumSGD(0.9, "ema", torch.zeros_like(twin.live)), plan,
-                         LearningRate(0.05), unit_horizons=plan.unit_horizons(number))
+                         LearningRate(0.05), unit_horizons=plan.unit_horizons(number), **options)
 
 
 @pytest.mark.parametrize(("setup", "plan"), list(cases()))
@@ -63,4 +66,33 @@ def test_weights_agree(setup, plan):
         wanted = as_torch(model, numpy_stages[k].weights)
         assert (wanted - as_torch(model, task.weights[k])).abs().max() > 1e-3
         assert (torch_stages[k].weights - wanted).abs().max() <= 1e-10
+    assert np.abs(ours.loss - theirs.loss).max() <= 1e-10
+
+
+@pytest.mark.parametrize(("pipeline", "rule"), [
+    ({"schedule": "hybrid", "stages": 3, "replicas": [2, 1, 1], "mitigation": "stash"},
+     "all-reduce"),
+    ({"schedule": "chimera", "stages": 2, "microbatches": 2}, "all-reduce"),
+    ({"schedule": "chimera", "stages": 2, "microbatches": 2}, "apart")])
+def test_weights_of_copies_agree(pipeline, rule):
+    experiment = resolve({"pipeline": {"minibatches": 8, **pipeline}, "workers": {"copies": rule},
+                          "training": {"batch_size": 12, "width": 16}})
+    setup = Setup.of(experiment)
+    plan = setup.versions(setup.program)
+    task, copies, sums = make_task(experiment), plan.program.copies, round_sums(plan, rule)
+    numpy_homes = make_homes(setup, plan, task)
+    twins = [torch_stage(int(k), task.models[k], experiment, plan,
+                         copy=Copy(number, copies.does(number).tolist(), sums[number]))
+             for number, k in enumerate(copies.stage)]
+    torch_homes = as_homes(plan, rule, twins, sums)
+    torch_task = SimpleNamespace(
+        inputs=lambda i: torch.from_numpy(task.inputs(i)),
+        target=lambda i: torch.from_numpy(task.target(i)), evaluate=lambda _: Evaluation(0.0))
+    order = execution_order(setup.program)
+    ours = train(order, numpy_homes, task, setup.program)
+    theirs = train(order, torch_homes, torch_task, setup.program)
+    for k, model in enumerate(task.models):
+        wanted = as_torch(model, numpy_homes[k].learnt)
+        assert (wanted - as_torch(model, task.weights[k])).abs().max() > 1e-3
+        assert (torch_homes[k].learnt - wanted).abs().max() <= 1e-10
     assert np.abs(ours.loss - theirs.loss).max() <= 1e-10

@@ -18,6 +18,7 @@ from gpu.errors import DeviceError
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.experiment.program_file import taken, with_program
+from sim.order.torch_csv.reading import without_messages
 from sim.trace import Trace
 
 pytestmark = pytest.mark.filterwarnings("error")  # whatever a door warns of, a user would read
@@ -62,6 +63,18 @@ def test_a_program_of_the_users_own_is_executed_in_its_order(text, minibatches, 
     assert "is PyTorch's CSV: 2 stages on 2 devices, 1 mini-batch of 2" in result.stderr
     _, program = with_program(resolve({"pipeline": {"minibatches": 3}}), taken(file))
     assert Trace.load(tmp_path / "t.npz").program() == program
+
+
+def test_receives_that_stand_ahead_of_their_passes_hold_no_device_up(tmp_path):
+    """0RECV_B0 before 0F0: waited for there, it would never come."""
+    file = tmp_path / "ahead.csv"
+    file.write_text("0RECV_B0,0F0,0SEND_F0,0F1,0SEND_F1,0B0,0RECV_B1,0B1\n"
+                    "1RECV_F0,1F0,1B0,1SEND_B0,1RECV_F1,1F1,1B1,1SEND_B1\n")
+    result = run("--program", str(file), "--set", "batch_size=8", "--out",
+                 str(tmp_path / "t.npz"))
+    assert result.exit_code == 0, result.output
+    trace = Trace.load(tmp_path / "t.npz")
+    assert trace.program() == without_messages(taken(file).program)
 
 
 def test_the_library_takes_a_program_and_graphs():

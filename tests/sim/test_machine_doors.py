@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,14 @@ from analysis.theory.endless import endless
 from analysis.theory.steady import steady_state
 from sim.__main__ import main as sim
 from sim.errors import ConfigurationError, DeadlockError
-from sim.experiment.run import run
+from sim.experiment.run import add_times, run
 from sim.experiment.setup import Setup, VirtualSetup
+from sim.kernels.pairs import installed
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
+from sim.times.engines import ENGINES
 from sim.trace import Trace
 from sim.workers.later import put_off
 from tests.sim.experiments import experiment, simulate
@@ -251,3 +254,17 @@ def test_a_pair_is_slowed_in_windows_of_its_backwards_stage():
                      stragglers=[{"stage": 0, "from_s": 4.0, "to_s": 5.0, "factor": 2.0}])
     row = next(r for r in range(len(trace)) if str(trace.instruction(r)) == "0B0")
     assert (trace.start_s[row], trace.end_s[row]) == (4.0, 9.0)
+
+
+@pytest.mark.parametrize("keys", [
+    {"schedule": "chimera", "stages": 4, "microbatches": 4},
+    {"schedule": "dualpipe", "stages": 4, "microbatches": 8, "overlapped_s": 2.5},
+    {"schedule": "hybrid", "stages": 3, "replicas": [2, 1, 1], "microbatches": 1}], ids=str)
+def test_exchanges_of_copies_beside_computing_are_one_timeline_in_every_engine(keys):
+    setup = VirtualSetup.of(experiment(**keys, minibatches=4, task="none", backward_s=2.0,
+                                       sync_latency_s=0.5, overlap=True))
+    found = [add_times(setup, name) for name in ENGINES
+             if name != "exact-compiled" or installed()]
+    assert all(np.array_equal(each.start_s, found[0].start_s) for each in found)
+    free = add_times(replace(setup, cluster=replace(setup.cluster, sync_s=None)))
+    assert found[0].end_s.max() > free.end_s.max()

@@ -14,10 +14,10 @@ import sim.experiment.setup
 from sim.errors import ConfigurationError
 from sim.experiment.batched import run_many
 from sim.experiment.configuration import Experiment, resolve
-from sim.experiment.keys.values import Bears
 from sim.experiment.run import run, run_setup
 from sim.experiment.setup import Setup, VirtualSetup
 from sim.experiment.tables import Tables, alike, bearing
+from sim.experiment.values.said import Bears
 from sim.mitigations import MITIGATIONS
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES

@@ -10,9 +10,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sim.experiment.keys.values import Says
 from sim.experiment.problems import model_in
 from sim.experiment.tables import Tables
+from sim.experiment.values.said import Says
 from sim.mitigations import MITIGATIONS
 from sim.numerics.optimizers import OPTIMIZERS
 from sim.numerics.tasks import TASKS

@@ -1,9 +1,7 @@
-"""What values a configuration's keys take, and what their annotations say of them."""
+"""What values a configuration's keys take: numbers with their bounds, lists, names and tables."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Flag, auto
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Discriminator, Field, Tag
@@ -35,34 +33,3 @@ BandwidthOrList = Annotated[
     Annotated[Bandwidth, Tag("#number")] | Annotated[list[Bandwidth], Tag("#list")], NUMBER_OR_LIST]
 NamedTable = Annotated[
     Annotated[str, Tag("#name")] | Annotated[dict[str, Any], Tag("#table")], NAME_OR_TABLE]
-
-
-class Bears(Flag):
-    """What of a run a configuration key bears on; it stands in the key's annotation.
-
-    Runs may share whatever none of the keys that differ between them bears on.
-    """
-
-    ORDER = auto()  # what runs after what
-    TIMES = auto()  # when it runs, and how large what is sent and kept is
-    JITTER = auto()  # when it runs where durations are drawn, and nowhere else
-    DATA = auto()  # the task: its examples and first weights
-    ARRAYS = auto()  # what replicas trained side by side on one array axis must have in common
-    LEARNING = auto()  # how a run learns, where replicas may differ
-
-
-SIZED = Bears.TIMES | Bears.DATA | Bears.ARRAYS  # of the task, so of its messages and arrays too
-
-
-@dataclass(frozen=True)
-class Says:
-    """What a configuration key means, for readers; it stands in the key's annotation.
-
-    `unit` is that of its numbers, `unset` what holds where the key is left out and has no default
-    to show, `example` a value as TOML for a key that is better left out until it is wanted.
-    """
-
-    meaning: str
-    unit: str = ""
-    unset: str = ""
-    example: str = ""
