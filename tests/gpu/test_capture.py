@@ -41,7 +41,8 @@ def eager_and_captured(minibatches=4, **pipeline):
 
 @pytest.mark.parametrize("pipeline", TRIED)
 def test_captured_stages_learn_what_eager_ones_learn(pipeline):
-    eager, captured, trace = eager_and_captured(**pipeline)
+    batch = {"batch_size": 2 * pipeline.get("microbatches", 1)}
+    eager, captured, trace = eager_and_captured(training=batch, **pipeline)
     assert trace.header.measured().graphs is True
     assert all(isinstance(stage.model, CapturedStage) for stage in captured.stages)
     assert_same_stages(eager, captured)
