@@ -15,7 +15,8 @@ from sim.schedules import SCHEDULES
 from tests.docs.documents import NAMES, ROOT, text_of
 
 FOLDER = ROOT / "figures" / "experiments"
-FILES = sorted(path for path in FOLDER.glob("*.toml") if path.name != "sweep.toml")
+NO_EXPERIMENTS = ("sweep.toml", "ranges.toml")  # a sweep, and a mapping of a profiler's ranges
+FILES = sorted(path for path in FOLDER.glob("*.toml") if path.name not in NO_EXPERIMENTS)
 USES = ("plan-without-gpus", "compare-mitigations", "validate-two-gpus", "own-schedule",
         "own-profile", "drift")
 

@@ -74,7 +74,7 @@ def placed(draw: Any, among: tuple[str, ...] = ONE_HOME, workers: int = 3
     """A schedule and a shape it accepts: chunks, workers and micro-batches among them."""
     schedule = SCHEDULES[draw(st.sampled_from(among))]
     chunks = draw(st.integers(1, 3)) if schedule.chunks else 1
-    count = draw(st.integers(1, workers))
+    count = 1 if schedule.homes > 1 else draw(st.integers(1, workers))
     return schedule, fitted(schedule.name, PipelineShape(
         chunks * draw(st.integers(1, 4)), count * draw(st.integers(1, 5)), draw(st.integers(1, 4)),
         chunks, count))

@@ -10,13 +10,10 @@ from sim.schedules.two_ways import dual_steps
 
 
 def even_and_full(shape: PipelineShape) -> None:
-    """Refuse odd numbers of stages or micro-batches, fewer of these than two a stage, and workers.
+    """Refuse odd numbers of stages or micro-batches, and fewer of these than two a stage.
 
     Raises ValueError.
     """
-    if shape.workers > 1:
-        raise ValueError("dualpipe has two copies of every stage in one worker; several workers "
-                         f"have one each, got {shape.workers}")
     if shape.stages % 2 or shape.microbatches % 2 or shape.microbatches < 2 * shape.stages:
         raise ValueError("dualpipe takes an even number of stages, and of micro-batches an even "
                          f"number that is at least twice that, got {shape.stages} and "

@@ -101,8 +101,8 @@ def test_orders_in_a_v_can_be_executed_on_any_number_of_devices(name, devices):
                             "even number that is at least twice that, got 3 and 8"),
     ("dualpipe", (4, 1, 9), "got 4 and 9"), ("dualpipe", (4, 1, 6), "got 4 and 6"),
     ("dualpipe", (4, 1, 8, 2), "dualpipe has one stage per device"),
-    ("dualpipe", (4, 2, 8, 1, 2), "dualpipe has two copies of every stage in one worker; several "
-                                  "workers have one each, got 2"),
+    ("dualpipe", (4, 2, 8, 1, 2), "dualpipe has stages on several devices, which take one worker, "
+                                  "got 2"),
     ("interleaved-zb", (8, 1, 9, 2), "interleaved-zb takes micro-batches in 2 equal rounds on 4 "
                                      "devices, got 9 micro-batches"),
     ("zb-h1", (4, 1, 4, 2), "zb-h1 has one stage per device; chunks are for "),
