@@ -87,7 +87,7 @@ def assert_same_stages(driven, threaded):
 @pytest.mark.parametrize("pipeline", [case if number % EVERY == 0 else pytest.param(
     *case.values, id=case.id, marks=pytest.mark.verify) for number, case in enumerate(CASES)])
 def test_order_versions_and_weights_are_the_simulators(pipeline):
-    batch = {"training": {"batch_size": max(4, 2 * pipeline["microbatches"])}}
+    batch = {"training": {"batch_size": max(4, 2 * pipeline.get("microbatches", 1))}}
     driven, result, threaded, trace = both(**pipeline, **batch)
     predicted = virtual(**pipeline)
     for column in EXACT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 from sim.arrays import Floats, Ints
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.order.program import Program
-from sim.times.cluster import Cluster
-from sim.times.costs import CostModel
+from sim.times.cluster import Cluster, Link, MessageTimes, Tied
+from sim.times.costs import CostModel, Straggler
 from sim.times.expanded.overlapping import pair_seconds
 from sim.times.timeline import Timeline
+
+__all__ = ["ExpandedCluster", "ExpandedCosts", "Expansion", "Link", "Mapping", "MessageTimes",
+           "PairRows", "Places", "Straggler", "Tied", "as_cluster", "as_costs"]  # some: of fields
 
 
 @dataclass(frozen=True)
