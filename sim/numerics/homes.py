@@ -11,11 +11,11 @@ import numpy as np
 from sim.arrays import Ints
 from sim.numerics.distances import Measures
 from sim.numerics.gradients import RoundSums
-from sim.numerics.stage import Stage
+from sim.numerics.stage import LastUpdated, Stage
 from sim.weights.versions import VersionPlan
 
 
-class Homes(ABC):
+class Homes(LastUpdated, ABC):
     """The copies of one stage: every pass and every update goes to the copy that does it.
 
     Training steps them as one stage, a `Learning`, but for `update`, which is told the copy.
@@ -32,16 +32,6 @@ class Homes(ABC):
         """What was measured of the stage, whichever copy did it."""
         return Measures.together([stage.measures for stage in self.stages.values()],
                                  [[each == number for each in self._of] for number in self.stages])
-
-    @property
-    def weights(self) -> Any:
-        """The weights (parameters,) of the copy that updated last."""
-        return self._latest.weights
-
-    @property
-    def version(self) -> int:
-        """How many updates the copy that updated last has done."""
-        return self._latest.version
 
     @property
     @abstractmethod

@@ -251,3 +251,22 @@ class Stage(Generic[Model]):
         return Look(weights, self.store.newest, used, self.optimizer.velocity,
                     self.learning_rate(version), self.optimizer.momentum,
                     self._horizons[op][index], self._units[op], version - self._reads[op][index])
+
+
+class LastUpdated:
+    """Copies of one stage, told apart by who updated last: `_latest` is that copy.
+
+    What training reads of a stage right after an update is read of that copy.
+    """
+
+    _latest: Stage[Any]
+
+    @property
+    def weights(self) -> Any:
+        """The weights (parameters,) of the copy that updated last."""
+        return self._latest.weights
+
+    @property
+    def version(self) -> int:
+        """How many updates the copy that updated last has done."""
+        return self._latest.version

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sim.numerics.stage import Stage
+from sim.numerics.stage import LastUpdated, Stage
 from sim.order.shape import PipelineShape
 from sim.workers import Exchange
 
 
-class Copies:
+class Copies(LastUpdated):
     """The copies of one stage: each pass and update goes to the worker whose mini-batch it is.
 
     Training steps them as one stage, a `Learning`.  Micro-batches and mini-batches are counted
@@ -23,16 +23,6 @@ class Copies:
         self._workers, self._per_minibatch = shape.workers, shape.microbatches
         self._latest = copies[0]
         self._points: dict[int, dict[int, Any]] = {}  # by mini-batches done: the workers' shares
-
-    @property
-    def weights(self) -> Any:
-        """The weights (parameters,) of the worker that updated last."""
-        return self._latest.weights
-
-    @property
-    def version(self) -> int:
-        """How many updates the worker that updated last has done."""
-        return self._latest.version
 
     @property
     def learnt(self) -> Any:

@@ -16,7 +16,7 @@ from tests.gpu.torch_schedules import write
 from tests.sim.fitting import ONE_HOME, fitted
 
 LIMIT = 0.03
-# Misses that are known and not mended: wide of the mark by so much, and not to grow
+# Pairs whose prediction misses the limit and is not mended: these and no others, by at most so much
 MISSED = {("paci", "i-timeprest"): 0.11, ("v-min", "none"): 0.035, ("v-min", "spectrain"): 0.04}
 FIRST = ("1f1b", "gpipe", "interleaved", "nf1b", "round-robin", "sequential", "split")
 TURNS = (*FIRST, *(name for name in ONE_HOME if name not in FIRST))
@@ -52,8 +52,9 @@ def test_every_mitigation_is_predicted_under_every_schedule(schedule):
     found = {name: errors(each) for name, each in assemblies.items() if each is not None}
     assert {"none", "stash", "spectrain-stashed"} <= found.keys()
     worst = {name: max(map(abs, each)) for name, each in found.items()}
-    assert {name: each for name, each in worst.items()
-            if each > MISSED.get((schedule, name), LIMIT)} == {}
+    missed = {name: most for (order, name), most in MISSED.items() if order == schedule}
+    assert {name for name, each in worst.items() if each > LIMIT} == set(missed)
+    assert {name for name, most in missed.items() if worst[name] > most} == set()
 
 
 @pytest.mark.parametrize("schedule", ["gpipe", "nf1b", "round-robin"])
