@@ -1,0 +1,1 @@
+"""In which order devices do the passes of their stages: search, bounds, proofs on small cases."""
