@@ -32,8 +32,8 @@ class Problem:
     together are `devices`.  Under `throughput` the slowest stage with its transfers counts, an
     endless run without a flush; under `flush` a mini-batch of `microbatches` micro-batches from its
     first forward to its last backward.  With `replicas` a stage may have several devices.  No
-    device has more than `memory_limit_bytes`, in bytes, counted as the `schedule` and `mitigation` that will
-    run need them.
+    device has more than `memory_limit_bytes`, in bytes, counted as the `schedule` and `mitigation`
+    that will run need them.
     """
 
     layers: Profile
