@@ -17,9 +17,10 @@ class Blocks:
 
     `ends` are the numbers of the blocks' last layers, (n,).  All else has shape (n + 1,): what the
     blocks before each place have together (so that those from i to j − 1 have `x[j] − x[i]`):
-    `pass_s`, seconds of a micro-batch's forward and backward, `update_s` of an update, and
-    `weight_bytes` and `activation_bytes`.  `sent_bytes` is what a micro-batch sends over each
-    place, `entry_bytes` what a stage that begins there gets and keeps.
+    `pass_s`, seconds of a micro-batch's forward and backward, `update_s` of an update, and in
+    bytes `weight_bytes` and `activation_bytes`.  `sent_bytes` is what a micro-batch sends over
+    each place, `entry_bytes` what a stage that begins there gets and keeps; `workspace_bytes` are
+    each block's own, (n,).
     """
 
     ends: Ints
@@ -29,7 +30,7 @@ class Blocks:
     activation_bytes: Floats
     sent_bytes: Floats
     entry_bytes: Floats
-    workspace_bytes: Floats  # of each block, (n,)
+    workspace_bytes: Floats
 
     @classmethod
     def of(cls, problem: Problem) -> Blocks:

@@ -41,7 +41,7 @@ class Costs:
         return len(self.worst[0]) - 1
 
     def limited(self, deep: Ints, by_devices: bool) -> Costs:
-        """The same costs where stages fit their devices down to a depth only."""
+        """The same costs where stages fit their devices down to a depth, `deep` as above, only."""
         return replace(self, deep=deep, by_devices=by_devices)
 
 
@@ -84,14 +84,20 @@ def throughput_costs(problem: Problem, blocks: Blocks, own: Floats, level: Level
     seconds = np.full((ways + 1, *own.shape), np.inf)
     worst = seconds.copy()
     for many in range(1, ways + 1):
-        shared = 4 * (many - 1) * weights / (level.bandwidth_bytes_per_s * many) \
-            + 2 * (many - 1) * level.latency_s
-        seconds[many] = (own + shared / problem.microbatches) / many
+        seconds[many] = (own + exchange_s(problem, weights, level, many)) / many
         arrives = 2 * blocks.sent_bytes / (level.bandwidth_bytes_per_s * many)
         worst[many] = np.maximum(seconds[many], arrives[:, None])
     seconds[:, ~_some(len(own))] = np.inf
     worst[:, ~_some(len(own))] = np.inf
     return Costs(seconds, worst, seconds)
+
+
+def exchange_s(problem: Problem, weights: Floats, level: Level, many: int) -> Floats:
+    """Seconds, for a micro-batch, in which `many` parts of a level add up gradients of an endless
+    run as large as `weights`, in bytes; of the shape of `weights`."""
+    once: Floats = 4 * (many - 1) * weights / (level.bandwidth_bytes_per_s * many) \
+        + 2 * (many - 1) * level.latency_s
+    return once / problem.microbatches
 
 
 def level_for(levels: tuple[Level, ...], many: int) -> Level:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from analysis.partition.partition import plans
+from analysis.partition.plans import plans
 from analysis.partition.problem import Level, Problem
 from sim.errors import ConfigurationError
 from sim.times.profile import Profile
@@ -74,3 +74,9 @@ def agree(asked: Asked) -> None:
 @pytest.mark.parametrize("seed", range(150))
 def test_cuts_of_random_networks_are_the_best_there_are(seed):
     agree(drawn(random.Random(seed)))
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_cuts_for_networks_of_two_levels_are_the_best_there_are(seed):
+    dice = random.Random(seed)
+    agree(drawn(dice, dice.choice([2, 2, 3])))

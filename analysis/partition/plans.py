@@ -10,6 +10,7 @@ from analysis.partition.blocks import Blocks
 from analysis.partition.costs import Costs, costs_of
 from analysis.partition.flush import shortest
 from analysis.partition.memory import by_depth, bytes_of, deepest, held_by_stages, order_of
+from analysis.partition.nested import Nested, flattened
 from analysis.partition.problem import Plan, PlannedStage, Problem
 from analysis.partition.throughput import Found, fastest
 from sim.errors import ConfigurationError
@@ -34,7 +35,10 @@ def plans(problem: Problem) -> list[Plan]:
     """
     check(problem)
     blocks = Blocks.of(problem)
-    found = [_plan(each, blocks, costs) for each, costs in _solved(problem, blocks)]
+    if problem.objective == "throughput" and len(problem.levels) > 1:
+        found = _nested(problem, blocks)
+    else:
+        found = [_plan(each, blocks, costs) for each, costs in _solved(problem, blocks)]
     if not found:
         raise ConfigurationError([_nothing(problem, blocks)])
     return sorted(found, key=lambda plan: (plan.objective_s, len(plan.stages)))
@@ -93,15 +97,31 @@ def _solved(problem: Problem, blocks: Blocks) -> list[tuple[Found, Costs]]:
         costs = costs.limited(deepest(problem, blocks, held, ways), asynchronous)
         return [(found, costs) for found in _best(problem, costs, range(1, most + 1))]
     if asynchronous and problem.replicas:
-        raise ConfigurationError([f"memory-limit: what {problem.mitigation} on {order_of(problem)} "
-                                  "makes a stage hold depends on how many stages there are, which "
-                                  "replicas leave open; choose stash or none"])
+        raise ConfigurationError([_by_stages(problem, "replicas")])
     solved = []
     for stages in range(1, most + 1):
         own = costs.limited(deepest(problem, blocks, list(held_by_stages(problem, stages))[::-1],
                                     ways), False)
         solved += [(found, own) for found in _best(problem, own, [stages])]
     return solved
+
+
+def _nested(problem: Problem, blocks: Blocks) -> list[Plan]:
+    """The best cut into each number of stages of the network's highest level."""
+    deep = None
+    if problem.memory_limit_bytes < np.inf:
+        held = by_depth(problem, problem.devices)
+        if held is None:
+            raise ConfigurationError([_by_stages(problem, "several levels")])
+        deep = deepest(problem, blocks, held, 1)[1]
+    nested = Nested(problem, blocks, deep)
+    return [Plan(flattened(nested, each), each.bottleneck_s, each.objective_s)
+            for each in nested.by_stages()]
+
+
+def _by_stages(problem: Problem, what: str) -> str:
+    return (f"memory-limit: what {problem.mitigation} on {order_of(problem)} makes a stage hold "
+            f"depends on how many stages there are, which {what} leave open; choose stash or none")
 
 
 def _best(problem: Problem, costs: Costs, numbers: Sequence[int]) -> list[Found]:
