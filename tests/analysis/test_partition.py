@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from analysis.partition.plans import plans
+from analysis.partition.plans import partition, plans
 from analysis.partition.problem import Level, Problem
 from sim.errors import ConfigurationError
 from sim.times.profile import Profile
@@ -63,6 +63,10 @@ def agree(asked: Asked) -> None:
     if len(asked.levels) == 1 or asked.flush:
         assert top == pytest.approx(best, rel=1e-12, abs=1e-12)
     assert found[0].objective_s == pytest.approx(min(best.values()), rel=1e-12, abs=1e-12)
+    assert partition(problem(asked)).objective_s == pytest.approx(found[0].objective_s, rel=1e-12)
+    close = plans(problem(asked), 0.3)
+    assert close == [each for each in found
+                     if each.objective_s <= found[0].objective_s * 1.3]
     for each in found:
         assert each.stages[0].first == 0
         assert each.stages[-1].last == len(asked.layers) - 1
