@@ -54,6 +54,7 @@ def _sizes(tables: Tables) -> Iterable[str]:
         ("costs", ("forward_s", "backward_s", "update_s", "recompute_s", "input_backward_s",
                    "weight_backward_s", "overlapped_s"), pipeline.stages, "stage"),
         ("cluster", ("activation_bytes",), pipeline.stages, "stage"),
+        ("workers", ("sync_latency_s", "sync_bandwidth_bytes_per_s"), pipeline.stages, "stage"),
         ("tensor", ("ways", "forward_all_reduces", "backward_all_reduces", "all_reduce_bytes"),
          pipeline.stages, "stage"),
         ("cluster", ("boundary_bytes", "latency_s", "bandwidth_bytes_per_s"), pipeline.stages - 1,

@@ -265,9 +265,8 @@ def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combi
         return None
     latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
     slowest = link.slowest()
-    between = Link(slowest.latency_s if latency is None else latency,
-                   slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    between = Link(_per_boundary(slowest.latency_s if latency is None else latency),
+                   _per_boundary(slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth))
     if homes is not None and homes.max() > 1:
-        return np.array([float(ring_all_reduce_s(size, between, int(copies)))
-                         for size, copies in zip(sizes.weight_bytes, homes, strict=True)])
+        return ring_all_reduce_s(sizes.weight_bytes, between, homes)
     return combine.seconds(sizes.weight_bytes, between, workers.count)
