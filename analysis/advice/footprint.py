@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sim.arrays import Floats, Ints
+from analysis.metrics.holding import held_by
+from sim.arrays import Floats
 from sim.numerics.stage import Backward
-from sim.op import Op
 from sim.times.profile import Profile
 from sim.weights.versions import VersionPlan
 
@@ -58,7 +56,7 @@ def footprint(plan: VersionPlan, profile: Profile, backward: Backward, state_cop
     on = [np.flatnonzero(copies.device == device).tolist() for device in devices]
     rows = [np.zeros((4, plan.program.offsets[d + 1] - plan.program.offsets[d])) for d in devices]
     for copy, (stage, device) in enumerate(zip(copies.stage, copies.device, strict=True)):
-        held = _held(plan, copy)
+        held = held_by(plan, copy)
         rows[device] += ((held.versions - 1) * weights[stage], held.copies * weights[stage],
                          held.flying * kept[stage] + held.rerunning * rerun[stage],
                          np.full(len(held.versions), weights[stage]))
@@ -73,39 +71,3 @@ def footprint(plan: VersionPlan, profile: Profile, backward: Backward, state_cop
 
 def _bytes(profile: Profile, name: str) -> Floats:
     return np.array([float(getattr(stage, name) or 0.0) for stage in profile.stages])
-
-
-class _Held(NamedTuple):
-    """What a copy of a stage has while each row of its device executes, (rows of the device,) each.
-
-    Weight sets, copies for one pass, micro-batches in flight, and those made again.
-    """
-
-    versions: Ints
-    copies: Ints
-    flying: Ints
-    rerunning: Ints
-
-
-def _held(plan: VersionPlan, copy: int) -> _Held:
-    """A version is there from the row after the one that made it, a prediction from its own
-    forward on."""
-    copies, program = plan.program.copies, plan.program
-    first, end = program.offsets[copies.device[copy] : copies.device[copy] + 2]
-    born, dropped, predicted = plan.holdings(copy)
-    size = end - first
-    change = np.bincount(np.clip(born + 1 - predicted - first, 0, size), minlength=size + 1)
-    change -= np.bincount(np.clip(dropped + 1 - first, 0, size), minlength=size + 1)
-    passing = np.bincount(plan.passing(copy) - first, minlength=size)
-    op, stage, _, count = (column[first:end] for column in program.rows)
-    mine, again = stage == copies.stage[copy], np.where(op == Op.B, 1, count)
-    return _Held(np.cumsum(change)[:size], passing,
-                 _level(count, mine & (op == Op.F), mine & np.isin(op, (Op.B, Op.W))),
-                 _level(again, mine & np.isin(op, (Op.B, Op.I)),
-                        mine & np.isin(op, (Op.B, Op.W))))
-
-
-def _level(amount: Ints, taken: NDArray[np.bool_], given: NDArray[np.bool_]) -> Ints:
-    """What is held while each row runs, taken as it starts and given back as it ends, (rows,)."""
-    gone = np.concatenate(([0], np.where(given, amount, 0)[:-1]))
-    return np.cumsum(np.where(taken, amount, 0) - gone)
