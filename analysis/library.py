@@ -7,15 +7,20 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from analysis.advice.advise import BACKWARDS, Question
+from analysis.advice.advise import BACKWARDS
+from analysis.advice.advise import Question as Advised
 from analysis.advice.advise import advise as answer
 from analysis.measured.events import files_of
 from analysis.measured.mapping import read_mapping
 from analysis.measured.reading import measured as run_of
 from analysis.measured.reading import read_run
 from analysis.metrics.explained import explained, whole_report
+from analysis.partition.problem import Objective
+from analysis.planning.answer import partitioned
+from analysis.planning.question import Question
 from analysis.theory.endless import endless
 from sim.library.asking import Asked, Order, with_order
+from sim.numerics.stage import Backward
 from sim.trace import Trace
 
 Report = dict[str, Any]
@@ -57,6 +62,26 @@ def steady(experiment: Asked = None, /, *, program: Order = None, **keys: Any) -
     return endless(*with_order(experiment, keys, program))
 
 
+def partition(layers: str | PathLike[str], *, devices: int, objective: Objective = "throughput",
+              microbatches: int | None = None, replicas: bool = False, levels: Sequence[int] = (),
+              bandwidth: float | Sequence[float] = (), latency: float | Sequence[float] = (),
+              memory_limit: float | None = None, schedule: str | None = None,
+              mitigation: str = "stash", backward: Backward = "graph", state_copies: float = 2.0,
+              transfers: bool = False, most: int = 16) -> Report:
+    """Where to cut the measured layers of a network (a file) into stages, for so many devices.
+
+    `bandwidth`, in bytes per second, and `latency`, in seconds, are one number or one for each of
+    `levels`, lowest first; `memory_limit` is in bytes of each device.  What comes back is what
+    `analysis partition --json` prints: the best cut by its formula, and each of at most `most`
+    candidates as the simulator runs it.  Raises ConfigurationError or ProfileError.
+    """
+    bandwidths, latencies = ((value,) if isinstance(value, int | float) else tuple(value)
+                             for value in (bandwidth, latency))
+    return partitioned(Question(Path(layers), devices, objective, microbatches, replicas, levels,
+                                bandwidths, latencies, memory_limit, schedule, mitigation,
+                                backward, state_copies, transfers, most))
+
+
 def advise(profile: str | PathLike[str], *, memory_limit: float, devices: int,
            microbatches: Sequence[int] = (), batch_sizes: Sequence[int] = (),
            backward: str = "both", state_copies: float = 2.0, consistent: bool = False) -> Report:
@@ -66,5 +91,5 @@ def advise(profile: str | PathLike[str], *, memory_limit: float, devices: int,
     comes back is what `analysis advise --json` prints.  Raises ConfigurationError or ProfileError.
     """
     backwards = [each for each in BACKWARDS if backward in (each, "both")]
-    return answer(Question(Path(profile), memory_limit, devices, microbatches, batch_sizes,
-                           backwards, state_copies, consistent))
+    return answer(Advised(Path(profile), memory_limit, devices, microbatches, batch_sizes,
+                          backwards, state_copies, consistent))

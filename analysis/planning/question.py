@@ -9,7 +9,7 @@ from pathlib import Path
 
 from analysis.partition.problem import Level, Objective, Problem
 from sim.errors import ConfigurationError, unknown
-from sim.layouts.layers import layers_in
+from sim.layouts.layers import layers_in, narrow_in
 from sim.mitigations import MITIGATIONS
 from sim.numerics.stage import Backward
 from sim.schedules import SCHEDULES
@@ -69,7 +69,7 @@ class Question:
 
     def _network(self) -> Iterator[str]:
         levels = self.levels or (self.devices,)
-        if min(levels) < 1 or math.prod(levels) != self.devices:
+        if self.levels and (min(levels) < 1 or math.prod(levels) != self.devices):
             yield (f"--levels: parts of each level, lowest first, that make {self.devices} devices "
                    f"together, got {','.join(map(str, levels))}")
         for name, values, least in (("bandwidth", self.bandwidths, 1e-6),
@@ -106,7 +106,7 @@ class Question:
         if micro is None:
             micro = EACH * self.devices if self.objective == "flush" else 1
         return Problem(layers, self._levels(layers), self.objective, micro, self.replicas,
-                       self.memory_limit_bytes or math.inf, None, self.schedule,
+                       self.memory_limit_bytes or math.inf, narrow_in(layers), self.schedule,
                        self.mitigation, self.backward, self.state_copies, self.transfers)
 
     def _levels(self, layers: Profile) -> tuple[Level, ...]:
