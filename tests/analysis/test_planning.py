@@ -223,6 +223,20 @@ def test_the_function_gives_what_the_door_prints(tmp_path):
         "--memory-limit", 1e6)
 
 
+def test_stages_may_be_shared_by_several_devices(tmp_path):
+    """Of 6 devices two share a stage: α = 1/8 s, β = 10 B/s; 2 all-reduces of 20 B each way take
+    2·2·(2·(1/8) + 20/10) s a layer, and half of the layer's own 3 s."""
+    path = written(tmp_path, layers([1.0, 1.0, 1.0], 20.0, **LIMITED))
+    arguments = ["--devices", 6, "--ways", 2, "--ring-latency", 0.125, "--ring-bandwidth", 10]
+    answer = found(path, *arguments)
+    assert (answer["devices"], answer["ways"], len(answer["stages"])) == (6, 2, 3)
+    assert answer["objective_s"] == 1.5 + 4 * 2.25
+    simulated, = answer["candidates"][0]["simulated"]
+    assert simulated["seconds"] == answer["objective_s"]
+    assert simulated["peak_bytes"][2] == pytest.approx(3 * 50 + 40 * (10 + 24 / 2) / 34)
+    assert "Each of these devices stands for 2" in ask(path, *arguments).output
+
+
 def test_only_so_many_candidates_are_simulated(tmp_path):
     path = written(tmp_path, layers([1.0] * 6))
     answer = found(path, "--devices", 6, "--most", 2)
@@ -255,6 +269,8 @@ MISTAKES = [
     (["--devices", 4, "--bandwidth", "1,2"], ["--levels says what levels there are"]),
     (["--devices", 4, "--bandwidth", "fast"], ["--bandwidth: numbers by comma, got 'fast'"]),
     (["--devices", 4, "--memory-limit", 1], ["does not say stages.0.weight_bytes and 5 more"]),
+    (["--devices", 6, "--ways", 4], ["--ways: divides the devices, got 4 and 6"]),
+    (["--devices", 6, "--ring-latency", 1], ["--ring-latency: no stage is shared"]),
     (["--devices", 2, "--replicas", "--microbatches", 2], ["replicas take whole mini-batches"]),
 ]
 
