@@ -70,8 +70,8 @@ def _worst(moments: Ints) -> Ints:
 
 
 def by_depth(problem: Problem, most: int) -> list[Ints] | None:
-    """What a stage holds by its depth, 1 … `most` (in order), as `held_by_stages` has it, (moments, 3)
-    each; None where the order makes it depend on how many stages there are in all too.
+    """What a stage holds by its depth, 1 … `most` in order, as `held_by_stages` has it,
+    (moments, 3) each; None where the order makes it depend on how many stages there are in all too.
 
     [choice] Taken from a pipeline of `most` stages, and found to depend on depth alone where
     pipelines of one stage less, and of half as many, say the same.

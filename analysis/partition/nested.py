@@ -65,7 +65,8 @@ class Nested:
         """Seconds of the blocks from i to j − 1 on one part of a level, a device or a cut of their
         own on the parts below, (n + 1, n + 1); `behind` such parts come after it."""
         if level:
-            return self.runs(level, behind).found.min(axis=0)
+            best: Floats = self.runs(level, behind).found.min(axis=0)
+            return best
         blocks = self.blocks
         own = blocks.over(blocks.pass_s) + blocks.over(blocks.update_s) / self.problem.microbatches
         fits = True if self.deep is None else self.deep > math.ceil(behind)
@@ -163,15 +164,15 @@ def flattened(nested: Nested, found: Found) -> tuple[PlannedStage, ...]:
 def _inside(nested: Nested, place: Place, run: tuple[int, int], ways: int) -> list[PlannedStage]:
     """The stages of a run that has `ways` parts of a level, by the cut that each of them has."""
     (level, behind), (first, stop) = place, run
+    stages: list[PlannedStage] = []
     weights = nested.blocks.over(nested.blocks.weight_bytes)[first, stop]
     shared = float(exchange_s(nested.problem, weights, nested.problem.levels[level], ways))
     if not level:
         seconds = nested.on_a_part(0, behind)[first, stop]
         stages = [PlannedStage(*nested.blocks.layers(first, stop), 1, float(seconds))]
     else:
-        stages = []
-        for place, run, many in _cut_of(nested, (level, behind), run):
-            stages += _inside(nested, place, run, many)
+        for each in _cut_of(nested, (level, behind), run):
+            stages += _inside(nested, *each)
     return [PlannedStage(each.first, each.last, each.replicas * ways,
                          (each.seconds + shared) / ways) for each in stages]
 
