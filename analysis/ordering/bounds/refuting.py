@@ -35,25 +35,30 @@ def raised(shop: Shop, spans: Spans, below: int, seconds: float) -> int:
 
 
 def refuted(shop: Shop, spans: Spans, within: int) -> bool:
-    """Whether it is proved that no makespan is `within` so many ticks.
+    """Whether what follows of the spans alone proves that no makespan is `within` so many ticks."""
+    return not tightened(shop, spans.copy(), [each.before for each in shop.machines], within)
 
-    A job that could not be before another on its machine is after it, which raises heads and tails,
-    until nothing more follows or something does not fit.
+
+def tightened(shop: Shop, spans: Spans, orders: list[Mask], within: int) -> bool:
+    """Whether a makespan `within` so many ticks may still be; spans and orders are then as tight
+    as that makes them, in place.
+
+    `orders` are what is known of the order of each machine's jobs, which are replaced.  A job that
+    could not be before another on its machine is after it, which raises heads and tails, until
+    nothing more follows or something does not fit.
     """
-    spans = spans.copy()
-    orders = [machine.before.copy() for machine in shop.machines]
     while True:
         if not widen(shop, spans, orders, within):
-            return True
+            return False
         settled = True
         for place, machine in enumerate(shop.machines):
             found = _decided(shop, spans, machine, orders[place], within)
             if found is None:
-                return True
+                return False
             settled &= found is orders[place]
             orders[place] = found
         if settled:
-            return False
+            return True
 
 
 def _decided(shop: Shop, spans: Spans, machine: Machine, before: Mask, within: int) -> Mask | None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,7 @@ from sim.arrays import Floats, Ints
 from sim.times.costs import TICK
 
 FORWARD, INPUT, WEIGHT, ONWARD, BACK, UPDATE = range(6)  # kinds of jobs; messages are 3 and 4
-Key = tuple[int, int, int]  # kind, stage (of a message: boundary), micro-batch
+Key = tuple[int, int, int]
 Mask = NDArray[np.bool_]
 
 
@@ -40,9 +41,10 @@ class Shop:
 
     `earlier[j]` are the jobs that have ended at least so many ticks before job j starts, as pairs,
     and `later[j]` the same seen from the other end; jobs are numbered so that earlier ones come
-    first.
+    first.  `keys` say what each is: its kind, stage (of a message: boundary) and micro-batch.
     """
 
+    keys: list[Key]
     ticks: Ints
     earlier: list[list[tuple[int, int]]]
     later: list[list[tuple[int, int]]]
@@ -64,8 +66,16 @@ class Shop:
         where: dict[tuple[int, ...], list[int]] = {}
         for place, key in enumerate(keys):
             where.setdefault(_machine(problem, key), []).append(place)
-        return cls(np.array([seconds[kind][stage] for kind, stage, _ in keys]), earlier, later,
-                   _machines(earlier, where))
+        return cls(keys, np.array([seconds[kind][stage] for kind, stage, _ in keys]), earlier,
+                   later, _machines(earlier, where))
+
+    @cached_property
+    def machine_of(self) -> list[int]:
+        """The place among the machines of each job's, (jobs,)."""
+        found = np.zeros(len(self.keys), dtype=np.int64)
+        for place, machine in enumerate(self.machines):
+            found[machine.jobs] = place
+        return found.tolist()
 
 
 def passes(problem: OrderProblem) -> tuple[Floats, Floats]:
@@ -90,16 +100,16 @@ def _seconds(problem: OrderProblem) -> list[list[int]]:
 
 def _jobs(problem: OrderProblem) -> Iterator[Key]:
     """All jobs in an order that could be executed: micro-batch after micro-batch."""
-    last, across = problem.stages - 1, crossing(problem)
+    onward, back = (each.tolist() for each in busy(problem))
     for micro in range(problem.microbatches):
-        for stage in range(last + 1):
+        for stage in range(problem.stages):
             yield FORWARD, stage, micro
-            if stage < last and across[stage]:
+            if stage < len(onward) and onward[stage]:
                 yield ONWARD, stage, micro
-        for stage in range(last, -1, -1):
+        for stage in range(problem.stages - 1, -1, -1):
             yield INPUT, stage, micro
             yield WEIGHT, stage, micro
-            if stage and across[stage - 1]:
+            if stage and back[stage - 1]:
                 yield BACK, stage - 1, micro
     for stage in np.flatnonzero(problem.update_s).tolist():
         yield UPDATE, stage, 0
@@ -111,10 +121,14 @@ def crossing(problem: OrderProblem) -> Mask:
     return apart
 
 
+def busy(problem: OrderProblem) -> Mask:
+    """Which messages keep a link for any time, (2, stages − 1), by way and boundary."""
+    return np.asarray(crossing(problem) & (problem.occupied_s > 0))
+
+
 def _waits(problem: OrderProblem) -> Iterator[tuple[Key, Key, int]]:
     """Which job has ended how many ticks before which starts; of jobs that do not exist as well."""
-    onward, back = (ticks(each).tolist() for each in problem.latency_s)
-    across, limits = crossing(problem).tolist(), in_flight(problem)
+    limits = in_flight(problem)
     for micro in range(problem.microbatches):
         for stage in range(problem.stages):
             yield (FORWARD, stage, micro), (INPUT, stage, micro), 0
@@ -123,17 +137,25 @@ def _waits(problem: OrderProblem) -> Iterator[tuple[Key, Key, int]]:
                 yield (kind, stage, micro), (kind, stage, micro + 1), 0
             yield (INPUT, stage, micro), (FORWARD, stage, micro + limits.inputs[stage]), 0
             yield (WEIGHT, stage, micro), (FORWARD, stage, micro + limits.weights[stage]), 0
-        for stage, apart in enumerate(across):
-            if apart:
-                yield (FORWARD, stage, micro), (ONWARD, stage, micro), 0
-                yield (ONWARD, stage, micro), (FORWARD, stage + 1, micro), onward[stage]
-                yield (INPUT, stage + 1, micro), (BACK, stage, micro), 0
-                yield (BACK, stage, micro), (INPUT, stage, micro), back[stage]
-            else:
-                yield (FORWARD, stage, micro), (FORWARD, stage + 1, micro), 0
-                yield (INPUT, stage + 1, micro), (INPUT, stage, micro), 0
     for stage in range(problem.stages):
         yield (WEIGHT, stage, problem.microbatches - 1), (UPDATE, stage, 0), 0
+    yield from _sent(problem)
+
+
+def _sent(problem: OrderProblem) -> Iterator[tuple[Key, Key, int]]:
+    """The waits for messages: what comes from a stage is there a latency after it left its link."""
+    late = ticks(np.where(crossing(problem), problem.latency_s, 0.0)).tolist()
+    held = busy(problem).tolist()
+    for micro in range(problem.microbatches):
+        for stage in range(problem.stages - 1):
+            ends = ((FORWARD, stage, micro), (ONWARD, stage, micro), (FORWARD, stage + 1, micro)), (
+                (INPUT, stage + 1, micro), (BACK, stage, micro), (INPUT, stage, micro))
+            for way, (source, message, target) in enumerate(ends):
+                if held[way][stage]:
+                    yield source, message, 0
+                    yield message, target, late[way][stage]
+                else:
+                    yield source, target, late[way][stage]
 
 
 def _machine(problem: OrderProblem, key: Key) -> tuple[int, ...]:
