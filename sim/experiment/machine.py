@@ -199,9 +199,21 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
 
     `homes` are how many copies each stage has in a worker, shape (stages,); None: one.
 
-    A profile's latency (seconds), bandwidth (bytes per second) and messages measured by their size
-    stand in for defaults.
+    A profile's messages measured by their size stand in for what the link says of them.
     """
+    options, link = experiment.cluster, link_between(experiment, profile)
+    given = options.model_fields_set
+    return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
+                   options.activation_limit_bytes or float("inf"),
+                   _exchange_s(experiment, link, sizes, combine, homes),
+                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
+                   options.receives, options.sends, _tied(experiment, link),
+                   experiment.workers.overlap)
+
+
+def link_between(experiment: Experiment, profile: Profile | None) -> Link:
+    """The links between neighbouring stages: a profile's latency (seconds) and bandwidth (bytes
+    per second) stand in for defaults."""
     options = experiment.cluster
     given = options.model_fields_set
     latency, bandwidth = options.latency_s, options.bandwidth_bytes_per_s
@@ -209,14 +221,8 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
         latency = profile.latency_s
     if profile is not None and "bandwidth_bytes_per_s" not in given:
         bandwidth = profile.bandwidth_bytes_per_s
-    link = Link(_per_boundary(latency), _per_boundary(bandwidth or float("inf")),
+    return Link(_per_boundary(latency), _per_boundary(bandwidth or float("inf")),
                 options.latency == "held")
-    return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
-                   options.activation_limit_bytes or float("inf"),
-                   _exchange_s(experiment, link, sizes, combine, homes),
-                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
-                   options.receives, options.sends, _tied(experiment, link),
-                   experiment.workers.overlap)
 
 
 def _tied(experiment: Experiment, link: Link) -> tuple[Tied, ...]:

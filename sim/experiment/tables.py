@@ -26,6 +26,7 @@ from sim.experiment.values.kinds import (
     Whole,
 )
 from sim.experiment.values.said import SIZED, Bears, Says
+from sim.experiment.values.tensor import TensorOptions
 from sim.layouts.layers import LayerCosts
 from sim.numerics.optimizers import Convention
 from sim.numerics.stage import Backward
@@ -254,6 +255,7 @@ class Tables(BaseModel):
     cluster: ClusterOptions = ClusterOptions()
     training: Training = Training()
     workers: Workers = Workers()
+    tensor: TensorOptions = TensorOptions()
 
     @property
     def shape(self) -> PipelineShape:

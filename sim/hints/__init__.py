@@ -18,6 +18,7 @@ from sim.hints.unused import (
     nothing_sent,
     other_tasks,
     profiled,
+    unshared,
     whole_backwards,
     without_messages,
     without_recompute,
@@ -27,7 +28,8 @@ Hint = Callable[[Experiment, Mapping[str, Any]], Iterator[str]]
 ALL: tuple[Hint, ...] = (few_microbatches, unsteady, idle_mitigation, uncut,
                          unfilled_round, needless_warm_up, diverging, late_evaluation,
                          resting_rate, nothing_sent, late_stragglers, profiled, whole_backwards,
-                         without_messages, without_recompute, lone_worker, other_tasks)
+                         without_messages, without_recompute, lone_worker, unshared,
+                         other_tasks)
 
 
 def hints(experiment: Experiment, report: Mapping[str, Any]) -> list[str]:

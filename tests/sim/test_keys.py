@@ -45,7 +45,8 @@ def test_every_key_of_every_table_is_told_with_its_default():
         "costs.stragglers.to_s", "costs.stragglers.factor", "cluster.tied.stages",
         "cluster.tied.size_bytes", "training.rate_schedule.name",
         "training.rate_schedule.every", "training.rate_schedule.factor",
-        "training.rate_schedule.warmup"]
+        "training.rate_schedule.warmup", "tensor.transformer.heads",
+        "tensor.transformer.sequence", "tensor.transformer.hidden"]
 
 
 @pytest.mark.parametrize(("key", "kind", "choices", "unit"), [
