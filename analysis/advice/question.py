@@ -30,9 +30,12 @@ class Question:
     Where `layers` is true the profile's stages are layers, which are to be cut into stages; None:
     as the file has it (`analysis.advice.planned.layers`).  Then devices are joined by links of
     `bandwidth_bytes_per_s`, in bytes per second, and `latency_s`, in seconds (None: as measured);
-    `ways` are the tensor ways to consider (empty: powers of two); no more candidates are begun
-    after `within_s` seconds; and for `search_s` seconds a better order of the best pipeline that
-    is never stale is searched for.  Raises ConfigurationError with every problem.
+    `ways` are the tensor ways to consider (empty: powers of two), whose devices are joined by links
+    of their own, of `ring_bandwidth_bytes_per_s`, in bytes per second, and `ring_latency_s`, in
+    seconds (None: as the others).  No more candidates are begun after `within_s` seconds, and for
+    `search_s` seconds a better order of the best pipeline that is never stale is searched for.
+
+    Raises ConfigurationError with every problem.
     """
 
     path: Path
@@ -49,6 +52,8 @@ class Question:
     bandwidth_bytes_per_s: float | None = None
     latency_s: float | None = None
     ways: Sequence[int] = ()
+    ring_bandwidth_bytes_per_s: float | None = None
+    ring_latency_s: float | None = None
     within_s: float = WITHIN_S
     search_s: float = 0.0
 
@@ -73,11 +78,13 @@ class Question:
         if not 0 <= self.state_copies <= MOST_COPIES:
             problems.append(f"--state-copies: from 0 to {MOST_COPIES:g}, got "
                             f"{self.state_copies:g}")
-        if self.bandwidth_bytes_per_s is not None and not self.bandwidth_bytes_per_s >= 1e-6:
-            problems.append("--bandwidth: bytes per second, at least 1e-06, got "
-                            f"{self.bandwidth_bytes_per_s:g}")
-        for name, seconds in (("latency", self.latency_s or 0.0), ("seconds", self.within_s),
-                              ("search", self.search_s)):
+        for name, speed in (("bandwidth", self.bandwidth_bytes_per_s),
+                            ("ring-bandwidth", self.ring_bandwidth_bytes_per_s)):
+            if speed is not None and not 1e-6 <= speed < math.inf:
+                problems.append(f"--{name}: bytes per second, from 1e-06 and finite, got {speed:g}")
+        for name, seconds in (("latency", self.latency_s or 0.0),
+                              ("ring-latency", self.ring_latency_s or 0.0),
+                              ("seconds", self.within_s), ("search", self.search_s)):
             if not 0 <= seconds <= 1e9:
                 problems.append(f"--{name}: seconds, from 0 to 1e+09, got {seconds:g}")
         return problems

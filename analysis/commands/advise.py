@@ -55,6 +55,10 @@ def several(_: click.Context, __: click.Parameter, text: str | None) -> tuple[st
               help="Of the links, of layers.  [default: as measured, else without end]")
 @click.option("--latency", "latency_s", type=float, metavar="SECONDS",
               help="Of the links, of layers.  [default: as measured]")
+@click.option("--ring-bandwidth", "ring_bandwidth_bytes_per_s", type=float,
+              metavar="BYTES_PER_S", help="Of the links between tensor ways.  [default: as others]")
+@click.option("--ring-latency", "ring_latency_s", type=float, metavar="SECONDS",
+              help="Of the links between tensor ways.  [default: as others]")
 @click.option("--seconds", "within_s", type=float, default=60.0, show_default=True,
               help="Begin no more candidates after so many, of layers.")
 @click.option("--all", "everything", is_flag=True, help="Also show what the front beats.")

@@ -37,6 +37,7 @@ def advise_on_layers(question: Question, watch: Callable[[int, int], None]) -> d
             "criteria": {"throughput": rate, "memory": "peak_bytes",
                          "staleness": "staleness_mean"},
             "counted": COUNTED, "layers": len(layers.profile.stages), "given": layers.given,
+            "ring": layers.ring,
             "looked_at": _counts(found, len(chosen), refused),
             "least_peak_bytes": found.least_peak_bytes, "refusals": refused.rows,
             "left_out": left_out(question),

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from analysis.advice.planned.arrangement import layout_of
 from analysis.advice.question import NEEDED, Question
 from sim.errors import ConfigurationError
+from sim.experiment.configuration import resolve
+from sim.experiment.splitting.stages import exchanges_of, splitting_of
 from sim.layouts.graph import is_graph
 from sim.layouts.layers import cut, layers_in
+from sim.tensor.stages import split_profile
 from sim.times.profile import Profile, read_profile
 
 
@@ -16,12 +22,14 @@ from sim.times.profile import Profile, read_profile
 class Layers:
     """A network's layers in the order a micro-batch goes through them, a stage of `profile` each.
 
-    `profile` has the links of the question.  `given` are the keys of `cluster` by which an
-    experiment says those that were not measured, in seconds and bytes per second.
+    `profile` has the links of the question.  `given` are the keys of `cluster`, and `ring` those of
+    `tensor`, by which an experiment says what links it has that were not measured, in seconds and
+    bytes per second.
     """
 
     profile: Profile
     given: dict[str, float]
+    ring: dict[str, float]
 
     @property
     def alone(self) -> tuple[int, ...]:
@@ -29,9 +37,21 @@ class Layers:
         return (1,) * len(self.profile.stages)
 
     def split(self, counts: Sequence[int], ways: int) -> Profile:
-        """The stages of so many layers each, as each of `ways` devices has them that share one."""
+        """The stages of so many layers each, as each of `ways` devices has them that share one.
+
+        Raises ProfileError or ConfigurationError where they cannot be cut or shared.
+        """
         stages = cut(self.profile, counts)
-        return stages
+        if ways == 1:
+            return stages
+        experiment = resolve({
+            "pipeline": {"schedule": "gpipe", "layout": layout_of(counts)},
+            "cluster": self.given, "tensor": {"ways": ways, **self.ring},
+            "training": {"task": "none"}})
+        sent = np.array(stages.boundary_bytes or [0.0] * (len(counts) - 1))
+        return split_profile(stages, [ways] * len(counts),
+                             exchanges_of(experiment, stages, sent),
+                             splitting_of(experiment, stages))
 
     @property
     def size(self) -> int | None:
@@ -71,4 +91,7 @@ def read_layers(question: Question) -> Layers:
         ("bandwidth_bytes_per_s", question.bandwidth_bytes_per_s)) if value is not None}
     if given:
         profile = profile.model_copy(update={**given, "transfers": ()})
-    return Layers(profile, given)
+    ring = {name: value for name, value in (
+        ("ring_latency_s", question.ring_latency_s),
+        ("ring_bandwidth_bytes_per_s", question.ring_bandwidth_bytes_per_s)) if value is not None}
+    return Layers(profile, given, ring)

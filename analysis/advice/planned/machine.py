@@ -17,7 +17,7 @@ from sim.numerics.stage import Backward
 from sim.op import Op
 from sim.order.program import Program
 from sim.times.cluster import Cluster
-from sim.times.costs import CostModel
+from sim.times.costs import CostModel, quantize
 from sim.times.limits import refuse_uncountable
 from sim.workers import ring_all_reduce_s
 from sim.workers.all_reduce import AllReduce
@@ -101,9 +101,10 @@ class Machine:
 
     @property
     def _exchange_s(self) -> float:
-        """Seconds before the first stage's update in which copies of it exchange."""
-        return 0.0 if self.cluster.sync_s is None else float(self.cluster.sync_s[0]) * (
-            not self.program.several)
+        """Seconds before the first stage's update in which its workers exchange."""
+        if self.cluster.sync_s is None or self.program.several:
+            return 0.0
+        return float(quantize(self.cluster.sync_s)[0])
 
     @property
     def _messages_s(self) -> Floats:
