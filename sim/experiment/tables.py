@@ -19,7 +19,6 @@ from sim.experiment.values.kinds import (
     NamedTable,
     Positive,
     Room,
-    Seconds,
     SecondsPerStage,
     Slowdown,
     SlowdownOrList,
