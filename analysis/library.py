@@ -7,9 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from analysis.advice.advise import BACKWARDS
-from analysis.advice.advise import Question as Advised
 from analysis.advice.advise import advise as answer
+from analysis.advice.question import BACKWARDS
+from analysis.advice.question import Question as Advised
 from analysis.measured.events import files_of
 from analysis.measured.mapping import read_mapping
 from analysis.measured.reading import measured as run_of

@@ -125,8 +125,8 @@ def _refuse_unsteady(experiment: Experiment) -> None:
                         f"{experiment.pipeline.dispatch}")
     if costs.jitter is not None and costs.jitter.sigma:
         problems.append("costs.jitter: a steady state needs fixed costs")
-    if costs.stragglers:
-        problems.append("costs.stragglers: a steady state needs fixed costs")
+    problems += [f"costs.{key}: a steady state needs fixed costs" for key in
+                 ("stragglers", "trends") if getattr(costs, key)]
     if problems:
         raise ConfigurationError(problems)
 

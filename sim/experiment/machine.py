@@ -14,7 +14,7 @@ from sim.layouts.layers import cut, layers_by_letter, layers_in
 from sim.layouts.text import stages_of
 from sim.numerics.tasks import Task
 from sim.times.cluster import Cluster, Link, MessageTimes, Tied
-from sim.times.costs import CostModel, Straggler
+from sim.times.costs import CostModel, Straggler, Trend
 from sim.times.profile import Profile, read_profile
 from sim.workers import Combine, ring_all_reduce_s
 
@@ -160,6 +160,7 @@ def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
     return CostModel(forward, backward, update, again, per_micro_batch=profile is not None,
                      jitter_sigma=costs.jitter.sigma if costs.jitter else 0.0,
                      stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers),
+                     trends=tuple(Trend(**each.model_dump()) for each in costs.trends),
                      slowdown=_slowdown(experiment), input_backward_s=halves[0],
                      weight_backward_s=halves[1], overlapped_s=both,
                      microbatch_scale=None if (scale == 1).all() else scale)
@@ -236,7 +237,7 @@ def _tied(experiment: Experiment, link: Link) -> tuple[Tied, ...]:
                  for tie in experiment.cluster.tied)
 
 
-def _each(value: float | list[float] | Floats) -> float | Floats:
+def _each(value: float | Floats | list[float]) -> float | Floats:
     """A number, or those of boundaries or stages as an array."""
     return np.array(value, dtype=np.float64) if isinstance(value, list) else value
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from sim.experiment.values.drifting import CostTrend, Jitter, StragglerWindow
 from sim.experiment.values.kinds import (
     MOST_MOMENTUM,
     MOST_SEED,
@@ -18,7 +19,6 @@ from sim.experiment.values.kinds import (
     NamedTable,
     Positive,
     Room,
-    Seconds,
     SecondsPerStage,
     Slowdown,
     SlowdownOrList,
@@ -103,25 +103,6 @@ class Workers(BaseModel):
         )] = "all-reduce"
 
 
-class Jitter(BaseModel):
-    """Noise on every duration: a lognormal factor of mean 1, `sigma` its logarithm's deviation."""
-
-    model_config = STRICT
-    sigma: Annotated[float, Field(ge=0, le=3), Says(
-        "standard deviation of the factor's logarithm")]
-
-
-class StragglerWindow(BaseModel):
-    """A time, in seconds, in which a stage is slow: what starts on it in [from_s, to_s) takes
-    `factor` times as long."""
-
-    model_config = STRICT
-    stage: Annotated[Whole, Says("the stage that is slow")]
-    from_s: Annotated[Seconds, Says("when it begins to be slow", "s")]
-    to_s: Annotated[Seconds, Says("when it no longer is", "s")]
-    factor: Annotated[Slowdown, Says("how many times as long what starts meanwhile takes")]
-
-
 class Costs(BaseModel):
     """The table `costs`: seconds of one instruction, a number or one per stage."""
 
@@ -160,6 +141,9 @@ class Costs(BaseModel):
     stragglers: Annotated[list[StragglerWindow], Bears.TIMES, Says(
         "times in which a stage is slow", unset="none",
         example="[{ stage = 1, from_s = 10.0, to_s = 20.0, factor = 3.0 }]")] = []
+    trends: Annotated[list[CostTrend], Bears.TIMES, Says(
+        "stages that drift to another pace and stay there", unset="none",
+        example="[{ stage = 1, from_s = 10.0, to_s = 90.0, factor = 2.0 }]")] = []
 
 
 class Tie(BaseModel):
