@@ -10,12 +10,12 @@ from typing import Any
 from analysis.advice.advise import advise as answer
 from analysis.advice.question import BACKWARDS
 from analysis.advice.question import Question as Advised
+from analysis.cuts.problem import Objective
 from analysis.measured.events import files_of
 from analysis.measured.mapping import read_mapping
 from analysis.measured.reading import measured as run_of
 from analysis.measured.reading import read_run
 from analysis.metrics.explained import explained, whole_report
-from analysis.partition.problem import Objective
 from analysis.planning.answer import partitioned
 from analysis.planning.question import Question
 from analysis.theory.endless import endless

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import analysis
 from analysis.__main__ import main
-from analysis.library import partition
+from analysis.cuts.problem import Level, Plan, PlannedStage, Problem
+from analysis.cuts.simulated import Places, profile_of
 from analysis.metrics.report import report
-from analysis.partition.problem import Level, Plan, PlannedStage, Problem
-from analysis.partition.simulated import Places, profile_of
 from analysis.planning.files import plan_of
 from analysis.planning.judged import judge, orders
 from analysis.planning.question import Question
@@ -217,8 +217,8 @@ def test_an_order_that_does_not_run_is_told_with_its_reason(tmp_path):
 
 def test_the_function_gives_what_the_door_prints(tmp_path):
     path = written(tmp_path, layers([1.0, 2.0, 0.5], 10.0, **LIMITED))
-    assert partition(path, devices=2, objective="flush", bandwidth=100.0,
-                     latency=[0.5], memory_limit=1e6) == found(
+    assert analysis.partition(path, devices=2, objective="flush", bandwidth=100.0,
+                              latency=[0.5], memory_limit=1e6) == found(
         path, "--devices", 2, "--objective", "flush", "--bandwidth", 100, "--latency", 0.5,
         "--memory-limit", 1e6)
 

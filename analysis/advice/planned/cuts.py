@@ -1,4 +1,4 @@
-"""Where layers are cut for so many stages, by the formulas of `analysis.partition`."""
+"""Where layers are cut for so many stages, by the formulas of `analysis.cuts`."""
 
 from __future__ import annotations
 
