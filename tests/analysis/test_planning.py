@@ -7,11 +7,15 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import analysis
 from analysis.__main__ import main
+from analysis.cuts.plans import plans
 from analysis.cuts.problem import Level, Plan, PlannedStage, Problem
 from analysis.cuts.simulated import Places, profile_of
 from analysis.metrics.report import report
@@ -235,6 +239,45 @@ def test_stages_may_be_shared_by_several_devices(tmp_path):
     assert simulated["seconds"] == answer["objective_s"]
     assert simulated["peak_bytes"][2] == pytest.approx(3 * 50 + 40 * (10 + 24 / 2) / 34)
     assert "Each of these devices stands for 2" in ask(path, *arguments).output
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["throughput", "flush"]))
+@settings(max_examples=25, deadline=None)
+def test_what_the_cut_says_fits_fits_as_simulated(seed, objective):
+    """The cuts' own count of bytes, made without a simulation, is that of the simulated run."""
+    rng = np.random.default_rng(seed)
+    stages = [{"forward_s": f, "backward_s": 2 * f, "weight_bytes": w, "activation_bytes": a,
+               "input_bytes": 1.0} for f, w, a in zip(*rng.integers(1, 9, (3, 6)).astype(float),
+                                                      strict=True)]
+    profile = Profile.model_validate({"format": "pipestale-profile", "version": 1,
+                                      "stages": stages, "boundary_bytes": [1.0] * 5})
+    problem = Problem(profile, (Level(4),), objective, 8 if objective == "flush" else 1,
+                      memory_limit_bytes=float(rng.integers(60, 160)),
+                      schedule={"throughput": "round-robin", "flush": "1f1b"}[objective])
+    try:
+        fitting = {len(each.stages): each for each in plans(problem)}
+    except ConfigurationError:
+        fitting = {}
+    for number, free in ((len(each.stages), each)
+                         for each in plans(replace(problem, memory_limit_bytes=math.inf))):
+        if number in fitting:
+            assert judge(problem, fitting[number], orders(problem, free)[0]).fits
+        else:
+            assert not judge(problem, free, orders(problem, free)[0]).fits
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_what_a_formula_says_exactly_is_so_as_simulated(seed):
+    """On free links without replicas: the slowest stage of an endless run; a flush of stages whose
+    forwards and backwards are in one proportion, under GPipe."""
+    rng = np.random.default_rng(seed)
+    profile = layers([*rng.integers(1, 64, 7) / 16.0])
+    endless = Problem(profile, (Level(4),))
+    flush = Problem(profile, (Level(4),), "flush", int(rng.integers(1, 9)), schedule="gpipe")
+    for problem in (endless, flush):
+        for each in plans(problem):
+            assert judge(problem, each, orders(problem, each)[0]).seconds == each.objective_s
 
 
 def test_only_so_many_candidates_are_simulated(tmp_path):
