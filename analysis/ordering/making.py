@@ -43,6 +43,7 @@ class Machine:
     held_bytes: Floats
     halved_bytes: Floats
     rerun_bytes: Floats
+    weight_bytes: Floats
     base_bytes: Floats
 
 
@@ -71,7 +72,7 @@ def machine_of(experiment: Experiment, device: Sequence[int] | Ints | None = Non
     rerun = np.zeros(shape.stages) if sizes.recomputed_bytes is None else sizes.recomputed_bytes
     return Machine(once, home, seconds[Op.F], seconds[Op.B], seconds[Op.I], seconds[Op.W],
                    seconds[Op.U], occupied, latency, sizes.activation_bytes,
-                   sizes.activation_bytes + rerun, rerun,
+                   sizes.activation_bytes + rerun, rerun, sizes.weight_bytes,
                    _base(setup, home, shape.devices, state_copies))
 
 
