@@ -99,7 +99,7 @@ def _unfit(experiment: Experiment) -> Iterator[str]:
     if max(pipeline.replicas or [1]) > 1:
         yield "pipeline.replicas: an order is of stages with one home each"
     for key, given in (("costs.jitter", costs.jitter is not None and costs.jitter.sigma),
-                       ("costs.stragglers", costs.stragglers)):
+                       ("costs.stragglers", costs.stragglers), ("costs.trends", costs.trends)):
         if given:
             yield f"{key}: an order is found for fixed costs"
     if set(costs.microbatch_scale) != {1.0}:

@@ -24,20 +24,17 @@ def named_cycles(problem: OrderProblem) -> Iterator[tuple[str, Cycle]]:
     for each in SCHEDULES:
         if each.like is not None and chunks == 1:
             continue  # another's order by another name
-        options: list[dict[str, int]] = [{}]
-        if "warmup" in each.takes and chunks == 1:
-            options += [{"warmup": ahead} for ahead in range(1, 2 * problem.stages + 1)]
-        for option in options:
+        longer = "warmup" in each.takes and chunks == 1
+        for ahead in (None, *(range(1, 2 * problem.stages + 1) if longer else ())):
             shape = PipelineShape(problem.stages, 2 * problem.stages + BEYOND,
-                                  problem.microbatches, chunks, **option)
+                                  problem.microbatches, chunks, warmup=ahead)
             try:
                 program = each.program(shape)
             except ValueError:
                 continue  # not for this shape
             found = _cycle(program, problem)
             if found is not None:
-                name = "".join(f", {key} {value}" for key, value in option.items())
-                yield each.name + name, found
+                yield each.name + ("" if ahead is None else f", warmup {ahead}"), found
 
 
 def _cycle(program: Program, problem: OrderProblem) -> Cycle | None:

@@ -57,9 +57,9 @@ def endless_order(problem: OrderProblem, *, seconds: float = 10.0, rounds: int |
     """
     rule = mitigation_of(problem)
     if type(rule).forward_version is not Mitigation.forward_version:
-        raise ConfigurationError([f"pipeline.mitigation: {rule.name} chooses the version of forwards "
-                                  "itself; an order without a flush is found for those that read "
-                                  "the latest, none or stash say"])
+        raise ConfigurationError([f"pipeline.mitigation: {rule.name} says itself which version "
+                                  "forwards read; an order without a flush is found where they "
+                                  "read the latest (none, stash, …)"])
     search = _Search(problem, seconds, rounds, np.random.default_rng(seed),
                      period_bound_s(problem) if bound_s is None else bound_s, done)
     search.start()
@@ -115,8 +115,8 @@ class _Search:
                     self.best is not None and each * n >= self.best.period):
                 return
             for number in range(TRIES):
-                cycle = self.slots.cycle(each, self.rng, whole=bool(number % 2))
-                if cycle is not None and self.look(cycle, "fixed times") is not None:
+                made = self.slots.cycle(each, self.rng, whole=bool(number % 2))
+                if made is not None and self.look(made, "fixed times") is not None:
                     break
 
     def look(self, cycle: Cycle, origin: str) -> Weighed | None:
