@@ -15,6 +15,8 @@ from analysis.measured.mapping import read_mapping
 from analysis.measured.reading import measured as run_of
 from analysis.measured.reading import read_run
 from analysis.metrics.explained import explained, whole_report
+from analysis.ordering.asked.answer import answer as ordered
+from analysis.ordering.asked.question import Question as OrderQuestion
 from analysis.partition.problem import Objective
 from analysis.planning.answer import partitioned
 from analysis.planning.question import Question
@@ -96,3 +98,25 @@ def advise(profile: str | PathLike[str], *, memory_limit: float, devices: int,
     backwards = [each for each in BACKWARDS if backward in (each, "both")]
     return answer(Advised(Path(profile), memory_limit, devices, microbatches, batch_sizes,
                           backwards, state_copies, consistent))
+
+
+def order(profile: str | PathLike[str], *, microbatches: int | None = None,
+          memory_limit: float | None = None, max_staleness: int = 0, seconds: float = 10.0,
+          rounds: int | None = None, seed: int = 0, devices: int | None = None,
+          plan: str | PathLike[str] | None = None, mitigation: str | None = None,
+          state_copies: float = 0.0, move_stages: bool = False, minibatches: int | None = None,
+          settings: Sequence[str] = ()) -> Report:
+    """The best order found for a profile of stages, for layers (cut for so many `devices`, or as
+    the file `plan` says) or for an experiment (.toml): what `analysis schedule --json` prints.
+
+    `memory_limit` is in bytes of each device, `max_staleness` in updates (0: flushed), `seconds`
+    are for the search, or `rounds` steps with the same result everywhere.  `settings` are
+    `KEY=VALUE` of the experiment.  The order itself is under `program`, a text that
+    `sim.parse_program` reads.  Raises ConfigurationError or ProfileError.
+    """
+    question = OrderQuestion(Path(profile), microbatches, memory_limit, max_staleness, devices,
+                             None if plan is None else Path(plan), mitigation, state_copies,
+                             settings)
+    found = ordered(question.problem(), seconds=seconds, rounds=rounds, seed=seed,
+                    minibatches=minibatches, move_stages=move_stages)
+    return {"profile": str(profile), **found.told}
