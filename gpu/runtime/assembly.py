@@ -183,6 +183,9 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the torch backend runs one worker, got "
                                   f"{experiment.workers.count}; sim runs several"])
+    if experiment.tensor.ways not in (1, [1] * experiment.pipeline.stages):
+        raise ConfigurationError(["tensor.ways: the torch backend runs each stage on one device, "
+                                  f"got {experiment.tensor.ways}; sim shares it among several"])
     experiment = with_optimizer(experiment, settings)
     if make_combine(experiment.workers.combine).acts_alone:
         raise ConfigurationError(["workers.combine: the torch backend exchanges nothing, got "
@@ -290,4 +293,5 @@ def pipeline_stage(setup: Setup, plan: VersionPlan, copy: int, model: TorchStage
     if rounds is None:
         return watched_stage(k, model, optimizer, plan, setup.rate, **options)
     return watched_stage(k, model, optimizer, plan, copy_rate(setup, plan, copy), **options,
-                         copy=Copy(copy, copies.does(copy).tolist(), rounds.of(copy)))
+                         copy=Copy(copy, copies.does(copy).tolist(), rounds.of(copy),
+                                   setup.experiment.workers.copies == "apart"))
