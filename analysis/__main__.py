@@ -6,6 +6,7 @@ import click
 
 from analysis.commands.advise import advise
 from analysis.commands.compare import compare
+from analysis.commands.drift import drift
 from analysis.commands.export import export
 from analysis.commands.measured import measured
 from analysis.commands.report import report
@@ -19,7 +20,8 @@ def main() -> None:
     """Metrics, differences and exports of trace files; what theory says without a run."""
 
 
-for command in (report, compare, export, measured, stability, steady, advise):
+for command in (report, compare, export, measured, stability, steady, advise,
+                drift):
     main.add_command(command)
 
 

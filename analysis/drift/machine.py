@@ -29,20 +29,25 @@ class CourseCosts(CostModel):
 
     course: Course
     parts: tuple[CostModel, ...]
+    total: int
 
     @classmethod
-    def of(cls, course: Course, parts: tuple[CostModel, ...]) -> CourseCosts:
-        """The costs of a course whose legs have these, all of which drift alike."""
-        return cls(**_own(parts[0], CostModel), course=course, parts=parts)
+    def of(cls, course: Course, parts: tuple[CostModel, ...], total: int) -> CourseCosts:
+        """The costs of a course whose legs have these, all of which drift alike.
+
+        The run it is the beginning of has `total` micro-batches.
+        """
+        return cls(**_own(parts[0], CostModel), course=course, parts=parts, total=total)
 
     def durations(self, program: Program, rng: np.random.Generator, kernels: Kernels = NUMPY
                   ) -> Floats:
         """Seconds each row takes its device before any drift, shape (rows,)."""
         if not self.jitter_sigma:
             return self.nominal_s(program)
-        noise, shape = np.ones((len(Op), program.shape.stages, program.shape.total)), program.shape
+        size = program.shape.stages, self.total
+        noise = np.ones((len(Op), *size))
         for op in DRAWN if self.update_s.any() else (Op.F, Op.B, Op.I, Op.W):
-            drawn = rng.standard_normal((shape.stages, shape.total))
+            drawn = rng.standard_normal(size)
             noise[op] = np.exp(drawn * self.jitter_sigma - self.jitter_sigma**2 / 2)
         kind, stage, index, _ = program.rows
         plain = self._of_legs(program, alike=True)

@@ -101,8 +101,7 @@ class Planner:
         They are read off two short runs, of which one is twice as long as the other.  Both are
         without end where activations do not fit.
         """
-        problem = self.problem
-        n = max(problem.every, 2 * problem.experiment.pipeline.stages)
+        n = 2 * self.problem.experiment.pipeline.stages
         short, long = (self._makespan_s(choice, pace, count) for count in (n, 2 * n))
         if long == float("inf"):
             return long, long
@@ -122,8 +121,13 @@ class Planner:
     def _orders_for(self, cut: Cut, pace: Floats) -> list[Order]:
         """The named orders, and lists of what is ready for this pace."""
         costs, cluster = at_pace(self.problem, cut, pace)
-        made = [listed(order, costs, cluster) for order in self.orders]
-        return [*self.orders, *(each for each in made if each is not None)]
+        found, known = list(self.orders), [order.make(1) for order in self.orders]
+        for order in self.orders:
+            made = listed(order, costs, cluster)
+            if made is not None and made.make(1) not in known:
+                found.append(made)
+                known.append(made.make(1))
+        return found
 
     def _cut(self, now: Cut, pace: Floats) -> Cut:
         """The best cut at a pace, for the seconds that a micro-batch keeps each layer busy."""

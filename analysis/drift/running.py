@@ -15,7 +15,8 @@ from sim.experiment.setup import Timed, VirtualSetup
 
 
 def set_up(problem: DriftProblem, course: Course, dispatch: str = "static") -> VirtualSetup:
-    """The setup of a course: its program, its costs and links by leg, and how it is dispatched.
+    """The setup of a course, which may end before the run does: its program, its costs and links
+    by leg, and how it is dispatched.
 
     Of devices that choose their order the limit on activations holds; legs in a fixed order are
     held to it when they are planned.  Raises ConfigurationError where the mitigation refuses a
@@ -34,9 +35,11 @@ def set_up(problem: DriftProblem, course: Course, dispatch: str = "static") -> V
         experiment = experiment.changed({"pipeline.schedule": "file"}, {
             key: value for key, value in free.items()
             if getattr(pipeline, key.partition(".")[2]) is not None})
-    return replace(setup, experiment=experiment, program=course.program(setup.shape),
-                   costs=CourseCosts.of(course, tuple(each for each, _ in parts)),
-                   cluster=cluster)
+    if course.minibatches != pipeline.minibatches:
+        experiment = experiment.changed({"pipeline.minibatches": course.minibatches})
+    costs = CourseCosts.of(course, tuple(each for each, _ in parts), setup.shape.total)
+    return replace(setup, experiment=experiment, program=course.program(experiment.shape),
+                   costs=costs, cluster=cluster)
 
 
 def timed(problem: DriftProblem, course: Course, dispatch: str = "static") -> Timed:
@@ -55,8 +58,9 @@ def pace(problem: DriftProblem, course: Course) -> Floats:
     [choice] all its seconds over all those that were planned.  A stage of which nothing has ended
     goes as planned.
     """
-    done, total = course.minibatches, problem.experiment.pipeline.minibatches
-    found = timed(problem, course.going_on(total - done))
+    done = course.minibatches
+    found = timed(problem, course.going_on(min(
+        problem.experiment.pipeline.minibatches - done, problem.experiment.pipeline.stages + 1)))
     timeline, program = found.timeline, found.timeline.program
     minibatch, stage = program.rows.index // program.shape.microbatches, program.rows.stage
     now = timeline.start_s[minibatch >= done].min()

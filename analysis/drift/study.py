@@ -78,8 +78,10 @@ def report(problem: DriftProblem, run: PolicyRun) -> Report:
 
 def _merged(policy: Policy, reports: Sequence[Report], seeds: Sequence[int]) -> Report:
     """One row from the reports of several seeds; distributions of staleness are added up."""
-    merged = dict(reports[0]) | {"seeds": list(seeds), "diverged": any(
-        each["diverged"] for each in reports) if reports[0]["diverged"] is not None else None}
+    diverged = [seed for seed, each in zip(seeds, reports, strict=True) if each["diverged"]]
+    merged = dict(reports[0]) | {"seeds": list(seeds)}
+    if reports[0]["diverged"] is not None:
+        merged |= {"diverged": bool(diverged), "diverged_seeds": diverged}
     del merged["seed"], merged["course"]
     for name in AVERAGED:
         merged |= averaged(name, [each[name] for each in reports])

@@ -18,6 +18,7 @@ from analysis.drift.training import learn
 from sim.errors import ConfigurationError
 from sim.experiment.learning.learners import learners
 from sim.experiment.run import run, settle
+from sim.kernels.pairs import NUMBA, NUMPY, installed
 from sim.numerics.training import train
 from sim.order.check import execution_order
 from sim.times.engine import simulate
@@ -121,6 +122,19 @@ def test_engines_agree_on_a_course_with_moves_and_every_kind_of_drift(pipeline):
         found = timeline(*given_, np.random.default_rng(5), method=method)
         assert np.array_equal(found.start_s, reference.start_s)
         assert np.array_equal(found.end_s, reference.end_s)
+
+
+@pytest.mark.parametrize("pipeline", [FLUSHED, LATE])
+def test_layers_may_move_after_every_mini_batch(pipeline):
+    """Each device then waits for all others again and again, and for messages besides."""
+    asked = problem(pipeline, costs={"jitter": {"sigma": 0.5}}, cluster={"latency_s": 0.1})
+    cuts = [(3, 3, 3), (1, 2, 6), (6, 2, 1), (1, 7, 1)] * 4
+    setup = moved(asked, 1, *cuts).timed.setup
+    given_ = setup.program, setup.costs, setup.cluster
+    reference = simulate(*given_, np.random.default_rng(5))
+    for kernels in (NUMPY, *([NUMBA] if installed() else [])):
+        found = timeline(*given_, np.random.default_rng(5), kernels=kernels)
+        assert np.array_equal(found.start_s, reference.start_s)
 
 
 def test_a_planner_sees_what_has_been_and_not_what_is_to_come():
