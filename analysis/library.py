@@ -10,6 +10,9 @@ from typing import Any
 from analysis.advice.advise import advise as answer
 from analysis.advice.question import BACKWARDS
 from analysis.advice.question import Question as Advised
+from analysis.drift.policies import policies as policies_of
+from analysis.drift.problem import DriftProblem
+from analysis.drift.study import rows as policy_rows
 from analysis.measured.events import files_of
 from analysis.measured.mapping import read_mapping
 from analysis.measured.reading import measured as run_of
@@ -21,7 +24,7 @@ from analysis.partition.problem import Objective
 from analysis.planning.answer import partitioned
 from analysis.planning.question import Question
 from analysis.theory.endless import endless
-from sim.library.asking import Asked, Order, with_order
+from sim.library.asking import Asked, Order, experiment_of, with_order
 from sim.numerics.stage import Backward
 from sim.trace import Trace
 
@@ -120,3 +123,22 @@ def order(profile: str | PathLike[str], *, microbatches: int | None = None,
     found = ordered(question.problem(), seconds=seconds, rounds=rounds, seed=seed,
                     minibatches=minibatches, move_stages=move_stages)
     return {"profile": str(profile), **found.told}
+
+
+def drift(experiment: Asked = None, /, *, policies: Sequence[str] | None = None, every: int = 10,
+          seeds: int = 1, orders: Sequence[str] | None = None, state_copies: float = 1.0,
+          **keys: Any) -> list[Report]:
+    """Policies for an experiment whose costs drift, a row each, as `analysis drift --json` has
+    them: static, greedy, replan and recut, or those of `policies`.
+
+    Something may change every `every` mini-batches; `orders` are the schedules to choose from
+    (None: all that suit), and a layer that moves takes `state_copies` arrays as large as its
+    weights along.  Numbers are means over `seeds`, which count from training.seed.  `experiment`
+    and `keys` as `sim.run` takes them.  Raises ConfigurationError; what a policy alone refuses
+    stands in its row, under `refused`.
+    """
+    asked = experiment_of(experiment, keys)
+    first = asked.training.seed
+    problem = DriftProblem(asked, every, state_copies, None if orders is None else tuple(orders))
+    chosen = policies_of(None if policies is None else ",".join(policies))
+    return policy_rows(problem, chosen, range(first, first + seeds))
