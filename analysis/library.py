@@ -7,8 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from analysis.advice.advise import BACKWARDS, Question
 from analysis.advice.advise import advise as answer
+from analysis.advice.question import BACKWARDS, Question
 from analysis.measured.events import files_of
 from analysis.measured.mapping import read_mapping
 from analysis.measured.reading import measured as run_of
