@@ -8,6 +8,7 @@ from analysis.commands.advise import advise
 from analysis.commands.compare import compare
 from analysis.commands.export import export
 from analysis.commands.measured import measured
+from analysis.commands.partition import partition
 from analysis.commands.report import report
 from analysis.commands.stability import stability
 from analysis.commands.steady import steady
@@ -19,7 +20,7 @@ def main() -> None:
     """Metrics, differences and exports of trace files; what theory says without a run."""
 
 
-for command in (report, compare, export, measured, stability, steady, advise):
+for command in (report, compare, export, measured, stability, steady, partition, advise):
     main.add_command(command)
 
 

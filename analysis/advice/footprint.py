@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from analysis.metrics.holding import held_by
 from sim.arrays import Floats, Ints
 from sim.numerics.stage import Backward
-from sim.op import Op
 from sim.times.profile import Profile
 from sim.weights.versions import VersionPlan
 
@@ -62,7 +60,7 @@ def holdings(plan: VersionPlan) -> Holdings:
     for device in range(plan.program.devices):
         mine = np.flatnonzero(copies.device == device)
         stages.append(copies.stage[mine].astype(np.int64))
-        held = np.array([_held(plan, copy) for copy in mine.tolist()])  # (copies on it, 4, rows)
+        held = np.array([held_by(plan, copy) for copy in mine.tolist()])  # (copies on it, 4, rows)
         alike = np.unique(held.reshape(4 * len(mine), held.shape[2]), axis=1)
         moments.append(alike.reshape(len(mine), 4, -1).transpose(2, 1, 0))
     return Holdings(tuple(stages), tuple(moments))
@@ -100,39 +98,3 @@ def in_bytes(held: Holdings, profile: Profile, backward: Backward, state_copies:
 
 def _bytes(profile: Profile, name: str) -> Floats:
     return np.array([float(getattr(stage, name) or 0.0) for stage in profile.stages])
-
-
-class _Held(NamedTuple):
-    """What a copy of a stage has while each row of its device executes, (rows of the device,) each.
-
-    Weight sets, copies for one pass, micro-batches in flight, and those made again.
-    """
-
-    versions: Ints
-    copies: Ints
-    flying: Ints
-    rerunning: Ints
-
-
-def _held(plan: VersionPlan, copy: int) -> _Held:
-    """A version is there from the row after the one that made it, a prediction from its own
-    forward on."""
-    copies, program = plan.program.copies, plan.program
-    first, end = program.offsets[copies.device[copy] : copies.device[copy] + 2]
-    born, dropped, predicted = plan.holdings(copy)
-    size = end - first
-    change = np.bincount(np.clip(born + 1 - predicted - first, 0, size), minlength=size + 1)
-    change -= np.bincount(np.clip(dropped + 1 - first, 0, size), minlength=size + 1)
-    passing = np.bincount(plan.passing(copy) - first, minlength=size)
-    op, stage, _, count = (column[first:end] for column in program.rows)
-    mine, again = stage == copies.stage[copy], np.where(op == Op.B, 1, count)
-    return _Held(np.cumsum(change)[:size], passing,
-                 _level(count, mine & (op == Op.F), mine & np.isin(op, (Op.B, Op.W))),
-                 _level(again, mine & np.isin(op, (Op.B, Op.I)),
-                        mine & np.isin(op, (Op.B, Op.W))))
-
-
-def _level(amount: Ints, taken: NDArray[np.bool_], given: NDArray[np.bool_]) -> Ints:
-    """What is held while each row runs, taken as it starts and given back as it ends, (rows,)."""
-    gone = np.concatenate(([0], np.where(given, amount, 0)[:-1]))
-    return np.cumsum(np.where(taken, amount, 0) - gone)

@@ -33,7 +33,8 @@ class Problem:
     endless run without a flush; under `flush` a mini-batch of `microbatches` micro-batches from its
     first forward to its last backward.  With `replicas` a stage may have several devices.  No
     device has more than `memory_limit_bytes`, in bytes, counted as the `schedule` and `mitigation`
-    that will run need them.
+    that will run need them, and `state_copies` arrays as large as the weights beside them.
+    `transfers` makes messages between stages count under `flush` too, where Alpa leaves them out.
     """
 
     layers: Profile
@@ -47,6 +48,7 @@ class Problem:
     mitigation: str = "stash"
     backward: Literal["graph", "recompute"] = "graph"
     state_copies: float = 2.0
+    transfers: bool = False
 
     @property
     def devices(self) -> int:

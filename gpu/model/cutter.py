@@ -71,6 +71,19 @@ def boundaries(network: Network, stages: int, costs: Sequence[float] | None = No
     return balanced(given, stages)
 
 
+def given_ends(network: Network, layers: Sequence[int]) -> list[int]:
+    """Where each stage ends that has so many of the network's `layers` (its units), none empty.
+
+    In the form of `boundaries`.  Raises ValueError where they are not all of the network's.
+    """
+    units = len(network.units)
+    if sum(layers) != units or min(layers) < 1:
+        raise ValueError(f"the cut has {' + '.join(map(str, layers))} = {sum(layers)} layers, "
+                         f"{network.name} {units}: "
+                         + ", ".join(name for name, _ in network.units))
+    return list(itertools.accumulate(layers))
+
+
 def balanced(costs: Sequence[float], stages: int) -> list[int]:
     """Ends of `stages` contiguous groups, none empty, whose dearest costs as little as can be.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from gpu.images.datasets import class_count, images_at
 from gpu.images.labelled import Images
 from gpu.images.task import ImageOptions, TorchTask
-from gpu.model.cutter import Network, boundaries, cut
+from gpu.model.cutter import Network, boundaries, cut, given_ends
 from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES, TorchStage
 from gpu.runtime.rounds import Rounds
@@ -30,6 +30,7 @@ from sim.numerics.stage import Copy, Stage
 from sim.order.program import Program
 from sim.order.streams import NO_EDGES, NO_PAIRS
 from sim.weights.versions import VersionPlan
+from sim.wording import plural
 
 MOST_PIXELS, MOST_CLASSES = 4096, 100_000  # of an image's side; of a network
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
@@ -41,10 +42,11 @@ class RunSettings:
 
     `optimizer` names one in place of the experiment's own.  Without `classes` and `image_size`
     (pixels of a side) they are those the network is meant for.  `costs` balance the cut, one per
-    unit of the network; `data` is a directory of images (synthetic ones without it), `limit` how
-    many of them to train on, `noise` that of the synthetic ones.  `graphs` says whether stages are
-    captured as CUDA graphs: `auto` (on CUDA), `on` or `off`.  Raises ConfigurationError for a
-    number that is out of all bounds.
+    unit of the network, where it is not given: `cut` has the number of units of each stage.  `data`
+    is a directory of images (synthetic ones without it), `limit` how many of them to train on,
+    `noise` that of the synthetic ones.  `graphs` says whether stages are captured as CUDA graphs:
+    `auto` (on CUDA), `on` or `off`.  Raises ConfigurationError for a number that is out of all
+    bounds.
     """
 
     model: str = "narrow"
@@ -58,6 +60,7 @@ class RunSettings:
     limit: int | None = None
     noise: float = 0.5
     graphs: str = "auto"
+    cut: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         problems = [f"{name}: {least} to {most:g}, got {shown(value)}" for name, least, most, value
@@ -262,7 +265,7 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
                  program: Program, devices: Sequence[torch.device]) -> list[TorchStage]:
     """The models of all copies: the network cut in parts of balanced costs, a part for each stage,
     and of that a copy on each of its homes among the program's `devices`."""
-    parts = cut(network, boundaries(network, program.shape.stages, settings.costs))
+    parts = cut(network, _ends(network, program.shape.stages, settings))
     again, copies = experiment.pipeline.backward == "recompute", program.copies
     # the last home of a stage has the part itself, so that nothing is copied where it has one
     own = [parts[k] if number == copies.of_stage(k)[-1] else deepcopy(parts[k])
@@ -271,6 +274,15 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
                        loss=LOSSES[settings.loss], recompute=again)
             for part, k, device in zip(own, copies.stage.tolist(), copies.device.tolist(),
                                        strict=True)]
+
+
+def _ends(network: Network, stages: int, settings: RunSettings) -> list[int]:
+    """Where the network is cut.  Raises ValueError where it cannot be cut so."""
+    if settings.cut is None:
+        return boundaries(network, stages, settings.costs)
+    if len(settings.cut) != stages:
+        raise ValueError(f"the cut has {plural(len(settings.cut), 'stage')}, the program {stages}")
+    return given_ends(network, settings.cut)
 
 
 def pipeline_stage(setup: Setup, plan: VersionPlan, copy: int, model: TorchStage,

@@ -14,7 +14,7 @@ from sim.layouts.layers import cut, layers_by_letter, layers_in
 from sim.layouts.text import stages_of
 from sim.numerics.tasks import Task
 from sim.times.cluster import Cluster, Link, MessageTimes, Tied
-from sim.times.costs import CostModel, Straggler
+from sim.times.costs import CostModel, Straggler, Trend
 from sim.times.profile import Profile, read_profile
 from sim.workers import Combine, ring_all_reduce_s
 
@@ -160,6 +160,7 @@ def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
     return CostModel(forward, backward, update, again, per_micro_batch=profile is not None,
                      jitter_sigma=costs.jitter.sigma if costs.jitter else 0.0,
                      stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers),
+                     trends=tuple(Trend(**each.model_dump()) for each in costs.trends),
                      slowdown=_slowdown(experiment), input_backward_s=halves[0],
                      weight_backward_s=halves[1], overlapped_s=both,
                      microbatch_scale=None if (scale == 1).all() else scale)
@@ -265,9 +266,8 @@ def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combi
         return None
     latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
     slowest = link.slowest()
-    between = Link(slowest.latency_s if latency is None else latency,
-                   slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    between = Link(_per_boundary(slowest.latency_s if latency is None else latency),
+                   _per_boundary(slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth))
     if homes is not None and homes.max() > 1:
-        return np.array([float(ring_all_reduce_s(size, between, int(copies)))
-                         for size, copies in zip(sizes.weight_bytes, homes, strict=True)])
+        return ring_all_reduce_s(sizes.weight_bytes, between, homes)
     return combine.seconds(sizes.weight_bytes, between, workers.count)

@@ -35,13 +35,14 @@ def nothing_sent(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[
                    f"changes nothing; set cluster.{sizes}")
 
 
-def late_stragglers(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
-    """A time in which a stage is slow that begins after the run's end."""
+def late_drifts(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """A time in which a stage is slow, or a trend, that begins after the run's end."""
     end = report.get("makespan_s")
-    for number, window in enumerate(experiment.costs.stragglers):
-        if end is not None and window.from_s >= end:
-            yield (f"costs.stragglers.{number}.from_s = {window.from_s:g}: the run ends after "
-                   f"{end:.4g} s, so nothing is slowed")
+    for key in ("stragglers", "trends"):
+        for number, each in enumerate(getattr(experiment.costs, key)):
+            if end is not None and each.from_s >= end:
+                yield (f"costs.{key}.{number}.from_s = {each.from_s:g}: the run ends after "
+                       f"{end:.4g} s, so nothing is slowed")
 
 
 def profiled(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:

@@ -62,10 +62,11 @@ class Work(NamedTuple):
 
 
 class SlowWindows(NamedTuple):
-    """Windows of time in which the instructions of a stage are slower.
+    """Windows of time in which the instructions of a stage are slower, and trends that stay.
 
-    `stage` is by row; by window `window_stage` is its stage, and `window_s` has three numbers, from
-    and to in seconds and the factor, one window after another.
+    `stage` is by row; by window `window_stage` is its stage, and `window_s` has four numbers, from
+    and to in seconds, the factor, and 1 where that is grown into and kept (`sim.times.costs.Trend`)
+    or 0, one window after another.
     """
 
     stage: Column[int]
@@ -138,9 +139,13 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
             if slowed > 0:
                 began, number = now, stage[row]
                 for w in range(slowed):
-                    if (window_stage[w] == number and window_s[3 * w] <= began
-                            and began < window_s[3 * w + 1]):
-                        took *= window_s[3 * w + 2]
+                    if window_stage[w] == number and window_s[4 * w] <= began:
+                        since, until, by = window_s[4 * w], window_s[4 * w + 1], window_s[4 * w + 2]
+                        if window_s[4 * w + 3] > 0.0 and began < until:
+                            by = 1.0 + (by - 1.0) * ((began - since) / (until - since))
+                        elif window_s[4 * w + 3] <= 0.0 and began >= until:
+                            by = 1.0
+                        took *= by
                 took *= TICKS_PER_S
                 if took < NO_FRACTION:
                     took = (took + NO_FRACTION) - NO_FRACTION  # rounds as np.round does

@@ -12,7 +12,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from sim.errors import ProfileError
+from sim.errors import ProfileError, shown
 from sim.layouts.graph import is_graph, read_graph
 from sim.times.profile import Amount, Profile, StageProfile, read_profile
 
@@ -36,6 +36,24 @@ def layers_in(path: str | Path) -> Profile:
     Raises ProfileError with everything that is wrong with it.
     """
     return read_graph(path) if is_graph(path) else read_profile(path)
+
+
+def narrow_in(layers: Profile) -> tuple[int, ...] | None:
+    """The layers (from 0) after which a network with branches can be cut: where the output of one
+    layer alone crosses, as the profile's notes say it (`"narrow": [0, 3]`); None: after any.
+
+    Raises ProfileError where the notes say something else than numbers of its layers.
+    """
+    said = layers.notes.get("narrow")
+    if said is None:
+        return None
+    last = len(layers.stages) - 2
+    wrong = not isinstance(said, list) or any(
+        isinstance(each, bool) or not isinstance(each, int) or not 0 <= each <= last
+        for each in said)
+    if wrong:
+        raise ProfileError(f"notes.narrow: numbers of layers from 0 to {last}, got {shown(said)}")
+    return tuple(sorted(set(said)))
 
 
 def layers_by_letter(stages: Sequence[str], costs: Mapping[str, LayerCosts]) -> Profile:
@@ -81,6 +99,7 @@ def cut(layers: Profile, counts: Sequence[int]) -> Profile:
     return layers.model_copy(update={
         "stages": tuple(stages),
         "boundary_bytes": tuple(sent or 0.0 for sent in sends) if known else None,
+        "notes": {name: note for name, note in layers.notes.items() if name != "narrow"},
         "transfers": tuple(way.model_copy(update={"boundary": boundary})
                            for boundary, end in enumerate(ends[:-1])
                            for way in layers.transfers if way.boundary == end - 1)})

@@ -105,6 +105,7 @@ def test_a_mitigation_that_is_said_to_do_nothing_does_nothing(schedule):
     (("task=quadratic", "activation_limit_bytes=1.0"), "cluster.activation_limit_bytes"),
     (("stragglers=[{stage=0, from_s=28.0, to_s=1e5, factor=2.0}]",),
      "costs.stragglers.0.from_s"),
+    (("trends=[{stage=0, from_s=28.0, to_s=1e5, factor=2.0}]",), "costs.trends.0.from_s"),
     (("costs.profile=figures/experiments/profile.json", "stages=4", "forward_s=9.0"),
      "costs.forward_s"),
     (("recompute_s=9.0",), "costs.recompute_s"),

@@ -58,6 +58,7 @@ class Case:
     device_factor: Any = 1.0
     jitter: Any = None
     stragglers: Any = ()
+    trends: Any = ()
     latency: str = "pipelined"
     latency_s: Any = None
     bandwidth_bytes_per_s: Any = None

@@ -148,6 +148,12 @@ def _costs(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
              "from_s": (begins := r.choice([r.uniform(0, 10), r.randint(0, 8)])),
              "to_s": begins + r.choice([r.uniform(0.5, 15), r.randint(1, 9)])}
             for _ in range(r.randint(1, 3))]
+    if r.random() < 0.15:
+        found["trends"] = [
+            {"stage": r.randrange(stages), "factor": r.choice([3.0, 0.5, 1.3]),
+             "from_s": (begins := r.choice([r.uniform(0, 10), r.randint(0, 8)])),
+             "to_s": begins + r.choice([0, r.uniform(0.5, 15), r.randint(1, 9)])}
+            for _ in range(r.randint(1, 2))]
     return found
 
 
