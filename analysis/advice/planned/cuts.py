@@ -27,21 +27,23 @@ class Cutting:
     state_copies: float
     backwards: Sequence[Backward]
 
-    def straight(self, most: int, microbatches: int) -> dict[int, list[Counts]]:
+    def straight(self, most: int, devices: int, microbatches: int) -> dict[int, list[Counts]]:
         """Cuts by their number of stages, up to `most`, of one device each: layers of each stage.
 
-        They are the best for an endless run and for a flush of so many micro-batches, and where
-        those need more memory than there is, the best that do not, as 1F1B fills it.
+        They are the best for an endless run and for a flush of so many micro-batches; and where
+        one of at most `devices` stages needs more memory than there is, the best that does not, as
+        1F1B fills it: never with more micro-batches than stages in flight.
         """
-        wanted: list[dict[str, Any]] = [
-            {"objective": "throughput"}, {"objective": "flush", "microbatches": microbatches}]
-        limited = [{**each, "memory_limit_bytes": self.memory_limit_bytes, "backward": backward,
-                    "mitigation": "none", "state_copies": self.state_copies,
-                    "microbatches": microbatches}
-                   for each in wanted for backward in self.backwards]
+        flush = {"objective": "flush", "microbatches": microbatches}
+        wanted = [(most, {"objective": "throughput"}), (most, flush)]
+        limited = [(devices, {**flush, "memory_limit_bytes": self.memory_limit_bytes,
+                              "backward": backward, "mitigation": "none",
+                              "state_copies": self.state_copies,
+                              "microbatches": min(devices, microbatches)})
+                   for backward in self.backwards]
         found: dict[int, list[Counts]] = {}
-        for keys in (*wanted, *limited):
-            for plan in self._plans(most, keys):
+        for stages, keys in (*wanted, *limited):
+            for plan in self._plans(stages, keys):
                 cuts = found.setdefault(len(plan.stages), [])
                 if tuple(plan.counts) not in cuts:
                     cuts.append(tuple(plan.counts))

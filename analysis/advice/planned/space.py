@@ -54,7 +54,8 @@ def arrangements(question: Question, layers: Layers) -> Iterator[Arrangement]:
         split = layers.split(layers.alone, ways)
         cutting = Cutting(split, question.memory_limit_bytes, question.state_copies,
                           question.backwards)
-        known = cutting.straight(CHUNKS[-1] * devices, microbatches_of(question, layers)[-1])
+        known = cutting.straight(CHUNKS[-1] * devices, devices,
+                                 microbatches_of(question, layers)[-1])
         for depth in depths(devices):
             for chunks in (1, *CHUNKS) if depth > 1 else (1,):
                 for number, counts in enumerate(known.get(depth * chunks, ())):
