@@ -34,8 +34,9 @@ class Cutting:
         one of at most `devices` stages needs more memory than there is, the best that does not, as
         1F1B fills it: never with more micro-batches than stages in flight.
         """
-        flush = {"objective": "flush", "microbatches": microbatches}
-        wanted = [(most, {"objective": "throughput"}), (most, flush)]
+        flush: dict[str, Any] = {"objective": "flush", "microbatches": microbatches}
+        wanted: list[tuple[int, dict[str, Any]]] = [
+            (most, {"objective": "throughput"}), (most, flush)]
         limited = [(devices, {**flush, "memory_limit_bytes": self.memory_limit_bytes,
                               "backward": backward, "mitigation": "none",
                               "state_copies": self.state_copies,

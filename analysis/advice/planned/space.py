@@ -11,6 +11,7 @@ from analysis.advice.question import Question
 from sim.schedules import SCHEDULES, Schedule
 
 EVERY = 8  # up to so many devices of a pipeline, every number of them is looked at
+UNLIKE = 16  # up to so many devices, stages with unlike numbers of replicas are looked at
 CHUNKS = (2, 4)  # stages on a device, of orders that have several
 ALONE = "1f1b"  # the order of a pipeline of one device, where all orders are one
 PIECES = "splits"  # what an order takes whose micro-batches are pieces of sequences
@@ -62,7 +63,7 @@ def arrangements(question: Question, layers: Layers) -> Iterator[Arrangement]:
                     stages = layers.split(counts, ways)
                     for workers in _workers(devices // depth):
                         yield Arrangement(counts, stages, chunks, workers, None, ways, number)
-        for number, plan in enumerate(cutting.replicated(devices)):
+        for number, plan in enumerate(cutting.replicated(devices) if devices <= UNLIKE else ()):
             counts = tuple(plan.counts)
             yield Arrangement(counts, layers.split(counts, ways), 1, 1,
                               tuple(stage.replicas for stage in plan.stages), ways, number)
