@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from analysis.partition.partition import plans
+from analysis.partition.plans import plans
 from analysis.partition.problem import Plan, Problem
 from analysis.planning.judged import Judged, judge, orders
 from analysis.planning.question import Question

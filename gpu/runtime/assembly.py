@@ -298,4 +298,5 @@ def pipeline_stage(setup: Setup, plan: VersionPlan, copy: int, model: TorchStage
     if rounds is None:
         return watched_stage(k, model, optimizer, plan, setup.rate, **options)
     return watched_stage(k, model, optimizer, plan, copy_rate(setup, plan, copy), **options,
-                         copy=Copy(copy, copies.does(copy).tolist(), rounds.of(copy)))
+                         copy=Copy(copy, copies.does(copy).tolist(), rounds.of(copy),
+                                   setup.experiment.workers.copies == "apart"))

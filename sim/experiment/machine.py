@@ -237,7 +237,7 @@ def _tied(experiment: Experiment, link: Link) -> tuple[Tied, ...]:
                  for tie in experiment.cluster.tied)
 
 
-def _per_boundary(value: float | list[float]) -> float | Floats:
+def _per_boundary(value: float | Floats | list[float]) -> float | Floats:
     """A number, or those of the boundaries as an array."""
     return np.array(value, dtype=np.float64) if isinstance(value, list) else value
 

@@ -11,7 +11,7 @@ from typing import Any
 from sim.experiment.options import Experiment
 from sim.hints.cut import needless_warm_up, uncut, unfilled_round
 from sim.hints.learning import diverging, late_evaluation, resting_rate
-from sim.hints.order import few_microbatches, idle_mitigation, unsteady
+from sim.hints.order import few_microbatches, idle_mitigation, never_late, unsteady
 from sim.hints.unused import (
     late_drifts,
     lone_worker,
@@ -25,8 +25,8 @@ from sim.hints.unused import (
 )
 
 Hint = Callable[[Experiment, Mapping[str, Any]], Iterator[str]]
-ALL: tuple[Hint, ...] = (few_microbatches, unsteady, idle_mitigation, uncut,
-                         unfilled_round, needless_warm_up, diverging, late_evaluation,
+ALL: tuple[Hint, ...] = (few_microbatches, unsteady, idle_mitigation, never_late,
+                         uncut, unfilled_round, needless_warm_up, diverging, late_evaluation,
                          resting_rate, nothing_sent, late_drifts, profiled, whole_backwards,
                          without_messages, without_recompute, lone_worker, unshared,
                          other_tasks)
