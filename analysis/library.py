@@ -10,9 +10,10 @@ from typing import Any
 from analysis.advice.advise import advise as answer
 from analysis.advice.question import BACKWARDS
 from analysis.advice.question import Question as Advised
-from analysis.drift.policies import policies as policies_of
-from analysis.drift.problem import DriftProblem
-from analysis.drift.study import rows as policy_rows
+from analysis.cuts.problem import Objective
+from analysis.drifting.policies import policies as policies_of
+from analysis.drifting.problem import DriftProblem
+from analysis.drifting.study import rows as policy_rows
 from analysis.measured.events import files_of
 from analysis.measured.mapping import read_mapping
 from analysis.measured.reading import measured as run_of
@@ -20,7 +21,6 @@ from analysis.measured.reading import read_run
 from analysis.metrics.explained import explained, whole_report
 from analysis.ordering.asked.answer import answer as ordered
 from analysis.ordering.asked.question import Question as OrderQuestion
-from analysis.partition.problem import Objective
 from analysis.planning.answer import partitioned
 from analysis.planning.question import Question
 from analysis.theory.endless import endless

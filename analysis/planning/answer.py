@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from analysis.partition.plans import plans
-from analysis.partition.problem import Plan, Problem
+from analysis.cuts.plans import plans
+from analysis.cuts.problem import Plan, Problem
 from analysis.planning.judged import Judged, judge, orders
 from analysis.planning.question import Question
 from sim.rows import Row, plain

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from analysis.partition.problem import Plan, PlannedStage, Problem
-from analysis.partition.simulated import profile_of
+from analysis.cuts.problem import Plan, PlannedStage, Problem
+from analysis.cuts.simulated import profile_of
 from analysis.planning.judged import document
 from sim.experiment.keys.listing import as_toml
 from sim.rows import Row

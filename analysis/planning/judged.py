@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from analysis.advice.footprint import footprint
-from analysis.partition.problem import Plan, Problem
-from analysis.partition.simulated import Places, profile_of
+from analysis.cuts.problem import Plan, Problem
+from analysis.cuts.simulated import Places, profile_of
 from analysis.theory.endless import solve
 from sim.arrays import Floats
 from sim.errors import ConfigurationError, DeadlockError, UnsettledError

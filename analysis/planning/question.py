@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from analysis.partition.problem import Level, Objective, Problem
+from analysis.cuts.problem import Level, Objective, Problem
 from sim.errors import ConfigurationError, unknown
 from sim.layouts.layers import layers_in, narrow_in
 from sim.mitigations import MITIGATIONS

@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from analysis.__main__ import main
+from analysis.cuts.problem import Level, Plan, PlannedStage, Problem
+from analysis.cuts.simulated import Places, profile_of
 from analysis.library import partition
 from analysis.metrics.report import report
-from analysis.partition.problem import Level, Plan, PlannedStage, Problem
-from analysis.partition.simulated import Places, profile_of
 from analysis.planning.files import plan_of
 from analysis.planning.judged import judge, orders
 from analysis.planning.question import Question

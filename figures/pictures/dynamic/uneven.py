@@ -27,7 +27,6 @@ from figures.pictures.dynamic.written import (
 from figures.pieces import Piece
 from sim.arrays import Ints
 from sim.experiment.configuration import resolve
-from sim.experiment.making import make_mitigation
 from sim.experiment.run import run
 from sim.order.program import Program
 from sim.rows import Rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.drift.orders import Order
+from analysis.drifting.orders import Order
 from sim.arrays import Floats, Ints
 from sim.order.columns import Instructions
 from sim.order.program import Program

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analysis.drift.course import Course
-from analysis.drift.planning import Choice, Planner
-from analysis.drift.running import pace, timed
+from analysis.drifting.course import Course
+from analysis.drifting.planning import Choice, Planner
+from analysis.drifting.running import pace, timed
 from sim.arrays import Floats
 from sim.errors import ConfigurationError, unknown
 from sim.experiment.setup import Timed

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from analysis.drift.course import Course, Cut
-from analysis.drift.policies import PolicyRun
-from analysis.drift.problem import DriftProblem
+from analysis.drifting.course import Course, Cut
+from analysis.drifting.policies import PolicyRun
+from analysis.drifting.problem import DriftProblem
 from sim.arrays import Floats
 from sim.experiment.setup import make_stages, version_plan
 from sim.numerics.model import StageModel

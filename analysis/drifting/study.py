@@ -7,10 +7,10 @@ from typing import Any
 
 from analysis.comparison.compare import averaged
 from analysis.comparison.paired import against_first
-from analysis.drift.planning import Planner
-from analysis.drift.policies import Policy, PolicyRun, run_policy
-from analysis.drift.problem import DriftProblem
-from analysis.drift.training import learn
+from analysis.drifting.planning import Planner
+from analysis.drifting.policies import Policy, PolicyRun, run_policy
+from analysis.drifting.problem import DriftProblem
+from analysis.drifting.training import learn
 from analysis.metrics.staleness import PASSES, distribution, max_staleness, mean_staleness
 from analysis.metrics.timing import timing
 from sim.errors import ConfigurationError

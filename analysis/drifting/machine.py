@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.drift.course import Course
+from analysis.drifting.course import Course
 from sim.arrays import Floats
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.op import Op

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.drift.course import Cut
+from analysis.drifting.course import Cut
 from sim.arrays import Floats
 from sim.errors import ConfigurationError
 from sim.experiment.machine import cost_model, load_profile, make_cluster, per_stage, stage_sizes

@@ -12,10 +12,10 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.drift.course import Cut, Leg
-from analysis.drift.cutting import best_cut, crossing
-from analysis.drift.orders import Order, listed, named
-from analysis.drift.problem import GAIN, DriftProblem
+from analysis.drifting.course import Cut, Leg
+from analysis.drifting.cutting import best_cut, crossing
+from analysis.drifting.orders import Order, listed, named
+from analysis.drifting.problem import GAIN, DriftProblem
 from sim.arrays import Floats
 from sim.errors import DeadlockError
 from sim.times.cluster import Cluster

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.drift.course import Cut
+from analysis.drifting.course import Cut
 from sim.arrays import Floats
 
 

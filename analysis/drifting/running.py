@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.drift.course import Course
-from analysis.drift.machine import CourseCluster, CourseCosts
-from analysis.drift.problem import DriftProblem
+from analysis.drifting.course import Course
+from analysis.drifting.machine import CourseCluster, CourseCosts
+from analysis.drifting.problem import DriftProblem
 from sim.arrays import Floats
 from sim.experiment.run import settle
 from sim.experiment.setup import Timed, VirtualSetup
