@@ -238,7 +238,19 @@ def test_stages_may_be_shared_by_several_devices(tmp_path):
     simulated, = answer["candidates"][0]["simulated"]
     assert simulated["seconds"] == answer["objective_s"]
     assert simulated["peak_bytes"][2] == pytest.approx(3 * 50 + 40 * (10 + 24 / 2) / 34)
-    assert "Each of these devices stands for 2" in ask(path, *arguments).output
+    assert "ways: devices that share" in ask(path, *arguments).output
+
+
+def test_several_numbers_of_devices_that_share_are_tried(tmp_path):
+    """On free links two layers of 3 s on 4 devices: 3 s by two stages, 1.5 s where 2 share each."""
+    path = written(tmp_path, layers([1.0, 1.0]))
+    out = tmp_path / "out"
+    answer = found(path, "--devices", 4, "--ways", "1,2,4", "--out", out)
+    assert (answer["ways"], answer["objective_s"], answer["best"]) == (2, 1.5, 0)
+    assert [(row["ways"], len(row["stages"]), row["devices"], row["objective_s"])
+            for row in answer["candidates"]] == [
+        (2, 2, 4, 1.5), (4, 1, 4, 1.5), (1, 2, 2, 3.0), (2, 1, 2, 3.0), (1, 1, 1, 6.0)]
+    assert "# Each device stands for 2" in (out / "experiment.toml").read_text()
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["throughput", "flush"]))
