@@ -6,6 +6,7 @@ import click
 
 from analysis.commands.advise import advise
 from analysis.commands.compare import compare
+from analysis.commands.drift import drift
 from analysis.commands.export import export
 from analysis.commands.measured import measured
 from analysis.commands.partition import partition
@@ -22,7 +23,7 @@ def main() -> None:
 
 
 for command in (report, compare, export, measured, stability, steady, partition, schedule,
-                advise):
+                advise, drift):
     main.add_command(command)
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from analysis.cuts.plans import partition
+from analysis.cuts.problem import Level, Problem
 from analysis.ordering.problem import OrderProblem
-from analysis.partition.plans import partition
-from analysis.partition.problem import Level, Problem
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.configuration import document_of
 from sim.experiment.documents import put
