@@ -104,6 +104,8 @@ def _looked_at(advice: dict[str, Any]) -> Iterator[str]:
     counts = advice["looked_at"]
     ends = [f"{counts[key]} {said}" for key, said in ENDS.items() if counts[key]]
     yield f"{counts['candidates']} candidates: {', '.join(ends)}."
+    if counts["orders_not_made"]:
+        yield f"{counts['orders_not_made']} orders were not even made in time (--seconds)."
     if counts["refused"]:
         why = ", ".join(f"{each['name']} ({each['count']})" for each in advice["refusals"])
         yield f"{counts['refused']} more cannot run (--json has the reasons): {why}."

@@ -27,7 +27,8 @@ def advise_on_layers(question: Question, watch: Callable[[int, int], None]) -> d
     layers = read_layers(question)
     _refuse_sizes(question, layers)
     refused = Refused()
-    chosen = candidates(question, layers, refused, watch)
+    chosen, unmade = candidates(question, layers, refused, watch,
+                                begun_s + question.within_s / 2)
     found = weigh(chosen, question, layers.size, refused, watch, begun_s)
     rate = "microbatches_per_s" if layers.size is None else "samples_per_s"
     return {"profile": str(question.path), "device": layers.profile.device,
@@ -38,17 +39,18 @@ def advise_on_layers(question: Question, watch: Callable[[int, int], None]) -> d
                          "staleness": "staleness_mean"},
             "counted": COUNTED, "layers": len(layers.profile.stages), "given": layers.given,
             "ring": layers.ring,
-            "looked_at": _counts(found, len(chosen), refused),
+            "looked_at": _counts(found, len(chosen), refused, unmade),
             "least_peak_bytes": found.least_peak_bytes, "refusals": refused.rows,
             "left_out": left_out(question),
             "rows": ranked(found.rows, rate, question)}
 
 
-def _counts(found: Weighed, candidates: int, refused: Refused) -> dict[str, int]:
-    """How many candidates came to what end."""
+def _counts(found: Weighed, candidates: int, refused: Refused, unmade: int) -> dict[str, int]:
+    """How many candidates came to what end, and how many orders none were made of in time."""
     return {"candidates": candidates, "refused": sum(refused.count.values()),
             "over_limit": found.over_limit, "inconsistent": found.inconsistent,
-            "beaten": found.beaten, "not_reached": found.not_reached, "run": len(found.rows)}
+            "beaten": found.beaten, "not_reached": found.not_reached, "run": len(found.rows),
+            "orders_not_made": unmade}
 
 
 def _refuse_sizes(question: Question, layers: Layers) -> None:

@@ -50,7 +50,8 @@ class Arrangement:
         if self.chunks > 1:
             parts.append(f"v{self.chunks}")
         if self.replicas is not None:
-            parts.append("r" + "_".join(map(str, self.replicas)))
+            return f"{self.depth}x1x{self.ways}-r" + "_".join(map(str, self.replicas)) + (
+                f"-cut{self.number + 1}" if self.number else "")
         if self.number:
             parts.append(f"cut{self.number + 1}")
         return "-".join(parts)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from time import perf_counter
 
 from analysis.advice.footprint import Footprint, in_bytes
 from analysis.advice.planned.arrangement import Arrangement
@@ -78,17 +80,22 @@ class Refused:
 
 
 def candidates(question: Question, layers: Layers, refused: Refused,
-               watch: Callable[[int, int], None]) -> list[Candidate]:
-    """Every candidate of a question that can run; `refused` is told of the others.
+               watch: Callable[[int, int], None], until_s: float = math.inf
+               ) -> tuple[list[Candidate], int]:
+    """Every candidate of a question that can run, and of how many orders none were made for want
+    of time; `refused` is told of those that cannot.
 
     On an order of which no pass is ever stale all mitigations are the same, so only one is looked
-    at.  `watch` takes how many orders are done, and of how many.
+    at.  Orders are made from those on that may be fastest until the clock says `until_s`; `watch`
+    takes how many are done, and of how many.
     """
-    places = list(arrangements(question, layers))
     orders: dict[Key, Order | str] = {}
     found: list[Candidate] = []
-    asked = [(place, key) for place in places for key in _keys(question, layers, place)]
+    asked = sorted(((place, key) for place in arrangements(question, layers)
+                    for key in _keys(question, layers, place)), key=_hopes)
     for number, (place, key) in enumerate(asked, 1):
+        if perf_counter() > until_s and found:
+            return found, len(asked) - number + 1
         order = orders.get(key)
         if order is None:
             order = orders[key] = order_of(key)
@@ -97,7 +104,17 @@ def candidates(question: Question, layers: Layers, refused: Refused,
         else:
             found += _of_order(question, place, key, order, refused)
         watch(number, len(asked))
-    return found
+    return found, 0
+
+
+def _hopes(asked: tuple[Arrangement, Key]) -> tuple[float, Key]:
+    """What an order is to be made by: the seconds of its fullest device for a micro-batch, the
+    least first, of as many micro-batches as there may be."""
+    place, key = asked
+    seconds = [stage.forward_s + stage.backward_s for stage in place.stages.stages]
+    shared = place.replicas or (1,) * place.depth
+    fullest = max(sum(seconds[device::place.depth]) / many for device, many in enumerate(shared))
+    return fullest / place.workers / key.microbatches, key
 
 
 def _keys(question: Question, layers: Layers, place: Arrangement) -> Iterator[Key]:
