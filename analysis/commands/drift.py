@@ -28,9 +28,9 @@ from sim.commands.door import console, experiment_argument, json_option, print_j
 def drift(experiment: Path | None, settings: tuple[str, ...], names: str | None, every: int,
           orders: str | None, state_copies: float, seeds: int, as_json: bool) -> None:
     """One order to the end, dispatch, new orders or new cuts: a row per policy under drift."""
-    from analysis.drift.policies import policies
-    from analysis.drift.problem import DriftProblem
-    from analysis.drift.study import rows as policy_rows
+    from analysis.drifting.policies import policies
+    from analysis.drifting.problem import DriftProblem
+    from analysis.drifting.study import rows as policy_rows
     from analysis.terminal.drifting.tables import drift_tables
 
     resolved, _ = asked(experiment, settings, None)

@@ -36,6 +36,7 @@ def report(trace: Trace) -> dict[str, Any]:
         "devices": trace.shape.devices,
         "homes": _homes(plan),
         "workers": _workers(trace),
+        "tensor": _tensor(trace, plan),
         "dispatch": pipeline["dispatch"],
         "backward": pipeline["backward"],
         "steady_minibatches": steady_of(trace.shape),
@@ -90,6 +91,19 @@ def _workers(trace: Trace) -> dict[str, Any] | None:
     """Of several workers: how they combine and how far each is ahead of the others it has seen."""
     between = trace.header.workers
     return None if between is None else {"count": trace.shape.workers, **between.as_dict()}
+
+
+def _tensor(trace: Trace, plan: VersionPlan) -> dict[str, Any] | None:
+    """Where several devices share a stage: how many each stage, and the real devices in all, of
+    which each of the program's stands for as many; None where every stage has devices of its own.
+    """
+    given = trace.header.experiment.get("tensor", {}).get("ways", 1)
+    ways = np.broadcast_to(np.asarray(given, dtype=np.int64), (trace.shape.stages,))
+    if (ways == 1).all():
+        return None
+    copies, own = plan.program.copies, np.zeros(plan.program.devices, dtype=np.int64)
+    own[copies.device] = ways[copies.stage]  # stages on one device are shared by equally many
+    return {"ways": ways.tolist(), "devices": int(own.sum()) * trace.shape.workers}
 
 
 def _memory(whole: Trace, plan: VersionPlan) -> dict[str, Any]:

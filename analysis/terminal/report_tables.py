@@ -55,6 +55,7 @@ def _whole(values: dict[str, Any]) -> Facts:
         ("memory", _fullest(values["memory"]["peak_device_bytes"])),
         ("training", _training(values)),
         *_workers(values["workers"]),
+        *_tensor(values["tensor"]),
     ])
 
 
@@ -123,6 +124,16 @@ def _workers(between: dict[str, Any] | None) -> list[tuple[str, str]]:
     return [("workers", f"{between['count']}, {between['combine']}, ahead of what they have seen "
              f"of each other by {short(between['behind_mean'], 4)} mini-batches of their own, at "
              f"most {between['behind_max']}")]
+
+
+def _tensor(shared: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if not shared:
+        return []
+    ways = shared["ways"]
+    each = (f"{ways[0]} devices share every stage" if len(set(ways)) == 1 else
+            f"stages are shared by {', '.join(map(str, ways))} devices")
+    return [("tensor", f"{each}, {shared['devices']} in all; what is told of a device is of one "
+             "of them")]
 
 
 def _by_stage(values: dict[str, Any]) -> FittedTable:

@@ -25,7 +25,7 @@ def problems_of(tables: Tables) -> list[str]:
     """
     problems = [*_names(tables), *_sizes(tables), *_shape(tables), *_factors(tables),
                 *_drifts(tables),
-                *_workers(tables), *_ties(tables), *_optimizer(tables)]
+                *_workers(tables), *_ties(tables), *_tensor(tables), *_optimizer(tables)]
     return [*problems, *(_order(tables) if not problems else []), *_mitigation(tables)]
 
 
@@ -55,6 +55,9 @@ def _sizes(tables: Tables) -> Iterable[str]:
         ("costs", ("forward_s", "backward_s", "update_s", "recompute_s", "input_backward_s",
                    "weight_backward_s", "overlapped_s"), pipeline.stages, "stage"),
         ("cluster", ("activation_bytes",), pipeline.stages, "stage"),
+        ("workers", ("sync_latency_s", "sync_bandwidth_bytes_per_s"), pipeline.stages, "stage"),
+        ("tensor", ("ways", "forward_all_reduces", "backward_all_reduces", "all_reduce_bytes"),
+         pipeline.stages, "stage"),
         ("cluster", ("boundary_bytes", "latency_s", "bandwidth_bytes_per_s"), pipeline.stages - 1,
          "boundary between stages"),
     ):
@@ -91,6 +94,21 @@ def _ties(tables: Tables) -> Iterable[str]:
         if one == other or max(one, other) >= stages:
             yield (f"cluster.tied.{number}.stages: two stages from 0 to {stages - 1}, got "
                    f"{one} and {other}")
+
+
+def _tensor(tables: Tables) -> Iterable[str]:
+    """Whether devices that share a layer can: each takes whole attention heads."""
+    tensor = tables.tensor
+    ways = tensor.ways if isinstance(tensor.ways, list) else [tensor.ways]
+    if tensor.transformer is None:
+        return
+    heads = tensor.transformer.heads
+    for number in sorted(set(ways)):
+        if heads % number:
+            yield f"tensor.ways: divides tensor.transformer.heads, got {number} and {heads}"
+    if tensor.split_share is not None:
+        yield ("tensor.split_share: tensor.transformer says what share of activations is split; "
+               "give one of them")
 
 
 def _optimizer(tables: Tables) -> Iterable[str]:

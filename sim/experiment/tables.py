@@ -12,7 +12,6 @@ from sim.experiment.values.kinds import (
     MOST_MOMENTUM,
     MOST_SEED,
     STRICT,
-    Bandwidth,
     BandwidthOrList,
     Bytes,
     BytesPerStage,
@@ -20,13 +19,13 @@ from sim.experiment.values.kinds import (
     NamedTable,
     Positive,
     Room,
-    Seconds,
     SecondsPerStage,
     Slowdown,
     SlowdownOrList,
     Whole,
 )
 from sim.experiment.values.said import SIZED, Bears, Says
+from sim.experiment.values.tensor import TensorOptions
 from sim.layouts.layers import LayerCosts
 from sim.numerics.optimizers import Convention
 from sim.numerics.stage import Backward
@@ -90,10 +89,12 @@ class Workers(BaseModel):
         "how they combine, or with parameters { name = \"wave\", distance = 0 }")] = "all-reduce"
     slowdown: Annotated[SlowdownOrList, Bears.TIMES, Says(
         "factor on every duration, or one per worker")] = 1.0
-    sync_latency_s: Annotated[Seconds | None, Bears.TIMES, Says(
-        "latency of the links between workers", "s", "the pipeline's", "1e-5")] = None
-    sync_bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES, Says(
-        "bandwidth of the links between workers", "bytes/s", "the pipeline's", "1e9")] = None
+    sync_latency_s: Annotated[SecondsPerStage | None, Bears.TIMES, Says(
+        "latency of the links between workers, or one per stage", "s", "the pipeline's", "1e-5"
+        )] = None
+    sync_bandwidth_bytes_per_s: Annotated[BandwidthOrList | None, Bears.TIMES, Says(
+        "bandwidth of the links between workers, or one per stage", "bytes/s", "the pipeline's",
+        "1e9")] = None
     overlap: Annotated[bool, Bears.TIMES, Says(
         "the exchange of a stage runs beside computing, on the link, and only the update waits"
         )] = False
@@ -239,6 +240,7 @@ class Tables(BaseModel):
     cluster: ClusterOptions = ClusterOptions()
     training: Training = Training()
     workers: Workers = Workers()
+    tensor: TensorOptions = TensorOptions()
 
     @property
     def shape(self) -> PipelineShape:

@@ -55,7 +55,9 @@ def read_graph(path: str | Path) -> Profile:
     """The layers of a `graph.txt`, a stage of the result each, in an order that their edges allow.
 
     Where layers branch, a boundary sends what every layer before it made that one behind it
-    needs, each once.  [choice] A layer keeps of a micro-batch what it makes.
+    needs, each once; the places where no more than one output crosses are `narrow` in its notes
+    (see `sim.layouts.layers.narrow_in`).  [choice] A layer keeps of a micro-batch what it makes;
+    an input of no bytes does not cross, since every stage can have it.
     Raises ProfileError with every line that is wrong.
     """
     nodes: dict[str, Node] = {}
@@ -140,8 +142,11 @@ def _profile(order: Sequence[Node], needs: Mapping[str, Sequence[str]]) -> Profi
     for name, before in needs.items():
         for each in before:
             last[place[each]] = max(last[place[each]], place[name])
-    crossing = tuple(sum(node.output_bytes for node, until in zip(order[:end], last, strict=False)
-                         if until >= end) for end in range(1, len(order)))
+    cross = [[node for node, until in zip(order[:end], last, strict=False) if until >= end]
+             for end in range(1, len(order))]
+    crossing = tuple(sum(node.output_bytes for node in each) for each in cross)
+    narrow = [place for place, each in enumerate(cross)
+              if sum(node.output_bytes > 0 or node.name in needs for node in each) <= 1]
     stages: list[dict[str, float]] = [
         {"forward_s": node.forward_s, "backward_s": node.backward_s,
          "weight_bytes": node.weight_bytes, "activation_bytes": node.output_bytes}
@@ -151,4 +156,4 @@ def _profile(order: Sequence[Node], needs: Mapping[str, Sequence[str]]) -> Profi
     return Profile.model_validate({
         "format": "pipestale-profile", "version": 1,
         "stages": stages, "boundary_bytes": crossing,
-        "notes": {"layers": [f"{node.name} {node.about}" for node in order]}})
+        "notes": {"layers": [f"{node.name} {node.about}" for node in order], "narrow": narrow}})

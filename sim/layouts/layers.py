@@ -12,13 +12,14 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from sim.errors import ProfileError
+from sim.errors import ProfileError, shown
 from sim.layouts.graph import is_graph, read_graph
 from sim.times.profile import Amount, Profile, StageProfile, read_profile
 
 ONE_DEVICE = ("placement", "beside", "interpreter")  # of stages that have devices
 ALL_LAYERS = ("weight_bytes", "activation_bytes", "resident_bytes", "held_bytes", "halved_bytes",
               "slot_bytes")  # what a stage has of all its layers at once
+BY_OP = ("issue_s", "all_reduces", "all_reduce_bytes")  # by operation, what adds up as well
 FORMAT: dict[str, Any] = {"format": "pipestale-profile", "version": 1}
 
 
@@ -35,6 +36,24 @@ def layers_in(path: str | Path) -> Profile:
     Raises ProfileError with everything that is wrong with it.
     """
     return read_graph(path) if is_graph(path) else read_profile(path)
+
+
+def narrow_in(layers: Profile) -> tuple[int, ...] | None:
+    """The layers (from 0) after which a network with branches can be cut: where the output of one
+    layer alone crosses, as the profile's notes say it (`"narrow": [0, 3]`); None: after any.
+
+    Raises ProfileError where the notes say something else than numbers of its layers.
+    """
+    said = layers.notes.get("narrow")
+    if said is None:
+        return None
+    last = len(layers.stages) - 2
+    wrong = not isinstance(said, list) or any(
+        isinstance(each, bool) or not isinstance(each, int) or not 0 <= each <= last
+        for each in said)
+    if wrong:
+        raise ProfileError(f"notes.narrow: numbers of layers from 0 to {last}, got {shown(said)}")
+    return tuple(sorted(set(said)))
 
 
 def layers_by_letter(stages: Sequence[str], costs: Mapping[str, LayerCosts]) -> Profile:
@@ -80,6 +99,7 @@ def cut(layers: Profile, counts: Sequence[int]) -> Profile:
     return layers.model_copy(update={
         "stages": tuple(stages),
         "boundary_bytes": tuple(sent or 0.0 for sent in sends) if known else None,
+        "notes": {name: note for name, note in layers.notes.items() if name != "narrow"},
         "transfers": tuple(way.model_copy(update={"boundary": boundary})
                            for boundary, end in enumerate(ends[:-1])
                            for way in layers.transfers if way.boundary == end - 1)})
@@ -93,8 +113,9 @@ def _sent(layers: Profile, end: int) -> float | None:
 
 def _together(layers: Sequence[StageProfile], entry: float | None) -> StageProfile:
     """A stage of these layers, which gets `entry` bytes from the one before it (None: unknown)."""
-    whole: dict[str, Any] = {name: _total(layers, name, [0.0] * len(layers))
-                             for name in ALL_LAYERS}
+    whole: dict[str, Any] = {
+        **{name: _total(layers, name, [0.0] * len(layers)) for name in ALL_LAYERS},
+        **{name: _by_op(layers, name) for name in BY_OP}}
     return StageProfile(
         forward_s=sum(each.forward_s for each in layers),
         backward_s=sum(each.backward_s for each in layers),
@@ -107,8 +128,6 @@ def _together(layers: Sequence[StageProfile], entry: float | None) -> StageProfi
                              if each.workspace_bytes is not None), default=None),
         rise_bytes={op: max(each.rise_bytes.get(op, 0.0) for each in layers)
                     for op in _ops(each.rise_bytes for each in layers)},
-        issue_s={op: sum(each.issue_s.get(op, 0.0) for each in layers)
-                 for op in _ops(each.issue_s for each in layers)},
         **whole)
 
 
@@ -124,6 +143,12 @@ def _total(layers: Sequence[StageProfile], name: str, otherwise: Sequence[float]
         return None
     return sum(other if value is None else value
                for value, other in zip(values, otherwise, strict=True))
+
+
+def _by_op(layers: Sequence[StageProfile], name: str) -> dict[str, float]:
+    """The sums of what layers say by operation, 0 where one does not."""
+    return {op: sum(getattr(each, name).get(op, 0.0) for each in layers)
+            for op in _ops(getattr(each, name) for each in layers)}
 
 
 def _ops(tables: Iterable[Mapping[str, float]]) -> list[str]:

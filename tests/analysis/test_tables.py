@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.advice.advise import Question, advise
+from analysis.advice.advise import advise
+from analysis.advice.question import Question
 from analysis.comparison.compare import rows as compared
 from analysis.comparison.difference import difference
 from analysis.comparison.systems import system_rows

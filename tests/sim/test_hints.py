@@ -90,7 +90,8 @@ def test_too_few_mini_batches_are_told_with_the_fewest_that_do(settings):
 def test_a_mitigation_that_is_said_to_do_nothing_does_nothing(schedule):
     settings = (f"schedule={schedule}", *FLUSHED[schedule])
     plain = ran(*settings)[2]
-    idle = {"stash", "vertical-sync", "spectrain", "spectrain-stashed", "i-timeprest"}
+    idle = {"stash", "vertical-sync", "spectrain", "spectrain-stashed", "i-timeprest",
+            "delay-adaptive"}
     for name in idle:
         (line,), _, trace = ran(*settings, f"mitigation={name}")
         assert line.startswith(f"pipeline.mitigation = {name}: under {schedule} with ")
@@ -98,6 +99,18 @@ def test_a_mitigation_that_is_said_to_do_nothing_does_nothing(schedule):
         assert (trace.version_read == plain.version_read).all()
     for name in set(MITIGATIONS.names()) - idle - {"timeprest", "v-timeprest", "2bw"}:
         assert ran(*settings, f"mitigation={name}")[0] == []
+
+
+@pytest.mark.parametrize("settings", [
+    ("mitigation=delay-adaptive",), ("mitigation=delay-adaptive", "in_flight=2"),
+    ("mitigation={name=\"delay-adaptive\",concurrency=2,smoothness=inf}",)])
+def test_a_mitigation_that_slows_nothing_is_what_stash_is(settings):
+    (line,), _, trace = ran(*settings)
+    assert "no update comes too late" in line
+    stash = ran(*settings, "mitigation=stash")[2]
+    assert trace.header.training.final_loss == stash.header.training.final_loss
+    for other in (*tried(line), "mitigation={name=\"delay-adaptive\",concurrency=1}"):
+        assert "no update comes too late" not in "".join(ran(*settings, "in_flight=3", other)[0])
 
 
 @pytest.mark.parametrize(("settings", "key"), [

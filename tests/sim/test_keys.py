@@ -46,7 +46,8 @@ def test_every_key_of_every_table_is_told_with_its_default():
         "costs.trends.from_s", "costs.trends.to_s", "costs.trends.factor", "cluster.tied.stages",
         "cluster.tied.size_bytes", "training.rate_schedule.name",
         "training.rate_schedule.every", "training.rate_schedule.factor",
-        "training.rate_schedule.warmup"]
+        "training.rate_schedule.warmup", "tensor.transformer.heads",
+        "tensor.transformer.sequence", "tensor.transformer.hidden"]
 
 
 @pytest.mark.parametrize(("key", "kind", "choices", "unit"), [

@@ -12,7 +12,7 @@ from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.machine import load_profile
 from sim.experiment.options import resolve
 from sim.layouts.graph import read_graph
-from sim.layouts.layers import cut, layers_in
+from sim.layouts.layers import cut, layers_in, narrow_in
 from sim.layouts.text import LayoutError, stages_of
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -142,6 +142,24 @@ def test_branches_of_a_graph_send_each_output_once(tmp_path):
     found = read_graph(file)
     assert [each.activation_bytes for each in found.stages] == [10, 7, 5, 0]
     assert found.boundary_bytes == (10, 17, 12)
+    assert narrow_in(found) == (0,)
+    assert narrow_in(cut(found, [1, 3])) is None
+
+
+def test_a_graph_is_narrow_where_one_output_alone_crosses(tmp_path):
+    """A chain with a skip over 2 and 3, a side end at 5, and an empty input that 6 needs."""
+    file = tmp_path / "graph.txt"
+    pairs = [(1, 2), (2, 3), (3, 4), (1, 4), (4, 5), (4, 6), (0, 6), (6, 7)]
+    file.write_text("".join(node(f"n{k}", "1.0" if k else "0") for k in range(8))
+                    + "".join(f"\tn{a} -- n{b}\n" for a, b in pairs))
+    assert narrow_in(read_graph(file)) == (0, 1, 4, 5, 6)
+
+
+@pytest.mark.parametrize("said", ["2", [3], [-1], [True], [0.5], {"a": 1}])
+def test_narrow_places_that_are_none_are_refused(cases, said):
+    layers = layers_in(cases / "layers-graph.txt")
+    with pytest.raises(ProfileError, match="numbers of layers from 0 to 2"):
+        narrow_in(layers.model_copy(update={"notes": {"narrow": said}}))
 
 
 @pytest.mark.parametrize(("text", "said"), [

@@ -8,7 +8,7 @@ from typing import Any
 from rich.text import Text
 
 from analysis.comparison.compare import spread_in
-from analysis.drift.problem import DriftProblem
+from analysis.drifting.problem import DriftProblem
 from analysis.terminal.fitted.layout import Column
 from analysis.terminal.fitted.table import Facts, FittedTable, names
 from analysis.terminal.fitted.units import BYTES, aligned, bytes_text, in_percent, short, unit_for

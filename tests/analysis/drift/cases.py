@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from analysis.drift.problem import DriftProblem
+from analysis.drifting.problem import DriftProblem
 from sim.experiment.configuration import resolve
 
 FLUSHED = {"schedule": "1f1b", "stages": 3, "microbatches": 4, "minibatches": 16}

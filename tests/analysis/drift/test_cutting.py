@@ -6,7 +6,7 @@ from random import Random
 import numpy as np
 import pytest
 
-from analysis.drift.cutting import best_cut, crossing
+from analysis.drifting.cutting import best_cut, crossing
 
 
 def every_cut(layers, stages):

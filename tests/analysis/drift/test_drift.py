@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.drift.course import Course, Leg
-from analysis.drift.cutting import crossing
-from analysis.drift.orders import named, own
-from analysis.drift.planning import Planner
-from analysis.drift.policies import POLICIES, PolicyRun, policies, run_policy
-from analysis.drift.running import pace, set_up, timed
-from analysis.drift.study import report, rows
-from analysis.drift.training import learn
+from analysis.drifting.course import Course, Leg
+from analysis.drifting.cutting import crossing
+from analysis.drifting.orders import named, own
+from analysis.drifting.planning import Planner
+from analysis.drifting.policies import POLICIES, PolicyRun, policies, run_policy
+from analysis.drifting.running import pace, set_up, timed
+from analysis.drifting.study import report, rows
+from analysis.drifting.training import learn
 from sim.errors import ConfigurationError
 from sim.experiment.learning.learners import learners
 from sim.experiment.run import run, settle
@@ -23,7 +23,7 @@ from sim.numerics.training import train
 from sim.order.check import execution_order
 from sim.times.engine import simulate
 from sim.times.exact.timeline import timeline
-from tests.analysis.drift.cases import FLUSHED, LATE, SLOWER, problem
+from tests.analysis.drifting.cases import FLUSHED, LATE, SLOWER, problem
 
 PLANNERS = ("replan", "recut")
 

@@ -158,7 +158,7 @@ class Case:
 
     def has_time_units(self) -> bool:
         return (self.schedule == "round-robin" and self.microbatches == 1
-                and self.in_flight is None)
+                and (self.in_flight is None or self.in_flight >= self.stages))
 
 
 def per(value: Any, place: int) -> float:

@@ -14,7 +14,7 @@ from tests.oracles.apart.shuffled import Order, shuffled
 SCHEDULES = ["sequential", "gpipe", "split", "1f1b", "eager-1f1b", "interleaved", "looped-bfs",
              "round-robin", "paci", "nf1b"]
 MITIGATIONS = ["none", "stash", "vertical-sync", "2bw", "spectrain", "spectrain-stashed", "nwpt",
-               "timeprest", "v-timeprest", "i-timeprest"]
+               "timeprest", "v-timeprest", "i-timeprest", "delay-adaptive"]
 MOST = 14  # mini-batches of a worker
 
 
@@ -73,6 +73,9 @@ def _mitigation(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
     if name == "i-timeprest" and r.random() < 0.8:
         table["decay"] = r.choice([0.0, 0.3, 2.0, 50.0, math.inf])
         table["weighting"] = r.choice(["exponential", "exponential", "reciprocal"])
+    if name == "delay-adaptive" and r.random() < 0.8:
+        table |= {"concurrency": r.randint(1, 3)} | r.choice([
+            {}, {"smoothness": r.choice([0.5, 3.0, math.inf])}])
     return table
 
 
