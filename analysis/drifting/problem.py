@@ -37,13 +37,17 @@ class DriftProblem:
     """An experiment to run under policies, which may change something every `every` mini-batches.
 
     A layer that moves to another device takes its weights along and `state_copies` arrays as large
-    (1: a velocity; Adam has 2 running means).
+    (1: a velocity; Adam has 2 running means).  A planner has the named orders, or some, `orders`,
+    to choose from, and where it may search for one itself (`rounds` moves, for orders that flush)
+    that one too; what it changes has to save the share `gain` of all that is left.
     """
 
     experiment: Experiment
     every: int
     state_copies: float = 1.0
     orders: tuple[str, ...] | None = None
+    rounds: int = 0
+    gain: float = GAIN
 
     def __post_init__(self) -> None:
         problems = [*self._problems()]

@@ -9,10 +9,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.drift.planning import Planner
-from analysis.drift.policies import POLICIES, run_policy
-from analysis.drift.problem import DriftProblem
-from analysis.drift.study import report
+from analysis.drifting.planning import Planner
+from analysis.drifting.policies import POLICIES, run_policy
+from analysis.drifting.problem import DriftProblem
+from analysis.drifting.study import report
 from figures.drawing.colours import COLOURS
 from figures.drawing.scales import log_numbers
 from figures.drawing.style import PAGE_IN, headline, new_figure
@@ -24,6 +24,7 @@ from sim.spread import POSITIVE, Paired, paired
 from sim.wording import plural
 
 STAGES, LAYERS, MINIBATCHES, EVERY = 4, 12, 300, 10
+ROUNDS = 300  # moves of a search for an order, at every change
 SMALL_NOISE, NOISE = {"sigma": 0.05}, {"sigma": 0.5}
 SCENARIOS: dict[str, dict[str, Any]] = {
     "window": {"jitter": SMALL_NOISE, "stragglers": [
@@ -32,7 +33,8 @@ SCENARIOS: dict[str, dict[str, Any]] = {
         {"stage": 1, "from_s": 200.0, "to_s": 800.0, "factor": 2.0}]},
     "noise": {"jitter": NOISE}}
 SAID = {"window": "window: 3 times as slow\nbetween 300 s and 600 s",
-        "trend": "trend: up to twice as slow\nbetween 200 s and 800 s", "noise": "noise alone, σ = 0.5"}
+        "trend": "trend: up to twice as slow\nbetween 200 s and 800 s",
+        "noise": "noise alone, σ = 0.5"}
 ORDERS = {"flushed": ("1f1b", 8), "asynchronous": ("round-robin", 1)}
 OTHERS = {"greedy": ("orange", "s"), "replan": ("blue", "D"), "recut": ("vermilion", "o")}
 RATE, LOSS = "throughput_minibatches_per_s", "final_loss"
@@ -55,7 +57,7 @@ def document(scenario: str, order: str) -> dict[str, Any]:
 
 def configuration() -> dict[str, Any]:
     """What to write into the picture: a run, and what is varied."""
-    return {**document("window", "flushed"), "scenarios": SCENARIOS, "every": EVERY,
+    return {**document("window", "flushed"), "scenarios": SCENARIOS, "every": EVERY, "rounds": ROUNDS,
             "orders": {name: list(kind) for name, kind in ORDERS.items()},
             "policies": list(POLICIES)}
 
@@ -71,7 +73,7 @@ def rows_of(scenario: str, order: str, seed: int) -> Rows:
     """A row for each policy: rate, bubble, staleness of the first stage's forwards, what changed,
     and how the training ended."""
     asked = resolve(document(scenario, order)).changed({"training.seed": seed})
-    planner, found = Planner(DriftProblem(asked, EVERY)), []
+    planner, found = Planner(DriftProblem(asked, EVERY, rounds=ROUNDS)), []
     for name, policy in POLICIES.items():
         values = report(planner.problem, run_policy(planner, policy))
         late = values["staleness"]
