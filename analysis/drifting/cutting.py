@@ -19,8 +19,8 @@ def best_cut(seconds: Floats, pace: Floats, moves: Floats, now: Cut,
     for any of them, (stages,).  The slowest stage shall be as fast as can be; of all cuts that make
     it so, that which moves least of `moves`, bytes (layers,), from where layers are `now`, and a
     layer without any counts as one byte.  It is cut after layers of `narrow` alone (None: after
-    any); where that leaves no cut, all stays as it is `now`.  Exact, by two dynamic programmes over the ends of stages,
-    O(stages · layers²).
+    any); where that leaves no cut, all stays as it is `now`.  Exact, by two dynamic programmes over
+    the ends of stages, O(stages · layers²).
     """
     stages, layers = len(pace), len(seconds)
     sums = np.concatenate(([0.0], np.cumsum(seconds)))

@@ -57,8 +57,8 @@ def document(scenario: str, order: str) -> dict[str, Any]:
 
 def configuration() -> dict[str, Any]:
     """What to write into the picture: a run, and what is varied."""
-    return {**document("window", "flushed"), "scenarios": SCENARIOS, "every": EVERY, "rounds": ROUNDS,
-            "orders": {name: list(kind) for name, kind in ORDERS.items()},
+    return {**document("window", "flushed"), "scenarios": SCENARIOS, "every": EVERY,
+            "rounds": ROUNDS, "orders": {name: list(kind) for name, kind in ORDERS.items()},
             "policies": list(POLICIES)}
 
 
@@ -113,8 +113,8 @@ def draw(rows: Rows) -> Figure:
     headline(figure, message(rows), f"{STAGES} stages of {LAYERS} layers, digits, {MINIBATCHES} "
              "mini-batches; all start from the best cut and order of the costs as given; "
              f"{plural(len(seeds), 'seed')} (dots), geometric mean (bar); greedy: each device "
-             "takes what is ready; replan, recut: planned anew from the pace seen so far, a layer "
-             "that moves takes a link 1.7 s and waits for a drained pipeline")
+             "takes what is ready; replan, recut: planned anew from the pace seen so far (orders: "
+             "named, listed and searched for), a layer that moves takes a link 1.7 s and waits for a drained pipeline")
     grid = figure.subplots(len(PANELS), len(SCENARIOS), sharex=True, sharey="row", squeeze=False)
     for line, (order, quantity) in zip(grid, PANELS, strict=True):
         for axis, scenario in zip(line, SCENARIOS, strict=True):
