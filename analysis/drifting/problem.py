@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis.drifting.course import Cut
 from sim.arrays import Floats
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, unknown
 from sim.experiment.machine import cost_model, load_profile, make_cluster, per_stage, stage_sizes
 from sim.experiment.making import make_combine
 from sim.experiment.options import Experiment
@@ -24,6 +24,7 @@ from sim.experiment.setup import VirtualSetup
 from sim.layouts.layers import FORMAT, cut, layers_by_letter, layers_in
 from sim.layouts.text import stages_of
 from sim.numerics.tasks import Task
+from sim.schedules import SCHEDULES
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
 from sim.times.profile import Profile
@@ -59,6 +60,8 @@ class DriftProblem:
         p = asked.pipeline
         if self.every < 1:
             found.append(f"--every: at least 1 mini-batch, got {self.every}")
+        found += [f"--orders: {unknown('schedule', name, SCHEDULES.names())}"
+                  for name in self.orders or () if name not in SCHEDULES.names()]
         if p.dispatch != "static":
             found.append("pipeline.dispatch: is what policies choose; leave it out")
         if p.chunks > 1 or p.ranks is not None or p.replicas is not None or p.splits is not None:

@@ -114,7 +114,8 @@ def draw(rows: Rows) -> Figure:
              "mini-batches; all start from the best cut and order of the costs as given; "
              f"{plural(len(seeds), 'seed')} (dots), geometric mean (bar); greedy: each device "
              "takes what is ready; replan, recut: planned anew from the pace seen so far (orders: "
-             "named, listed and searched for), a layer that moves takes a link 1.7 s and waits for a drained pipeline")
+             "named, listed and searched for), a layer that moves takes a link 1.7 s and waits for "
+             "a drained pipeline")
     grid = figure.subplots(len(PANELS), len(SCENARIOS), sharex=True, sharey="row", squeeze=False)
     for line, (order, quantity) in zip(grid, PANELS, strict=True):
         for axis, scenario in zip(line, SCENARIOS, strict=True):
