@@ -26,8 +26,10 @@ from figures.pictures.dynamic.cases import (
     WINDOW_S,
     table,
 )
+from figures.pictures.dynamic.edges import edges_of
 from figures.pictures.dynamic.written import delays, ordered
 from figures.pieces import Piece
+from sim.arrays import Floats
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.rows import Rows
@@ -41,6 +43,7 @@ SURE = 0.05  # a p below it is a finding, as far as one of so many comparisons i
 LIMITS = (0.2, 5.0)  # of the ratios shown
 
 
+RULES = ("stash", "delay-adaptive")  # whose stable rates are told
 REPLICAS = "replicas 2-1-1"
 METHODS: dict[str, Any] = {
     "none": "none", "stash": "stash", "vertical-sync": "vertical-sync", "spectrain": "spectrain",
@@ -66,9 +69,10 @@ def configuration() -> dict[str, Any]:
 
 
 def pieces(seeds: Iterable[int]) -> list[Piece]:
-    """How the delays of every order are spread, then a training an order, draw and method.
+    """How the delays of every order are spread, then a training an order, draw and method, then
+    stable rates.
 
-    Delays are those of the first draw.
+    Delays are those of the first draw; stable rates those of all draws where these differ.
     """
     draws = [DRAWS * seed + number for seed in seeds for number in range(DRAWS)]
     orders = [name + twin for name in CASES for twin in ("", EVENED)]
@@ -76,7 +80,11 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
                     delays_of, (name, draws[0])) for name in (*orders, REPLICAS)),
             *(Piece({"part": "training", "order": name, "seed": draw, "method": method},
                     trained, (name, draw, method))
-              for name in orders for draw in draws for method in METHODS)]
+              for name in orders for draw in draws for method in METHODS),
+            *(Piece({"part": "edge", "order": name, "seed": draw, "method": rule},
+                    edges_of, (name, draw, rule))
+              for name in orders for draw in (draws if "jitter" in name else draws[:1])
+              for rule in RULES)]
 
 
 def delays_of(order: str, draw: int) -> Rows:
@@ -154,6 +162,14 @@ def in_time() -> list[str]:
     return [name for name, case in CASES.items() if case.twin == "in time"]
 
 
+def edge(rows: Rows, order: str, rule: str = "stash") -> Floats:
+    """The largest stable ηλ of each stage under a rule, (stages,): geometric mean over draws."""
+    mine = [row for row in rows if row["part"] == "edge"
+            and (row["order"], row["method"]) == (order, rule)]
+    return np.array([np.exp(np.mean([np.log(row["edge"]) for row in mine if row["stage"] == k]))
+                     for k in range(STAGES)])
+
+
 def message(rows: Rows) -> str:
     """The headline: how many methods notice that staleness is uneven, and what slowing gains."""
     found = [effect(rows, case, method) for case in in_time() for method in METHODS]
@@ -186,7 +202,7 @@ def _told(pair: Paired | None, sign: str) -> str:
 
 def draw(rows: Rows) -> Figure:
     """Above how late updates are, by stage; below what that does to each method's loss."""
-    figure = new_figure(PAGE_IN, 4.7)
+    figure = new_figure(PAGE_IN, 6.1)
     runs = len(column(rows, "jitter", "none", "late_loss"))
     headline(figure, message(rows), f"{STAGES} stages, digits, batch {methods.BATCH}, learning "
              f"rate {RATE}, {MINIBATCHES} mini-batches, {plural(runs, 'run')} each (dots; bar: "
@@ -194,7 +210,7 @@ def draw(rows: Rows) -> Figure:
              "updates by how late they are, circles: their mean, line: what delay-adaptive rates "
              "let pass; the even twin has the same mean delay on each stage (of 1F1B: on all "
              "stages) all the while; loss: geometric mean over the last fifth of the run")
-    axes = figure.subplots(2, len(CASES) + 1, height_ratios=[1, 1.35])
+    axes = figure.subplots(3, len(CASES) + 1, height_ratios=[1, 1.35, 0.9])
     for axis, name in zip(axes[0], (*CASES, REPLICAS), strict=True):
         _shares(axis, rows, name)
         axis.set_title(CASES[name].title if name in CASES else REPLICAS)
@@ -215,7 +231,28 @@ def draw(rows: Rows) -> Figure:
         f"{name},\n{'drop' if 'drop' in method else 'slow'}"
         for name, (_, method) in zip(names, late, strict=True)])
     axes[1][-1].set_xlabel("delay-adaptive\nover stash (×)")
+    for axis, name in zip(axes[2], CASES, strict=False):
+        _edges(axis, rows, name)
+        axis.set_xlabel("stage")
+        axis.tick_params(labelleft=axis is axes[2][0])
+    axes[2][0].set_ylabel("largest stable ηλ")
+    axes[2][-1].axis("off")
+    axes[2][-1].legend(*axes[2][0].get_legend_handles_labels(), loc="center left")
     return figure
+
+
+def _edges(axis: Axes, rows: Rows, name: str) -> None:
+    """The largest stable ηλ by stage: through an order, evened, and with delay-adaptive rates."""
+    for label, order, rule, colour, line in (
+            ("uneven, stash", name, "stash", "vermilion", "-"),
+            ("even, stash", name + EVENED, "stash", "black", "--"),
+            ("uneven,\ndelay-adaptive", name, "delay-adaptive", "blue", ":")):
+        axis.plot(range(STAGES - 1), edge(rows, order, rule)[:-1], line, color=COLOURS[colour],
+                  label=label)
+    axis.set_xticks(range(STAGES - 1))
+    axis.set_ylim(0.12, 1.6)
+    log_numbers(axis)
+    axis.grid(axis="y")
 
 
 def _shares(axis: Axes, rows: Rows, name: str) -> None:
