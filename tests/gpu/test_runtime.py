@@ -51,6 +51,8 @@ def accepted():
                  "chunks": 2})
     yield named({"schedule": "round-robin", "mitigation": "2bw", "stages": 2, "microbatches": 2})
     yield named({"schedule": "round-robin", "mitigation": "stash", "stages": 3, "in_flight": 2})
+    late = {"name": "delay-adaptive", "concurrency": 1}  # stage 0 is two updates late
+    yield named({"schedule": "round-robin", "mitigation": late, "stages": 3})
 
 
 def named(pipeline):
