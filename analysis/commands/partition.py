@@ -57,6 +57,12 @@ whole_numbers, numbers = listed(int, "whole numbers"), listed(float, "numbers")
               show_default=True, help="Recompute keeps inputs alone and runs a stage again.")
 @click.option("--state-copies", type=float, default=2.0, show_default=True,
               help="Arrays as large as the weights beside them: gradient and velocity.")
+@click.option("--ways", type=int, default=1, show_default=True, metavar="P",
+              help="Devices that share every stage's layers (tensor parallelism).")
+@click.option("--ring-bandwidth", type=float, default=None, metavar="B",
+              help="Bytes/s between those.  [default: the lowest level's]")
+@click.option("--ring-latency", type=float, default=None, metavar="A",
+              help="Seconds of a message between those.  [default: the lowest level's]")
 @click.option("--transfers", is_flag=True,
               help="The formula of flush counts messages, too (of throughput it does).")
 @click.option("--most", type=int, default=16, show_default=True,

@@ -43,6 +43,7 @@ class Machine:
     held_bytes: Floats
     halved_bytes: Floats
     rerun_bytes: Floats
+    weight_bytes: Floats
     base_bytes: Floats
 
 
@@ -71,7 +72,7 @@ def machine_of(experiment: Experiment, device: Sequence[int] | Ints | None = Non
     rerun = np.zeros(shape.stages) if sizes.recomputed_bytes is None else sizes.recomputed_bytes
     return Machine(once, home, seconds[Op.F], seconds[Op.B], seconds[Op.I], seconds[Op.W],
                    seconds[Op.U], occupied, latency, sizes.activation_bytes,
-                   sizes.activation_bytes + rerun, rerun,
+                   sizes.activation_bytes + rerun, rerun, sizes.weight_bytes,
                    _base(setup, home, shape.devices, state_copies))
 
 
@@ -98,7 +99,7 @@ def _unfit(experiment: Experiment) -> Iterator[str]:
     if max(pipeline.replicas or [1]) > 1:
         yield "pipeline.replicas: an order is of stages with one home each"
     for key, given in (("costs.jitter", costs.jitter is not None and costs.jitter.sigma),
-                       ("costs.stragglers", costs.stragglers)):
+                       ("costs.stragglers", costs.stragglers), ("costs.trends", costs.trends)):
         if given:
             yield f"{key}: an order is found for fixed costs"
     if set(costs.microbatch_scale) != {1.0}:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from analysis.partition.plans import plans
-from analysis.partition.problem import Plan, Problem
+from analysis.cuts.plans import plans
+from analysis.cuts.problem import Plan, Problem
 from analysis.planning.judged import Judged, judge, orders
 from analysis.planning.question import Question
 from sim.rows import Row, plain
@@ -34,7 +34,8 @@ def answer(question: Question, problem: Problem, chosen: Candidates, left_out: i
     names = problem.layers.notes.get("layers")
     found: dict[str, Any] = {
         **{key: rows[0][key] for key in ("stages", "bottleneck_s", "objective_s")},
-        "file": str(question.path), "objective": problem.objective, "devices": problem.devices,
+        "file": str(question.path), "objective": problem.objective, "devices": question.devices,
+        "ways": question.ways,
         "levels": [vars(level) for level in problem.levels],
         "microbatches": problem.microbatches, "mitigation": problem.mitigation,
         "backward": problem.backward, "state_copies": problem.state_copies,

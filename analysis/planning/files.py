@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from analysis.partition.problem import Plan, PlannedStage, Problem
-from analysis.partition.simulated import profile_of
+from analysis.cuts.problem import Plan, PlannedStage, Problem
+from analysis.cuts.simulated import profile_of
 from analysis.planning.judged import document
 from sim.experiment.keys.listing import as_toml
 from sim.rows import Row
@@ -28,12 +28,12 @@ def plan_files(found: dict[str, Any], problem: Problem) -> dict[str, str]:
     schedule = row["simulated"][row["order"]]["schedule"]
     tables = document(problem, plan, schedule)
     tables["costs"] = {"profile": STAGES}
-    kept = {key: found[key] for key in ("file", "objective", "microbatches")}
+    kept = {key: found[key] for key in ("file", "objective", "microbatches", "ways")}
     profile = profile_of(problem, plan).model_copy(update={"notes": {"cut of": found["file"]}})
     return {
         "partition.json": json.dumps(row | kept, indent=2, allow_nan=False) + "\n",
         STAGES: profile.model_dump_json(indent=1, exclude_defaults=True) + "\n",
-        "experiment.toml": _comment(problem, plan, row) + _tables(tables)}
+        "experiment.toml": _comment(problem, plan, found) + _tables(tables)}
 
 
 def plan_of(row: Row) -> Plan:
@@ -43,9 +43,11 @@ def plan_of(row: Row) -> Plan:
                 row["bottleneck_s"], row["objective_s"])
 
 
-def _comment(problem: Problem, plan: Plan, row: Row) -> str:
+def _comment(problem: Problem, plan: Plan, found: dict[str, Any]) -> str:
+    row = found["candidates"][found["best"]]
     best = row["simulated"][row["order"]]
     what = ("s a mini-batch" if problem.objective == "flush" else "s a micro-batch, endless")
+    ways = found["ways"]
     lines = [f"Planned: {best['seconds']:.9g} {what}, as simulated; {plan.objective_s:.9g} by its "
              "formula.",
              "Run it where stages.json lies, which costs.profile names."]
@@ -53,6 +55,8 @@ def _comment(problem: Problem, plan: Plan, row: Row) -> str:
         lines.append("Each device stands for "
                      + ", ".join(str(stage.replicas) for stage in plan.stages)
                      + " that share its stage's micro-batches.")
+    if ways > 1:
+        lines.append(f"Each device stands for {ways} that share its layers.")
     return "".join(f"# {line}\n" for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""Where layers are cut, by the formulas of `analysis.partition`: what is worth to be run."""
+"""Where layers are cut, by the formulas of `analysis.cuts`: what is worth to be run."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from analysis.partition.plans import plans
-from analysis.partition.problem import Level, Plan, Problem
+from analysis.cuts.plans import plans
+from analysis.cuts.problem import Level, Plan, Problem
 from sim.errors import ConfigurationError
 from sim.layouts.layers import narrow_in
 from sim.numerics.stage import Backward

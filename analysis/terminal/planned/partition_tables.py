@@ -90,6 +90,9 @@ def _notes(found: dict[str, Any]) -> Iterator[str]:
     if found["left_out"]:
         yield (f"{plural(found['left_out'], 'more cut')} by formula "
                f"{'are' if found['left_out'] > 1 else 'is'} not simulated: --most simulates more.")
+    if found["ways"] > 1:
+        yield (f"Each of these devices stands for {found['ways']} that share its layers, and what "
+               "is told of it is of one of them.")
     for row in found["candidates"]:
         each = _shown(row)
         if each["refused"]:

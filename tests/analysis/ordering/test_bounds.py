@@ -20,7 +20,7 @@ from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.schedules import SCHEDULES
 from sim.times.memory import most_claimed
-from tests.analysis.ordering_problems import drawn, problem, tiny
+from tests.analysis.ordering.drawn import drawn, problem, tiny
 from tests.oracles.every_order import shortest
 
 SPLIT_ORDERS = ["gpipe", "1f1b", "eager-1f1b", "zb-h1", "zb-h2"]
