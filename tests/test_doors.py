@@ -225,7 +225,7 @@ KEYS = st.sampled_from([
     "pipeline.schedule", "pipeline.stages", "pipeline.minibatches", "pipeline.microbatches",
     "pipeline.mitigation", "pipeline.backward", "pipeline.dispatch", "costs.forward_s",
     "costs.backward_s", "costs.update_s", "costs.jitter", "costs.stragglers",
-    "cluster.latency_s", "cluster.latency", "cluster.bandwidth_bytes_per_s",
+    "costs.trends", "cluster.latency_s", "cluster.latency", "cluster.bandwidth_bytes_per_s",
     "cluster.boundary_bytes",
     "cluster.activation_limit_bytes", "training.momentum", "training.seed", "training.convention",
     "stages", "nothing", "a.b.c", ""])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby, product
 from pathlib import Path
@@ -74,18 +74,16 @@ def candidates(microbatches: Sequence[int], backwards: Sequence[Backward]) -> li
                                                  mitigations)]
 
 
-def evaluate(chosen: Sequence[Candidate], measured: Measured, done: Callable[[], None]
-             ) -> Iterator[Row]:
+def evaluate(chosen: Sequence[Candidate], measured: Measured) -> Iterator[Row]:
     """What each candidate costs and buys, a row each, in order.
 
-    `refused` is the reason of one that cannot run, else None; `done` is called after each.
+    `refused` is the reason of one that cannot run, else None.
     """
     for _, group in groupby(chosen, key=lambda c: (c.schedule, c.microbatches, c.backward)):
         alike = list(group)
         found = _solved(alike[0], measured)
         for each in alike:
             yield _row(each, found, measured)
-            done()
 
 
 def _solved(candidate: Candidate, measured: Measured) -> Solved | str:
@@ -117,7 +115,7 @@ def _row(candidate: Candidate, solved: Solved | str, measured: Measured) -> Row:
         problems = error.problems if isinstance(error, ConfigurationError) else [str(error)]
         return row | {"refused": "; ".join(problems)}
     return row | {"refused": None, **_rates(found, measured.profile),
-                  **_bytes(plan, candidate, measured), **_lateness(plan, found.pattern)}
+                  **_bytes(plan, candidate, measured), **lateness(plan, found.pattern)}
 
 
 def _rates(found: SteadyState, profile: Profile) -> Row:
@@ -138,7 +136,7 @@ def _bytes(plan: VersionPlan, candidate: Candidate, measured: Measured) -> Row:
             "device_bytes": {name: values.tolist() for name, values in vars(held).items()}}
 
 
-def _lateness(plan: VersionPlan, pattern: Pattern) -> Row:
+def lateness(plan: VersionPlan, pattern: Pattern) -> Row:
     """Updates behind, and the share of passes whose halves disagree, of the endless run."""
     n = pattern.program.shape.microbatches
     mine = slice((pattern.first - 1) * n, (pattern.first - 1 + pattern.minibatches) * n)

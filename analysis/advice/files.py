@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analysis.advice.advise import name
-from analysis.advice.candidates import Candidate
+from analysis.advice.documents import document_of
+from analysis.advice.ranking import name
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
 from sim.op import Op
@@ -33,26 +32,25 @@ def experiment_files(advice: dict[str, Any]) -> dict[str, str]:
     for row in advice["rows"]:
         if row["status"] != "front" or row["same_as"] is not None:
             continue
-        where, chosen = Path(advice["profile"]).resolve(), _candidate(row)
-        order = row["schedule"], row["microbatches"], row["backward"]
+        order = name(row | {"mitigation": "any"})
         if order not in lengths:
-            lengths[order] = _long_enough(chosen, where, advice["devices"], row["period_s"])
+            lengths[order] = _long_enough(advice, row)
         row["experiment_file"] = f"{name(row)}.toml"
         minibatches, settled = lengths[order]
-        document = chosen.document(where, advice["devices"], minibatches)
+        document = document_of(advice, row, minibatches)
         written[row["experiment_file"]] = _comment(row, settled) + as_toml(document)
     return written
 
 
 def as_toml(document: dict[str, dict[str, Any]]) -> str:
-    """A document as TOML: tables of strings and numbers, one level deep."""
+    """A document as TOML: tables of strings, numbers and lists of them, one level deep."""
     return "\n".join(f"[{table}]\n" + "".join(f"{key} = {_value(value)}\n"
                                               for key, value in keys.items())
                      for table, keys in document.items())
 
 
-def _value(value: str | int) -> str:
-    """JSON's strings are TOML's, but for one control character."""
+def _value(value: str | float | list[int]) -> str:
+    """JSON's strings, numbers and lists are TOML's, but for one control character."""
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
@@ -64,20 +62,18 @@ def _comment(row: Row, settled: bool) -> str:
             f"{how} this period.\n")
 
 
-def _candidate(row: Row) -> Candidate:
-    return Candidate(row["schedule"], row["microbatches"], row["backward"], row["mitigation"])
-
-
-def _long_enough(chosen: Candidate, profile: Path, stages: int, period_s: float
-                 ) -> tuple[int, bool]:
-    """Mini-batches after which a run has settled into the period, else the most tried and no."""
-    longest = max(1, int(LONGEST_S / (2 * period_s)))  # as long again to fill and drain
-    minibatches = min(max(SHORTEST, 10 * stages), longest)
+def _long_enough(advice: dict[str, Any], row: Row) -> tuple[int, bool]:
+    """Mini-batches of a worker after which a run has settled into the period, else the most tried
+    and no."""
+    workers, stages = row.get("workers", 1), row.get("stages", advice["devices"])
+    longest = max(1, int(LONGEST_S / (2 * row["period_s"])))  # as long again to fill and drain
+    minibatches, each = min(max(SHORTEST, 10 * stages), longest), row["microbatches"] * workers
     while True:
-        found = settled_period_s(run(resolve(chosen.document(profile, stages, minibatches))))
-        if found is not None and math.isclose(found, period_s, rel_tol=1e-12):
+        trace = run(resolve(document_of(advice, row, minibatches)))
+        found = settled_period_s(trace.first_worker())
+        if found is not None and math.isclose(found / workers, row["period_s"], rel_tol=1e-12):
             return minibatches, True
-        if 2 * minibatches > longest or 2 * minibatches * stages * chosen.microbatches > MOST:
+        if 2 * minibatches > longest or 2 * minibatches * stages * each > MOST:
             return minibatches, False
         minibatches *= 2
 
@@ -90,11 +86,14 @@ def settled_period_s(trace: Trace, laps: Sequence[int] = range(1, LAPS + 1)) -> 
     """
     shape = trace.shape
     updates = trace.op == Op.U
-    end = np.zeros((shape.stages, shape.minibatches))
+    end = np.full((shape.stages, shape.minibatches), np.nan)  # where a stage has none
     end[trace.stage[updates], trace.minibatch[updates] - 1] = trace.end_s[updates]
     end = end[:, shape.minibatches // 2 : shape.minibatches - 4 * shape.stages - 8]
     for lap in laps:
         step = end[:, lap:] - end[:, :-lap]
-        if step.shape[1] > 1 and (step == step[0, 0]).all():
-            return float(step[0, 0]) / lap
+        if step.shape[1] < 2 or (np.isnan(end[:, lap:]) != np.isnan(end[:, :-lap])).any():
+            continue
+        there = step[~np.isnan(step)]
+        if len(there) and (there == there[0]).all():
+            return float(there[0]) / lap
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.metrics.holding import held_by
-from sim.arrays import Floats
+from sim.arrays import Floats, Ints
 from sim.numerics.stage import Backward
 from sim.times.profile import Profile
 from sim.weights.versions import VersionPlan
@@ -41,9 +41,40 @@ class Footprint:
     peak: Floats
 
 
+@dataclass(frozen=True, eq=False)
+class Holdings:
+    """How much of each stage every device has while its instructions run, by the order alone.
+
+    `stages` are those of the copies on a device, (copies on it,), by device; `moments` how many
+    weight sets, copies for one pass, micro-batches in flight and micro-batches made again each of
+    them has, (moments, 4, copies on it), by device: moments that are alike once.
+    """
+
+    stages: tuple[Ints, ...]
+    moments: tuple[Ints, ...]
+
+
+def holdings(plan: VersionPlan) -> Holdings:
+    """What the program of `plan` holds on each device, whatever a stage weighs."""
+    copies, stages, moments = plan.program.copies, [], []
+    for device in range(plan.program.devices):
+        mine = np.flatnonzero(copies.device == device)
+        stages.append(copies.stage[mine].astype(np.int64))
+        held = np.array([held_by(plan, copy) for copy in mine.tolist()])  # (copies on it, 4, rows)
+        alike = np.unique(held.reshape(4 * len(mine), held.shape[2]), axis=1)
+        moments.append(alike.reshape(len(mine), 4, -1).transpose(2, 1, 0))
+    return Holdings(tuple(stages), tuple(moments))
+
+
 def footprint(plan: VersionPlan, profile: Profile, backward: Backward, state_copies: float
               ) -> Footprint:
-    """The bytes that the program of `plan` needs on each device.
+    """The bytes that the program of `plan` needs on each device; see `in_bytes`."""
+    return in_bytes(holdings(plan), profile, backward, state_copies)
+
+
+def in_bytes(held: Holdings, profile: Profile, backward: Backward, state_copies: float
+             ) -> Footprint:
+    """The bytes that holdings come to on each device.
 
     The profile has to know weights and activations; `state_copies` arrays as large as the weights
     are held beside them.
@@ -52,21 +83,17 @@ def footprint(plan: VersionPlan, profile: Profile, backward: Backward, state_cop
         "weight_bytes", "activation_bytes", "input_bytes", "workspace_bytes"))
     again = backward == "recompute"
     kept, rerun = (entry, full) if again else (full, np.zeros_like(full))
-    copies, devices = plan.program.copies, range(plan.program.devices)
-    on = [np.flatnonzero(copies.device == device).tolist() for device in devices]
-    rows = [np.zeros((4, plan.program.offsets[d + 1] - plan.program.offsets[d])) for d in devices]
-    for copy, (stage, device) in enumerate(zip(copies.stage, copies.device, strict=True)):
-        held = held_by(plan, copy)
-        rows[device] += ((held.versions - 1) * weights[stage], held.copies * weights[stage],
-                         held.flying * kept[stage] + held.rerunning * rerun[stage],
-                         np.full(len(held.versions), weights[stage]))
-    one = np.array([weights[copies.stage[mine]].sum() for mine in on])
-    room = np.array([workspace[copies.stage[mine]].max(initial=0.0) for mine in on])
-    state = state_copies * one
-    stash, passing, activations = (
-        np.array([each[kind].max(initial=0.0) for each in rows]) for kind in range(3))
-    both = np.array([each.sum(axis=0).max(initial=0.0) for each in rows])
-    return Footprint(one, state, stash, passing, activations, room, both + state + room)
+    one = np.array([weights[mine].sum() for mine in held.stages])
+    room = np.array([workspace[mine].max(initial=0.0) for mine in held.stages])
+    state, peaks = state_copies * one, []
+    for mine, moments, own in zip(held.stages, held.moments, one.tolist(), strict=True):
+        stash = (moments[:, 0] - 1) @ weights[mine]
+        passing = moments[:, 1] @ weights[mine]
+        activations = moments[:, 2] @ kept[mine] + moments[:, 3] @ rerun[mine]
+        peaks.append([each.max(initial=0.0) for each in (
+            stash, passing, activations, stash + passing + activations + own)])
+    stashed, copied, active, both = np.array(peaks).T
+    return Footprint(one, state, stashed, copied, active, room, both + state + room)
 
 
 def _bytes(profile: Profile, name: str) -> Floats:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sim.commands.bars import counted
+from sim.commands.bars import weighing
 from sim.commands.door import console, json_option, print_json
 from sim.commands.outputs import OUT_FOLDER
 
@@ -23,11 +23,19 @@ def whole_numbers(_: click.Context, option: click.Parameter, text: str | None) -
                                   f"{text!r}"]) from None
 
 
+def several(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...]:
+    """`a,b` as names; none where the option is not given."""
+    return tuple(filter(None, (text or "").split(",")))
+
+
 @click.command()
 @click.argument("profile", type=click.Path(path_type=Path))
 @click.option("--memory-limit", type=float, required=True, metavar="BYTES",
               help="Of each device, e.g. 16e9.")
-@click.option("--devices", type=int, required=True, help="One per stage of the profile.")
+@click.option("--devices", type=int, required=True,
+              help="As many as the profile has stages, else these are layers to be cut.")
+@click.option("--layers/--stages", "layers", default=None,
+              help="Cut the profile's stages as layers, or keep them.  [default: as it has them]")
 @click.option("--microbatches", callback=whole_numbers, metavar="A,B,…",
               help="Micro-batches per mini-batch to consider.  [default: 1,2,4,8]")
 @click.option("--batch-size", "batch_sizes", callback=whole_numbers, metavar="A,B,…",
@@ -39,14 +47,31 @@ def whole_numbers(_: click.Context, option: click.Parameter, text: str | None) -
 @click.option("--consistent", is_flag=True,
               help="Only where forward and backward read the same version (an interpolation "
                    "reads the stale one).")
+@click.option("--schedules", callback=several, metavar="A,B,…", help="Consider these alone.")
+@click.option("--mitigations", callback=several, metavar="A,B,…", help="Consider these alone.")
+@click.option("--ways", callback=whole_numbers, metavar="A,B,…",
+              help="Tensor ways to consider, of layers.  [default: powers of two]")
+@click.option("--bandwidth", "bandwidth_bytes_per_s", type=float, metavar="BYTES_PER_S",
+              help="Of the links, of layers.  [default: as measured, else without end]")
+@click.option("--latency", "latency_s", type=float, metavar="SECONDS",
+              help="Of the links, of layers.  [default: as measured]")
+@click.option("--ring-bandwidth", "ring_bandwidth_bytes_per_s", type=float,
+              metavar="BYTES_PER_S", help="Of the links between tensor ways.  [default: as others]")
+@click.option("--ring-latency", "ring_latency_s", type=float, metavar="SECONDS",
+              help="Of the links between tensor ways.  [default: as others]")
+@click.option("--seconds", "within_s", type=float, default=60.0, show_default=True,
+              help="Begin no more candidates after so many, of layers.")
 @click.option("--all", "everything", is_flag=True, help="Also show what the front beats.")
 @click.option("--out", type=OUT_FOLDER, default=None, metavar="DIR",
               help="Write an experiment per front point, the rows and a picture.")
 @json_option
 def advise(profile: Path, memory_limit: float, backward: str, everything: bool,
            out: Path | None, as_json: bool, **given: Any) -> None:
-    """Schedules, mitigations and micro-batches worth a try for a measured profile."""
-    from analysis.advice.advise import BACKWARDS, Question
+    """Schedules, mitigations and micro-batches worth a try for a measured profile.
+
+    Of layers also where to cut them, replicas and tensor ways.
+    """
+    from analysis.advice.question import BACKWARDS, Question
     from analysis.terminal.advice_tables import advice_tables
 
     backwards = [each for each in BACKWARDS if backward in (each, "both")]
@@ -65,11 +90,9 @@ def advise(profile: Path, memory_limit: float, backward: str, everything: bool,
 def _advice(question: Any) -> dict[str, Any]:
     """The answer, with a progress bar on standard error."""
     from analysis.advice.advise import advise as answer
-    from analysis.advice.advise import choices
-    from sim.times.profile import read_profile
 
-    with counted("weighing up", len(choices(question, read_profile(question.path)))) as done:
-        return answer(question, done)
+    with weighing("weighing up") as watch:
+        return answer(question, watch)
 
 
 def _write_advice(advice: dict[str, Any], out: Path) -> list[Path]:

@@ -36,11 +36,12 @@ def report(trace: Trace) -> dict[str, Any]:
         "devices": trace.shape.devices,
         "homes": _homes(plan),
         "workers": _workers(trace),
+        "tensor": _tensor(trace, plan),
         "dispatch": pipeline["dispatch"],
         "backward": pipeline["backward"],
         "steady_minibatches": steady_of(trace.shape),
         **_timing(trace),
-        "staleness": _staleness(trace),
+        "staleness": _staleness(trace, plan),
         "inconsistent_fraction": late.inconsistent_fraction(trace, plan),
         "vertical_inconsistent_fraction": late.vertical_inconsistent_fraction(trace, plan),
         "versions_held": trace.header.versions_held,
@@ -77,12 +78,13 @@ def _timing(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _staleness(trace: Trace) -> dict[str, Any]:
+def _staleness(trace: Trace, plan: VersionPlan) -> dict[str, Any]:
     return {
         **{p: late.mean_staleness(trace, p) for p in late.PASSES},
         "effective_backward": late.mean_staleness(trace, "backward", effective=True),
         "max": late.max_staleness(trace),
         "distribution": {p: late.distribution(trace, p) for p in late.PASSES},
+        "slowed_fraction": late.slowed(trace, plan),
     }
 
 
@@ -90,6 +92,19 @@ def _workers(trace: Trace) -> dict[str, Any] | None:
     """Of several workers: how they combine and how far each is ahead of the others it has seen."""
     between = trace.header.workers
     return None if between is None else {"count": trace.shape.workers, **between.as_dict()}
+
+
+def _tensor(trace: Trace, plan: VersionPlan) -> dict[str, Any] | None:
+    """Where several devices share a stage: how many each stage, and the real devices in all, of
+    which each of the program's stands for as many; None where every stage has devices of its own.
+    """
+    given = trace.header.experiment.get("tensor", {}).get("ways", 1)
+    ways = np.broadcast_to(np.asarray(given, dtype=np.int64), (trace.shape.stages,))
+    if (ways == 1).all():
+        return None
+    copies, own = plan.program.copies, np.zeros(plan.program.devices, dtype=np.int64)
+    own[copies.device] = ways[copies.stage]  # stages on one device are shared by equally many
+    return {"ways": ways.tolist(), "devices": int(own.sum()) * trace.shape.workers}
 
 
 def _memory(whole: Trace, plan: VersionPlan) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.text import Text
 
@@ -28,19 +28,38 @@ HELD = {"weights": "weight_bytes", "always": "resident_bytes",
 
 def profile_tables(profile: Profile) -> Iterator[FittedTable | Text]:
     """A profile for a screen, passes of a micro-batch and updates by their letters."""
-    yield _times(profile.stages)
+    heads = _heads(profile)
+    yield _times(profile.stages, heads)
     yield from _beside(profile)
-    yield from _bytes(profile.stages)
+    yield from _bytes(profile.stages, heads)
     rate = profile.bandwidth_bytes_per_s
     yield Text(f"link: {seconds_text(profile.latency_s, 3)}, "
                + (f"{bytes_text(rate)}/s" if rate else "no limit found") + f"; {profile.device}")
+    yield from _together(profile.notes.get("sum_over_whole"))
     if profile.notes.get("graphs"):
         yield Text("stages captured as CUDA graphs")
     if profile.notes.get("graphs_why"):
         yield Text(f"not captured: {profile.notes['graphs_why']}")
 
 
-def _times(stages: Sequence[StageProfile]) -> FittedTable:
+def _heads(profile: Profile) -> list[str]:
+    """What the rows are called: stages by number, layers by the names that a profile has of them,
+    below the word for both."""
+    known = profile.notes.get("layers")
+    if isinstance(known, list) and len(known) == len(profile.stages):
+        return ["layer", *map(str, known)]
+    return ["stage", *map(str, range(len(profile.stages)))]
+
+
+def _together(ratios: Mapping[str, float] | None) -> Iterator[Text]:
+    """How many times as long layers take one by one as all of them in one stage."""
+    if isinstance(ratios, Mapping) and ratios:
+        yield Text("one by one, layers take " + ", ".join(
+            f"{ratio:.2f} ({op})" for op, name in OPS.items()
+            if (ratio := ratios.get(name)) is not None) + " times as long as in one stage")
+
+
+def _times(stages: Sequence[StageProfile], heads: Sequence[str]) -> FittedTable:
     known = [op for op, name in OPS.items() if any(getattr(s, name) is not None for s in stages)]
     alone = {op: [getattr(stage, OPS[op]) for stage in stages] for op in known}
     alone["again"] = [stage.recompute_s for stage in stages]
@@ -49,12 +68,12 @@ def _times(stages: Sequence[StageProfile]) -> FittedTable:
     unit = unit_for((value for column in alone.values() for value in column), SECONDS)
     table = FittedTable(
         f"{unit.sign} of the device alone" + (", and of the host to ask for it" if asked else ""),
-        [Column("stage", key=True), *map(Column, alone),
+        [Column(heads[0], key=True), *map(Column, alone),
          *(Column(head, group=1) for head in asked)],
         ["again: a forward run once more by a backward that recomputes"]
         if any(alone["again"]) else [])
-    _fill(table, [aligned([unit.of(value) for value in column], 4)
-                  for column in (*alone.values(), *asked.values())])
+    _fill(table, heads[1:], [aligned([unit.of(value) for value in column], 4)
+                             for column in (*alone.values(), *asked.values())])
     return table
 
 
@@ -77,16 +96,17 @@ def _beside(profile: Profile) -> Iterator[FittedTable]:
     yield table
 
 
-def _bytes(stages: Sequence[StageProfile]) -> Iterator[FittedTable]:
+def _bytes(stages: Sequence[StageProfile], heads: Sequence[str]) -> Iterator[FittedTable]:
     """What stages hold; no table where nothing is known of it."""
     columns = [[getattr(stage, name) for stage in stages] for name in HELD.values()]
     unit = unit_for((value for column in columns for value in column), BYTES)
-    table = FittedTable(f"memory, {unit.sign}", [Column("stage", key=True), *map(Column, HELD)])
-    _fill(table, [aligned([unit.of(value) for value in column], 4) for column in columns])
+    table = FittedTable(f"memory, {unit.sign}", [Column(heads[0], key=True), *map(Column, HELD)])
+    _fill(table, heads[1:], [aligned([unit.of(value) for value in column], 4)
+                             for column in columns])
     if any(value is not None for column in columns for value in column):
         yield table
 
 
-def _fill(table: FittedTable, columns: Sequence[Sequence[str]]) -> None:
-    for k, cells in enumerate(zip(*columns, strict=True)):
-        table.add_row(str(k), *cells)
+def _fill(table: FittedTable, heads: Sequence[str], columns: Sequence[Sequence[str]]) -> None:
+    for head, cells in zip(heads, zip(*columns, strict=True), strict=True):
+        table.add_row(head, *cells)

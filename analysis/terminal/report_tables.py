@@ -55,6 +55,7 @@ def _whole(values: dict[str, Any]) -> Facts:
         ("memory", _fullest(values["memory"]["peak_device_bytes"])),
         ("training", _training(values)),
         *_workers(values["workers"]),
+        *_tensor(values["tensor"]),
     ])
 
 
@@ -125,12 +126,24 @@ def _workers(between: dict[str, Any] | None) -> list[tuple[str, str]]:
              f"most {between['behind_max']}")]
 
 
+def _tensor(shared: dict[str, Any] | None) -> list[tuple[str, str]]:
+    if not shared:
+        return []
+    ways = shared["ways"]
+    each = (f"{ways[0]} devices share every stage" if len(set(ways)) == 1 else
+            f"stages are shared by {', '.join(map(str, ways))} devices")
+    return [("tensor", f"{each}, {shared['devices']} in all; what is told of a device is of one "
+             "of them")]
+
+
 def _by_stage(values: dict[str, Any]) -> FittedTable:
     late, far = values["staleness"], values["weight_distance"]
     shown: Shown = [(Column("staleness forward"), aligned(late["forward"])),
                     (Column("staleness backward"), aligned(late["backward"]))]
     if late["effective_backward"] != late["backward"]:
         shown.append((Column("effective backward"), aligned(late["effective_backward"])))
+    if late.get("slowed_fraction"):
+        shown.append((Column("updates slowed", "%"), in_percent(late["slowed_fraction"])))
     shown += [(Column("distance forward", "%"), in_percent(far["forward"])),
               (Column("distance backward", "%"), in_percent(far["backward"])),
               (Column("versions held"), [str(count) for count in values["versions_held"]])]

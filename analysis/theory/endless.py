@@ -22,21 +22,24 @@ from sim.times.engines import engine_of
 from sim.times.expanded.expand import expands
 from sim.times.limits import refuse_long
 from sim.times.memory import most_claimed
+from sim.times.profile import Profile
 from sim.weights.versions import VersionPlan
 
 SHORTEST, DOUBLINGS = 6, 5  # mini-batches beyond 2·S of the first program looked at; then twice
 MOST = 8_000_000  # instructions to look at
 
 
-def endless(experiment: Experiment, program: Program | None = None) -> dict[str, Any]:
+def endless(experiment: Experiment, program: Program | None = None,
+            profile: Profile | None = None) -> dict[str, Any]:
     """An experiment's steady state by name, as `--json` prints it.
 
     The experiment's own number of mini-batches plays no part, nor how large its last one is; a
-    `program` stands in for its schedule's, and one of one mini-batch is repeated for ever.
+    `program` stands in for its schedule's, and one of one mini-batch is repeated for ever; a
+    `profile` stands in for the file that `costs.profile` names.
     Raises ConfigurationError where the order or the costs do not repeat.
     """
     _refuse_unsteady(experiment)
-    setup, found = solve(experiment, program)
+    setup, found = solve(experiment, program, profile)
     plan = setup.checked_versions(setup.program)
     pipeline = experiment.pipeline
     return {"schedule": pipeline.schedule, "mitigation": setup.mitigation.name,
@@ -44,12 +47,13 @@ def endless(experiment: Experiment, program: Program | None = None) -> dict[str,
             **as_json(found), "staleness": staleness(plan, found.pattern)}
 
 
-def solve(experiment: Experiment, program: Program | None = None
-          ) -> tuple[VirtualSetup, SteadyState]:
+def solve(experiment: Experiment, program: Program | None = None,
+          profile: Profile | None = None) -> tuple[VirtualSetup, SteadyState]:
     """The steady state of the experiment's schedule, looked for in ever longer programs, and the
     setup it was seen in: that of so many mini-batches as show it.
 
-    A `program` of several mini-batches is looked at as it is.
+    A `program` of several mini-batches is looked at as it is; a `profile` stands in for the file
+    that `costs.profile` names.
 
     Raises ConfigurationError where none is found, the order would run out of memory, or times are
     longer than ticks count, UnsettledError where the critical cycle is not found, and
@@ -58,7 +62,7 @@ def solve(experiment: Experiment, program: Program | None = None
     if experiment.workers.count > 1:
         raise ConfigurationError(["workers.count: the steady state is that of one worker, got "
                                   f"{experiment.workers.count}"])
-    profile, setup = load_profile(experiment), None
+    profile, setup = profile or load_profile(experiment), None
     minibatches = 2 * experiment.pipeline.stages + SHORTEST
     for _ in range(DOUBLINGS):
         _refuse_huge(replace(experiment.shape, minibatches=minibatches))
@@ -123,8 +127,8 @@ def _refuse_unsteady(experiment: Experiment) -> None:
                         f"{experiment.pipeline.dispatch}")
     if costs.jitter is not None and costs.jitter.sigma:
         problems.append("costs.jitter: a steady state needs fixed costs")
-    if costs.stragglers:
-        problems.append("costs.stragglers: a steady state needs fixed costs")
+    problems += [f"costs.{key}: a steady state needs fixed costs" for key in
+                 ("stragglers", "trends") if getattr(costs, key)]
     if problems:
         raise ConfigurationError(problems)
 

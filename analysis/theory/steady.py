@@ -151,18 +151,21 @@ class SteadyState:
         return [(name, value / whole) for name, value in ranked if value]
 
 
-def steady_state(program: Program, costs: CostModel, cluster: Cluster) -> SteadyState | None:
+def steady_state(program: Program, costs: CostModel, cluster: Cluster,
+                 pattern: Pattern | None = None) -> SteadyState | None:
     """The steady state of `program`; None where its order does not repeat.
 
-    Its pattern is of the rows that engines run in its place (`sim.times.expanded`).  The costs'
-    jitter and stragglers have no place in it: the caller refuses them.
+    Its pattern (`pattern`, where it is known already) is of the rows that engines run in its place
+    (`sim.times.expanded`).  The costs' jitter and stragglers have no place in it: the caller
+    refuses them.
     """
     expansion = expand(program, costs, cluster)
     shown, forward = np.ones(len(program), dtype=bool), np.full(len(program), -1)
     if expansion is not None:
         shown, forward = expansion.starting, expansion.forward_stage
         program, costs, cluster = expansion.program, expansion.costs, expansion.cluster
-    pattern = find_pattern(program)
+    if pattern is None or expansion is not None:
+        pattern = find_pattern(program)
     if pattern is None:
         return None
     seconds = costs.durations(program, np.random.default_rng(0))

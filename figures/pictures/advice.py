@@ -13,7 +13,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 
-from analysis.advice.advise import Question, advise, name
+from analysis.advice.advise import advise
+from analysis.advice.question import Question
+from analysis.advice.ranking import name
 from analysis.terminal.advice_tables import like
 from figures.drawing.colours import COLOURS
 from figures.drawing.labels import label
@@ -46,7 +48,7 @@ def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
 
 def data(done: Callable[[], None] = lambda: None) -> Rows:
     """The advice on the profile that comes with the project, a row per candidate."""
-    return flat(advise(Question(PROFILE, LIMIT_BYTES, DEVICES), done))
+    return flat(advise(Question(PROFILE, LIMIT_BYTES, DEVICES), lambda *_: done()))
 
 
 def flat(advice: dict[str, Any]) -> Rows:

@@ -16,7 +16,7 @@ GRAPHS = ("auto", "on", "off")
 devices_option = click.option("--devices", default="cpu,cpu", show_default=True,
                               help="cpu,cpu or cuda:0,cuda:1 or cuda:0/2 (one GPU as two).")
 model_option = click.option("--model", default="narrow", show_default=True,
-                            help="narrow, resnet50 or vgg16.")
+                            help="narrow, resnet50, vgg16 or transformer.")
 size_option = click.option("--image-size", type=click.IntRange(8, 4096), help="Side in pixels.")
 folder_option = click.option("--out", type=OUT_FOLDER, metavar="DIR",
                              help="Write everything into this folder.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from gpu.distributed.launch import Given
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def prepared(experiment: Path | Experiment | None, settings: tuple[str, ...], devices: str,
-             out: Path | None, program: Given = None, **otherwise: int
+             out: Path | None, program: Given = None, **otherwise: Any
              ) -> tuple[list[DeviceSpec], Experiment, Program | None]:
     """Devices that are there and an experiment that fits them, before anything is measured.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpu.commands.cuts import asked_cut, cut_options
 from gpu.commands.options import devices_option, graphs_option, model_option, size_option
 from sim.commands.asked import program_option, said
 from sim.commands.bars import timed
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @devices_option
 @size_option
 @program_option
+@cut_options
 @graphs_option
 @click.option("--classes", type=click.IntRange(2, 100_000), help="Classes of the synthetic images.")
 @click.option("--loss", type=click.Choice(["cross-entropy", "mse"]), default="cross-entropy")
@@ -36,9 +38,9 @@ if TYPE_CHECKING:
               help="Write the trace here.")
 @json_option
 def run(experiment: Path | None, settings: tuple[str, ...], model: str,
-        devices: str, image_size: int | None, program_file: Path | None, graphs: str,
-        classes: int | None, loss: str, optimizer: str | None, dtype: str, threads: int,
-        keep_going: bool, out: Path | None, as_json: bool) -> None:
+        devices: str, image_size: int | None, program_file: Path | None, cut: str | None,
+        plan: Path | None, graphs: str, classes: int | None, loss: str, optimizer: str | None,
+        dtype: str, threads: int, keep_going: bool, out: Path | None, as_json: bool) -> None:
     """Execute one experiment on real stages and write its trace.
 
     Without pipeline.stages in the experiment there are as many stages as devices.  Under
@@ -49,13 +51,15 @@ def run(experiment: Path | None, settings: tuple[str, ...], model: str,
     from analysis.terminal.fitted.table import Facts
     from analysis.terminal.report_tables import report_tables
     from gpu.distributed.launch import Request, launch
-    from gpu.runtime.assembly import RunSettings
+    from gpu.runtime.settings import RunSettings
 
-    wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype, graphs=graphs)
+    chosen = asked_cut(cut, plan)
+    wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype, graphs=graphs,
+                         cut=chosen.layers)
     program = said(program_file, aloud=os.environ.get("RANK", "0") == "0")
     with timed() as watch:
         trace = launch(Request(experiment, settings, devices, wanted, threads, not keep_going,
-                               out, program), watch)
+                               out, program, chosen.keys), watch)
     if trace is None:
         return
     values, told = (whole_report if as_json else report)(trace), _measured(trace)

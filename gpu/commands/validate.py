@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gpu.commands.cuts import OWN_CUT, AskedCut, asked_cut, cut_options
 from gpu.commands.door import end, typed
 from gpu.commands.options import devices_option, folder_option, graphs_option, size_option
 from gpu.commands.prepared import prepared
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from gpu.distributed.launch import Given
     from gpu.errors import StageMemoryError
     from gpu.lanes.devices import DeviceSpec
-    from gpu.runtime.assembly import RunSettings
+    from gpu.runtime.settings import RunSettings
     from gpu.studies.validation.cases import Case
     from gpu.studies.validation.grid import Grid
     from sim.experiment.compared.validated import Validated
@@ -37,11 +38,12 @@ GRID = ("none@sequential,none,stash,vertical-sync,spectrain,nwpt,i-timeprest,non
 
 @click.command()
 @experiment_argument
-@click.option("--model", help=f"narrow, resnet50 or vgg16 [{MODEL}; the wide grid: the latter "
-              "two].")
+@click.option("--model", help=f"narrow, resnet50, vgg16 or transformer [{MODEL}; the wide grid: "
+              "resnet50 and vgg16].")
 @devices_option
 @size_option
 @program_option
+@cut_options
 @graphs_option
 @click.option("--grid", help="MITIGATION[:PARAMETER=VALUE][@SCHEDULE[/MICROBATCHES]] by commas, as "
               "`sim compare` takes them [on CPUs twelve; on GPUs the wide grid: every schedule and "
@@ -55,22 +57,24 @@ GRID = ("none@sequential,none,stash,vertical-sync,spectrain,nwpt,i-timeprest,non
               help="Begin no run that would not be done by then [the wide grid: 480].")
 @folder_option
 def validate(experiment: Path | None, settings: tuple[str, ...], model: str | None, devices: str,
-             image_size: int | None, program_file: Path | None, graphs: str, grid: str | None,
-             batch_sizes: str | None, image_sizes: str | None, repeats: int,
-             within: float | None, out: Path | None) -> None:
+             image_size: int | None, program_file: Path | None, cut: str | None,
+             plan: Path | None, graphs: str, grid: str | None, batch_sizes: str | None,
+             image_sizes: str | None, repeats: int, within: float | None, out: Path | None
+             ) -> None:
     """Profile, simulate, run and compare a grid of schedules and mitigations.
 
     Exits with 1 where order, versions or weights are not exactly the simulator's.
     """
     from analysis.validation.terminal import terminal
-    from gpu.runtime.assembly import RunSettings
+    from gpu.runtime.settings import RunSettings
     from gpu.studies.validation.grid import sizes
 
     asked = Asked(devices, grid, sizes("--batch-sizes", batch_sizes) or (),
                   sizes("--image-sizes", image_sizes) or (), repeats, within, out, typed(),
-                  said(program_file), (model,) if model else ())
-    report = validated(experiment, settings, RunSettings(model or MODEL, image_size,
-                                                         graphs=graphs), asked, estimated, _warn)
+                  said(program_file), (model,) if model else (), asked_cut(cut, plan))
+    report = validated(experiment, settings,
+                       RunSettings(model or MODEL, image_size, graphs=graphs,
+                                   cut=asked.cut.layers), asked, estimated, _warn)
     screen = console()
     for each in terminal(report, screen.width):
         screen.print(each)
@@ -91,7 +95,7 @@ class Asked:
     Without a `grid` it is the usual one of these devices, or every mitigation on a `program` of the
     user's own; `networks` are those named (none: as the grid has them).  No run is begun that would
     not be done within `within_s` seconds (None: no limit); `command` is what the report says made
-    it.
+    it, and `cut` how the network is cut.
     """
 
     devices: str
@@ -104,11 +108,13 @@ class Asked:
     command: str
     program: Given = None
     networks: Sequence[str] = ()
+    cut: AskedCut = OWN_CUT
 
     @property
     def wide(self) -> bool:
         """Whether the grid is every order and mitigation there is, for a limited time."""
-        return self.grid is None and self.program is None and "cuda" in self.devices
+        return (self.grid is None and self.program is None and self.cut.layers is None
+                and "cuda" in self.devices)
 
 
 def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
@@ -134,7 +140,7 @@ def validated(experiment: Path | Experiment | None, settings: tuple[str, ...],
     usual = {"minibatches": wide.MINIBATCHES} if asked.wide else {"minibatches": 24,
                                                                   "batch_size": BATCH}
     specs, resolved, program = prepared(experiment, settings, asked.devices, asked.out,
-                                        asked.program, **usual)
+                                        asked.program, **usual, **asked.cut.keys)
     head = {**Machine.of(specs).head(), "command": asked.command, "repeats": asked.repeats}
     grid = grid_of(resolved, wanted, asked, specs, program)
     busy = others_load(head["load_before"], head["cores"])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,8 +14,9 @@ from gpu.distributed.ranks import run_rank
 from gpu.distributed.world import World, check_ranks
 from gpu.errors import DeviceError
 from gpu.lanes.devices import DeviceSpec, check_devices, open_lanes, parse_devices, rank_spec
-from gpu.runtime.assembly import RunSettings, assemble
+from gpu.runtime.assembly import assemble
 from gpu.runtime.run import Watch, run
+from gpu.runtime.settings import RunSettings
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import document_of
 from sim.experiment.documents import full_key, put
@@ -35,6 +37,7 @@ class Request:
     """A run as the command line asked for it; paths and texts are not checked yet.
 
     A `program`, given or in a file, is executed in place of the schedule's and gives the shape.
+    `otherwise` are keys of the experiment where neither it nor a program says them.
     """
 
     experiment: Path | Experiment | None
@@ -45,6 +48,7 @@ class Request:
     strict: bool = True
     out: Path | None = None
     program: Given = None
+    otherwise: Mapping[str, Any] = field(default_factory=dict)
 
 
 def launch(request: Request, watch: Watch | None = None) -> Trace | None:
@@ -57,7 +61,8 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
     exact(request.threads)
     specs, world = parse_devices(request.devices), World.of_environment()
     experiment, program = asked_for(request.experiment, request.settings,
-                                    world.size if world else len(specs), request.program)
+                                    world.size if world else len(specs), request.program,
+                                    **request.otherwise)
     if request.out is not None:
         check_file(request.out)
     if world:
@@ -73,7 +78,7 @@ def launch(request: Request, watch: Watch | None = None) -> Trace | None:
 
 
 def asked_for(asked: Path | Experiment | None, settings: tuple[str, ...], devices: int,
-              program: Given = None, **otherwise: int) -> tuple[Experiment, Program | None]:
+              program: Given = None, **otherwise: Any) -> tuple[Experiment, Program | None]:
     """The experiment, of a file or as it is, with a stage for every device unless it says how many.
 
     A `program` comes second, without messages of its own, and gives the experiment its shape; one

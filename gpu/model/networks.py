@@ -1,4 +1,4 @@
-"""The networks a run can choose from: torchvision's own modules, as units a cutter can part."""
+"""The networks a run can choose from, as units a cutter can part: torchvision's, a transformer."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from gpu.model.cutter import Network
+from gpu.model.transformer import transformer
 from gpu.versions import models, residual_layer
 from sim.errors import unknown
 
@@ -75,15 +76,24 @@ def vgg16(classes: int = 1000) -> Network:
 
 
 NETWORKS: dict[str, Callable[..., Network]] = {
-    "narrow": narrow, "resnet50": resnet50, "vgg16": vgg16,
+    "narrow": narrow, "resnet50": resnet50, "vgg16": vgg16, "transformer": transformer,
 }
+
+
+def layer_names(name: str, classes: int | None = None) -> list[str]:
+    """The units of a network by name, in order, without making its weights.
+
+    Raises ValueError for an unknown name.
+    """
+    with torch.device("meta"):
+        return [unit for unit, _ in build(name, classes, 0).units]
 
 
 def build(name: str, classes: int | None, seed: int) -> Network:
     """A network by name, its weights drawn from `seed`; torch's global generator stays as it was.
 
-    Without `classes` it has as many as is usual: 1,000, the narrow one 10.  Raises ValueError for
-    an unknown name.
+    Without `classes` it has as many as is usual: 1,000, the two small ones 10.  Raises ValueError
+    for an unknown name.
     """
     if name not in NETWORKS:
         raise ValueError(unknown("network", name, list(NETWORKS)))

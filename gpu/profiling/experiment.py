@@ -21,7 +21,8 @@ from gpu.profiling.pairs import factors, lock_share
 from gpu.profiling.rises import StageBytes, stage_bytes
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import Kind, StageTimes, measure, quiet, recompute_s
-from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.assembly import Assembly, assemble
+from gpu.runtime.settings import RunSettings
 from sim.arrays import Floats
 from sim.experiment.options import Experiment
 from sim.experiment.program_file import first_minibatches
@@ -70,7 +71,7 @@ def profile(experiment: Experiment, settings: RunSettings, specs: Sequence[Devic
         device_times = _of_the_device(times, solo, settings, effort)
         again = {k: recompute_s(solo, k) for k in range(experiment.pipeline.stages)}
     sizes = solo.assembly.task.stage_sizes()
-    stages = [_stage(k, experiment, device_times, times, again[k], each, held[k])
+    stages = [stage_profile(k, experiment, device_times, times, again[k], each, held[k])
               for k, each in enumerate(sizes)]
     if link is None and len(lanes) > 1:
         with quiet():
@@ -121,8 +122,10 @@ def shortened(experiment: Experiment, minibatches: int) -> Experiment:
     return experiment.changed(minibatches=minibatches, distances=False)
 
 
-def _stage(k: int, experiment: Experiment, device: StageTimes, asked: StageTimes, again: Floats,
-           sizes: StageSizes, held: StageBytes) -> StageProfile:
+def stage_profile(k: int, experiment: Experiment, device: StageTimes, asked: StageTimes,
+                  again: Floats, sizes: StageSizes, held: StageBytes) -> StageProfile:
+    """Stage `k` as a profile has it, from the times of its device and of asking it, the seconds of
+    running its forward `again`, (repeats,), its sizes and what it held."""
     alone = {op: quartiles(np.array(device.alone[k, op])) for op in NAMES
              if (k, op) in device.alone}
     beside, extra = device.slowed(), quartiles(again)

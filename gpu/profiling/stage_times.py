@@ -74,6 +74,15 @@ def measure(solo: Solo, passes: int, *, neighbours: bool = True) -> StageTimes:
     return times
 
 
+def take_turn(solo: Solo, times: StageTimes | None) -> None:
+    """One pass through the stream of every device, alone; its steady part is added to `times`
+    where there are any."""
+    for device in range(solo.program.devices):
+        alone = steady(solo, solo.alone(device))
+        if times is not None:
+            _add(times, alone)
+
+
 def _add(times: StageTimes, alone: Iterable[Done]) -> None:
     for done in alone:
         times.alone[done.stage, done.op].append(done.seconds / covered(done))

@@ -14,6 +14,7 @@ import torch
 from gpu.runtime.assembly import Assembly
 from gpu.runtime.piece import Piece
 from gpu.runtime.ready import Graphs
+from gpu.runtime.settings import RunSettings
 from sim.arrays import Floats, Ints
 from sim.experiment.recording import describe
 from sim.header import Learnt, Measured, StageBytes, TraceHeader
@@ -157,11 +158,18 @@ def _learnt(assembly: Assembly, pieces: Sequence[Piece], final: Evaluation | Non
     return Learnt(final.final_loss, final.validation_loss, final.accuracy, diverged, updates)
 
 
+def _as_recorded(settings: RunSettings) -> dict[str, Any]:
+    """The settings of a run as its header has them; a cut only where one was given."""
+    found = vars(settings) | {"costs": list(settings.costs or ())}
+    cut = found.pop("cut")
+    return found if cut is None else found | {"cut": list(cut)}
+
+
 def _measured(assembly: Assembly, pieces: Sequence[Piece], extra: Mapping[str, Any],
               graphs: Graphs) -> Measured:
     settings = assembly.settings
     return Measured(
-        settings=vars(settings) | {"costs": list(settings.costs or ())},
+        settings=_as_recorded(settings),
         devices=[piece.name for piece in pieces],
         threads=torch.get_num_threads(),
         clock=[piece.clock for piece in pieces],

@@ -100,6 +100,27 @@ def counted_later(total: int) -> Iterator[Callable[[], None]]:
 
 
 @contextmanager
+def weighing(label: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar over steps of which it is not known before how many there are, with the time left.
+
+    Yields what takes how many are done, and of how many; where these are others than before, the
+    work has come to its next part.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+
+    with _progress(TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(),
+                   TimeRemainingColumn()) as shown:
+        bar = shown.add_task(label, total=None)
+
+        def watch(done: int, total: int) -> None:
+            if shown.tasks[0].total != total:
+                shown.reset(bar, total=total)
+            shown.update(bar, completed=done)
+
+        yield watch
+
+
+@contextmanager
 def estimated(total: int, within_s: float | None = None) -> Iterator[Callable[[], None]]:
     """A bar over `total` runs of which each may take a minute, seen from the start.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from sim.errors import ConfigurationError, unknown
 from sim.experiment.making import make_combine, make_mitigation, make_optimizer
 from sim.experiment.tables import Tables
+from sim.experiment.values.drifting import CostTrend, StragglerWindow
 from sim.mitigations import Setting
 from sim.numerics.tasks import TASKS
 from sim.op import Op
@@ -23,8 +24,8 @@ def problems_of(tables: Tables) -> list[str]:
     Their order is fixed.
     """
     problems = [*_names(tables), *_sizes(tables), *_shape(tables), *_factors(tables),
-                *_stragglers(tables),
-                *_workers(tables), *_ties(tables), *_optimizer(tables)]
+                *_drifts(tables),
+                *_workers(tables), *_ties(tables), *_tensor(tables), *_optimizer(tables)]
     return [*problems, *(_order(tables) if not problems else []), *_mitigation(tables)]
 
 
@@ -54,6 +55,9 @@ def _sizes(tables: Tables) -> Iterable[str]:
         ("costs", ("forward_s", "backward_s", "update_s", "recompute_s", "input_backward_s",
                    "weight_backward_s", "overlapped_s"), pipeline.stages, "stage"),
         ("cluster", ("activation_bytes",), pipeline.stages, "stage"),
+        ("workers", ("sync_latency_s", "sync_bandwidth_bytes_per_s"), pipeline.stages, "stage"),
+        ("tensor", ("ways", "forward_all_reduces", "backward_all_reduces", "all_reduce_bytes"),
+         pipeline.stages, "stage"),
         ("cluster", ("boundary_bytes", "latency_s", "bandwidth_bytes_per_s"), pipeline.stages - 1,
          "boundary between stages"),
     ):
@@ -90,6 +94,21 @@ def _ties(tables: Tables) -> Iterable[str]:
         if one == other or max(one, other) >= stages:
             yield (f"cluster.tied.{number}.stages: two stages from 0 to {stages - 1}, got "
                    f"{one} and {other}")
+
+
+def _tensor(tables: Tables) -> Iterable[str]:
+    """Whether devices that share a layer can: each takes whole attention heads."""
+    tensor = tables.tensor
+    ways = tensor.ways if isinstance(tensor.ways, list) else [tensor.ways]
+    if tensor.transformer is None:
+        return
+    heads = tensor.transformer.heads
+    for number in sorted(set(ways)):
+        if heads % number:
+            yield f"tensor.ways: divides tensor.transformer.heads, got {number} and {heads}"
+    if tensor.split_share is not None:
+        yield ("tensor.split_share: tensor.transformer says what share of activations is split; "
+               "give one of them")
 
 
 def _optimizer(tables: Tables) -> Iterable[str]:
@@ -146,14 +165,19 @@ def _factors(tables: Tables) -> Iterable[str]:
                f"{shape.worker_devices}, got {len(factors)}")
 
 
-def _stragglers(tables: Tables) -> Iterable[str]:
-    for number, window in enumerate(tables.costs.stragglers):
-        path = f"costs.stragglers.{number}"
-        if window.stage >= tables.pipeline.stages:
-            yield (f"{path}.stage: stages are 0 to {tables.pipeline.stages - 1}, got "
-                   f"{window.stage}")
-        if window.to_s <= window.from_s:
+def _drifts(tables: Tables) -> Iterable[str]:
+    """Whether stages that are slow for some time, or drift, exist, and their times are in order."""
+    costs, stages = tables.costs, tables.pipeline.stages
+    found: list[tuple[str, StragglerWindow | CostTrend]] = [
+        *((f"costs.stragglers.{number}", each) for number, each in enumerate(costs.stragglers)),
+        *((f"costs.trends.{number}", each) for number, each in enumerate(costs.trends))]
+    for path, each in found:
+        if each.stage >= stages:
+            yield f"{path}.stage: stages are 0 to {stages - 1}, got {each.stage}"
+        if isinstance(each, StragglerWindow) and each.to_s <= each.from_s:
             yield f"{path}.to_s: comes after from_s"
+        elif each.to_s < each.from_s:
+            yield f"{path}.to_s: does not come before from_s"
 
 
 def _mitigation(tables: Tables) -> Iterable[str]:

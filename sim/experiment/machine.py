@@ -14,7 +14,7 @@ from sim.layouts.layers import cut, layers_by_letter, layers_in
 from sim.layouts.text import stages_of
 from sim.numerics.tasks import Task
 from sim.times.cluster import Cluster, Link, MessageTimes, Tied
-from sim.times.costs import CostModel, Straggler
+from sim.times.costs import CostModel, Straggler, Trend
 from sim.times.profile import Profile, read_profile
 from sim.workers import Combine, ring_all_reduce_s
 
@@ -160,6 +160,7 @@ def cost_model(experiment: Experiment, profile: Profile | None) -> CostModel:
     return CostModel(forward, backward, update, again, per_micro_batch=profile is not None,
                      jitter_sigma=costs.jitter.sigma if costs.jitter else 0.0,
                      stragglers=tuple(Straggler(**w.model_dump()) for w in costs.stragglers),
+                     trends=tuple(Trend(**each.model_dump()) for each in costs.trends),
                      slowdown=_slowdown(experiment), input_backward_s=halves[0],
                      weight_backward_s=halves[1], overlapped_s=both,
                      microbatch_scale=None if (scale == 1).all() else scale)
@@ -199,9 +200,21 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
 
     `homes` are how many copies each stage has in a worker, shape (stages,); None: one.
 
-    A profile's latency (seconds), bandwidth (bytes per second) and messages measured by their size
-    stand in for defaults.
+    A profile's messages measured by their size stand in for what the link says of them.
     """
+    options, link = experiment.cluster, link_between(experiment, profile)
+    given = options.model_fields_set
+    return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
+                   options.activation_limit_bytes or float("inf"),
+                   _exchange_s(experiment, link, sizes, combine, homes),
+                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
+                   options.receives, options.sends, _tied(experiment, link),
+                   experiment.workers.overlap)
+
+
+def link_between(experiment: Experiment, profile: Profile | None) -> Link:
+    """The links between neighbouring stages: a profile's latency (seconds) and bandwidth (bytes
+    per second) stand in for defaults."""
     options = experiment.cluster
     given = options.model_fields_set
     latency, bandwidth = options.latency_s, options.bandwidth_bytes_per_s
@@ -209,14 +222,8 @@ def make_cluster(experiment: Experiment, profile: Profile | None, sizes: Sizes, 
         latency = profile.latency_s
     if profile is not None and "bandwidth_bytes_per_s" not in given:
         bandwidth = profile.bandwidth_bytes_per_s
-    link = Link(_per_boundary(latency), _per_boundary(bandwidth or float("inf")),
+    return Link(_each(latency), _each(bandwidth or float("inf")),
                 options.latency == "held")
-    return Cluster(link, sizes.boundary_bytes, sizes.activation_bytes,
-                   options.activation_limit_bytes or float("inf"),
-                   _exchange_s(experiment, link, sizes, combine, homes),
-                   {} if LINK_KEYS & given else _transfers(profile), sizes.recomputed_bytes,
-                   options.receives, options.sends, _tied(experiment, link),
-                   experiment.workers.overlap)
 
 
 def _tied(experiment: Experiment, link: Link) -> tuple[Tied, ...]:
@@ -230,8 +237,8 @@ def _tied(experiment: Experiment, link: Link) -> tuple[Tied, ...]:
                  for tie in experiment.cluster.tied)
 
 
-def _per_boundary(value: float | list[float]) -> float | Floats:
-    """A number, or those of the boundaries as an array."""
+def _each(value: float | Floats | list[float]) -> float | Floats:
+    """A number, or those of boundaries or stages as an array."""
     return np.array(value, dtype=np.float64) if isinstance(value, list) else value
 
 
@@ -259,9 +266,8 @@ def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combi
         return None
     latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
     slowest = link.slowest()
-    between = Link(slowest.latency_s if latency is None else latency,
-                   slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
+    between = Link(_each(slowest.latency_s if latency is None else latency),
+                   _each(slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth))
     if homes is not None and homes.max() > 1:
-        return np.array([float(ring_all_reduce_s(size, between, int(copies)))
-                         for size, copies in zip(sizes.weight_bytes, homes, strict=True)])
+        return ring_all_reduce_s(sizes.weight_bytes, between, homes)
     return combine.seconds(sizes.weight_bytes, between, workers.count)

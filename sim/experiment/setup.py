@@ -14,6 +14,7 @@ from sim.experiment.demands.estimate import affordable
 from sim.experiment.machine import Sizes, cost_model, load_profile, make_cluster, stage_sizes
 from sim.experiment.making import make_combine, make_mitigation, make_optimizer
 from sim.experiment.options import Experiment
+from sim.experiment.splitting.stages import shared_stages, splits
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.mitigations import Mitigation
 from sim.numerics.optimizers import OptimizerKind
@@ -121,6 +122,8 @@ class VirtualSetup(Setup):
         task = task or make_task(experiment)
         sizes = stage_sizes(experiment, profile, task)
         costs = cost_model(experiment, profile)
+        if splits(experiment):
+            costs, sizes = shared_stages(experiment, profile, costs, sizes, rules.program)
         homes = rules.program.copies.homes if rules.program.several else None
         cluster = make_cluster(experiment, profile, sizes, rules.combine, homes)
         refuse_uncountable(rules.program, costs, cluster)

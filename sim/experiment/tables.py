@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from sim.experiment.values.drifting import CostTrend, Jitter, StragglerWindow
 from sim.experiment.values.kinds import (
     MOST_MOMENTUM,
     MOST_SEED,
     STRICT,
-    Bandwidth,
     BandwidthOrList,
     Bytes,
     BytesPerStage,
@@ -19,13 +19,13 @@ from sim.experiment.values.kinds import (
     NamedTable,
     Positive,
     Room,
-    Seconds,
     SecondsPerStage,
     Slowdown,
     SlowdownOrList,
     Whole,
 )
 from sim.experiment.values.said import SIZED, Bears, Says
+from sim.experiment.values.tensor import TensorOptions
 from sim.layouts.layers import LayerCosts
 from sim.numerics.optimizers import Convention
 from sim.numerics.stage import Backward
@@ -89,35 +89,18 @@ class Workers(BaseModel):
         "how they combine, or with parameters { name = \"wave\", distance = 0 }")] = "all-reduce"
     slowdown: Annotated[SlowdownOrList, Bears.TIMES, Says(
         "factor on every duration, or one per worker")] = 1.0
-    sync_latency_s: Annotated[Seconds | None, Bears.TIMES, Says(
-        "latency of the links between workers", "s", "the pipeline's", "1e-5")] = None
-    sync_bandwidth_bytes_per_s: Annotated[Bandwidth | None, Bears.TIMES, Says(
-        "bandwidth of the links between workers", "bytes/s", "the pipeline's", "1e9")] = None
+    sync_latency_s: Annotated[SecondsPerStage | None, Bears.TIMES, Says(
+        "latency of the links between workers, or one per stage", "s", "the pipeline's", "1e-5"
+        )] = None
+    sync_bandwidth_bytes_per_s: Annotated[BandwidthOrList | None, Bears.TIMES, Says(
+        "bandwidth of the links between workers, or one per stage", "bytes/s", "the pipeline's",
+        "1e9")] = None
     overlap: Annotated[bool, Bears.TIMES, Says(
         "the exchange of a stage runs beside computing, on the link, and only the update waits"
         )] = False
     copies: Annotated[Literal["all-reduce", "apart"], Bears.TIMES | Bears.LEARNING, Says(
         "copies of a stage in one worker apply their mean gradient together, or each its own"
         )] = "all-reduce"
-
-
-class Jitter(BaseModel):
-    """Noise on every duration: a lognormal factor of mean 1, `sigma` its logarithm's deviation."""
-
-    model_config = STRICT
-    sigma: Annotated[float, Field(ge=0, le=3), Says(
-        "standard deviation of the factor's logarithm")]
-
-
-class StragglerWindow(BaseModel):
-    """A time, in seconds, in which a stage is slow: what starts on it in [from_s, to_s) takes
-    `factor` times as long."""
-
-    model_config = STRICT
-    stage: Annotated[Whole, Says("the stage that is slow")]
-    from_s: Annotated[Seconds, Says("when it begins to be slow", "s")]
-    to_s: Annotated[Seconds, Says("when it no longer is", "s")]
-    factor: Annotated[Slowdown, Says("how many times as long what starts meanwhile takes")]
 
 
 class Costs(BaseModel):
@@ -158,6 +141,9 @@ class Costs(BaseModel):
     stragglers: Annotated[list[StragglerWindow], Bears.TIMES, Says(
         "times in which a stage is slow", unset="none",
         example="[{ stage = 1, from_s = 10.0, to_s = 20.0, factor = 3.0 }]")] = []
+    trends: Annotated[list[CostTrend], Bears.TIMES, Says(
+        "stages that drift to another pace and stay there", unset="none",
+        example="[{ stage = 1, from_s = 10.0, to_s = 90.0, factor = 2.0 }]")] = []
 
 
 class Tie(BaseModel):
@@ -254,6 +240,7 @@ class Tables(BaseModel):
     cluster: ClusterOptions = ClusterOptions()
     training: Training = Training()
     workers: Workers = Workers()
+    tensor: TensorOptions = TensorOptions()
 
     @property
     def shape(self) -> PipelineShape:

@@ -11,23 +11,25 @@ from typing import Any
 from sim.experiment.options import Experiment
 from sim.hints.cut import needless_warm_up, uncut, unfilled_round
 from sim.hints.learning import diverging, late_evaluation, resting_rate
-from sim.hints.order import few_microbatches, idle_mitigation, unsteady
+from sim.hints.order import few_microbatches, idle_mitigation, never_late, unsteady
 from sim.hints.unused import (
-    late_stragglers,
+    late_drifts,
     lone_worker,
     nothing_sent,
     other_tasks,
     profiled,
+    unshared,
     whole_backwards,
     without_messages,
     without_recompute,
 )
 
 Hint = Callable[[Experiment, Mapping[str, Any]], Iterator[str]]
-ALL: tuple[Hint, ...] = (few_microbatches, unsteady, idle_mitigation, uncut,
-                         unfilled_round, needless_warm_up, diverging, late_evaluation,
-                         resting_rate, nothing_sent, late_stragglers, profiled, whole_backwards,
-                         without_messages, without_recompute, lone_worker, other_tasks)
+ALL: tuple[Hint, ...] = (few_microbatches, unsteady, idle_mitigation, never_late,
+                         uncut, unfilled_round, needless_warm_up, diverging, late_evaluation,
+                         resting_rate, nothing_sent, late_drifts, profiled, whole_backwards,
+                         without_messages, without_recompute, lone_worker, unshared,
+                         other_tasks)
 
 
 def hints(experiment: Experiment, report: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,10 @@ from typing import Any
 from sim.experiment.checks import FILE
 from sim.experiment.making import make_mitigation
 from sim.experiment.options import Experiment
-from sim.hints.trial import bubble
+from sim.experiment.setup import generate, rows_of, version_plan
+from sim.hints.trial import MOST, bubble
+from sim.mitigations import Late
+from sim.weights.delays import update_delays
 from sim.wording import plural
 
 FULL = 4  # micro-batches for each device: GPipe's own advice for a bubble that hardly counts
@@ -69,3 +72,24 @@ def idle_mitigation(experiment: Experiment, report: Mapping[str, Any]) -> Iterat
     yield (f"pipeline.mitigation = {mitigation.name}: under {experiment.pipeline.schedule} with "
            f"{stages} no pass reads stale weights, so it does what none does; round-robin and nf1b "
            "of several stages are stale")
+
+
+def never_late(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """A mitigation that slows updates that come too late, where none does in a fixed order.
+
+    It goes by the delays of the order itself, of programs that are soon made.
+    """
+    pipeline, mitigation = experiment.pipeline, make_mitigation(experiment.pipeline.mitigation)
+    fixed = pipeline.dispatch == "static" and pipeline.schedule != FILE
+    if not mitigation.adapts_rate or not fixed or not report.get("staleness", {}).get("max"):
+        return
+    if rows_of(experiment) > MOST or experiment.workers.count > 1:
+        return
+    plan = version_plan(generate(experiment), mitigation, pipeline.schedule)
+    stages = experiment.shape.stages
+    if all(mitigation.step_rate(Late(1.0, delay, stages - k)) == 1.0
+           for k in range(stages) for delay in set(update_delays(plan, k).tolist())):
+        yield (f"pipeline.mitigation = {mitigation.name}: in the fixed order of "
+               f"{pipeline.schedule} no update comes too late for it, so it slows none; "
+               "--set dispatch=greedy with jitter or stragglers lets stages run ahead, and a "
+               "smaller concurrency calls more updates late")

@@ -10,6 +10,7 @@ import numpy as np
 from sim.experiment.checks import FILE
 from sim.experiment.options import Experiment
 from sim.experiment.setup import generate
+from sim.experiment.splitting.stages import splits
 from sim.op import Op
 from sim.order.program import Program
 
@@ -34,13 +35,14 @@ def nothing_sent(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[
                    f"changes nothing; set cluster.{sizes}")
 
 
-def late_stragglers(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
-    """A time in which a stage is slow that begins after the run's end."""
+def late_drifts(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """A time in which a stage is slow, or a trend, that begins after the run's end."""
     end = report.get("makespan_s")
-    for number, window in enumerate(experiment.costs.stragglers):
-        if end is not None and window.from_s >= end:
-            yield (f"costs.stragglers.{number}.from_s = {window.from_s:g}: the run ends after "
-                   f"{end:.4g} s, so nothing is slowed")
+    for key in ("stragglers", "trends"):
+        for number, each in enumerate(getattr(experiment.costs, key)):
+            if end is not None and each.from_s >= end:
+                yield (f"costs.{key}.{number}.from_s = {each.from_s:g}: the run ends after "
+                       f"{end:.4g} s, so nothing is slowed")
 
 
 def profiled(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
@@ -98,6 +100,22 @@ def lone_worker(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[s
             and not _order(experiment).several):
         yield ("workers.overlap: one worker alone exchanges nothing; --set workers.count=2 "
                "makes two")
+
+
+def unshared(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:
+    """How devices share a stage, where each has one of its own; exchanges of nothing."""
+    tensor = experiment.tensor
+    asked = [key for key in type(tensor).model_fields
+             if key != "ways" and _given(experiment, f"tensor.{key}")]
+    if not splits(experiment):
+        yield from (f"tensor.{key}: no stage is shared by several devices; --set ways=2 makes two "
+                    "share each" for key in asked)
+    elif tensor.ring_bandwidth_bytes_per_s is not None and not (
+            _measures(experiment) or tensor.all_reduce_bytes is not None
+            or experiment.cluster.boundary_bytes is not None
+            or experiment.training.task not in SIZELESS):
+        yield ("tensor.ring_bandwidth_bytes_per_s: exchanges have no bytes, so it changes "
+               "nothing; set tensor.all_reduce_bytes")
 
 
 def other_tasks(experiment: Experiment, report: Mapping[str, Any]) -> Iterator[str]:

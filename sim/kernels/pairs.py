@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 FEWEST_ROWS = 20_000  # below, what is saved is less than what calling compiled code costs
@@ -83,12 +84,27 @@ def choose(rows: int, in_all: int | None = None) -> Kernels:
 
 @cache
 def compile_loops(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` as machine code, kept on disk between runs.  Raises ImportError without numba."""
+    """`function` as machine code, kept on disk between runs.  Raises ImportError without numba.
+
+    Functions of its own file that it calls are compiled with it; those of other files it may not
+    call, since what is kept would not be made anew when they change.
+    """
     import numba
 
     made: Callable[..., Any]
+    function = _calling_compiled(function)
     try:
         made = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # nowhere to keep it
         made = numba.njit(nogil=True)(function)
     return made
+
+
+def _calling_compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that calls the compiled makes of those of its file; itself where it calls none."""
+    assert isinstance(function, FunctionType)
+    known = function.__globals__
+    called = [known.get(name) for name in function.__code__.co_names]
+    own = {each.__name__: compile_loops(each) for each in called
+           if isinstance(each, FunctionType) and each.__module__ == function.__module__}
+    return FunctionType(function.__code__, known | own) if own else function

@@ -62,10 +62,11 @@ class Work(NamedTuple):
 
 
 class SlowWindows(NamedTuple):
-    """Windows of time in which the instructions of a stage are slower.
+    """Windows of time in which the instructions of a stage are slower, and trends that stay.
 
-    `stage` is by row; by window `window_stage` is its stage, and `window_s` has three numbers, from
-    and to in seconds and the factor, one window after another.
+    `stage` is by row; by window `window_stage` is its stage, and `window_s` has four numbers, from
+    and to in seconds, the factor, and 1 where that is grown into and kept (`sim.times.costs.Trend`)
+    or 0, one window after another.
     """
 
     stage: Column[int]
@@ -106,7 +107,8 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
             gates: OpenGates, times: RowTimes) -> None:
     """Execute every stream as far as it can go, at most up to `limit` (rows, by device).
 
-    A device is on the stack when what its head waits for may have come.
+    A device is put on the stack when the last of what its head waits for has come: once for each
+    head, so that the stack never holds more than twice the devices.
     """
     head, clock, free, stack = position
     target, seconds, link, transfer, latency, receiver = work
@@ -138,9 +140,13 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
             if slowed > 0:
                 began, number = now, stage[row]
                 for w in range(slowed):
-                    if (window_stage[w] == number and window_s[3 * w] <= began
-                            and began < window_s[3 * w + 1]):
-                        took *= window_s[3 * w + 2]
+                    if window_stage[w] == number and window_s[4 * w] <= began:
+                        since, until, by = window_s[4 * w], window_s[4 * w + 1], window_s[4 * w + 2]
+                        if window_s[4 * w + 3] > 0.0 and began < until:
+                            by = 1.0 + (by - 1.0) * ((began - since) / (until - since))
+                        elif window_s[4 * w + 3] <= 0.0 and began >= until:
+                            by = 1.0
+                        took *= by
                 took *= TICKS_PER_S
                 if took < NO_FRACTION:
                     took = (took + NO_FRACTION) - NO_FRACTION  # rounds as np.round does
@@ -159,7 +165,8 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
                 sent[waits] = now
                 arrived[waits] = came
                 other = receiver[way]
-                if head[other] == waits and waits < limit[other]:
+                if (head[other] == waits and waits < limit[other]
+                        and (not gated or missing[waits] <= 0)):
                     stack[top] = other
                     top += 1
             if gated:
@@ -170,7 +177,8 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
                         opened[other] = now
                     if missing[other] == 0:
                         opened[other] += exchange[other]
-                        if head[home[other]] == other and other < limit[home[other]]:
+                        if (head[home[other]] == other and other < limit[home[other]]
+                                and not arrived[other] < 0.0):
                             stack[top] = home[other]
                             top += 1
             row += 1

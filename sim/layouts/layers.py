@@ -19,6 +19,7 @@ from sim.times.profile import Amount, Profile, StageProfile, read_profile
 ONE_DEVICE = ("placement", "beside", "interpreter")  # of stages that have devices
 ALL_LAYERS = ("weight_bytes", "activation_bytes", "resident_bytes", "held_bytes", "halved_bytes",
               "slot_bytes")  # what a stage has of all its layers at once
+BY_OP = ("issue_s", "all_reduces", "all_reduce_bytes")  # by operation, what adds up as well
 FORMAT: dict[str, Any] = {"format": "pipestale-profile", "version": 1}
 
 
@@ -112,8 +113,9 @@ def _sent(layers: Profile, end: int) -> float | None:
 
 def _together(layers: Sequence[StageProfile], entry: float | None) -> StageProfile:
     """A stage of these layers, which gets `entry` bytes from the one before it (None: unknown)."""
-    whole: dict[str, Any] = {name: _total(layers, name, [0.0] * len(layers))
-                             for name in ALL_LAYERS}
+    whole: dict[str, Any] = {
+        **{name: _total(layers, name, [0.0] * len(layers)) for name in ALL_LAYERS},
+        **{name: _by_op(layers, name) for name in BY_OP}}
     return StageProfile(
         forward_s=sum(each.forward_s for each in layers),
         backward_s=sum(each.backward_s for each in layers),
@@ -126,8 +128,6 @@ def _together(layers: Sequence[StageProfile], entry: float | None) -> StageProfi
                              if each.workspace_bytes is not None), default=None),
         rise_bytes={op: max(each.rise_bytes.get(op, 0.0) for each in layers)
                     for op in _ops(each.rise_bytes for each in layers)},
-        issue_s={op: sum(each.issue_s.get(op, 0.0) for each in layers)
-                 for op in _ops(each.issue_s for each in layers)},
         **whole)
 
 
@@ -143,6 +143,12 @@ def _total(layers: Sequence[StageProfile], name: str, otherwise: Sequence[float]
         return None
     return sum(other if value is None else value
                for value, other in zip(values, otherwise, strict=True))
+
+
+def _by_op(layers: Sequence[StageProfile], name: str) -> dict[str, float]:
+    """The sums of what layers say by operation, 0 where one does not."""
+    return {op: sum(getattr(each, name).get(op, 0.0) for each in layers)
+            for op in _ops(getattr(each, name) for each in layers)}
 
 
 def _ops(tables: Iterable[Mapping[str, float]]) -> list[str]:

@@ -1,9 +1,9 @@
-"""Mitigations of weight staleness: one file each, four questions answered.
+"""Mitigations of weight staleness: one file each, five questions answered.
 
-Which version does a forward read, which a backward, what weights does the pass compute with, and
-how is the gradient applied.  The defaults are the identity: `Mitigation` itself is vanilla
-asynchronous training.  A mitigation declares which answers are its own, so that nobody has to
-try them.  Arrays may be NumPy or torch, so methods use operators only.
+Which version does a forward read, which a backward, what weights does the pass compute with, how
+is the gradient applied, and with which learning rate.  The defaults are the identity: `Mitigation`
+itself is vanilla asynchronous training.  A mitigation declares which answers are its own, so that
+nobody has to try them.  Arrays may be NumPy or torch, so methods use operators only.
 """
 
 from __future__ import annotations
@@ -55,6 +55,19 @@ class Look(NamedTuple):
     gap: int
 
 
+class Late(NamedTuple):
+    """What a mitigation sees of an update when it chooses its learning rate.
+
+    `learning_rate` is that of the schedule (of replicas side by side (replicas, 1)), `delay` the
+    updates of this stage since the oldest version that a forward of what is applied has read, and
+    `depth` the stages from this one to the last: as many mini-batches as 1F1B has in flight here.
+    """
+
+    learning_rate: Any
+    delay: int
+    depth: int
+
+
 @dataclass(frozen=True)
 class Setting:
     """The pipeline that a mitigation is to be used on: the name of its schedule, and its shape."""
@@ -76,6 +89,7 @@ class Mitigation:
     version its own forward read.  `predicts`: passes compute with weights predicted from those
     they read.  `interpolates`: a backward computes with weights between those it reads and the
     latest.  `treats_gradient`: the optimizer sees another gradient than the backwards gave.
+    `adapts_rate`: updates step by another learning rate than the schedule's.
     """
 
     name: ClassVar[str]
@@ -86,6 +100,7 @@ class Mitigation:
     predicts: ClassVar[bool] = False
     interpolates: ClassVar[bool] = False
     treats_gradient: ClassVar[bool] = False
+    adapts_rate: ClassVar[bool] = False
 
     def check(self, setting: Setting) -> None:
         """Refuse a pipeline it is not defined on.  Raises ValueError with the reason."""
@@ -116,6 +131,13 @@ class Mitigation:
     def gradient(self, gradient: Any, look: Look) -> Any:
         """The gradient the optimizer gets for one mini-batch, of one that `treats_gradient`."""
         return gradient
+
+    def step_rate(self, late: Late) -> Any:
+        """The learning rate of one update, of one that `adapts_rate`; 0 steps nowhere.
+
+        Only the step is another: predictions go on with the schedule's rate.
+        """
+        return late.learning_rate
 
     def steps_ahead(self, horizon: Any, unit_horizon: int | None) -> Any:
         """How many updates ahead a pass's weights are predicted: none unless it `predicts`.
@@ -153,11 +175,13 @@ DECLARED_AS: dict[str, tuple[str, ...]] = {
     "backward_weights": ("predicts", "interpolates"),
     "effective_staleness": ("interpolates",),
     "gradient": ("treats_gradient",),
+    "step_rate": ("adapts_rate",),
 }
 MEANS_NOTHING_WITHOUT: dict[str, tuple[str, ...]] = {
     "predicts": ("forward_weights", "backward_weights"),
     "interpolates": ("backward_weights",),
     "treats_gradient": ("gradient",),
+    "adapts_rate": ("step_rate",),
     "keeps_forward": ("backward_version",),
 }
 

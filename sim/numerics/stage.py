@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, Protocol
 
-from sim.mitigations import Look, Mitigation
+from sim.mitigations import Late, Look, Mitigation
 from sim.numerics.distances import Measures
 from sim.numerics.gradients import GradientSums
 from sim.numerics.model import Model, Passes
 from sim.numerics.optimizers import Optimizer
 from sim.numerics.store import VersionStore
 from sim.op import Op
+from sim.weights.delays import update_delays
 from sim.weights.versions import VersionPlan
 
 Backward = Literal["graph", "recompute"]
@@ -53,12 +54,13 @@ class Copy:
 
     `number` is its number among the copies of the plan's program, `does` says which micro-batches
     it does, (micro-batches,), and `gradients` is where its gradients are added up; what its
-    updates apply of them is given to them.
+    updates apply of them is given to them.  With `apart` that is of its own micro-batches alone.
     """
 
     number: int
     does: Sequence[bool]
     gradients: Sums
+    apart: bool = False
 
 
 class Stage(Generic[Model]):
@@ -97,6 +99,11 @@ class Stage(Generic[Model]):
         self.measures = Measures.none_yet(shape.total, weights.shape[-1], distances)
         self._per_minibatch, self._total = shape.microbatches, shape.total
         self._does = None if copy is None else copy.does
+        self._late: list[Late] = []  # by version, of a mitigation that adapts its rate
+        if mitigation.adapts_rate:
+            alone = self._does if copy is not None and copy.apart else None
+            self._late = [Late(None, delay, shape.stages - number)
+                          for delay in update_delays(plan, number, alone).tolist()]
         self._reads = {Op.F: plan.forward[number].tolist(), Op.B: plan.backward[number].tolist()}
         self._horizons = {Op.F: plan.forward_horizon[number].tolist(),
                           Op.B: plan.backward_horizon[number].tolist()}
@@ -174,7 +181,7 @@ class Stage(Generic[Model]):
         if self._applied[first] != store.version:
             raise RuntimeError(f"stage {self.number} applies mini-batch {minibatch + 1} at version "
                                f"{store.version}, the program says {self._applied[first]}")
-        fresh, rate = store.newest, self.learning_rate(store.version)
+        fresh, rate = store.newest, self._rate(store.version)
         if self.mitigation.treats_gradient:
             look = self._look(Op.B, first, fresh, None)
             gradient = self.mitigation.gradient(gradient, look)
@@ -183,6 +190,13 @@ class Stage(Generic[Model]):
             self.observer.on_update(minibatch, fresh, new)
         self.measures.updated(micro_batches, fresh, self.optimizer.velocity, rate)
         store.add(new)
+
+    def _rate(self, version: int) -> Any:
+        """The learning rate with which an update steps a version."""
+        rate = self.learning_rate(version)
+        if not self._late:
+            return rate
+        return self.mitigation.step_rate(self._late[version]._replace(learning_rate=rate))
 
     def _of(self, minibatch: int) -> Sequence[int]:
         """The micro-batches of a mini-batch (from 0) that are done here, ascending."""

@@ -1,4 +1,5 @@
-"""Seconds per instruction: constant, per stage, from a profile, jittered, scaled or slowed."""
+"""Seconds per instruction: constant, per stage, from a profile, jittered, scaled or slowed, and
+drifting with time."""
 
 from __future__ import annotations
 
@@ -38,6 +39,29 @@ class Straggler:
     factor: float
 
 
+@dataclass(frozen=True)
+class Trend:
+    """A stage that changes its pace for good, as a device does that grows hot or is shared.
+
+    An instruction that starts at `from_s` takes as long as ever, one from `to_s` on `factor` times
+    as long, and between them, in seconds, the factor moves in a straight line.  Where both are one
+    moment it jumps there.
+    """
+
+    stage: int
+    from_s: float
+    to_s: float
+    factor: float
+
+    def at(self, start: float) -> float:
+        """How many times as long something takes that starts at `start`, in seconds."""
+        if start < self.from_s:
+            return 1.0
+        if start >= self.to_s:
+            return self.factor
+        return 1.0 + (self.factor - 1.0) * ((start - self.from_s) / (self.to_s - self.from_s))
+
+
 Stretch = Callable[[float, float], float]
 
 
@@ -71,10 +95,16 @@ class CostModel:
     weight_backward_s: Floats | None = None
     overlapped_s: Floats | None = None
     microbatch_scale: Floats | None = None
+    trends: tuple[Trend, ...] = ()
+
+    @property
+    def drifts(self) -> bool:
+        """Whether what an instruction takes depends on when it starts."""
+        return bool(self.stragglers or self.trends)
 
     def durations(self, program: Program, rng: np.random.Generator, kernels: Kernels = NUMPY
                   ) -> Floats:
-        """Seconds each row takes its device, shape (rows,), before stragglers; 0 for messages.
+        """Seconds each row takes its device, shape (rows,), before any drift; 0 for messages.
 
         Jitter is drawn from `rng`.
         """
@@ -216,19 +246,22 @@ class CostModel:
                        input_backward_s=first, weight_backward_s=second, overlapped_s=both)
 
     def stretch(self, stage: int) -> Stretch | None:
-        """How stragglers slow a stage down; None where they never do.
+        """How stragglers and trends slow a stage down; None where they never do.
 
         The function takes when an instruction starts and how long it would take, in seconds, and
         gives how long it takes.
         """
         windows = [s for s in self.stragglers if s.stage == stage]
-        if not windows:
+        trends = [t for t in self.trends if t.stage == stage]
+        if not windows and not trends:
             return None
 
         def stretched(start: float, seconds: float) -> float:
             for window in windows:
                 if window.from_s <= start < window.to_s:
                     seconds *= window.factor
+            for trend in trends:
+                seconds *= trend.at(start)
             return float(quantize(np.float64(seconds)))
 
         return stretched

@@ -21,6 +21,8 @@ optional, and used where it is there:
   interpreter that does so for each stage, and `lock_share` is the share of issuing that holds its
   lock.
 - `transfers`: seconds of messages by boundary, direction and size.
+- `all_reduces`, `all_reduce_bytes`, by operation F and B: how many all-reduces a pass of a stage
+  takes where several devices share its layers (`sim.tensor`), and the bytes of all of them.
 
 `spread` has the median, interquartile range and number of repeats behind a value, by its name;
 `link` the message times that latency and bandwidth were fitted to.
@@ -107,6 +109,8 @@ class StageProfile(BaseModel):
 
     By operation, `issue_s` are host seconds from beginning to ask for an instruction of one
     micro-batch until all of it has been asked for; empty where the host does the work itself.
+    `all_reduces` and `all_reduce_bytes` are the exchanges of a pass of one micro-batch where
+    several devices share the stage, their number and their bytes together; empty: not known.
     """
 
     model_config = STRICT
@@ -126,6 +130,8 @@ class StageProfile(BaseModel):
     slot_bytes: Amount | None = None
     rise_bytes: dict[OpName, Amount] = {}
     issue_s: dict[OpName, Amount] = {}
+    all_reduces: dict[OpName, Amount] = {}
+    all_reduce_bytes: dict[OpName, Amount] = {}
     contention_factor: Factor | None = None
     spread: dict[str, Spread] = {}
 

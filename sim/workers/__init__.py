@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+
 from sim.arrays import Floats, Ints
 from sim.op import Op
 from sim.order.shape import PipelineShape
@@ -134,12 +136,12 @@ def combine(name: str, *, rule: str, source: str) -> Callable[[type[Combine]], t
     return register
 
 
-def ring_all_reduce_s(size_bytes: Floats, link: Link, workers: int) -> Floats:
+def ring_all_reduce_s(size_bytes: Floats, link: Link, workers: int | Ints) -> Floats:
     """Seconds to add arrays up over a ring of workers and give all the sum, (stages,).
 
-    `size_bytes` has the bytes of the array on each stage, (stages,).  R workers take 2(R−1) steps,
-    each moving 1/R of the array over every link of the ring at once.
+    `size_bytes` has the bytes of the array on each stage, (stages,); `workers` is one number or one
+    per stage.  R workers take 2(R−1) steps, each moving 1/R of the array over every link of the
+    ring at once: R−1 that scatter the sum (a reduce-scatter) and R−1 that gather it again.
     Source: Patarasuk & Yuan 2009, bandwidth-optimal ring all-reduce.
     """
-    steps = 2 * (workers - 1)
-    return steps * link.transfer_s(size_bytes / workers) if steps else 0.0 * size_bytes
+    return np.asarray(2 * (workers - 1) * link.transfer_s(size_bytes / workers))

@@ -12,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.__main__ import main
-from analysis.advice.advise import Question, advise, name
+from analysis.advice.advise import advise
 from analysis.advice.candidates import schedules
 from analysis.advice.files import as_toml, settled_period_s
 from analysis.advice.pareto import pareto_front
+from analysis.advice.question import Question
+from analysis.advice.ranking import name
 from analysis.metrics.report import report
 from sim.__main__ import main as sim
 from sim.errors import ConfigurationError
@@ -233,7 +235,7 @@ def test_nothing_that_fits_is_an_answer(tmp_path):
 
 
 @pytest.mark.parametrize(("changes", "arguments", "said"), [
-    ({}, {"devices": 2}, "one stage a device"),
+    ({}, ["--stages", "--devices", "2"], "one stage a device"),
     ({}, {"limit": 0}, "--memory-limit"),
     ({}, {"limit": "nan"}, "--memory-limit"),
     ({}, {"limit": "inf"}, "--memory-limit"),

@@ -252,6 +252,7 @@ def test_a_period_of_several_minibatches_is_found():
     ({"jitter": {"sigma": 0.1}}, "costs.jitter"), ({"dispatch": "greedy"}, "pipeline.dispatch"),
     ({"stragglers": [{"stage": 0, "from_s": 0.0, "to_s": 9.0, "factor": 2.0}]},
      "costs.stragglers"),
+    ({"trends": [{"stage": 0, "from_s": 0.0, "to_s": 9.0, "factor": 2.0}]}, "costs.trends"),
     ({"stages": 4000}, "more than 8000000 instructions"),
     ({"activation_bytes": 2.0, "activation_limit_bytes": 5.0}, "holds up to 6 bytes")])
 def test_what_has_no_steady_state_is_refused(keys, said):

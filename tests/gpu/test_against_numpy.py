@@ -11,6 +11,7 @@ from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.experiment.learning.learners import as_homes, make_homes
+from sim.experiment.run import run
 from sim.experiment.setup import Setup, make_stages, make_task
 from sim.mitigations import MITIGATIONS
 from sim.numerics.homes import round_sums
@@ -20,6 +21,7 @@ from sim.numerics.stage import Copy
 from sim.numerics.tasks import Evaluation
 from sim.numerics.training import train
 from sim.order.check import execution_order
+from sim.weights.delays import update_delays
 from tests.gpu.test_model import as_torch, mlp
 
 ORDERS = {"round-robin": 1, "nf1b": 3}
@@ -52,6 +54,24 @@ def torch_stage(number, model, experiment, plan, **options):
 
 @pytest.mark.parametrize(("setup", "plan"), list(cases()))
 def test_weights_agree(setup, plan):
+    agree(setup, plan)
+
+
+@pytest.mark.parametrize("parameters", [{"concurrency": 1}, {"concurrency": 1, "smoothness": 3.0}])
+def test_weights_agree_where_late_updates_are_slowed(parameters):
+    """In an order recorded under greedy dispatch, where stages run ahead."""
+    keys = {"stages": 3, "minibatches": 24, "mitigation": {"name": "delay-adaptive", **parameters}}
+    training = {"batch_size": 12, "width": 16}
+    recorded = run(resolve({"pipeline": {**keys, "dispatch": "greedy"}, "training": training,
+                            "costs": {"jitter": {"sigma": 1.0}}}), training=False).program()
+    setup = Setup.of(resolve({"pipeline": keys, "training": training}), recorded)
+    plan = setup.versions(recorded)
+    assert sum(int((update_delays(plan, k) > parameters["concurrency"]).sum())
+               for k in range(3)) >= 3
+    agree(setup, plan)
+
+
+def agree(setup, plan):
     task = make_task(setup.experiment)
     numpy_stages = make_stages(setup, plan, task)
     torch_stages = [torch_stage(k, model, setup.experiment, plan)

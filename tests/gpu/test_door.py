@@ -115,7 +115,7 @@ def test_a_program_or_a_choice_that_is_wrong_is_told(command, options, says, tmp
 @pytest.mark.parametrize(("options", "says"), [
     (["--set", "stages=3"], "needs 3 devices, --devices names 2"),
     (["--set", "schedule=roundrobin"], "did you mean round-robin?"),
-    (["--model", "alexnet"], "choose from narrow, resnet50, vgg16"),
+    (["--model", "alexnet"], "choose from narrow, resnet50, vgg16, transformer"),
     (["--model", "resnet5"], "did you mean resnet50?"),
     (["--devices", "tpu"], "'tpu' is not a device"),
     (["--devices", "cuda0,cuda:1"], "did you mean cuda:0?"),

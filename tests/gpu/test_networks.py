@@ -40,9 +40,10 @@ def test_vgg16_goes_through_the_same_cutter():
     assert here.shape == (1, 1000)
 
 
+@pytest.mark.parametrize("name", ["narrow", "transformer"])
 @pytest.mark.parametrize("stages", [1, 2, 3, 4, 6])
-def test_cut_network_computes_what_the_whole_one_does(stages):
-    network = build("narrow", 10, seed=1)
+def test_cut_network_computes_what_the_whole_one_does(stages, name):
+    network = build(name, 10, seed=1)
     images = torch.randn(2, 3, 32, 32)
     whole = torch.nn.Sequential(*(unit for _, unit in network.units)).eval()
     here = images
@@ -83,5 +84,5 @@ def test_weights_come_from_the_seed_and_the_global_generator_is_left_alone():
     first = [next(n.units[0][1].parameters()) for n in (one, two, other)]
     assert torch.equal(first[0], first[1])
     assert not torch.equal(first[0], first[2])
-    with pytest.raises(ValueError, match="choose from narrow, resnet50, vgg16"):
+    with pytest.raises(ValueError, match="choose from narrow, resnet50, vgg16, transformer"):
         build("alexnet", 10, 0)

@@ -97,13 +97,14 @@ def differences(keys: dict[str, Any], order: Order | None = None, **options: Any
 
 def _alone(case: Case, keys: dict[str, Any], ours: Product | None,
            options: dict[str, Any]) -> times.Seconds:
-    """Ticks of every instruction without stragglers; of jittered ones those the product drew, and
+    """Ticks of every instruction without drift; of jittered ones those the product drew, and
     of slowed workers too, which may be a tick off."""
     if ours is None or (case.jitter is None and case.slowdown == case.device_factor == 1.0):
         return lambda worker, each: times.nominal(case, worker, each)
     plain = ours.trace
-    if case.stragglers:
-        plain = run(experiment(**{**keys, "stragglers": []}), training=False, **options)
+    if case.stragglers or case.trends:
+        plain = run(experiment(**{**keys, "stragglers": [], "trends": []}), training=False,
+                    **options)
     took = {row: round((plain.end_s[at] - plain.start_s[at]) / TICK)
             for row, at in rows(case, plain).items()}
     return lambda worker, each: took[worker, each]
@@ -119,9 +120,9 @@ def rows(case: Case, trace: Trace) -> dict[tuple[int, Pass], int]:
 
 
 def _durations(case: Case, ours: Product, theirs: Apart) -> Iterator[str]:
-    """Those without stragglers are not jittered by more than a tick."""
-    trace = ours.trace
-    for row, at in rows(case, trace).items() if not (case.jitter or case.stragglers) else ():
+    """Without drift and jitter they are off by no more than a tick."""
+    trace, moved = ours.trace, case.jitter or case.stragglers or case.trends
+    for row, at in rows(case, trace).items() if not moved else ():
         took, alone = (trace.end_s[at] - trace.start_s[at]) / TICK, times.nominal(case, *row)
         if abs(took - alone) > (case.slowdown != 1.0 or case.device_factor != 1.0):
             yield f"{row} took {took} ticks, not {alone}"

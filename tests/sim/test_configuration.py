@@ -93,11 +93,13 @@ def test_every_rule_that_is_broken_is_listed_at_once():
                                    "mitigation": "y"},
                       "training": {"task": "digits-mlp", "layers": 1},
                       "costs": {"forward_s": [1.0], "stragglers": [
-                          {"stage": 2, "from_s": 2.0, "to_s": 1.0, "factor": 2.0}]},
+                          {"stage": 2, "from_s": 2.0, "to_s": 1.0, "factor": 2.0}],
+                          "trends": [{"stage": 3, "from_s": 2.0, "to_s": 1.0, "factor": 2.0}]},
                       "cluster": {"boundary_bytes": [1.0, 2.0], "activation_bytes": [1.0]}})
     assert set(found) == {
         "pipeline.schedule", "pipeline.microbatches", "pipeline.mitigation", "training.layers",
         "costs.forward_s", "costs.stragglers.0.stage", "costs.stragglers.0.to_s",
+        "costs.trends.0.stage", "costs.trends.0.to_s",
         "cluster.boundary_bytes", "cluster.activation_bytes"}
 
 

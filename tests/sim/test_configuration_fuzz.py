@@ -59,6 +59,9 @@ costs = st.fixed_dictionaries({}, optional={
     "recompute_s": per_stage, "jitter": st.fixed_dictionaries({"sigma": number(0, 3)}),
     "stragglers": st.lists(st.fixed_dictionaries({
         "stage": st.integers(0, 3), "from_s": number(0, 5), "to_s": number(0, 20),
+        "factor": st.floats(0.1, 5)}), max_size=2),
+    "trends": st.lists(st.fixed_dictionaries({
+        "stage": st.integers(0, 3), "from_s": number(0, 5), "to_s": number(0, 20),
         "factor": st.floats(0.1, 5)}), max_size=2)})
 clusters = st.fixed_dictionaries({}, optional={
     "latency_s": number(0, 3), "bandwidth_bytes_per_s": st.floats(1e-3, 1e3),

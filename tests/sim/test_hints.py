@@ -90,7 +90,8 @@ def test_too_few_mini_batches_are_told_with_the_fewest_that_do(settings):
 def test_a_mitigation_that_is_said_to_do_nothing_does_nothing(schedule):
     settings = (f"schedule={schedule}", *FLUSHED[schedule])
     plain = ran(*settings)[2]
-    idle = {"stash", "vertical-sync", "spectrain", "spectrain-stashed", "i-timeprest"}
+    idle = {"stash", "vertical-sync", "spectrain", "spectrain-stashed", "i-timeprest",
+            "delay-adaptive"}
     for name in idle:
         (line,), _, trace = ran(*settings, f"mitigation={name}")
         assert line.startswith(f"pipeline.mitigation = {name}: under {schedule} with ")
@@ -100,11 +101,24 @@ def test_a_mitigation_that_is_said_to_do_nothing_does_nothing(schedule):
         assert ran(*settings, f"mitigation={name}")[0] == []
 
 
+@pytest.mark.parametrize("settings", [
+    ("mitigation=delay-adaptive",), ("mitigation=delay-adaptive", "in_flight=2"),
+    ("mitigation={name=\"delay-adaptive\",concurrency=2,smoothness=inf}",)])
+def test_a_mitigation_that_slows_nothing_is_what_stash_is(settings):
+    (line,), _, trace = ran(*settings)
+    assert "no update comes too late" in line
+    stash = ran(*settings, "mitigation=stash")[2]
+    assert trace.header.training.final_loss == stash.header.training.final_loss
+    for other in (*tried(line), "mitigation={name=\"delay-adaptive\",concurrency=1}"):
+        assert "no update comes too late" not in "".join(ran(*settings, "in_flight=3", other)[0])
+
+
 @pytest.mark.parametrize(("settings", "key"), [
     (("task=none", "bandwidth_bytes_per_s=1e-3"), "cluster.bandwidth_bytes_per_s"),
     (("task=quadratic", "activation_limit_bytes=1.0"), "cluster.activation_limit_bytes"),
     (("stragglers=[{stage=0, from_s=28.0, to_s=1e5, factor=2.0}]",),
      "costs.stragglers.0.from_s"),
+    (("trends=[{stage=0, from_s=28.0, to_s=1e5, factor=2.0}]",), "costs.trends.0.from_s"),
     (("costs.profile=figures/experiments/profile.json", "stages=4", "forward_s=9.0"),
      "costs.forward_s"),
     (("recompute_s=9.0",), "costs.recompute_s"),

@@ -31,7 +31,7 @@ from tests.sim.experiments import experiment
 from tests.sim.pairs import accepted
 from tests.sim.strategies import made, placed, spoilt, timings
 from tests.sim.times.engines import assert_equal
-from tests.sim.times.test_agreement import windows
+from tests.sim.times.test_agreement import trends, windows
 from tests.sim.times.test_replicas import replica
 
 QUIET = settings(deadline=None, max_examples=60,
@@ -87,6 +87,7 @@ def test_all_makes_of_every_pass_give_the_same_bits(case, form, mitigation, colu
     keys = data.draw(timings(shape.stages))
     if data.draw(st.booleans()):
         keys["stragglers"] = data.draw(windows(shape.stages))
+        keys["trends"] = data.draw(trends(shape.stages))
     go_through_all(case, form, mitigation, keys, EveryMake(), columns)
 
 

@@ -42,10 +42,12 @@ def test_every_key_of_every_table_is_told_with_its_default():
                     Tables().model_dump(mode="json").items() for name, value in values.items()}
     assert [k for k in KEYS if k.count(".") == 2] == [
         "costs.jitter.sigma", "costs.stragglers.stage", "costs.stragglers.from_s",
-        "costs.stragglers.to_s", "costs.stragglers.factor", "cluster.tied.stages",
+        "costs.stragglers.to_s", "costs.stragglers.factor", "costs.trends.stage",
+        "costs.trends.from_s", "costs.trends.to_s", "costs.trends.factor", "cluster.tied.stages",
         "cluster.tied.size_bytes", "training.rate_schedule.name",
         "training.rate_schedule.every", "training.rate_schedule.factor",
-        "training.rate_schedule.warmup"]
+        "training.rate_schedule.warmup", "tensor.transformer.heads",
+        "tensor.transformer.sequence", "tensor.transformer.hidden"]
 
 
 @pytest.mark.parametrize(("key", "kind", "choices", "unit"), [

@@ -21,7 +21,7 @@ SIZES = [(1, 1, 1), (2, 3, 1), (3, 7, 2), (4, 5, 4), (5, 2, 1)]
 
 def test_the_mitigations_of_the_papers_are_there():
     assert {"none", "stash", "vertical-sync", "spectrain", "spectrain-stashed", "nwpt",
-            "timeprest", "v-timeprest", "i-timeprest"} <= set(MITIGATIONS.names())
+            "timeprest", "v-timeprest", "i-timeprest", "delay-adaptive"} <= set(MITIGATIONS.names())
 
 
 @EVERY
@@ -125,7 +125,7 @@ def test_the_time_unit_horizon_is_refused_off_the_papers_pipeline(name, schedule
 
 
 @pytest.mark.parametrize("name", ["none", "stash", "vertical-sync", "spectrain",
-                                  "spectrain-stashed", "nwpt", "i-timeprest"])
+                                  "spectrain-stashed", "nwpt", "i-timeprest", "delay-adaptive"])
 @pytest.mark.parametrize("schedule", ["sequential", "gpipe", "1f1b", "round-robin", "nf1b"])
 def test_what_is_defined_everywhere_is_accepted_everywhere(name, schedule):
     assert accepted(schedule, name, 4, 2)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim.mitigations import MITIGATIONS, Look, Mitigation, Reads, mitigation
+from sim.mitigations import MITIGATIONS, Late, Look, Mitigation, Reads, mitigation
 
-FLAGS = ("keeps_forward", "predicts", "interpolates", "treats_gradient")
+FLAGS = ("keeps_forward", "predicts", "interpolates", "treats_gradient", "adapts_rate")
 RNG = np.random.default_rng(5)
 WEIGHTS, LATEST, USED, VELOCITY, OTHER, GRADIENT = RNG.normal(size=(6, 4))
 READS = [Reads(latest, entry, forward, index, 2) for latest, entry, forward, index in
@@ -36,6 +36,8 @@ def check(kind: type[Mitigation]) -> None:
     seen = looks(USED if reuses else None)
     assert kind.keeps_forward == all(asked.backward_version(r) == r.forward for r in READS)
     assert kind.treats_gradient == any(asked.gradient(GRADIENT, x) is not GRADIENT for x in seen)
+    late = [Late(0.1, delay, depth) for delay, depth in itertools.product(range(5), (1, 2, 3))]
+    assert kind.adapts_rate == any(asked.step_rate(x) != x.learning_rate for x in late)
     answers = {"forward": asked.forward_weights, "backward": asked.backward_weights}
     own = {name: any(answer(x) is not x.weights for x in seen) for name, answer in answers.items()}
     follows = {name: any(not np.array_equal(answer(x), answer(x._replace(velocity=OTHER)))
@@ -87,6 +89,8 @@ def answer(self: Any, *arguments: Any) -> Any:
     ({"effective_staleness": answer}, "declare interpolates = True"),
     ({"backward_version": answer}, "declare keeps_forward, True where it is the version the "
                                    "forward read"),
+    ({"step_rate": answer}, "declare adapts_rate = True"),
+    ({"adapts_rate": True}, "declares adapts_rate, but has no step_rate of its own"),
     ({"treats_gradient": True}, "declares treats_gradient, but has no gradient of its own"),
     ({"predicts": True}, "declares predicts, but has no forward_weights or backward_weights"),
     ({"interpolates": True}, "declares interpolates, but has no backward_weights of its own"),

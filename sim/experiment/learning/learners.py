@@ -52,7 +52,8 @@ def make_homes(setup: Setup, plan: VersionPlan, task: Task) -> list[Homes]:
     """
     rule = setup.experiment.workers.copies
     sums = round_sums(plan, rule)
-    stages = [_copy_of_stage(setup, plan, task, number, own) for number, own in sums.items()]
+    stages = [_copy_of_stage(setup, plan, task, number, own, rule == "apart")
+              for number, own in sums.items()]
     return as_homes(plan, rule, stages, sums)
 
 
@@ -76,9 +77,12 @@ def _homes(plan: VersionPlan, stage: int, rule: str, stages: Sequence[Stage[Any]
     return Combined(mine, of, sums[numbers[0]], learnt_by(plan, stage))
 
 
-def _copy_of_stage(setup: Setup, plan: VersionPlan, task: Task, copy: int, sums: RoundSums
-                   ) -> Stage[Any]:
-    """One copy of a stage before its first update, whose gradients `sums` adds up."""
+def _copy_of_stage(setup: Setup, plan: VersionPlan, task: Task, copy: int, sums: RoundSums,
+                   apart: bool) -> Stage[Any]:
+    """One copy of a stage before its first update, whose gradients `sums` adds up.
+
+    `apart` says whether those are its own alone.
+    """
     pipeline, training = setup.experiment.pipeline, setup.experiment.training
     k = int(plan.program.copies.stage[copy])
     weights = task.weights[k]
@@ -87,7 +91,7 @@ def _copy_of_stage(setup: Setup, plan: VersionPlan, task: Task, copy: int, sums:
     return Stage(k, task.models[k], weights, optimizer, plan, copy_rate(setup, plan, copy),
                  backward=pipeline.backward, distances=training.distances,
                  unit_horizons=plan.unit_horizons(k),
-                 copy=Copy(copy, plan.program.copies.does(copy).tolist(), sums))
+                 copy=Copy(copy, plan.program.copies.does(copy).tolist(), sums, apart))
 
 
 def copy_rate(setup: Setup, plan: VersionPlan, copy: int) -> LearningRate:

@@ -19,7 +19,7 @@ from sim.arrays import Floats, Ints
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.order.program import Program
 from sim.times.cluster import Cluster
-from sim.times.costs import CostModel
+from sim.times.costs import CostModel, Straggler, Trend
 from sim.times.exact.gates import GateTable
 
 
@@ -31,8 +31,9 @@ class MaxPlusSystem:
     for its message, `link` the number of the link that takes (−1: none), `transfer_s` the seconds
     it holds that and `latency_s` those from then to its arrival (shape (0,): none of any).  By
     link, shape (links,): `receiver`, the device at its end.  Windows in which a
-    stage is slowed: `window_stage`, shape (windows,), and `window_s`, shape (windows, 3), as from
-    and to in seconds and factor.  `gates`: how workers wait for each other.
+    stage is slowed, and trends after them: `window_stage`, shape (windows,), and `window_s`, shape
+    (windows, 4), as from and to in seconds, factor, and 1 for a trend or 0.  `gates`: how workers
+    wait for each other.
     """
 
     program: Program
@@ -59,11 +60,13 @@ class MaxPlusSystem:
         Seconds are drawn from `rng` where they are jittered.
         """
         messages = program.messages
-        windows = [(w.from_s, w.to_s, w.factor) for w in costs.stragglers]
+        slow: list[Straggler | Trend] = [*costs.stragglers, *costs.trends]
+        windows = [(each.from_s, each.to_s, each.factor, isinstance(each, Trend))
+                   for each in slow]
         return cls(program, costs.durations(program, rng, kernels), messages.target,
                    messages.link, cluster.transfers(program, kernels),
                    cluster.latencies(program, kernels),
                    messages.links % program.devices,
-                   np.array([w.stage for w in costs.stragglers], dtype=np.int64),
-                   np.array(windows, dtype=np.float64).reshape(-1, 3),
+                   np.array([each.stage for each in slow], dtype=np.int64),
+                   np.array(windows, dtype=np.float64).reshape(-1, 4),
                    GateTable.of(program, cluster))

@@ -46,8 +46,8 @@ def timeline(program: Program, costs: CostModel, cluster: Cluster, rng: np.rando
 
 
 def _can_repeat(program: Program, costs: CostModel) -> bool:
-    """Whether times can have a period: no jitter, slow windows, or workers that wait."""
-    return not (costs.jitter_sigma or costs.stragglers or len(program.sync[0]))
+    """Whether times can have a period: no jitter, drift, or workers that wait."""
+    return not (costs.jitter_sigma or costs.drifts or len(program.sync[0]))
 
 
 def _executed(system: MaxPlusSystem, kernels: Kernels, method: Method, *, repeats: bool

@@ -13,12 +13,13 @@ from sim.arrays import Floats, Ints
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.order.program import Program
 from sim.times.cluster import Cluster, Link, MessageTimes, Tied
-from sim.times.costs import CostModel, Straggler
+from sim.times.costs import CostModel, Straggler, Trend
 from sim.times.expanded.overlapping import pair_seconds
 from sim.times.timeline import Timeline
 
 __all__ = ["ExpandedCluster", "ExpandedCosts", "Expansion", "Link", "Mapping", "MessageTimes",
-           "PairRows", "Places", "Straggler", "Tied", "as_cluster", "as_costs"]  # some: of fields
+           "PairRows", "Places", "Straggler", "Tied", "Trend", "as_cluster",
+           "as_costs"]  # some: of fields
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def replicate(program: Program, replicas: Sequence[Replica], *, columns: bool = 
     """The times of a program run once for every replica, with `columns` those of every row too.
 
     Without `kernels` they are chosen by the rows of all replicas.  Where an instruction is slowed
-    in windows of time, or workers wait for each other, replicas are run one by one.
+    with time, or workers wait for each other, replicas are run one by one.
     Raises DeadlockError, ConfigurationError where a run takes longer than ticks count, and
     ValueError for no replicas.
     """
@@ -80,7 +80,7 @@ def _together(program: Program, replicas: Sequence[Replica], columns: bool, kern
 def _can_share(program: Program, replicas: Sequence[Replica]) -> bool:
     """Whether one order of rows serves all, and nothing but seconds differs."""
     alone = len(program.sync[0]) or any(
-        each.costs.stragglers or expands(program, each.costs, each.cluster)
+        each.costs.drifts or expands(program, each.costs, each.cluster)
         or (program.several and each.costs.slowdown is not None)
         for each in replicas)  # updates of a stage's copies are one instruction, on unlike devices
     return not alone and all(stays_within_limit(program, each.cluster) for each in replicas)

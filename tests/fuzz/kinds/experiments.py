@@ -59,7 +59,12 @@ PLAUSIBLE: dict[tuple[str, str], tuple[Any, ...]] = {
     ("training", "batch_size"): (2, 4, 8), ("training", "width"): (1, 3),
     ("training", "layers"): (2, 4, 6), ("training", "curvatures"): ([1.0, 10.0],),
     ("training", "seed"): (0, 7), ("training", "distances"): (True, False),
-    ("training", "evaluate_every"): (0, 2)}
+    ("training", "evaluate_every"): (0, 2),
+    ("tensor", "ways"): (1, 2, [1, 2], [2, 2, 4]), ("tensor", "all_reduce_bytes"): (8.0, [1, 2]),
+    ("tensor", "forward_all_reduces"): (0.0, 2, [1, 3]), ("tensor", "ring_latency_s"): (0.25,),
+    ("tensor", "backward_all_reduces"): (1.0, [1, 0]), ("tensor", "split_share"): (0.0, 0.5),
+    ("tensor", "ring_bandwidth_bytes_per_s"): (100.0,), ("tensor", "sequence_parallel"): (True,),
+    ("tensor", "transformer"): ({"heads": 4, "sequence": 8, "hidden": 16},)}
 
 
 def plausible(rng: Random, most: int = 5) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Case:
     device_factor: Any = 1.0
     jitter: Any = None
     stragglers: Any = ()
+    trends: Any = ()
     latency: str = "pipelined"
     latency_s: Any = None
     bandwidth_bytes_per_s: Any = None
@@ -157,7 +158,7 @@ class Case:
 
     def has_time_units(self) -> bool:
         return (self.schedule == "round-robin" and self.microbatches == 1
-                and self.in_flight is None)
+                and (self.in_flight is None or self.in_flight >= self.stages))
 
 
 def per(value: Any, place: int) -> float:

@@ -14,7 +14,7 @@ from tests.oracles.apart.shuffled import Order, shuffled
 SCHEDULES = ["sequential", "gpipe", "split", "1f1b", "eager-1f1b", "interleaved", "looped-bfs",
              "round-robin", "paci", "nf1b"]
 MITIGATIONS = ["none", "stash", "vertical-sync", "2bw", "spectrain", "spectrain-stashed", "nwpt",
-               "timeprest", "v-timeprest", "i-timeprest"]
+               "timeprest", "v-timeprest", "i-timeprest", "delay-adaptive"]
 MOST = 14  # mini-batches of a worker
 
 
@@ -73,6 +73,9 @@ def _mitigation(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
     if name == "i-timeprest" and r.random() < 0.8:
         table["decay"] = r.choice([0.0, 0.3, 2.0, 50.0, math.inf])
         table["weighting"] = r.choice(["exponential", "exponential", "reciprocal"])
+    if name == "delay-adaptive" and r.random() < 0.8:
+        table |= {"concurrency": r.randint(1, 3)} | r.choice([
+            {}, {"smoothness": r.choice([0.5, 3.0, math.inf])}])
     return table
 
 
@@ -148,6 +151,12 @@ def _costs(r: Random, keys: dict[str, Any]) -> dict[str, Any]:
              "from_s": (begins := r.choice([r.uniform(0, 10), r.randint(0, 8)])),
              "to_s": begins + r.choice([r.uniform(0.5, 15), r.randint(1, 9)])}
             for _ in range(r.randint(1, 3))]
+    if r.random() < 0.15:
+        found["trends"] = [
+            {"stage": r.randrange(stages), "factor": r.choice([3.0, 0.5, 1.3]),
+             "from_s": (begins := r.choice([r.uniform(0, 10), r.randint(0, 8)])),
+             "to_s": begins + r.choice([0, r.uniform(0.5, 15), r.randint(1, 9)])}
+            for _ in range(r.randint(1, 2))]
     return found
 
 

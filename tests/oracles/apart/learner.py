@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.oracles.apart.case import Case
 from tests.oracles.apart.problems import Problem
-from tests.oracles.apart.rules import Optimizer, rate
+from tests.oracles.apart.rules import Optimizer, rate, slowed
 from tests.oracles.apart.versions import KEEPS_FORWARD, Versions, predicts, share
 
 
@@ -70,7 +70,9 @@ class Learner:
                 off = np.linalg.norm(self.used.pop((op, micro)) - fresh)
                 relative = off / np.linalg.norm(fresh) if off else 0.0  # fresh ones may all be 0
                 self.distance[op, micro] = relative, off / len(fresh) ** 0.5
-        eta = rate(self.case, self.version)
+        begun = min(self.found.read["F", self.stage, micro]
+                    for micro in range(minibatch * n, (minibatch + 1) * n))
+        eta = slowed(self.case, self.stage, self.version - begun, rate(self.case, self.version))
         new = self.optimizer.step(fresh, gradient, eta)
         self.version += 1
         self.held[self.version] = new

@@ -26,6 +26,17 @@ def rate(case: Case, update: int) -> float:
     return case.learning_rate
 
 
+def slowed(case: Case, stage: int, behind: int, eta: float) -> float:
+    """The learning rate of an update so many updates after what its forward read."""
+    table = case.mitigation
+    enough = table.get("concurrency", case.stages - stage)
+    if case.rule != "delay-adaptive" or behind <= enough:
+        return eta
+    if "smoothness" in table:
+        return min(eta, 0.25 / table["smoothness"] / behind)
+    return eta * enough / behind
+
+
 @dataclass
 class Optimizer:
     """`velocity` is the direction of the last step, which W goes along by the learning rate."""

@@ -42,7 +42,7 @@ class Wait:
 
 
 def nominal(case: Case, worker: int, each: Pass) -> int:
-    """Ticks an instruction takes alone: without jitter and stragglers."""
+    """Ticks an instruction takes alone: without jitter and drift."""
     k, heavy = each.stage, 1.0 * each.count if each.op == "U" else case.weight(each)
     name = {"F": "forward_s", "U": "update_s"}.get(each.op, "backward_s")
     whole = case.measured(k, name, 0.0 if case.profile else per(getattr(case, name), k))
@@ -93,12 +93,18 @@ def _measured(samples: list[dict[str, Any]], size: float) -> float:
 
 
 def stretched(case: Case, each: Pass, start: int, alone: int) -> int:
-    """Ticks it takes from where it starts: windows in which its stage is slow."""
+    """Ticks it takes from where it starts: windows in which its stage is slow, and
+    trends it has come along."""
     seconds = alone * 2.0**-30
     for window in case.stragglers:
         begins, ends = (window[name] * 2.0**30 for name in ("from_s", "to_s"))
         if window["stage"] == each.stage and begins <= start < ends:
             seconds *= window["factor"]
+    for trend in case.trends:
+        begins, ends = (trend[name] * 2.0**30 for name in ("from_s", "to_s"))
+        if trend["stage"] == each.stage and start >= begins:
+            seconds *= trend["factor"] if start >= ends else (
+                1 + (trend["factor"] - 1) * ((start - begins) / (ends - begins)))
     return ticks(seconds)
 
 

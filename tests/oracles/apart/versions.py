@@ -10,7 +10,7 @@ from tests.oracles.apart.orders import Streams
 
 Key = tuple[str, int, int]  # F or B, stage, micro-batch
 ON_NF1B = ("timeprest", "v-timeprest")
-KEEPS_FORWARD = ("stash", "2bw", "spectrain-stashed", "i-timeprest")
+KEEPS_FORWARD = ("stash", "2bw", "spectrain-stashed", "i-timeprest", "delay-adaptive")
 
 
 @dataclass

@@ -33,11 +33,20 @@ def windows(draw, stages):
 
 
 @st.composite
+def trends(draw, stages):
+    begins, count = draw(dyadic), draw(st.integers(0, 2))
+    return [{"stage": draw(st.integers(0, stages - 1)), "from_s": begins,
+             "to_s": begins + draw(st.sampled_from([0.0, 3.3, 50.0])),
+             "factor": draw(st.floats(0.1, 5.0))} for _ in range(count)]
+
+
+@st.composite
 def cases(draw):
     shape = draw(shapes(5, 60, (1, 2, 3, 4)))
     keys = draw(timings(shape.stages))
     if draw(st.booleans()):
         keys["stragglers"] = draw(windows(shape.stages))
+        keys["trends"] = draw(trends(shape.stages))
     keys |= draw(unlike(shape)) if draw(st.booleans()) else {}
     return {"schedule": draw(names), "stages": shape.stages, "minibatches": shape.minibatches,
             "microbatches": shape.microbatches, **keys}

@@ -72,9 +72,10 @@ def test_more_replicas_than_a_block_holds_are_all_run(kernels):
     assert found.makespan_s.tolist() == alone
 
 
-def test_replicas_slowed_in_windows_are_single_runs_too():
+@pytest.mark.parametrize("key", ["stragglers", "trends"])
+def test_replicas_slowed_in_windows_are_single_runs_too(key):
     given_ = experiment(stages=3, minibatches=9, task="none", jitter={"sigma": 0.3},
-                        stragglers=[{"stage": 1, "from_s": 3.0, "to_s": 9.0, "factor": 3.0}])
+                        **{key: [{"stage": 1, "from_s": 3.0, "to_s": 9.0, "factor": 3.0}]})
     program = generate(given_)
     found = replicate(program, [replica(given_, seed) for seed in range(3)], columns=True)
     for seed in range(3):

@@ -14,7 +14,7 @@ from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
 from sim.times.cluster import Cluster, Link
-from sim.times.costs import CostModel, Straggler
+from sim.times.costs import CostModel, Straggler, Trend
 from sim.times.engine import simulate
 from sim.times.places import COMPUTE
 from sim.times.shared.engine import simulate_shared
@@ -38,7 +38,8 @@ def prompt(stages: int) -> Hosts:
 def given_costs(stages: int) -> CostModel:
     some = np.linspace(0.3, 1.7, stages)
     return CostModel(some, 2.1 * some[::-1], 0.11 * some, 0.0 * some, True, 0.4,
-                     (Straggler(stages - 1, 2.0, 6.0, 3.0),))
+                     (Straggler(stages - 1, 2.0, 6.0, 3.0),),
+                     trends=(Trend(0, 1.0, 9.0, 2.0),))
 
 
 def given_cluster(stages: int, limit: float = float("inf")) -> Cluster:
@@ -70,7 +71,8 @@ def test_every_schedule_dispatched_greedily(schedule, limit):
             simulate(program, given_costs(4), given_cluster(4, limit),
                      np.random.default_rng(3), dispatch="greedy")
         return
-    for costs in (given_costs(4), replace(given_costs(4), jitter_sigma=0.0, stragglers=())):
+    fixed = replace(given_costs(4), jitter_sigma=0.0, stragglers=(), trends=())
+    for costs in (given_costs(4), fixed):
         times = []
         for run, more in ((simulate, {}), (simulate_shared, {"machine": ones(4)})):
             try:

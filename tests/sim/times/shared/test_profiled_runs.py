@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 import sim
-from analysis.advice.advise import Question, advise
+from analysis.advice.advise import advise
+from analysis.advice.question import Question
 from sim.__main__ import main
 from sim.errors import ConfigurationError, TraceError
 from sim.experiment.batched import run_many

@@ -1,0 +1,1 @@
+"""Which pipelines to consider where a network's layers are still to be cut."""

@@ -1,0 +1,124 @@
+"""The planner's answer: the best cut into each number of stages, and the best of all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from analysis.cuts.blocks import Blocks
+from analysis.cuts.costs import Costs, costs_of
+from analysis.cuts.flush import Flush
+from analysis.cuts.memory import by_depth, deepest, held_by_stages
+from analysis.cuts.nested import Nested, flattened
+from analysis.cuts.problem import Plan, PlannedStage, Problem
+from analysis.cuts.refusals import check, nothing, open_depths
+from analysis.cuts.throughput import Found, fastest, fastest_of_all
+from sim.errors import ConfigurationError
+
+QUICK = 2e8  # of places² · devices³: up to here all numbers of stages are looked at in seconds
+SLACK = 0.1  # beyond, those of an endless run at most by so much slower than the best of all
+
+
+def partition(problem: Problem) -> Plan:
+    """The best cut there is, by the formula of the objective.
+
+    Of an endless run it is, among those with as fast a slowest stage, the one whose stages take the
+    fewest seconds together, so that no device idles that could help.
+
+    Raises ConfigurationError where the problem is none, or nothing fits the memory.
+    """
+    return _answer(problem, None)[0]
+
+
+def plans(problem: Problem, slack: float | None = None) -> list[Plan]:
+    """The best cut into each number of stages that has one, the best of all first.
+
+    With several levels of an endless run it is the best for each number of stages of the highest
+    one.  `slack` leaves out numbers of stages whose best cut takes longer than the best of all by
+    more than that share of its seconds; None: nothing, but of large problems with replicas there
+    is less: of an endless run what takes at most a tenth longer than the best, of a flushed one the
+    best of all and, for other numbers of stages, the best cuts that the search for it came by.
+
+    An endless run may leave devices out that would not make it faster, and so does a flushed one
+    without replicas, of which each stage has one; with replicas a flushed one uses them all, as
+    Alpa's does [choice].
+
+    Raises ConfigurationError where the problem is none, or nothing fits the memory.
+    """
+    if slack is None:
+        large = len(problem.layers.stages) ** 2 * problem.devices**3 > QUICK
+        if large and problem.replicas and problem.objective == "flush":
+            return _answer(problem, None)
+        slack = SLACK if large and problem.replicas else np.inf
+    return _answer(problem, slack)
+
+
+def _answer(problem: Problem, slack: float | None) -> list[Plan]:
+    """The best cuts, the best first; without a slack the best alone has to be there."""
+    check(problem)
+    blocks = Blocks.of(problem)
+    if problem.objective == "throughput" and len(problem.levels) > 1:
+        found = _nested(problem, blocks)
+    else:
+        found = [_plan(each, blocks, costs) for each, costs in _solved(problem, blocks, slack)]
+    if not found:
+        raise ConfigurationError([nothing(problem, blocks)])
+    found = sorted(found, key=lambda plan: (plan.objective_s,
+                                            sum(stage.seconds for stage in plan.stages)))
+    if slack is None or slack == np.inf:
+        return found
+    return [plan for plan in found if plan.objective_s <= found[0].objective_s * (1 + slack)]
+
+
+def _solved(problem: Problem, blocks: Blocks, slack: float | None) -> list[tuple[Found, Costs]]:
+    """The best cuts, with the costs they were found with."""
+    most = min(problem.devices, len(blocks))
+    ways = problem.devices if problem.replicas else 1
+    costs, numbers = costs_of(problem, blocks, ways), range(1, most + 1)
+    if problem.memory_limit_bytes == np.inf:
+        return [(found, costs) for found in _best(problem, costs, numbers, slack)]
+    asynchronous = problem.objective == "throughput"
+    held = by_depth(problem, problem.devices if asynchronous else most)
+    if held is not None:
+        costs = costs.limited(deepest(problem, blocks, held, ways), asynchronous)
+        return [(found, costs) for found in _best(problem, costs, numbers, slack)]
+    if asynchronous and problem.replicas:
+        raise ConfigurationError([open_depths(problem, "replicas")])
+    solved = []
+    for stages in numbers:
+        own = costs.limited(deepest(problem, blocks, list(held_by_stages(problem, stages))[::-1],
+                                    ways), False)
+        solved += [(found, own) for found in _best(problem, own, [stages], np.inf)]
+    return solved
+
+
+def _best(problem: Problem, costs: Costs, numbers: Sequence[int], slack: float | None
+          ) -> list[Found]:
+    """The best cut into each of these numbers of stages, or without a slack the best of all."""
+    if problem.objective == "throughput":
+        if slack is None and costs.anywhere:
+            return fastest_of_all(costs, problem.devices)
+        return fastest(costs, numbers, problem.devices, np.inf if slack is None else slack)
+    flush = Flush(costs, problem.devices, problem.microbatches, problem.replicas)
+    return flush.best(max(numbers)) if slack is None else flush.each(numbers, slack)
+
+
+def _nested(problem: Problem, blocks: Blocks) -> list[Plan]:
+    """The best cut into each number of stages of the network's highest level."""
+    deep = None
+    if problem.memory_limit_bytes < np.inf:
+        held = by_depth(problem, problem.devices)
+        if held is None:
+            raise ConfigurationError([open_depths(problem, "several levels")])
+        deep = deepest(problem, blocks, held, 1)[1]
+    nested = Nested(problem, blocks, deep)
+    return [Plan(flattened(nested, each), each.bottleneck_s, each.objective_s)
+            for each in nested.by_stages()]
+
+
+def _plan(found: Found, blocks: Blocks, costs: Costs) -> Plan:
+    stages = tuple(PlannedStage(*blocks.layers(first, stop), ways,
+                                float(costs.seconds[ways, first, stop]))
+                   for first, stop, ways in found.cut)
+    return Plan(stages, found.bottleneck_s, found.objective_s)

@@ -1,0 +1,1 @@
+"""Where to cut a network: the question as it is asked, every candidate simulated, the answer."""

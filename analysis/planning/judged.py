@@ -1,0 +1,138 @@
+"""A plan run by the simulator: what it takes beside what its formula says, and whether it fits."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.advice.footprint import footprint
+from analysis.cuts.problem import Plan, Problem
+from analysis.cuts.simulated import Places, profile_of
+from analysis.theory.endless import solve
+from sim.arrays import Floats
+from sim.errors import ConfigurationError, DeadlockError, UnsettledError
+from sim.experiment.configuration import resolve
+from sim.experiment.options import Experiment
+from sim.experiment.run import settle
+from sim.experiment.setup import VirtualSetup
+from sim.rows import Row
+from sim.times.profile import Profile
+from sim.times.timeline import Timeline
+from sim.weights.versions import VersionPlan
+
+FLUSHED = ("1f1b", "eager-1f1b", "gpipe")
+SPLIT = ("zb-h1", "zb-h2")  # where the halves of backwards are known
+RUN = 60  # mini-batches of an experiment without an end
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A plan under one order, simulated.
+
+    `seconds` are those of a micro-batch in the endless run under `throughput`, of a whole
+    mini-batch from its first forward to its last update under `flush`.  `bubble_fraction` is of the
+    devices the plan has, `peak_bytes` are the bytes of each device of the simulation at its worst
+    moment, (devices,).  One that does not run is `refused` with the reason, and has none of these.
+    """
+
+    plan: Plan
+    schedule: str
+    seconds: float = math.inf
+    bubble_fraction: float = math.nan
+    peak_bytes: tuple[float, ...] = ()
+    fits: bool = False
+    refused: str | None = None
+
+    @property
+    def miss(self) -> float | None:
+        """By how much the simulation takes longer than the formula, as a share of the formula."""
+        if self.refused is not None or not self.plan.objective_s:
+            return None
+        return self.seconds / self.plan.objective_s - 1
+
+    @property
+    def row(self) -> Row:
+        """It in the form in which `--json` gives it."""
+        if self.refused is not None:
+            return {"schedule": self.schedule, "refused": self.refused}
+        return {"schedule": self.schedule, "seconds": self.seconds, "miss": self.miss,
+                "bubble_fraction": self.bubble_fraction, "peak_bytes": list(self.peak_bytes),
+                "fits": self.fits, "refused": None}
+
+
+def orders(problem: Problem, plan: Plan) -> list[str]:
+    """The schedules by which a plan is simulated: the one that is asked for, else PipeDream's own
+    under `throughput`, and those of one stage a device under `flush`."""
+    if problem.schedule is not None:
+        return [problem.schedule]
+    if problem.objective == "throughput":
+        several = any(stage.replicas > 1 for stage in plan.stages)
+        return ["hybrid" if several else "round-robin"]
+    halves = any(half is not None for layer in problem.layers.stages
+                 for half in (layer.input_backward_s, layer.weight_backward_s))
+    return [*FLUSHED, *(SPLIT if halves else ())]
+
+
+def document(problem: Problem, plan: Plan, schedule: str) -> dict[str, dict[str, Any]]:
+    """The experiment that runs a plan under an order, without the file its stages are in."""
+    flush = problem.objective == "flush"
+    places = Places.of(problem, plan)
+    pipeline: dict[str, Any] = {
+        "schedule": schedule, "stages": len(plan.stages), "minibatches": 1 if flush else RUN,
+        "microbatches": problem.microbatches, "mitigation": problem.mitigation,
+        "backward": problem.backward}
+    several = not flush and any(stage.replicas > 1 for stage in plan.stages)
+    if several:
+        pipeline["replicas"] = [stage.replicas for stage in plan.stages]
+    return {"pipeline": pipeline, "cluster": places.cluster,
+            "workers": places.workers if several else {}, "training": {"task": "none"}}
+
+
+def judge(problem: Problem, plan: Plan, schedule: str) -> Judged:
+    """A plan simulated under an order; what the simulator refuses is told, not raised."""
+    profile = profile_of(problem, plan)
+    try:
+        experiment = resolve(document(problem, plan, schedule))
+        if problem.objective == "flush":
+            return _flushed(problem, plan, experiment, profile)
+        return _endless(problem, plan, experiment, profile)
+    except ConfigurationError as error:
+        reason = "; ".join(error.problems)
+    except (UnsettledError, DeadlockError) as error:
+        reason = str(error)
+    return Judged(plan, schedule, refused=reason)
+
+
+def _endless(problem: Problem, plan: Plan, experiment: Experiment, profile: Profile) -> Judged:
+    setup, found = solve(experiment, profile=profile)
+    if not found.period:
+        raise ConfigurationError(["nothing in the layers takes any time"])
+    peak = _peaks(problem, setup.checked_versions(setup.program), profile)
+    return Judged(plan, experiment.pipeline.schedule,
+                  found.period_s / problem.microbatches, found.bubble_fraction or 0.0, tuple(peak),
+                  bool(max(peak) <= problem.memory_limit_bytes))
+
+
+def _flushed(problem: Problem, plan: Plan, experiment: Experiment, profile: Profile) -> Judged:
+    timed = settle(VirtualSetup.of(experiment, profile=profile))
+    seconds = float(timed.timeline.end_s.max())
+    peak = _peaks(problem, timed.plan, profile)
+    return Judged(plan, experiment.pipeline.schedule, seconds,
+                  _bubble(plan, timed.timeline, seconds), tuple(peak),
+                  bool(max(peak) <= problem.memory_limit_bytes))
+
+
+def _bubble(plan: Plan, timeline: Timeline, seconds: float) -> float:
+    """The share of time in which the plan's devices do nothing, of which a stage may have many."""
+    program = timeline.program
+    busy = np.bincount(program.device, timeline.end_s - timeline.start_s, program.devices)
+    many = np.array([stage.replicas for stage in plan.stages])
+    return 1.0 - float((many * busy).sum() / (many.sum() * seconds)) if seconds else 0.0
+
+
+def _peaks(problem: Problem, versions: VersionPlan, profile: Profile) -> Floats:
+    """Bytes at the worst moment of each device of the simulation, (devices,)."""
+    return footprint(versions, profile, problem.backward, problem.state_copies).peak

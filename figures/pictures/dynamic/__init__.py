@@ -1,0 +1,1 @@
+"""Pictures of pipelines whose staleness or costs change while they run."""

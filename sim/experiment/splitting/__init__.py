@@ -1,0 +1,1 @@
+"""Tensor parallelism of an experiment: its table `tensor` applied to what its machine takes."""
