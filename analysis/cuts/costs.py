@@ -70,7 +70,7 @@ class Costs:
         return Costs(seconds, worst, adds)
 
     def limited(self, deep: Ints, by_devices: bool) -> Costs:
-        """The same costs where a stage fits its devices no deeper than `deep`, (ways + 1, n + 1,
+        """These costs where a stage fits its devices no deeper than `deep`, (ways + 1, n + 1,
         n + 1)."""
         return replace(self, deep=deep, by_devices=by_devices)
 

@@ -42,8 +42,9 @@ class Flush:
         if slack < np.inf:
             best = min((found.objective_s for found in self.best(max(numbers))), default=np.inf)
             limit = max(best * (1 + slack), np.finfo(float).tiny)  # where nothing takes any time
+        beat = limit * (1 + 10 * CLOSE)  # as slow as the limit is not too slow
         found = [each for number in numbers
-                 for each in _Search(self, partial(Tables, self.costs, number), limit).run()]
+                 for each in _Search(self, partial(Tables, self.costs, number), beat).run()]
         return [each for each in found if each.objective_s <= limit]
 
     def best(self, most: int) -> list[Found]:
