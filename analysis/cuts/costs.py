@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +13,14 @@ from analysis.cuts.problem import Level, Problem
 from sim.arrays import Floats, Ints
 from sim.times.cluster import Link
 from sim.workers import ring_all_reduce_s
+
+
+class Prices(NamedTuple):
+    """Seconds of stages of the blocks from i to j − 1 on some devices, (n + 1, n + 1): their own,
+    and the `worst` of those and of the message into them."""
+
+    seconds: Floats
+    worst: Floats
 
 
 @dataclass(frozen=True)
@@ -85,10 +94,13 @@ def costs_of(problem: Problem, blocks: Blocks, ways: int) -> Costs:
     Source: Narayanan et al. 2019 (PipeDream, its optimizer); Zheng et al. 2022 (Alpa).
     """
     own = blocks.over(blocks.pass_s) + blocks.over(blocks.update_s) / problem.microbatches
-    if problem.objective == "throughput":
-        return throughput_costs(problem, blocks, own, problem.levels[0], ways)
-    weights = blocks.over(blocks.weight_bytes)
     seconds = np.full((ways + 1, *own.shape), np.inf)
+    if problem.objective == "throughput":
+        worst = seconds.copy()
+        for many in range(1, ways + 1):
+            seconds[many], worst[many] = prices_of(problem, blocks, own, problem.levels[0], many)
+        return Costs(seconds, worst, seconds)
+    weights = blocks.over(blocks.weight_bytes)
     arrives = np.zeros((ways + 1, len(own)))
     for many in range(1, ways + 1):
         level = level_for(problem.levels, many)
@@ -103,23 +115,16 @@ def costs_of(problem: Problem, blocks: Blocks, ways: int) -> Costs:
     return Costs(seconds, np.maximum(seconds, arrives[:, :, None]), seconds + arrives[:, :, None])
 
 
-def throughput_costs(problem: Problem, blocks: Blocks, own: Floats, level: Level, ways: int
-                     ) -> Costs:
-    """The costs of stages of an endless run on 1 … `ways` parts of a level of the network.
+def prices_of(problem: Problem, blocks: Blocks, own: Floats, level: Level, many: int) -> Prices:
+    """What stages of an endless run cost on `many` parts of a level of the network.
 
     `own` are the seconds of a micro-batch on one part, (n + 1, n + 1); a ring's latency counts
     too, that of a message does not, since links hand on one while the next is under way [choice].
     """
-    weights = blocks.over(blocks.weight_bytes)
-    seconds = np.full((ways + 1, *own.shape), np.inf)
-    worst = seconds.copy()
-    for many in range(1, ways + 1):
-        seconds[many] = (own + exchange_s(problem, weights, level, many)) / many
-        arrives = 2 * blocks.sent_bytes / (level.bandwidth_bytes_per_s * many)
-        worst[many] = np.maximum(seconds[many], arrives[:, None])
-    seconds[:, ~_some(len(own))] = np.inf
-    worst[:, ~_some(len(own))] = np.inf
-    return Costs(seconds, worst, seconds)
+    shared = exchange_s(problem, blocks.over(blocks.weight_bytes), level, many)
+    arrives = 2 * blocks.sent_bytes / (level.bandwidth_bytes_per_s * many)
+    seconds = np.where(_some(len(own)), (own + shared) / many, np.inf)
+    return Prices(seconds, np.maximum(seconds, arrives[:, None]))
 
 
 def exchange_s(problem: Problem, weights: Floats, level: Level, many: int) -> Floats:

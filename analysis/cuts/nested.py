@@ -20,14 +20,22 @@ from typing import NamedTuple
 import numpy as np
 
 from analysis.cuts.blocks import Blocks
-from analysis.cuts.costs import Costs, exchange_s, throughput_costs
+from analysis.cuts.costs import Prices, exchange_s, prices_of
 from analysis.cuts.problem import PlannedStage, Problem
 from analysis.cuts.tables import Cut
 from analysis.cuts.throughput import Found
 from sim.arrays import Floats, Ints
 
-Place = tuple[int, Fraction]  # a level, and how many of its parts come after
 NOTHING = Fraction(0)
+
+
+class Place(NamedTuple):
+    """Where a stage is: on parts of a level, `behind` of which come after each of its own; what
+    takes more than `cap` seconds there is left out."""
+
+    level: int
+    behind: Fraction
+    cap: float
 
 
 class Runs(NamedTuple):
@@ -41,61 +49,78 @@ class Runs(NamedTuple):
 @dataclass
 class Nested:
     """The cuts of runs of blocks on parts of a problem's levels; `deep` is the greatest depth at
-    which a stage of the blocks from i to j − 1 fits a device, (n + 1, n + 1), None: all do."""
+    which a stage of the blocks from i to j − 1 fits a device, (n + 1, n + 1), None: all do.  Cuts
+    that take more than `cap` seconds are left out."""
 
     problem: Problem
     blocks: Blocks
     deep: Ints | None = None
-    _costs: dict[Place, Costs] = field(default_factory=dict)
+    cap: float = np.inf
+    _prices: dict[tuple[Place, int], Prices] = field(default_factory=dict)
     _runs: dict[Place, Runs] = field(default_factory=dict)
 
-    def costs(self, level: int, behind: Fraction) -> Costs:
-        """What stages cost on parts of a level, where so many parts come after each of theirs."""
-        key = level, behind if self.deep is not None else NOTHING
-        if key not in self._costs:
-            self._costs[key] = throughput_costs(self.problem, self.blocks, self.on_a_part(*key),
-                                                self.problem.levels[level], self.ways(level))
-        return self._costs[key]
+    def prices(self, place: Place, ways: int) -> Prices:
+        """What stages cost that have `ways` parts of a level."""
+        key = place, ways
+        if key not in self._prices:
+            own = self.on_a_part(place._replace(cap=place.cap * ways))
+            seconds, worst = prices_of(self.problem, self.blocks, own,
+                                       self.problem.levels[place.level], ways)
+            self._prices[key] = Prices(*(np.where(each > place.cap, np.inf, each)
+                                         for each in (seconds, worst)))
+        return self._prices[key]
 
     def ways(self, level: int) -> int:
         """The most parts of a level that a stage may have."""
         return self.problem.levels[level].count if self.problem.replicas else 1
 
-    def on_a_part(self, level: int, behind: Fraction) -> Floats:
+    def on_a_part(self, place: Place) -> Floats:
         """Seconds of the blocks from i to j − 1 on one part of a level, a device or a cut of their
-        own on the parts below, (n + 1, n + 1); `behind` such parts come after it."""
-        if level:
-            best: Floats = self.runs(level, behind).found.min(axis=0)
+        own on the parts below, (n + 1, n + 1)."""
+        if place.level:
+            best: Floats = self.runs(place).found.min(axis=0)
             return best
         blocks = self.blocks
         own = blocks.over(blocks.pass_s) + blocks.over(blocks.update_s) / self.problem.microbatches
-        fits = True if self.deep is None else self.deep > math.ceil(behind)
-        return np.where(np.triu(np.ones(own.shape, dtype=bool), 1) & fits, own, np.inf)
+        fits = own <= place.cap
+        if self.deep is not None:
+            fits &= self.deep > math.ceil(place.behind)
+        return np.where(np.triu(fits, 1), own, np.inf)
 
-    def runs(self, level: int, behind: Fraction) -> Runs:
+    def runs(self, place: Place) -> Runs:
         """The cuts of runs of blocks on one part of a level above the lowest, by the parts below
-        that it has; `behind` such parts come after it."""
-        below = level - 1
-        key = level, behind if self.deep is not None else NOTHING
-        if key not in self._runs:
-            parts, size = self.problem.levels[below].count, len(self.blocks) + 1
+        that it has."""
+        if place not in self._runs:
+            parts, size = self.problem.levels[place.level - 1].count, len(self.blocks) + 1
             rest, found = (np.full((parts + 1, size, size), np.inf) for _ in range(2))
             rest[0][np.diag_indices(size)] = 0.0
             for devices in range(1, parts + 1):
-                for ways in range(1, min(devices, self.ways(below)) + 1):
-                    costs = self.costs(below, self.after(key, devices, ways))
+                for ways in range(1, min(devices, self.ways(place.level - 1)) + 1):
+                    prices = self.prices(self.below(place, devices, ways), ways)
                     before = rest[devices - ways]
-                    for target, first in ((rest, costs.worst), (found, costs.seconds)):
-                        np.minimum(target[devices], _through(first[ways], before),
-                                   out=target[devices])
-            self._runs[key] = Runs(rest, found)
-        return self._runs[key]
+                    for target, first in ((rest, prices.worst), (found, prices.seconds)):
+                        np.minimum(target[devices], _through(first, before), out=target[devices])
+            self._runs[place] = Runs(rest, found)
+        return self._runs[place]
 
-    def after(self, key: Place, devices: int, ways: int) -> Fraction:
-        """How many parts of the level below come after each of a stage's `ways`, where it and
-        those after it on its part of the level in `key` have `devices`."""
-        level, behind = key
-        return (devices - ways + behind * self.problem.levels[level - 1].count) / Fraction(ways)
+    def below(self, place: Place, devices: int, ways: int) -> Place:
+        """Where a stage is on `ways` parts of the level below, which has `devices` of them
+        together with those after it on one part of a level."""
+        level, behind, cap = place
+        after = devices - ways + behind * self.problem.levels[level - 1].count
+        return self._at(level - 1, after / ways, cap)
+
+    def top(self, devices: int, ways: int) -> Place:
+        """Where a stage is on `ways` parts of the highest level, which has `devices` of them
+        together with those after it."""
+        return self._at(len(self.problem.levels) - 1, Fraction(devices - ways, ways), self.cap)
+
+    def _at(self, level: int, behind: Fraction, cap: float) -> Place:
+        """A place, its parts behind rounded up to whole devices: no depth tells them apart."""
+        if self.deep is None:
+            return Place(level, NOTHING, cap)
+        devices = math.prod(each.count for each in self.problem.levels[:level])
+        return Place(level, Fraction(math.ceil(behind * devices), devices), cap)
 
     def by_stages(self) -> list[Found]:
         """The best cut for each number of stages of the highest level, on at most all its parts."""
@@ -107,7 +132,7 @@ class Nested:
         for number in range(1, most + 1):
             for devices in range(number, parts + 1):
                 for ways in range(1, min(devices - number + 1, self.ways(level)) + 1):
-                    worst = self._top(devices, ways).worst[ways]
+                    worst = self.prices(self.top(devices, ways), ways).worst
                     both = np.maximum(worst, best[number - 1, devices - ways][None]).min(axis=1)
                     np.minimum(best[number, devices], both, out=best[number, devices])
         found = []
@@ -118,16 +143,13 @@ class Nested:
                                    *[float(best[number, devices, 0])] * 2))
         return found
 
-    def _top(self, devices: int, ways: int) -> Costs:
-        return self.costs(len(self.problem.levels) - 1, (devices - ways) / Fraction(ways))
-
     def _cut(self, best: Floats, number: int, devices: int) -> Cut:
         """The stages of a best cut at the highest level."""
         first, cut = 0, []
         for after in range(number - 1, -1, -1):
             options = {}
             for ways in range(1, min(devices - after, self.ways(len(self.problem.levels) - 1)) + 1):
-                both = np.maximum(self._top(devices, ways).worst[ways, first],
+                both = np.maximum(self.prices(self.top(devices, ways), ways).worst[first],
                                   best[after, devices - ways])
                 options[float(both.min()), ways] = int(both.argmin())
             (_, ways), stop = min(options.items())
@@ -153,44 +175,44 @@ def _through(first: Floats, rest: Floats) -> Floats:
 
 def flattened(nested: Nested, found: Found) -> tuple[PlannedStage, ...]:
     """The stages of a cut at the highest level down to devices, each with all it has."""
-    level, parts = len(nested.problem.levels) - 1, sum(ways for _, _, ways in found.cut)
+    parts = sum(ways for _, _, ways in found.cut)
     stages: list[PlannedStage] = []
     for first, stop, ways in found.cut:
+        stages += _inside(nested, nested.top(parts, ways), (first, stop), ways)
         parts -= ways
-        stages += _inside(nested, (level, parts / Fraction(ways)), (first, stop), ways)
     return tuple(stages)
 
 
 def _inside(nested: Nested, place: Place, run: tuple[int, int], ways: int) -> list[PlannedStage]:
     """The stages of a run that has `ways` parts of a level, by the cut that each of them has."""
-    (level, behind), (first, stop) = place, run
+    part, (first, stop) = place._replace(cap=place.cap * ways), run
     stages: list[PlannedStage] = []
     weights = nested.blocks.over(nested.blocks.weight_bytes)[first, stop]
-    shared = float(exchange_s(nested.problem, weights, nested.problem.levels[level], ways))
-    if not level:
-        seconds = nested.on_a_part(0, behind)[first, stop]
-        stages = [PlannedStage(*nested.blocks.layers(first, stop), 1, float(seconds))]
-    else:
-        for each in _cut_of(nested, (level, behind), run):
+    shared = float(exchange_s(nested.problem, weights, nested.problem.levels[place.level], ways))
+    if place.level:
+        for each in _cut_of(nested, part, run):
             stages += _inside(nested, *each)
+    else:
+        seconds = float(nested.on_a_part(part)[first, stop])
+        stages = [PlannedStage(*nested.blocks.layers(first, stop), 1, seconds)]
     return [PlannedStage(each.first, each.last, each.replicas * ways,
                          (each.seconds + shared) / ways) for each in stages]
 
 
-def _cut_of(nested: Nested, key: Place, run: tuple[int, int]
+def _cut_of(nested: Nested, part: Place, run: tuple[int, int]
             ) -> list[tuple[Place, tuple[int, int], int]]:
     """The stages of a best cut of a run on one part of a level, with the parts below they have."""
-    (first, stop), runs = run, nested.runs(*key)
+    (first, stop), runs = run, nested.runs(part)
     devices, cut = int(runs.found[:, first, stop].argmin()), []
     begins = True
     while first < stop:
         options = {}
-        for ways in range(1, min(devices, nested.ways(key[0] - 1)) + 1):
-            costs = nested.costs(key[0] - 1, nested.after(key, devices, ways))
-            price = (costs.seconds if begins else costs.worst)[ways, first]
+        for ways in range(1, min(devices, nested.ways(part.level - 1)) + 1):
+            prices = nested.prices(nested.below(part, devices, ways), ways)
+            price = (prices.seconds if begins else prices.worst)[first]
             both = np.maximum(price, runs.rest[devices - ways, :, stop])
             options[float(both.min()), ways] = int(both.argmin())
         (_, ways), after = min(options.items())
-        cut.append(((key[0] - 1, nested.after(key, devices, ways)), (first, after), ways))
+        cut.append((nested.below(part, devices, ways), (first, after), ways))
         first, devices, begins = after, devices - ways, False
     return cut

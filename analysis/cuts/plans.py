@@ -17,6 +17,8 @@ from analysis.cuts.throughput import Found, fastest, fastest_of_all
 from sim.errors import ConfigurationError
 
 QUICK = 2e8  # of places² · devices³: up to here all numbers of stages are looked at in seconds
+CAPS = (1.25, 1.6, 2.5, np.inf)  # of several levels with a memory limit: the slowest stages looked
+# at, one after the other until there is a cut, in seconds of evenly shared devices
 MOST = 16  # beyond, so many of an endless run: those with the best cuts
 
 
@@ -37,8 +39,9 @@ def plans(problem: Problem, slack: float | None = None) -> list[Plan]:
     With several levels of an endless run it is the best for each number of stages of the highest
     one.  `slack` leaves out numbers of stages whose best cut takes longer than the best of all by
     more than that share of its seconds; None: nothing, but of large problems with replicas there
-    is less: of an endless run the 16 numbers of stages with the best cuts, of a flushed one the
-    best of all and, for other numbers of stages, the best cuts that the search for it came by.
+    is less: of an endless run the 16 numbers of stages with the best cuts (of several levels with a
+    memory limit those near the best), of a flushed one the best of all and, for other numbers of
+    stages, the best cuts that the search for it came by.
 
     An endless run may leave devices out that would not make it faster, and so does a flushed one
     without replicas, of which each stage has one; with replicas a flushed one uses them all, as
@@ -46,11 +49,15 @@ def plans(problem: Problem, slack: float | None = None) -> list[Plan]:
 
     Raises ConfigurationError where the problem is none, or nothing fits the memory.
     """
-    large = len(problem.layers.stages) ** 2 * problem.devices**3 > QUICK
+    large = _large(problem)
     if slack is None and large and problem.replicas and problem.objective == "flush":
         return _answer(problem, None)
     return _answer(problem, np.inf if slack is None else slack,
                    MOST if slack is None and large and problem.replicas else None)
+
+
+def _large(problem: Problem) -> bool:
+    return len(problem.layers.stages) ** 2 * problem.devices**3 > QUICK
 
 
 def _answer(problem: Problem, slack: float | None, most: int | None = None) -> list[Plan]:
@@ -122,9 +129,15 @@ def _nested(problem: Problem, blocks: Blocks) -> list[Plan]:
         if held is None:
             raise ConfigurationError([open_depths(problem, "several levels")])
         deep = deepest(problem, blocks, held, 1)[1]
-    nested = Nested(problem, blocks, deep)
-    return [Plan(flattened(nested, each), each.bottleneck_s, each.objective_s)
-            for each in nested.by_stages()]
+    even = float(blocks.pass_s[-1] + blocks.update_s[-1]) / problem.devices
+    many = deep is not None and problem.replicas and _large(problem)
+    for cap in CAPS if many else CAPS[-1:]:
+        nested = Nested(problem, blocks, deep, cap * even if cap < np.inf else cap)
+        found = nested.by_stages()
+        if found:
+            return [Plan(flattened(nested, each), each.bottleneck_s, each.objective_s)
+                    for each in found]
+    return []
 
 
 def _plan(found: Found, blocks: Blocks, costs: Costs) -> Plan:

@@ -106,6 +106,26 @@ def test_cuts_for_networks_of_several_levels_are_the_best_there_are(seed):
     agree(drawn(dice, dice.choice([2, 2, 3])))
 
 
+@pytest.mark.parametrize("seed", range(60))
+def test_large_problems_lose_candidates_but_not_the_best(seed, monkeypatch):
+    """What is taken for large: every problem."""
+    monkeypatch.setattr("analysis.cuts.plans.QUICK", 0)
+    monkeypatch.setattr("analysis.cuts.plans.MOST", 2)
+    dice = random.Random(seed)
+    asked = replace(drawn(dice, dice.choice([1, 1, 2])), replicas=True)
+    if not asked.flush:
+        asked = replace(asked, microbatches=1, limit=dice.choice([15.0, 30.0, 60.0, math.inf]))
+    best = flushed(asked) if asked.flush else endless(asked)
+    if not best:
+        with pytest.raises(ConfigurationError):
+            plans(problem(asked))
+        return
+    found = plans(problem(asked))
+    assert found[0].objective_s == pytest.approx(min(best.values()), rel=1e-12, abs=1e-12)
+    for each in found:
+        is_a_cut(each, asked)
+
+
 @pytest.mark.verify
 @pytest.mark.parametrize("seed", range(60, 1060))
 def test_cuts_of_a_thousand_random_networks_are_the_best_there_are(seed):
