@@ -28,7 +28,8 @@ from sim.order.program import Program
 CHAINS = 4  # climbs side by side
 PLACING = 0.3  # what part of a search is for where stages live
 LEAVE = 0.004  # of its seconds that a climb may first lose when it goes on from another order
-SLICES_WITHOUT_GAIN = 6  # after which a climb goes on from the best order of all
+MOVES_WITHOUT_GAIN = 30_000  # after which a climb goes on from the best order of all
+SLICE = 2000  # moves of one climb before it is another's turn
 WORTH_COMPILING_S = 4.0  # loading numba takes a second, compiling for the first time six
 WORTH_COMPILING = 20_000  # moves
 
@@ -40,10 +41,11 @@ Progress = Callable[[float, float, int], None]
 class Found:
     """The best order that a search met, and what it was better than.
 
-    `program` is one mini-batch of it, `makespan_s` its seconds and `peak_bytes` the bytes
-    that each device holds at most, (devices,).  `start` names the order that it was made from, of those in
-    `starts_s`, by name the seconds of every order that the search began with; `named_s` are the
-    known ones among them.  `judged` counts the orders that were judged in `searched_s` seconds.
+    `program` is one mini-batch of it, `makespan_s` its seconds and `peak_bytes` the bytes that each
+    device holds at most, (devices,).  `start` names the order that it was made from, of those in
+    `starts_s`, by name the seconds of every order that the search began with; `named_s` are those
+    of the known ones that fit.  `judged` counts the orders that were judged in `searched_s`
+    seconds.
     """
 
     program: Program
@@ -115,19 +117,20 @@ def _improved(climber: Climber, starts: list[Start], budget: Budget, seed: int, 
     chains = [Chain(codes, each.makespan_s, int(number))
               for (codes, each), number in zip(first, luck, strict=False)]
     names, idle = [each.name for _, each in first], [0] * len(chains)
-    best = _Best(first[0][0], starts[0].makespan_s, starts[0].name)
-    for turn, moves in enumerate(budget.slices(20_000 if climber.compiled else 500)):
+    best, again = _Best(first[0][0], starts[0].makespan_s, starts[0].name), 0
+    for turn, moves in enumerate(budget.slices(SLICE)):
         if best.makespan_s <= bound_s:
             break
         which = turn % len(chains)
         chain, before = chains[which], chains[which].best_s
         best.judged += climber.climb(chain, moves, bound_s)
-        idle[which] = 0 if chain.best_s < before else idle[which] + 1
+        idle[which] = 0 if chain.best_s < before else idle[which] + moves
         if chain.best_s < best.makespan_s:
             best.codes, best.makespan_s = chain.best.copy(), chain.best_s
             best.start = names[which]
-        if idle[which] >= SLICES_WITHOUT_GAIN:
-            chain.again_from(best.codes, best.makespan_s, 1.0 + LEAVE * ((turn // 7) % 5))
+        if idle[which] >= MOVES_WITHOUT_GAIN:
+            again += 1
+            chain.again_from(best.codes, best.makespan_s, 1.0 + LEAVE * (again % 5))
             names[which], idle[which] = best.start, 0
         if progress is not None:
             progress(budget.part, best.makespan_s, best.judged)
