@@ -230,7 +230,8 @@ def test_a_layouts_layers_move_too():
     ({"every": 0}, "--every"), ({"pipeline": {**FLUSHED, "dispatch": "greedy"}},
                                 "pipeline.dispatch"),
     ({"pipeline": {**FLUSHED, "schedule": "interleaved", "stages": 6, "chunks": 2}}, "chunks"),
-    ({"orders": ("zb-h3",)}, "zb-h1")])
+    ({"orders": ("zb-h3",)}, "zb-h1"),
+    ({"cluster": {"activation_bytes": 2.0, "activation_limit_bytes": 1.0}}, "no order")])
 def test_what_policies_cannot_take_is_refused(keys, said):
     with pytest.raises(ConfigurationError, match=said):
         _ = Planner(problem(**keys)).start
