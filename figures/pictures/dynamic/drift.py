@@ -122,7 +122,7 @@ def draw(rows: Rows) -> Figure:
             _panel(axis, [against(rows, scenario, order, policy, quantity) for policy in OTHERS],
                    logarithmic=quantity == LOSS)
         what = "rate" if quantity == RATE else "final loss"
-        line[0].set_ylabel(f"{order}:\n{what} over static's")
+        line[0].set_ylabel(f"{order}:\n{what} over static's (×)")
     for axis, scenario in zip(grid[0], SCENARIOS, strict=True):
         axis.set_title(SAID[scenario])
     return figure

@@ -20,6 +20,8 @@ def setting() -> Iterator[str]:
     seeds = {row["seed"] for row in gallery("drift")}
     assert len(seeds) == 5
     yield f"{drift.STAGES} {drift.LAYERS} {drift.MINIBATCHES} {drift.EVERY}"
+    assert SCENARIOS["window"]["stragglers"][0]["stage"] == 1
+    yield "1"
     (window,), (trend,) = (SCENARIOS["window"]["stragglers"], SCENARIOS["trend"]["trends"])
     assert (window["from_s"], window["to_s"], trend["from_s"], trend["to_s"]) == (
         300, 600, 200, 800)
@@ -37,10 +39,10 @@ def recut() -> Iterator[str]:
 @check("drift-noise")
 def noise() -> Iterator[str]:
     found = over_static("noise", "asynchronous", "recut")
-    yield told(found, ".3g")
     changes = [row["changes"] for row in gallery("drift") if (
         row["scenario"], row["order"], row["policy"]) == ("noise", "asynchronous", "recut")]
     yield f"{min(changes):g} {max(changes):g}"
+    yield told(found, ".3g")
     flushed = [row["changes"] for row in gallery("drift") if (
         row["scenario"], row["order"], row["policy"]) == ("noise", "flushed", "recut")]
     assert max(flushed) == 0
