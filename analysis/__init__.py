@@ -15,9 +15,18 @@ from typing import TYPE_CHECKING
 import sim
 
 if TYPE_CHECKING:
-    from analysis.library import advise, idle, profiled, report, steady
+    from analysis.library import (
+        advise,
+        drift,
+        idle,
+        order,
+        partition,
+        profiled,
+        report,
+        steady,
+    )
 
-__all__ = ["advise", "idle", "profiled", "report", "steady"]
+__all__ = ["advise", "drift", "idle", "order", "partition", "profiled", "report", "steady"]
 
 _HOME = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 if getattr(sim, "HOME", None) != _HOME:

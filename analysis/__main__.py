@@ -6,10 +6,12 @@ import click
 
 from analysis.commands.advise import advise
 from analysis.commands.compare import compare
+from analysis.commands.drift import drift
 from analysis.commands.export import export
 from analysis.commands.measured import measured
 from analysis.commands.partition import partition
 from analysis.commands.report import report
+from analysis.commands.schedule import schedule
 from analysis.commands.stability import stability
 from analysis.commands.steady import steady
 from sim.commands.door import HELP, Door
@@ -20,7 +22,8 @@ def main() -> None:
     """Metrics, differences and exports of trace files; what theory says without a run."""
 
 
-for command in (report, compare, export, measured, stability, steady, partition, advise):
+for command in (report, compare, export, measured, stability, steady, partition, schedule,
+                advise, drift):
     main.add_command(command)
 
 

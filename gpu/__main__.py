@@ -9,6 +9,7 @@ from gpu.commands.measure import measure
 from gpu.commands.profile import profile
 from gpu.commands.run import run
 from gpu.commands.staleness import staleness
+from gpu.commands.tensor import tensor
 from gpu.commands.tutorial import tutorial
 from gpu.commands.validate import validate
 from sim.commands.door import HELP
@@ -19,7 +20,7 @@ def main() -> None:
     """Run pipeline programs on real ResNet stages: CPU threads, GPUs, or ranks of torchrun."""
 
 
-for command in (run, profile, validate, measure, staleness, tutorial):
+for command in (run, profile, validate, measure, staleness, tutorial, tensor):
     main.add_command(command)
 
 

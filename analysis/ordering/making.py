@@ -28,7 +28,8 @@ WHOLE, HALVES = (Op.B,), (Op.I, Op.W)
 
 @dataclass(frozen=True)
 class Machine:
-    """Arrays of an `analysis.ordering.problem.OrderProblem`, which says what they are, and the
+    """The arrays of an `analysis.ordering.problem.OrderProblem`, which says what each is: seconds
+    and bytes by stage, (stages,), of messages, (2, stages − 1), and by device, (devices,); and the
     experiment in the shape of one mini-batch."""
 
     experiment: Experiment
@@ -43,12 +44,14 @@ class Machine:
     held_bytes: Floats
     halved_bytes: Floats
     rerun_bytes: Floats
+    weight_bytes: Floats
     base_bytes: Floats
 
 
 def machine_of(experiment: Experiment, device: Sequence[int] | Ints | None = None,
                profile: Profile | None = None, state_copies: float = 0.0) -> Machine:
-    """The machine of an experiment, whose schedule says where stages live unless `device` does.
+    """The machine of an experiment, whose schedule says where stages live unless `device`,
+    (stages,), does.
 
     Raises ConfigurationError as `OrderProblem.of` does.
     """
@@ -71,12 +74,15 @@ def machine_of(experiment: Experiment, device: Sequence[int] | Ints | None = Non
     rerun = np.zeros(shape.stages) if sizes.recomputed_bytes is None else sizes.recomputed_bytes
     return Machine(once, home, seconds[Op.F], seconds[Op.B], seconds[Op.I], seconds[Op.W],
                    seconds[Op.U], occupied, latency, sizes.activation_bytes,
-                   sizes.activation_bytes + rerun, rerun,
+                   sizes.activation_bytes + rerun, rerun, sizes.weight_bytes,
                    _base(setup, home, shape.devices, state_copies))
 
 
 def plain_program(shape: PipelineShape, home: Ints, backward: Sequence[Op]) -> Program:
-    """All forwards, stage by stage, then all backwards: an order that any placement can run."""
+    """All forwards, stage by stage, then all backwards: an order that any placement can run.
+
+    `home` is the device of each stage, (stages,), and `backward` what a backward is made of.
+    """
     def stream(device: int) -> Iterator[Instruction]:
         mine = np.flatnonzero(home == device).tolist()
         for stage in mine:
@@ -98,7 +104,7 @@ def _unfit(experiment: Experiment) -> Iterator[str]:
     if max(pipeline.replicas or [1]) > 1:
         yield "pipeline.replicas: an order is of stages with one home each"
     for key, given in (("costs.jitter", costs.jitter is not None and costs.jitter.sigma),
-                       ("costs.stragglers", costs.stragglers)):
+                       ("costs.stragglers", costs.stragglers), ("costs.trends", costs.trends)):
         if given:
             yield f"{key}: an order is found for fixed costs"
     if set(costs.microbatch_scale) != {1.0}:

@@ -27,8 +27,9 @@ class OrderProblem:
 
     In bytes, (stages,), a micro-batch holds `held_bytes` from the start of its forward to the end
     of its backward or input half, `rerun_bytes` besides while that runs, and `halved_bytes` from
-    the end of the input half to the end of the weight half.  `base_bytes` are there all the time,
-    (devices,).  No device has room for more than `limit_bytes`.
+    the end of the input half to the end of the weight half.  `base_bytes`, (devices,), are there
+    all the time, one set of the `weight_bytes` of each stage, (stages,), among them.  No device has
+    room for more than `limit_bytes`.
 
     With `max_staleness` 0 each mini-batch begins after the updates of the one before (a flush), and
     the makespan of one counts; with more, forwards may read weights so many updates old, and the
@@ -51,6 +52,7 @@ class OrderProblem:
     held_bytes: Floats
     halved_bytes: Floats
     rerun_bytes: Floats
+    weight_bytes: Floats
     base_bytes: Floats
     microbatches: int
     limit_bytes: float = math.inf
@@ -67,7 +69,7 @@ class OrderProblem:
         Its schedule says where stages live unless `device`, (stages,), does; `profile` stands in
         for the file `costs.profile` names.  A device holds the weights of its stages all the time,
         `state_copies` arrays as large besides (gradient, velocity), and the workspace of its
-        neediest stage where a profile knows it.
+        neediest stage where a profile knows it; it has room for `limit_bytes` bytes in all.
 
         Raises ConfigurationError where an order's length is not a matter of fixed costs, a stage
         has several homes, or a device has no room for one micro-batch.
@@ -80,7 +82,7 @@ class OrderProblem:
         return problem
 
     def placed(self, device: Sequence[int] | Ints) -> OrderProblem:
-        """The same problem with stages on other devices, (stages,), as slow as those are.
+        """This problem with its stages on other devices, (stages,), as slow as those are.
 
         Raises ConfigurationError as `of` does.
         """

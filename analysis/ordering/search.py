@@ -8,14 +8,15 @@ most are tried on the longest path, since nothing else can make an order shorter
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.ordering.budget import Budget
 from analysis.ordering.climbing.chain import Chain, Climber
 from analysis.ordering.judge import judge
+from analysis.ordering.places import better_placed
 from analysis.ordering.problem import OrderProblem
 from analysis.ordering.starts.all_starts import Start, starts_of
 from analysis.ordering.streams import codes_of, program_of, streams_in
@@ -25,6 +26,7 @@ from sim.kernels.pairs import NUMBA, NUMPY, Kernels, loads
 from sim.order.program import Program
 
 CHAINS = 4  # climbs side by side
+PLACING = 0.3  # what part of a search is for where stages live
 LEAVE = 0.004  # of its seconds that a climb may first lose when it goes on from another order
 SLICES_WITHOUT_GAIN = 6  # after which a climb goes on from the best order of all
 WORTH_COMPILING_S = 4.0  # loading numba takes a second, compiling for the first time six
@@ -38,8 +40,8 @@ Progress = Callable[[float, float, int], None]
 class Found:
     """The best order that a search met, and what it was better than.
 
-    `program` is one mini-batch of it, `makespan_s` its seconds and `peak_bytes` what each device
-    holds at most, (devices,).  `start` names the order that it was made from, of those in
+    `program` is one mini-batch of it, `makespan_s` its seconds and `peak_bytes` the bytes
+    that each device holds at most, (devices,).  `start` names the order that it was made from, of those in
     `starts_s`, by name the seconds of every order that the search began with; `named_s` are the
     known ones among them.  `judged` counts the orders that were judged in `searched_s` seconds.
     """
@@ -55,61 +57,43 @@ class Found:
 
 
 def search(problem: OrderProblem, *, seconds: float = 10.0, rounds: int | None = None,
-           seed: int = 0, bound_s: float = 0.0, kernels: Kernels | None = None,
-           progress: Progress | None = None) -> Found:
+           seed: int = 0, bound_s: float = 0.0, move_stages: bool = False,
+           kernels: Kernels | None = None, progress: Progress | None = None) -> Found:
     """The best order found in so many seconds, or in `rounds` moves, which does not depend on
     the machine: the same problem, rounds and seed give the same order.
 
     It ends sooner where an order takes no more than `bound_s` seconds, for which a lower bound is
-    a good value.  Raises ConfigurationError for orders that are not flushed.
+    a good value.  With `move_stages` stages may live on other devices than the problem says, for
+    which a part of the search is spent; a bound is then one for all places.  Compiling the loops
+    for the first time takes some seconds, which do not count.
+
+    Raises ConfigurationError for orders that are not flushed.
     """
     if problem.max_staleness:
         raise ConfigurationError([f"--max-staleness: this search is for flushed orders, which read "
                                   f"weights 0 updates old; got {problem.max_staleness}"])
-    budget = _Budget(seconds, rounds)
     kernels = kernels or _worth(seconds, rounds)
-    climber = Climber(problem, kernels)
+    Climber(problem, kernels).warm_up()
+    budget = Budget(seconds, rounds)
     starts = starts_of(problem)
-    found = _improved(climber, starts, budget, seed, bound_s, progress)
+    named_s = {each.name: each.makespan_s for each in starts if each.named}
+    tried = len(starts)
+    if move_stages and starts[0].makespan_s > bound_s:
+        placed = better_placed(problem, starts, budget.until(PLACING), seed)
+        problem, starts, named_s = placed.problem, placed.starts, placed.named_s
+        tried = placed.judged
+    found = _improved(Climber(problem, kernels), starts, budget, seed, bound_s, progress)
     streams = streams_in(found.codes.tolist(), problem)
     judged = judge(problem, streams)
     return Found(program_of(problem, streams), judged.makespan_s, judged.peak_bytes, found.start,
-                 {each.name: each.makespan_s for each in starts},
-                 {each.name: each.makespan_s for each in starts if each.named},
-                 found.judged + len(starts), budget.passed_s)
+                 {each.name: each.makespan_s for each in starts}, named_s, tried + found.judged,
+                 budget.passed_s)
 
 
 def _worth(seconds: float, rounds: int | None) -> Kernels:
     """Compiled loops where there is enough to do for them, and numba."""
     enough = seconds >= WORTH_COMPILING_S if rounds is None else rounds >= WORTH_COMPILING
     return NUMBA if enough and loads() else NUMPY
-
-
-class _Budget:
-    """How long a search may go on: in seconds, or in moves."""
-
-    def __init__(self, seconds: float, rounds: int | None) -> None:
-        self.seconds, self.rounds, self.moves = seconds, rounds, 0
-        self.began = time.perf_counter()
-
-    @property
-    def passed_s(self) -> float:
-        """Seconds since the search began."""
-        return time.perf_counter() - self.began
-
-    @property
-    def part(self) -> float:
-        """What part is used up, from 0 to 1."""
-        if self.rounds is not None:
-            return min(1.0, self.moves / self.rounds) if self.rounds else 1.0
-        return min(1.0, self.passed_s / self.seconds) if self.seconds > 0 else 1.0
-
-    def slices(self, most: int) -> Iterator[int]:
-        """Numbers of moves to try one after another, until all is used up."""
-        while self.part < 1.0:
-            size = most if self.rounds is None else min(most, self.rounds - self.moves)
-            self.moves += size
-            yield size
 
 
 @dataclass
@@ -122,7 +106,7 @@ class _Best:
     judged: int = 0
 
 
-def _improved(climber: Climber, starts: list[Start], budget: _Budget, seed: int, bound_s: float,
+def _improved(climber: Climber, starts: list[Start], budget: Budget, seed: int, bound_s: float,
               progress: Progress | None) -> _Best:
     """The best order that climbs from the best starts meet."""
     luck = np.random.default_rng(seed).integers(1, 2**32 - 1, size=CHAINS + 1)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
-from analysis.partition.problem import Plan, PlannedStage, Problem
-from analysis.partition.simulated import profile_of
+from analysis.cuts.problem import Plan, PlannedStage, Problem
+from analysis.cuts.simulated import profile_of
 from analysis.planning.judged import document
 from sim.experiment.keys.listing import as_toml
 from sim.rows import Row
@@ -14,9 +15,9 @@ from sim.rows import Row
 STAGES = "stages.json"
 
 
-def plan_files(found: dict[str, Any], problem: Problem) -> dict[str, str]:
+def plan_files(found: dict[str, Any], problems: Mapping[int, Problem]) -> dict[str, str]:
     """The files of the candidate that is best as simulated, their content by name; none where none
-    fits.
+    fits.  `problems` are those that were asked, by how many devices share a stage.
 
     `partition.json` is the plan in the form of `--json`, `stages.json` its stages as measured, and
     `experiment.toml` runs them under the order that was best.
@@ -24,7 +25,7 @@ def plan_files(found: dict[str, Any], problem: Problem) -> dict[str, str]:
     if found["best"] is None:
         return {}
     row = found["candidates"][found["best"]]
-    plan = plan_of(row)
+    plan, problem = plan_of(row), problems[row["ways"]]
     schedule = row["simulated"][row["order"]]["schedule"]
     tables = document(problem, plan, schedule)
     tables["costs"] = {"profile": STAGES}
@@ -46,6 +47,7 @@ def plan_of(row: Row) -> Plan:
 def _comment(problem: Problem, plan: Plan, row: Row) -> str:
     best = row["simulated"][row["order"]]
     what = ("s a mini-batch" if problem.objective == "flush" else "s a micro-batch, endless")
+    ways = row["ways"]
     lines = [f"Planned: {best['seconds']:.9g} {what}, as simulated; {plan.objective_s:.9g} by its "
              "formula.",
              "Run it where stages.json lies, which costs.profile names."]
@@ -53,6 +55,8 @@ def _comment(problem: Problem, plan: Plan, row: Row) -> str:
         lines.append("Each device stands for "
                      + ", ".join(str(stage.replicas) for stage in plan.stages)
                      + " that share its stage's micro-batches.")
+    if ways > 1:
+        lines.append(f"Each device stands for {ways} that share its layers.")
     return "".join(f"# {line}\n" for line in lines)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from analysis.advice.footprint import footprint
-from analysis.partition.problem import Plan, Problem
-from analysis.partition.simulated import Places, profile_of
+from analysis.cuts.problem import Plan, Problem
+from analysis.cuts.simulated import Places, profile_of
 from analysis.theory.endless import solve
 from sim.arrays import Floats
 from sim.errors import ConfigurationError, DeadlockError, UnsettledError
@@ -34,8 +34,8 @@ class Judged:
 
     `seconds` are those of a micro-batch in the endless run under `throughput`, of a whole
     mini-batch from its first forward to its last update under `flush`.  `bubble_fraction` is of the
-    devices the plan has, `peak_bytes` by device of the simulation, (devices,).  One that does not
-    run is `refused` with the reason, and has none of these.
+    devices the plan has, `peak_bytes` are the bytes of each device of the simulation at its worst
+    moment, (devices,).  One that does not run is `refused` with the reason, and has none of these.
     """
 
     plan: Plan

@@ -29,15 +29,17 @@ SHORTEST, DOUBLINGS = 6, 5  # mini-batches beyond 2·S of the first program look
 MOST = 8_000_000  # instructions to look at
 
 
-def endless(experiment: Experiment, program: Program | None = None) -> dict[str, Any]:
+def endless(experiment: Experiment, program: Program | None = None,
+            profile: Profile | None = None) -> dict[str, Any]:
     """An experiment's steady state by name, as `--json` prints it.
 
     The experiment's own number of mini-batches plays no part, nor how large its last one is; a
-    `program` stands in for its schedule's, and one of one mini-batch is repeated for ever.
+    `program` stands in for its schedule's, and one of one mini-batch is repeated for ever; a
+    `profile` stands in for the file that `costs.profile` names.
     Raises ConfigurationError where the order or the costs do not repeat.
     """
     _refuse_unsteady(experiment)
-    setup, found = solve(experiment, program)
+    setup, found = solve(experiment, program, profile)
     plan = setup.checked_versions(setup.program)
     pipeline = experiment.pipeline
     return {"schedule": pipeline.schedule, "mitigation": setup.mitigation.name,

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from time import perf_counter
 from typing import NamedTuple
 
 import torch.distributed as dist
 
 from gpu.distributed.gathering import clock_offsets, gather, whole_trace
-from gpu.distributed.heartbeat import Heartbeat
 from gpu.distributed.rank_links import RankLinks
-from gpu.distributed.world import World, join, open_store, wait_for_all
+from gpu.distributed.watched import watched
+from gpu.distributed.world import World, join
 from gpu.lanes.streams import Lane
 from gpu.runtime.assembly import Assembly, stages_on
 from gpu.runtime.piece import collect
 from gpu.runtime.ready import Graphs, capture
-from gpu.runtime.run import POLL_S, check_finite
+from gpu.runtime.run import check_finite
 from gpu.runtime.warm import warm
 from gpu.runtime.worker import Worker
 from sim.trace import Trace
-
-VERDICT_S = 15.0  # how long a broken connection waits to learn whose fault it was
 
 
 def run_rank(world: World, lane: Lane, make: Callable[[], Assembly], *, strict: bool = True,
@@ -32,54 +28,7 @@ def run_rank(world: World, lane: Lane, make: Callable[[], Assembly], *, strict: 
     Raises StageError of this rank's stages, or RankError about a rank that was lost or failed;
     after a RankError threads may still wait for that rank, so the process should end.
     """
-    store = open_store(world, "heartbeat", host=True)
-    wait_for_all(store, world)
-    with Heartbeat(store, world.rank, world.size) as heartbeat:
-        body = _Body(lambda: _execute(world, lane, make, strict, evaluate))
-        return body.watched_by(heartbeat)
-
-
-class _Body:
-    """Work in a thread of its own, so that a lost peer cannot hold the main thread."""
-
-    def __init__(self, work: Callable[[], Trace | None]) -> None:
-        self.work = work
-        self.result: Trace | None = None
-        self.error: BaseException | None = None
-        self.thread = threading.Thread(target=self._run, name="rank", daemon=True)
-
-    def _run(self) -> None:
-        try:
-            self.result = self.work()
-        except BaseException as error:
-            self.error = error
-
-    def watched_by(self, heartbeat: Heartbeat) -> Trace | None:
-        self.thread.start()
-        while self.thread.is_alive() and heartbeat.verdict is None:
-            self.thread.join(POLL_S)
-        if self.error is not None and _is_connection(self.error):
-            self._ask(heartbeat)
-        if heartbeat.verdict is not None and (self.error is None or _is_connection(self.error)):
-            raise heartbeat.verdict
-        if self.error is not None:
-            raise self.error
-        return self.result
-
-    def _ask(self, heartbeat: Heartbeat) -> None:
-        """A broken connection does not say who broke it; the heartbeat will."""
-        until = perf_counter() + VERDICT_S
-        while heartbeat.verdict is None and perf_counter() < until:
-            threading.Event().wait(POLL_S)
-
-
-def _is_connection(error: BaseException) -> bool:
-    """Whether torch.distributed gave up, rather than a stage of ours."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    words = ("gloo", "nccl", "connection", "socket", "store")
-    return isinstance(error, (RuntimeError, ConnectionError)) and any(
-        word in str(error).lower() for word in words)
+    return watched(world, lambda: _execute(world, lane, make, strict, evaluate))
 
 
 class Ready(NamedTuple):

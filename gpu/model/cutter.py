@@ -12,6 +12,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from sim.wording import plural
+
 
 @dataclass(frozen=True)
 class Network:
@@ -71,12 +73,15 @@ def boundaries(network: Network, stages: int, costs: Sequence[float] | None = No
     return balanced(given, stages)
 
 
-def given_ends(network: Network, layers: Sequence[int]) -> list[int]:
+def given_ends(network: Network, stages: int, layers: Sequence[int]) -> list[int]:
     """Where each stage ends that has so many of the network's `layers` (its units), none empty.
 
-    In the form of `boundaries`.  Raises ValueError where they are not all of the network's.
+    In the form of `boundaries`.  Raises ValueError where they are not all of the network's, or not
+    for that many `stages`.
     """
     units = len(network.units)
+    if len(layers) != stages:
+        raise ValueError(f"the cut has {plural(len(layers), 'stage')}, the program {stages}")
     if sum(layers) != units or min(layers) < 1:
         raise ValueError(f"the cut has {' + '.join(map(str, layers))} = {sum(layers)} layers, "
                          f"{network.name} {units}: "

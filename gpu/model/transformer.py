@@ -32,6 +32,7 @@ class Patches(nn.Module):
         self.patches = nn.Conv2d(3, width, patch, stride=patch)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Tokens (batch, tokens, width) of images (batch, 3, side, side)."""
         tokens: Tensor = self.patches(images).flatten(2).transpose(1, 2)
         return tokens + positions(tokens)
 
@@ -54,6 +55,7 @@ class Attention(nn.Module):
         self.asks, self.answers = nn.Linear(width, 3 * width), nn.Linear(width, width)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """What each of the tokens (batch, tokens, width) sees, in that shape."""
         batch, count, width = tokens.shape
         split = self.asks(tokens).view(batch, count, 3, self.heads, width // self.heads)
         query, key, value = split.permute(2, 0, 3, 1, 4)
@@ -65,7 +67,12 @@ class Attention(nn.Module):
 
 class Block(nn.Module):
     """A transformer layer: attention, then a perceptron four times as wide, each added to what came
-    in; tokens (batch, tokens, width) both ways."""
+    in; tokens (batch, tokens, width) both ways.
+
+    Several devices that share it exchange a sum of what comes out of each of its two parts.
+    """
+
+    all_reduces = 2  # forward, and as many backward
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -75,6 +82,7 @@ class Block(nn.Module):
                                         nn.Linear(4 * width, width))
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """The tokens (batch, tokens, width) one layer on."""
         seen: Tensor = tokens + self.attention(self.before(tokens))
         thought: Tensor = seen + self.perceptron(self.between(seen))
         return thought
@@ -88,6 +96,7 @@ class Head(nn.Module):
         self.norm, self.scores = nn.LayerNorm(width), nn.Linear(width, classes)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """Scores (batch, classes) by the mean of the tokens (batch, tokens, width)."""
         scores: Tensor = self.scores(self.norm(tokens).mean(dim=1))
         return scores
 

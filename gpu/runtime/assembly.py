@@ -17,6 +17,7 @@ from gpu.model.cutter import Network, boundaries, cut, given_ends
 from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES, TorchStage
 from gpu.runtime.rounds import Rounds
+from gpu.runtime.settings import DTYPES, RunSettings
 from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError, shown
 from sim.experiment.demands.estimate import Part, refuse_beyond
@@ -30,45 +31,6 @@ from sim.numerics.stage import Copy, Stage
 from sim.order.program import Program
 from sim.order.streams import NO_EDGES, NO_PAIRS
 from sim.weights.versions import VersionPlan
-from sim.wording import plural
-
-MOST_PIXELS, MOST_CLASSES = 4096, 100_000  # of an image's side; of a network
-DTYPES = {"float32": torch.float32, "float64": torch.float64}
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """What a run on real stages needs beyond the experiment: network, images, loss, optimizer.
-
-    `optimizer` names one in place of the experiment's own.  Without `classes` and `image_size`
-    (pixels of a side) they are those the network is meant for.  `costs` balance the cut, one per
-    unit of the network, where it is not given: `cut` has the number of units of each stage.  `data`
-    is a directory of images (synthetic ones without it), `limit` how many of them to train on,
-    `noise` that of the synthetic ones.  `graphs` says whether stages are captured as CUDA graphs:
-    `auto` (on CUDA), `on` or `off`.  Raises ConfigurationError for a number that is out of all
-    bounds.
-    """
-
-    model: str = "narrow"
-    image_size: int | None = None
-    classes: int | None = None
-    loss: str = "cross-entropy"
-    optimizer: str | None = None
-    dtype: str = "float32"
-    costs: tuple[float, ...] | None = None
-    data: str | None = None
-    limit: int | None = None
-    noise: float = 0.5
-    graphs: str = "auto"
-    cut: tuple[int, ...] | None = None
-
-    def __post_init__(self) -> None:
-        problems = [f"{name}: {least} to {most:g}, got {shown(value)}" for name, least, most, value
-                    in (("image_size", 8, MOST_PIXELS, self.image_size),
-                        ("classes", 2, MOST_CLASSES, self.classes), ("noise", 0, 1e6, self.noise))
-                    if value is not None and not least <= value <= most]
-        if problems:
-            raise ConfigurationError(problems)
 
 
 @dataclass
@@ -96,13 +58,14 @@ class Kit:
 
 
 def kit_of(experiment: Experiment, settings: RunSettings, program: Program,
-           devices: Sequence[torch.device]) -> Kit:
+           devices: Sequence[torch.device], network: Network | None = None) -> Kit:
     """The models of all copies of a program's stages, on the program's `devices`, and their images.
 
-    Raises ConfigurationError or ValueError.
+    Without a `network` they are those of the one that the settings name.  Raises
+    ConfigurationError or ValueError.
     """
-    network = build(settings.model, class_count(settings.data, settings.classes),
-                    experiment.training.seed)
+    network = network or build(settings.model, class_count(settings.data, settings.classes),
+                               experiment.training.seed)
     models = torch_stages(experiment, settings, network, program, devices)
     options = image_options(experiment, settings, network)
     if settings.data is None:
@@ -170,12 +133,14 @@ class Assembly:
 
 
 def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[torch.device], *,
-             program: Program | None = None, like: Assembly | None = None) -> Assembly:
+             program: Program | None = None, like: Assembly | None = None,
+             network: Network | None = None) -> Assembly:
     """Everything a run steps: stages on their devices, with weights drawn from the seed.
 
     `devices` has one for each device of the program, which is by default the experiment's own.
     An assembly of the same stages and images, whose run is over, can be taken up again: what is
     `like` it shares its network, images and captured passes, and starts from its first weights.
+    A `network` takes the place of the one that the settings name.
     Raises ConfigurationError where the experiment cannot be run on stages.
     """
     if experiment.workers.count > 1:
@@ -192,7 +157,7 @@ def assemble(experiment: Experiment, settings: RunSettings, devices: Sequence[to
         setup = Setup.of(experiment, program)
         plan = setup.versions(setup.program)
         kit = (like.kit.as_at_first() if like is not None
-               else kit_of(experiment, settings, setup.program, devices))
+               else kit_of(experiment, settings, setup.program, devices, network))
         task = TorchTask(first_homes(kit.models, setup.program), setup.shape, kit.options,
                          kit.images)
         if task.options.batch_size == setup.shape.microbatches or kit.options.image_size < 32:
@@ -265,7 +230,9 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
                  program: Program, devices: Sequence[torch.device]) -> list[TorchStage]:
     """The models of all copies: the network cut in parts of balanced costs, a part for each stage,
     and of that a copy on each of its homes among the program's `devices`."""
-    parts = cut(network, _ends(network, program.shape.stages, settings))
+    stages = program.shape.stages
+    parts = cut(network, boundaries(network, stages, settings.costs) if settings.cut is None
+                else given_ends(network, stages, settings.cut))
     again, copies = experiment.pipeline.backward == "recompute", program.copies
     # the last home of a stage has the part itself, so that nothing is copied where it has one
     own = [parts[k] if number == copies.of_stage(k)[-1] else deepcopy(parts[k])
@@ -274,15 +241,6 @@ def torch_stages(experiment: Experiment, settings: RunSettings, network: Network
                        loss=LOSSES[settings.loss], recompute=again)
             for part, k, device in zip(own, copies.stage.tolist(), copies.device.tolist(),
                                        strict=True)]
-
-
-def _ends(network: Network, stages: int, settings: RunSettings) -> list[int]:
-    """Where the network is cut.  Raises ValueError where it cannot be cut so."""
-    if settings.cut is None:
-        return boundaries(network, stages, settings.costs)
-    if len(settings.cut) != stages:
-        raise ValueError(f"the cut has {plural(len(settings.cut), 'stage')}, the program {stages}")
-    return given_ends(network, settings.cut)
 
 
 def pipeline_stage(setup: Setup, plan: VersionPlan, copy: int, model: TorchStage,

@@ -222,7 +222,7 @@ def link_between(experiment: Experiment, profile: Profile | None) -> Link:
         latency = profile.latency_s
     if profile is not None and "bandwidth_bytes_per_s" not in given:
         bandwidth = profile.bandwidth_bytes_per_s
-    return Link(_per_boundary(latency), _per_boundary(bandwidth or float("inf")),
+    return Link(_each(latency), _each(bandwidth or float("inf")),
                 options.latency == "held")
 
 
@@ -237,8 +237,8 @@ def _tied(experiment: Experiment, link: Link) -> tuple[Tied, ...]:
                  for tie in experiment.cluster.tied)
 
 
-def _per_boundary(value: float | Floats | list[float]) -> float | Floats:
-    """A number, or those of the boundaries as an array."""
+def _each(value: float | Floats | list[float]) -> float | Floats:
+    """A number, or those of boundaries or stages as an array."""
     return np.array(value, dtype=np.float64) if isinstance(value, list) else value
 
 
@@ -266,8 +266,8 @@ def _exchange_s(experiment: Experiment, link: Link, sizes: Sizes, combine: Combi
         return None
     latency, bandwidth = workers.sync_latency_s, workers.sync_bandwidth_bytes_per_s
     slowest = link.slowest()
-    between = Link(_per_boundary(slowest.latency_s if latency is None else latency),
-                   _per_boundary(slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth))
+    between = Link(_each(slowest.latency_s if latency is None else latency),
+                   _each(slowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth))
     if homes is not None and homes.max() > 1:
         return ring_all_reduce_s(sizes.weight_bytes, between, homes)
     return combine.seconds(sizes.weight_bytes, between, workers.count)

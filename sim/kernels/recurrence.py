@@ -107,7 +107,8 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
             gates: OpenGates, times: RowTimes) -> None:
     """Execute every stream as far as it can go, at most up to `limit` (rows, by device).
 
-    A device is on the stack when what its head waits for may have come.
+    A device is put on the stack when the last of what its head waits for has come: once for each
+    head, so that the stack never holds more than twice the devices.
     """
     head, clock, free, stack = position
     target, seconds, link, transfer, latency, receiver = work
@@ -164,7 +165,8 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
                 sent[waits] = now
                 arrived[waits] = came
                 other = receiver[way]
-                if head[other] == waits and waits < limit[other]:
+                if (head[other] == waits and waits < limit[other]
+                        and (not gated or missing[waits] <= 0)):
                     stack[top] = other
                     top += 1
             if gated:
@@ -175,7 +177,8 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
                         opened[other] = now
                     if missing[other] == 0:
                         opened[other] += exchange[other]
-                        if head[home[other]] == other and other < limit[home[other]]:
+                        if (head[home[other]] == other and other < limit[home[other]]
+                                and not arrived[other] < 0.0):
                             stack[top] = home[other]
                             top += 1
             row += 1

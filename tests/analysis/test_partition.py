@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from analysis.partition.plans import plans
-from analysis.partition.problem import Level, Problem
+from analysis.cuts.plans import plans
+from analysis.cuts.problem import Level, Problem
 from sim.errors import ConfigurationError
 from sim.times.profile import Profile
 from tests.oracles.cuts import Asked, Layer, endless, flushed

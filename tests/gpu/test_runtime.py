@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from gpu.runtime.assembly import RunSettings
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve

@@ -9,6 +9,8 @@ from itertools import groupby
 from sim.rows import Row
 from sim.times.profile import Profile
 
+MOST_SHOWN = 6  # stages, or runs of stages that are alike, that are listed one by one
+
 
 @dataclass(frozen=True)
 class Arrangement:
@@ -50,7 +52,8 @@ class Arrangement:
         if self.chunks > 1:
             parts.append(f"v{self.chunks}")
         if self.replicas is not None:
-            parts.append("r" + "_".join(map(str, self.replicas)))
+            return f"{self.depth}x1x{self.ways}-r" + "_".join(map(str, self.replicas)) + (
+                f"-cut{self.number + 1}" if self.number else "")
         if self.number:
             parts.append(f"cut{self.number + 1}")
         return "-".join(parts)
@@ -70,6 +73,9 @@ def layout_of(counts: Sequence[int]) -> str:
 
 
 def in_short(counts: Sequence[int]) -> str:
-    """Layers of each stage for a reader: `3, 4, 2 × 1` for 3 4 1 1."""
-    alike = ((count, len(list(each))) for count, each in groupby(counts))
+    """Layers of each stage for a reader: `3, 4, 2 × 1` for 3 4 1 1; from the least to the most
+    where that would be long."""
+    alike = [(count, len(list(each))) for count, each in groupby(counts)]
+    if len(alike) > MOST_SHOWN:
+        return f"{len(counts)} × {min(counts)} to {max(counts)}"
     return ", ".join(f"{times} × {count}" if times > 1 else f"{count}" for count, times in alike)

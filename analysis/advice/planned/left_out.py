@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.advice.planned.space import CHUNKS, EVERY, PIECES
+from analysis.advice.planned.space import CHUNKS, EVERY, PIECES, UNLIKE
 from analysis.advice.question import Question
 from sim.schedules import SCHEDULES
 
@@ -22,4 +22,7 @@ def left_out(question: Question) -> list[dict[str, str]]:
     if question.devices > EVERY:
         lines.append(("pipelines of other lengths", f"beyond {EVERY} devices powers of two and "
                       "what divides them all"))
+    if question.devices > UNLIKE:
+        lines.append(("stages with unlike numbers of replicas", f"beyond {UNLIKE} devices there "
+                      "are too many; analysis partition --replicas finds the best"))
     return [{"what": what, "why": why} for what, why in lines if what]

@@ -17,7 +17,7 @@ from sim.numerics.stage import Backward
 from sim.op import Op
 from sim.order.program import Program
 from sim.times.cluster import Cluster
-from sim.times.costs import CostModel, quantize
+from sim.times.costs import TICK, CostModel, quantize
 from sim.times.limits import refuse_uncountable
 from sim.workers import ring_all_reduce_s
 from sim.workers.all_reduce import AllReduce
@@ -79,7 +79,10 @@ class Machine:
         micro-batches between the first forward's way to it and the last gradient's way back.
         """
         once = self._once
-        busy = float(np.einsum("dos,os->d", self.order.work, once).max())
+        devices = np.einsum("dos,os->d", self.order.work, once)
+        if self.program.wide:  # a pass of several micro-batches is rounded once
+            devices -= TICK * self.order.work.sum(axis=(1, 2))
+        busy = float(devices.max())
         if not self.order.fresh:
             return busy
         does = self.order.work.sum(axis=0) > 0

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analysis.advice.planned.arrangement import Arrangement
-from analysis.advice.planned.cuts import cuts_of
+from analysis.advice.planned.cuts import Cutting
 from analysis.advice.planned.layers import Layers
 from analysis.advice.question import Question
 from sim.schedules import SCHEDULES, Schedule
 
 EVERY = 8  # up to so many devices of a pipeline, every number of them is looked at
+UNLIKE = 16  # up to so many devices, stages with unlike numbers of replicas are looked at
 CHUNKS = (2, 4)  # stages on a device, of orders that have several
 ALONE = "1f1b"  # the order of a pipeline of one device, where all orders are one
 PIECES = "splits"  # what an order takes whose micro-batches are pieces of sequences
@@ -52,15 +53,20 @@ def arrangements(question: Question, layers: Layers) -> Iterator[Arrangement]:
     for ways in ways_of(question):
         devices = question.devices // ways
         split = layers.split(layers.alone, ways)
-        known = cuts_of(split, CHUNKS[-1] * devices, microbatches_of(question, layers))
+        cutting = Cutting(split, question.memory_limit_bytes, question.state_copies,
+                          question.backwards)
+        known = cutting.straight(CHUNKS[-1] * devices, devices,
+                                 microbatches_of(question, layers)[-1])
         for depth in depths(devices):
-            for chunks in (1, *CHUNKS):
-                if depth == 1 and chunks > 1:
-                    continue
+            for chunks in (1, *CHUNKS) if depth > 1 else (1,):
                 for number, counts in enumerate(known.get(depth * chunks, ())):
                     stages = layers.split(counts, ways)
                     for workers in _workers(devices // depth):
                         yield Arrangement(counts, stages, chunks, workers, None, ways, number)
+        for number, plan in enumerate(cutting.replicated(devices) if devices <= UNLIKE else ()):
+            counts = tuple(plan.counts)
+            yield Arrangement(counts, layers.split(counts, ways), 1, 1,
+                              tuple(stage.replicas for stage in plan.stages), ways, number)
 
 
 def _workers(most: int) -> Sequence[int]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from analysis.ordering.climbing.loops import CLIMB, JUDGED
-from analysis.ordering.climbing.tables import Tables
+from analysis.ordering.climbing.loops import CLIMB, JUDGED, NEVER
+from analysis.ordering.climbing.tables import EMPTY, Tables
 from analysis.ordering.problem import OrderProblem
 from sim.arrays import Ints
 from sim.kernels.pairs import NUMPY, Kernels
@@ -26,6 +26,11 @@ class Climber:
     def seen(self, column: Any) -> Any:
         """A column as loops take it: an array where they are compiled, else a list."""
         return column if self.compiled else column.tolist()
+
+    def warm_up(self) -> None:
+        """Have the loops compiled, where they are to be, and were not yet."""
+        codes = np.full(len(self.tables.places.owner), EMPTY)
+        self.climb(Chain(codes, NEVER, 1), 1, 0.0)
 
     def makespan_s(self, codes: Ints) -> float:
         """Seconds until the last device is done with an order, codes of shape (rows,)."""
@@ -58,8 +63,8 @@ class Chain:
         return float(self.found[1])
 
     def again_from(self, codes: Ints, makespan_s: float, leave: float) -> None:
-        """Go on from another order, taking at first orders that take up to `leave` times as
-        long."""
+        """Go on from another order, codes of shape (rows,), of so many seconds; at first orders
+        are taken that take up to `leave` times as long."""
         self.order[:], self.best[:] = codes, codes
         self.bar[:] = makespan_s * leave
         self.found[:2] = makespan_s

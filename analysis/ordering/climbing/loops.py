@@ -7,7 +7,7 @@ when its own file changes.
 
 from __future__ import annotations
 
-from analysis.ordering.climbing.tables import ANY_NUMBER, Tables
+from analysis.ordering.climbing.tables import ANY_NUMBER, EMPTY, I, Tables
 from sim.kernels.pairs import Pair
 from sim.kernels.recurrence import Column
 
@@ -21,7 +21,7 @@ def judged(tables: Tables, order: Column[int]) -> float:
     `order` holds codes, (rows,).  The tables' paper then says what each row waited for.
     """
     counter, second, behind, inside, comes, goes, receiver, link = tables[0][:8]
-    seconds, occupied, latency = tables[0][8:11]
+    seconds, occupied, latency = tables[0][9:12]
     head, clock, waiting, stack, free, last, done, arrived, sender, cause, queued = tables[2][:11]
     offset, update = tables.places.offset, tables.places.update
     top = _begin(tables)
@@ -153,28 +153,50 @@ def _drawn(luck: Column[int], below: int) -> int:
     return (x >> 3) % below
 
 
-def _propose(tables: Tables, critical: int, luck: Column[int], move: Column[int]) -> None:
-    """Choose a pass and its new place, two rows of one device: `move`."""
+def _propose(tables: Tables, order: Column[int], critical: int, luck: Column[int],
+             move: Column[int]) -> None:
+    """Choose a pass and its new place, two rows of one device: `move`.
+
+    A backward that may be made two halves, or one, keeps its place instead: the second row is then
+    where its weight half is, or is to be.
+    """
     owner, offset, paper = tables.places.owner, tables.places.offset, tables.paper
-    rows, chance = len(owner), _drawn(luck, 16)
+    chance = _drawn(luck, 16)
     if critical == 0 or chance < 2:
-        move[0] = _drawn(luck, rows)
-        d = owner[move[0]]
-        near = move[0] - 12 + _drawn(luck, 25)
-        move[1] = min(max(near, offset[d]), offset[d + 1] - 1)
-        return
-    which = _drawn(luck, critical)
-    late, early = paper.critical[which], paper.block[which]
-    if chance < 9:
+        late = _drawn(luck, len(owner))
+        d = owner[late]
+        early = min(max(late - 12 + _drawn(luck, 25), offset[d]), offset[d + 1] - 1)
+        chance = 2
+    else:
+        which = _drawn(luck, critical)
+        late, early = paper.critical[which], paper.block[which]
+        d = owner[late]
+    if 2 < chance < 9:
         early = late - 1
-    elif chance < 12 and late - early > 1:
+    elif 8 < chance < 12 and late - early > 1:
         early += _drawn(luck, late - early)
-    move[0], move[1] = late, early
+    elif chance > 13:  # out of the way, perhaps into a gap
+        late = min(late + _drawn(luck, 12), offset[d + 1] - 1)
+    move[0], move[1], move[2] = late, early, 0
     if chance & 1:
         move[0], move[1] = early, late
-    if chance >= 14:  # out of the way, perhaps into a gap
-        d = owner[early]
-        move[0], move[1] = early, min(late + _drawn(luck, 12), offset[d + 1] - 1)
+    code = order[move[0]]
+    if code >= 0 and tables.passes.other[code] >= 0 and _drawn(luck, 4) == 0:
+        move[2], move[1] = 1, _half(tables, order, move[0])
+
+
+def _half(tables: Tables, order: Column[int], row: int) -> int:
+    """Where the weight half of a backward is that is to be one, or an empty place for it."""
+    offset, code = tables.places.offset, order[row]
+    d = tables.places.owner[row]
+    wanted = code + 1 if code & 3 == I else EMPTY
+    for place in range(row + 1, offset[d + 1]):
+        if order[place] == wanted:
+            return place
+    for place in range(offset[d], row):
+        if order[place] == wanted:
+            return place
+    return row
 
 
 def _shift(order: Column[int], by: int, to: int) -> None:
@@ -187,9 +209,15 @@ def _shift(order: Column[int], by: int, to: int) -> None:
     order[to] = code
 
 
+def _toggle(tables: Tables, order: Column[int], row: int, half: int) -> None:
+    """Make a backward one pass that was two halves, the second in row `half`, or two of one."""
+    code = order[row]
+    order[half] = EMPTY if code & 3 == I else code - 1
+    order[row] = tables.passes.other[code]
+
+
 def climb(tables: Tables, order: Column[int], best: Column[int], luck: Column[int],
-          bar: Column[float],
-          found: Column[float], moves: int) -> None:
+          bar: Column[float], found: Column[float], moves: int) -> None:
     """Try so many moves; `order` changes, and `best` becomes the best order that was met.
 
     `bar` are the seconds of orders some moves ago, one after another: an order is taken that is no
@@ -197,15 +225,18 @@ def climb(tables: Tables, order: Column[int], best: Column[int], luck: Column[in
     orders were judged, and the seconds at which nothing better can be hoped for.
     Source: Burke and Bykov 2017, late acceptance hill climbing.
     """
-    move = [0, 0]
+    move = [0, 0, 0]
     now = judged(tables, order)
     critical = _trace(tables)
     for number in range(moves):
-        _propose(tables, critical, luck, move)
-        by, to = move[0], move[1]
+        _propose(tables, order, critical, luck, move)
+        by, to, toggles = move[0], move[1], move[2]
         if by == to:
             continue
-        _shift(order, by, to)
+        if toggles:
+            _toggle(tables, order, by, to)
+        else:
+            _shift(order, by, to)
         ends = NEVER
         if allowed(tables, order, tables.places.owner[by]):
             ends = judged(tables, order)
@@ -220,6 +251,8 @@ def climb(tables: Tables, order: Column[int], best: Column[int], luck: Column[in
                     best[row] = order[row]
                 if now <= found[3]:
                     break
+        elif toggles:
+            _toggle(tables, order, by, to)
         else:
             _shift(order, to, by)
         if now < bar[place]:

@@ -17,12 +17,14 @@ from analysis.ordering.problem import OrderProblem
 from sim.arrays import Floats, Ints
 from sim.kernels.recurrence import Column
 from sim.op import Op
+from sim.times.costs import TICK
 
 View = Callable[[Any], Any]
 
 KINDS = (Op.F, Op.I, Op.W, Op.B)
 EMPTY = -1  # the code of an empty place
 F, I, W, B = range(len(KINDS))  # noqa: E741 - the field's own name for half a backward
+ROUNDED_S = 2 * TICK  # by which halves may differ from the whole as each is rounded
 ANY_NUMBER = 2**40  # of what there is enough of
 
 
@@ -33,9 +35,10 @@ class Passes(NamedTuple):
     adds to, the first of which says which micro-batch it is of; that must be smaller than the
     counts at `behind` and `inside`, of passes on its own device.  `comes` and `goes` are the places
     of the first micro-batch's message among arrivals (−1: none comes, none goes), `receiver` is the
-    device it goes to and `link` the number of the link it takes.  `seconds` are its own, `occupied`
-    those for which its message keeps the link and `latency` those until it is there; `taken` and
-    `given` are the bytes that it takes as it starts and gives back as it ends.
+    device it goes to and `link` the number of the link it takes.  `other` is what an input half or
+    a whole backward may be made instead (−1: nothing).  `seconds` are its own, `occupied` those for
+    which its message keeps the link and `latency` those until it is there; `taken` and `given` are
+    the bytes that it takes as it starts and gives back as it ends.
     """
 
     counter: Column[int]
@@ -46,6 +49,7 @@ class Passes(NamedTuple):
     goes: Column[int]
     receiver: Column[int]
     link: Column[int]
+    other: Column[int]
     seconds: Column[float]
     occupied: Column[float]
     latency: Column[float]
@@ -110,6 +114,7 @@ class Tables(NamedTuple):
 def _passes(problem: OrderProblem) -> Passes:
     stages, none = problem.stages, np.zeros(problem.stages)
     held, halved, rerun = problem.held_bytes, problem.halved_bytes, problem.rerun_bytes
+    quicker = problem.backward_s < problem.input_s + problem.weight_s - ROUNDED_S
     first = 4 * np.arange(stages)  # of a stage's four counts: F, backwards, input halves, W
     enough, nowhere = np.full(stages, 4 * stages), np.full(stages, 4 * stages + 1)
     here = problem.device[:-1] == problem.device[1:]
@@ -124,6 +129,7 @@ def _passes(problem: OrderProblem) -> Passes:
         _by_code(nowhere, first + 2, nowhere, nowhere),
         _by_code(enough, first, first + 2, first),
         _by_code(before, after, enough, after), *sent[:4],
+        _by_code(never, np.where(quicker, first + B, -1), never, np.where(quicker, first + I, -1)),
         _by_code(problem.forward_s, problem.input_s, problem.weight_s, problem.backward_s),
         *sent[4:], _by_code(held, rerun, none, rerun),
         _by_code(none, held + rerun - halved, halved, held + rerun))

@@ -11,6 +11,8 @@ from analysis.ordering.starts.greedy import greedy_order, one_at_a_time, tastes
 from analysis.ordering.starts.named import named_orders
 from analysis.ordering.streams import Pass, halved
 
+ONE = "one micro-batch at a time"
+
 
 @dataclass(frozen=True)
 class Start:
@@ -29,14 +31,16 @@ def starts_of(problem: OrderProblem) -> list[Start]:
     They are the known ones, those with whole backwards made two halves, the greedy ones, and one
     micro-batch at a time, which fits where any order does.
     """
-    found: dict[str, Start] = {}
-    seen: list[list[list[Pass]]] = []
+    found: list[Start] = []
     for name, named, streams in _orders(problem):
-        judged = judge(problem, streams)
-        if judged.fits(problem) and (named or streams not in seen):
-            seen.append(streams)
-            found[name] = Start(name, named, streams, judged.makespan_s)
-    return sorted(found.values(), key=lambda start: start.makespan_s)
+        if named or all(streams != other.streams for other in found):
+            judged = judge(problem, streams)
+            if judged.fits(problem):
+                found.append(Start(name, named, streams, judged.makespan_s))
+    if not found:  # by rounding alone: bytes that are no whole numbers
+        plain = one_at_a_time(problem)
+        found = [Start(ONE, False, plain, judge(problem, plain).makespan_s)]
+    return sorted(found, key=lambda start: start.makespan_s)
 
 
 def _orders(problem: OrderProblem) -> Iterator[tuple[str, bool, list[list[Pass]]]]:
@@ -47,4 +51,4 @@ def _orders(problem: OrderProblem) -> Iterator[tuple[str, bool, list[list[Pass]]
         yield f"{name}, backwards split", False, halved(streams)
     for name, taste in tastes(problem).items():
         yield name, False, greedy_order(problem, taste)
-    yield "one micro-batch at a time", False, one_at_a_time(problem)
+    yield ONE, False, one_at_a_time(problem)

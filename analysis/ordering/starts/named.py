@@ -1,4 +1,4 @@
-"""The named orders as starts: all whose stages live where the problem's do."""
+"""The named orders as starts, and where they have stages live."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from sim.schedules import SCHEDULES
 
 
 def named_orders(problem: OrderProblem) -> dict[str, list[list[Pass]]]:
-    """The streams of named orders, by name, that place stages as the problem does.
+    """The streams of named orders, by name, that place stages as the problem does."""
+    return {name: streams for name, (homes, streams) in placed_orders(problem).items()
+            if homes == tuple(problem.device.tolist())}
+
+
+def placed_orders(problem: OrderProblem
+                  ) -> dict[str, tuple[tuple[int, ...], list[list[Pass]]]]:
+    """Where named orders of as many devices place the stages, and their streams, by name.
 
     One mini-batch of an order that does not flush is one that does.  Left out are those that have
     no order for such a shape, copies of a stage, or a pass of several micro-batches; pairs that an
@@ -25,6 +32,6 @@ def named_orders(problem: OrderProblem) -> dict[str, list[list[Pass]]]:
     for schedule in SCHEDULES:
         with suppress(ValueError):  # it has no order for the shape, or none of such passes
             program = schedule.program(shape)
-            if not program.several and program.home[0].tolist() == problem.device.tolist():
-                found[schedule.name] = streams_of(program)
+            if not program.several:
+                found[schedule.name] = tuple(program.home[0].tolist()), streams_of(program)
     return found

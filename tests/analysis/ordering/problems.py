@@ -27,7 +27,7 @@ def uneven(seed: int, stages: int = 4, microbatches: int = 6, **keys: Any) -> Or
                   "input_backward_s": halves[0], "weight_backward_s": halves[1]},
         "cluster": {"latency_s": some(stages - 1, 0.0, 0.3), "bandwidth_bytes_per_s": 10.0,
                     "boundary_bytes": some(stages - 1, 0.0, 3.0),
-                    "activation_bytes": some(stages, 0.5, 1.5)},
+                    "activation_bytes": rng.integers(50, 150, stages).tolist()},
         "training": {"task": "none"}}))
 
 

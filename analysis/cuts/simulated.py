@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.partition.problem import Level, Plan, PlannedStage, Problem
+from analysis.cuts.problem import Level, Plan, PlannedStage, Problem
 from sim.arrays import Ints
 from sim.layouts.layers import cut
 from sim.times.cluster import Link

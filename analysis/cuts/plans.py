@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from analysis.partition.blocks import Blocks
-from analysis.partition.costs import Costs, costs_of
-from analysis.partition.flush import shortest
-from analysis.partition.memory import by_depth, bytes_of, deepest, held_by_stages, order_of
-from analysis.partition.nested import Nested, flattened
-from analysis.partition.problem import Plan, PlannedStage, Problem
-from analysis.partition.throughput import Found, fastest
+from analysis.cuts.blocks import Blocks
+from analysis.cuts.costs import Costs, costs_of
+from analysis.cuts.flush import shortest
+from analysis.cuts.memory import by_depth, bytes_of, deepest, held_by_stages, order_of
+from analysis.cuts.nested import Nested, flattened
+from analysis.cuts.problem import Plan, PlannedStage, Problem
+from analysis.cuts.throughput import Found, fastest
 from sim.errors import ConfigurationError
 
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.partition.costs import Costs
-from analysis.partition.tables import Cut, Tables
+from analysis.cuts.costs import Costs
+from analysis.cuts.tables import Cut, Tables
 
 
 @dataclass(frozen=True)

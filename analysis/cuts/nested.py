@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from analysis.partition.blocks import Blocks
-from analysis.partition.costs import Costs, exchange_s, throughput_costs
-from analysis.partition.problem import PlannedStage, Problem
-from analysis.partition.tables import Cut
-from analysis.partition.throughput import Found
+from analysis.cuts.blocks import Blocks
+from analysis.cuts.costs import Costs, exchange_s, throughput_costs
+from analysis.cuts.problem import PlannedStage, Problem
+from analysis.cuts.tables import Cut
+from analysis.cuts.throughput import Found
 from sim.arrays import Floats, Ints
 
 Place = tuple[int, Fraction]  # a level, and how many of its parts come after

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from analysis.partition.blocks import Blocks
-from analysis.partition.problem import Level, Problem
+from analysis.cuts.blocks import Blocks
+from analysis.cuts.problem import Level, Problem
 from sim.arrays import Floats, Ints
 from sim.times.cluster import Link
 from sim.workers import ring_all_reduce_s

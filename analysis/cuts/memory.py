@@ -12,9 +12,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from analysis.cuts.blocks import Blocks
+from analysis.cuts.problem import Problem
 from analysis.metrics.holding import held_by
-from analysis.partition.blocks import Blocks
-from analysis.partition.problem import Problem
 from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError
 from sim.experiment.making import make_mitigation

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from analysis.partition.costs import Costs
-from analysis.partition.tables import Tables
-from analysis.partition.throughput import Found
+from analysis.cuts.costs import Costs
+from analysis.cuts.tables import Tables
+from analysis.cuts.throughput import Found
 from sim.arrays import Floats
 
 CLOSE = 1e-13  # of seconds: what differs by less is the same but for rounding

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from analysis.partition.costs import Costs
+from analysis.cuts.costs import Costs
 from sim.arrays import Floats
 
 ROWS = 24  # places looked at together: few waste on pairs without blocks, many calls are dear

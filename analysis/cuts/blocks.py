@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.partition.problem import Problem
+from analysis.cuts.problem import Problem
 from sim.arrays import Floats, Ints
 from sim.times.profile import StageProfile
 

@@ -1,0 +1,1 @@
+"""What a user asks for an order with, and what is answered."""

@@ -1,0 +1,1 @@
+"""Orders without a flush: what every device does in one period, again and again."""

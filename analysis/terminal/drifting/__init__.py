@@ -1,0 +1,1 @@
+"""Tables of policies under costs that drift."""
