@@ -72,22 +72,25 @@ def partition(layers: str | PathLike[str], *, devices: int, objective: Objective
               bandwidth: float | Sequence[float] = (), latency: float | Sequence[float] = (),
               memory_limit: float | None = None, schedule: str | None = None,
               mitigation: str = "stash", backward: Backward = "graph", state_copies: float = 2.0,
-              transfers: bool = False, ways: int = 1, ring_bandwidth: float | None = None,
-              ring_latency: float | None = None, most: int = 16) -> Report:
+              transfers: bool = False, ways: int | Sequence[int] = 1,
+              ring_bandwidth: float | None = None, ring_latency: float | None = None,
+              most: int = 16) -> Report:
     """Where to cut the measured layers of a network (a file) into stages, for so many devices.
 
     `bandwidth`, in bytes per second, and `latency`, in seconds, are one number or one for each of
-    `levels`, lowest first; `ways` devices share every stage's layers, over links of their own of
-    `ring_bandwidth` and `ring_latency`; `memory_limit` is in bytes of each device.  What comes back
-    is what `analysis partition --json` prints: the best cut by its formula, and each of at most
-    `most` candidates as the simulator runs it.  Raises ConfigurationError or ProfileError.
+    `levels`, lowest first; `ways` are how many devices may share every stage's layers, over links
+    of their own of `ring_bandwidth` and `ring_latency`; `memory_limit` is in bytes of each device.
+    What comes back is what `analysis partition --json` prints: the best cut by its formula, and
+    each of at most `most` candidates as the simulator runs it.  Raises ConfigurationError or
+    ProfileError.
     """
     bandwidths, latencies = ((value,) if isinstance(value, int | float) else tuple(value)
                              for value in (bandwidth, latency))
     return partitioned(Question(Path(layers), devices, objective, microbatches, replicas, levels,
                                 bandwidths, latencies, memory_limit, schedule, mitigation,
-                                backward, state_copies, transfers, ways, ring_bandwidth,
-                                ring_latency, most))
+                                backward, state_copies, transfers,
+                                (ways,) if isinstance(ways, int) else tuple(ways),
+                                ring_bandwidth, ring_latency, most))
 
 
 def advise(profile: str | PathLike[str], *, memory_limit: float, devices: int,
@@ -137,19 +140,21 @@ def order(profile: str | PathLike[str], *, microbatches: int | None = None,
 
 
 def drift(experiment: Asked = None, /, *, policies: Sequence[str] | None = None, every: int = 10,
-          seeds: int = 1, orders: Sequence[str] | None = None, state_copies: float = 1.0,
-          **keys: Any) -> list[Report]:
+          seeds: int = 1, orders: Sequence[str] | None = None, rounds: int = 0,
+          state_copies: float = 1.0, gain: float = 0.01, **keys: Any) -> list[Report]:
     """Policies for an experiment whose costs drift, a row each, as `analysis drift --json` has
     them: static, greedy, replan and recut, or those of `policies`.
 
-    Something may change every `every` mini-batches; `orders` are the schedules to choose from
-    (None: all that suit), and a layer that moves takes `state_copies` arrays as large as its
-    weights along.  Numbers are means over `seeds`, which count from training.seed.  `experiment`
-    and `keys` as `sim.run` takes them.  Raises ConfigurationError; what a policy alone refuses
-    stands in its row, under `refused`.
+    Something may change every `every` mini-batches, where it saves the share `gain` of what is left
+    at the pace that was seen; `orders` are the schedules to choose from (None: all that suit), with
+    `rounds` moves a search for one of its own beside them, and a layer that moves takes
+    `state_copies` arrays as large as its weights along.  Numbers are means over `seeds`, which
+    count from training.seed.  `experiment` and `keys` as `sim.run` takes them.  Raises
+    ConfigurationError; what a policy alone refuses stands in its row, under `refused`.
     """
     asked = experiment_of(experiment, keys)
     first = asked.training.seed
-    problem = DriftProblem(asked, every, state_copies, None if orders is None else tuple(orders))
+    problem = DriftProblem(asked, every, state_copies,
+                           None if orders is None else tuple(orders), rounds, gain)
     chosen = policies_of(None if policies is None else ",".join(policies))
     return policy_rows(problem, chosen, range(first, first + seeds))

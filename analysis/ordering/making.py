@@ -28,7 +28,8 @@ WHOLE, HALVES = (Op.B,), (Op.I, Op.W)
 
 @dataclass(frozen=True)
 class Machine:
-    """Arrays of an `analysis.ordering.problem.OrderProblem`, which says what they are, and the
+    """The arrays of an `analysis.ordering.problem.OrderProblem`, which says what each is: seconds
+    and bytes by stage, (stages,), of messages, (2, stages − 1), and by device, (devices,); and the
     experiment in the shape of one mini-batch."""
 
     experiment: Experiment
@@ -49,7 +50,8 @@ class Machine:
 
 def machine_of(experiment: Experiment, device: Sequence[int] | Ints | None = None,
                profile: Profile | None = None, state_copies: float = 0.0) -> Machine:
-    """The machine of an experiment, whose schedule says where stages live unless `device` does.
+    """The machine of an experiment, whose schedule says where stages live unless `device`,
+    (stages,), does.
 
     Raises ConfigurationError as `OrderProblem.of` does.
     """
@@ -77,7 +79,10 @@ def machine_of(experiment: Experiment, device: Sequence[int] | Ints | None = Non
 
 
 def plain_program(shape: PipelineShape, home: Ints, backward: Sequence[Op]) -> Program:
-    """All forwards, stage by stage, then all backwards: an order that any placement can run."""
+    """All forwards, stage by stage, then all backwards: an order that any placement can run.
+
+    `home` is the device of each stage, (stages,), and `backward` what a backward is made of.
+    """
     def stream(device: int) -> Iterator[Instruction]:
         mine = np.flatnonzero(home == device).tolist()
         for stage in mine:

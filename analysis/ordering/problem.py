@@ -69,7 +69,7 @@ class OrderProblem:
         Its schedule says where stages live unless `device`, (stages,), does; `profile` stands in
         for the file `costs.profile` names.  A device holds the weights of its stages all the time,
         `state_copies` arrays as large besides (gradient, velocity), and the workspace of its
-        neediest stage where a profile knows it.
+        neediest stage where a profile knows it; it has room for `limit_bytes` bytes in all.
 
         Raises ConfigurationError where an order's length is not a matter of fixed costs, a stage
         has several homes, or a device has no room for one micro-batch.
@@ -82,7 +82,7 @@ class OrderProblem:
         return problem
 
     def placed(self, device: Sequence[int] | Ints) -> OrderProblem:
-        """The same problem with stages on other devices, (stages,), as slow as those are.
+        """This problem with its stages on other devices, (stages,), as slow as those are.
 
         Raises ConfigurationError as `of` does.
         """

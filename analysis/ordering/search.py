@@ -40,8 +40,8 @@ Progress = Callable[[float, float, int], None]
 class Found:
     """The best order that a search met, and what it was better than.
 
-    `program` is one mini-batch of it, `makespan_s` its seconds and `peak_bytes` what each device
-    holds at most, (devices,).  `start` names the order that it was made from, of those in
+    `program` is one mini-batch of it, `makespan_s` its seconds and `peak_bytes` the bytes
+    that each device holds at most, (devices,).  `start` names the order that it was made from, of those in
     `starts_s`, by name the seconds of every order that the search began with; `named_s` are the
     known ones among them.  `judged` counts the orders that were judged in `searched_s` seconds.
     """

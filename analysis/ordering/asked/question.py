@@ -31,9 +31,9 @@ class Question:
 
     Layers are cut into stages as `plan`, a file that `analysis partition` wrote, says, else into
     one for each of `devices`.  `settings` are `KEY=VALUE` of the experiment, `microbatches` those
-    of a mini-batch (None: as the experiment says).  `memory_limit_bytes` are what each device has
-    (None: no limit), of which `state_copies` arrays as large as the weights are held beside them;
-    `max_staleness` is in updates.  Raises ConfigurationError with every problem.
+    of a mini-batch (None: as the experiment says).  `memory_limit_bytes` are the bytes each device
+    has (None: no limit), of which `state_copies` arrays as large as the weights are held beside
+    them; `max_staleness` is in updates.  Raises ConfigurationError with every problem.
     """
 
     path: Path

@@ -87,7 +87,7 @@ def passes(problem: OrderProblem) -> tuple[Floats, Floats]:
 
 
 def ticks(seconds: Floats | float) -> Ints:
-    """Seconds, whole ticks, as numbers of ticks."""
+    """Seconds, whole ticks, as numbers of ticks; both have one shape."""
     return np.rint(np.asarray(seconds) / TICK).astype(np.int64)
 
 

@@ -63,8 +63,8 @@ class Chain:
         return float(self.found[1])
 
     def again_from(self, codes: Ints, makespan_s: float, leave: float) -> None:
-        """Go on from another order, taking at first orders that take up to `leave` times as
-        long."""
+        """Go on from another order, codes of shape (rows,), of so many seconds; at first orders
+        are taken that take up to `leave` times as long."""
         self.order[:], self.best[:] = codes, codes
         self.bar[:] = makespan_s * leave
         self.found[:2] = makespan_s
