@@ -41,6 +41,6 @@ def document_of(advice: dict[str, Any], row: Row, minibatches: int) -> Row:
         document["cluster"] = dict(advice["given"])
     if row["workers"] > 1:
         document["workers"] = {"count": row["workers"]}
-    if row["ways"] > 1:
-        document["tensor"] = {"ways": row["ways"], **advice["ring"]}
+    if row["tensor"] is not None:
+        document["tensor"] = dict(row["tensor"])
     return document

@@ -40,7 +40,6 @@ def advise_on_layers(question: Question, watch: Callable[[int, int], None]) -> d
             "criteria": {"throughput": rate, "memory": "peak_bytes",
                          "staleness": "staleness_mean"},
             "counted": COUNTED, "layers": len(layers.profile.stages), "given": layers.given,
-            "ring": layers.ring,
             "looked_at": found.counts,
             "least_peak_bytes": found.least_peak_bytes, "refusals": made.refused.rows,
             "left_out": left_out(question, unsearched),
