@@ -342,7 +342,8 @@ def test_of_large_networks_the_first_candidates_are_simulated():
     assert [len(candidates({1: small}, None)[0]), candidates({1: small}, None)[1]] == [8, 0]
     large = Problem(layers([1.0] * 64), (Level(64),), "flush", 512)
     chosen, left_out = candidates({1: large}, None)
-    assert (len(chosen), left_out) == (1, 63)
+    assert (len(chosen), left_out) == (2, 62)
+    assert len(candidates({1: replace(large, microbatches=4096)}, None)[0]) == 1
     assert len(candidates({1: large}, 3)[0]) == 3
 
 
