@@ -25,6 +25,7 @@ from figures.pictures import (
     staleness,
     systems,
 )
+from figures.pictures.dynamic import drift
 from figures.pictures.studies import nesterov, shallow, slots
 from figures.pictures.validation import timelines
 from figures.pieces import Done, Piece, collect
@@ -104,6 +105,7 @@ FIGURES: dict[str, tuple[Picture, ...]] = {
     "slots": _single("slots", slots),
     "shallow": _single("shallow", shallow),
     "stability": _single("stability", stability),
+    "drift": _single("drift", drift),
     "validation": _single("validation", timelines),
 }
 

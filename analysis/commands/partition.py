@@ -57,8 +57,8 @@ whole_numbers, numbers = listed(int, "whole numbers"), listed(float, "numbers")
               show_default=True, help="Recompute keeps inputs alone and runs a stage again.")
 @click.option("--state-copies", type=float, default=2.0, show_default=True,
               help="Arrays as large as the weights beside them: gradient and velocity.")
-@click.option("--ways", type=int, default=1, show_default=True, metavar="P",
-              help="Devices that share every stage's layers (tensor parallelism).")
+@click.option("--ways", callback=whole_numbers, default="1", show_default=True, metavar="P,…",
+              help="Devices that share every stage's layers (tensor parallelism), to try.")
 @click.option("--ring-bandwidth", type=float, default=None, metavar="B",
               help="Bytes/s between those.  [default: the lowest level's]")
 @click.option("--ring-latency", type=float, default=None, metavar="A",
@@ -81,12 +81,12 @@ def partition(layers: Path, out: Path | None, as_json: bool, **given: Any) -> No
     from analysis.terminal.planned.partition_tables import partition_tables
 
     question = Question(layers, **given)
-    problem = question.problem()
+    problems = question.problems()
     with busy("cutting"):
-        chosen, left_out = candidates(problem, question.most)
-    with counted("simulating", sum(len(named) for _, named in chosen)) as done:
-        found = answer(question, problem, chosen, left_out, done)
-    written = [] if out is None else _write(found, problem, out)
+        chosen, left_out = candidates(problems, question.most)
+    with counted("simulating", sum(len(each.schedules) for each in chosen)) as done:
+        found = answer(question, chosen, left_out, done)
+    written = [] if out is None else _write(found, problems, out)
     if as_json:
         print_json(found)
         return
@@ -97,12 +97,12 @@ def partition(layers: Path, out: Path | None, as_json: bool, **given: Any) -> No
         click.echo(f"{len(written)} files written to {out}")
 
 
-def _write(found: dict[str, Any], problem: Any, out: Path) -> list[Path]:
+def _write(found: dict[str, Any], problems: dict[int, Any], out: Path) -> list[Path]:
     """The files of the best candidate; none where none fits."""
     from analysis.planning.files import plan_files
     from sim.files.writing import write_text
 
-    files = plan_files(found, problem)
+    files = plan_files(found, problems)
     for name, content in files.items():
         write_text(out / name, content)
     return [out / name for name in files]

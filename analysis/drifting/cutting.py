@@ -11,20 +11,26 @@ from analysis.drifting.course import Cut
 from sim.arrays import Floats
 
 
-def best_cut(seconds: Floats, pace: Floats, moves: Floats, now: Cut) -> Cut:
+def best_cut(seconds: Floats, pace: Floats, moves: Floats, now: Cut,
+             narrow: Sequence[int] | None = None) -> Cut:
     """How many layers each stage shall have, one at least.
 
     `seconds` are those of each layer, (layers,), and `pace` how many times as long a stage takes
     for any of them, (stages,).  The slowest stage shall be as fast as can be; of all cuts that make
     it so, that which moves least of `moves`, bytes (layers,), from where layers are `now`, and a
-    layer without any counts as one byte.  Exact, by two dynamic programmes over the ends of stages,
-    O(stages · layers²).
+    layer without any counts as one byte.  It is cut after layers of `narrow` alone (None: after
+    any); where that leaves no cut, all stays as it is `now`.  Exact, by two dynamic programmes over
+    the ends of stages, O(stages · layers²).
     """
     stages, layers = len(pace), len(seconds)
     sums = np.concatenate(([0.0], np.cumsum(seconds)))
     lasts = pace[:, None, None] * (sums[None, None, :] - sums[None, :, None])
     lasts[:, np.tri(layers + 1, dtype=bool)] = np.inf  # no stage is empty: [stage, from, to]
+    if narrow is not None:
+        lasts[:, :, [end for end in range(1, layers) if end - 1 not in set(narrow)]] = np.inf
     slowest = _least(lasts, np.maximum)
+    if np.isinf(slowest[stages][layers]):
+        return now
     bound = slowest[stages][layers] * (1 + 1e-12)
     home = np.repeat(np.arange(stages), now)
     strange = home != np.arange(stages)[:, None]  # [stage, layer]

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from sim.errors import ConfigurationError, InvalidProgramError, unknown
+from sim.errors import DeadlockError, InvalidProgramError
 from sim.experiment.making import make_mitigation
 from sim.experiment.options import Experiment
 from sim.experiment.setup import generate, version_plan
@@ -45,13 +45,8 @@ def named(experiment: Experiment, names: Sequence[str] | None = None) -> list[Or
 
     They are those of `names`, or of all schedules, that have one home for each stage and a device
     for each, issue no pairs, read no staler weights than the experiment's own order does at its
-    stalest, suit its mitigation, and fit where its activations have to.  Orders that are equal
-    stand there once.  Raises ConfigurationError for a name there is not.
+    stalest, and suit its mitigation.  Orders that are equal stand there once.
     """
-    wrong = [name for name in names or () if name not in SCHEDULES.names()]
-    if wrong:
-        raise ConfigurationError([f"orders: {unknown('schedule', name, SCHEDULES.names())}"
-                                  for name in wrong])
     first = own(experiment)
     found, programs = [first], [first.make(_enough(experiment))]
     most = _stalest(programs[0], experiment)
@@ -114,7 +109,10 @@ def listed(base: Order, costs: CostModel, cluster: Cluster) -> Order | None:
     """
     if not flushes(base.make(2)):
         return None
-    once = simulate(base.make(1), costs, cluster, np.random.default_rng(0), "greedy").program
+    try:
+        once = simulate(base.make(1), costs, cluster, np.random.default_rng(0), "greedy").program
+    except DeadlockError:
+        return None
     if not stays_within_limit(once, cluster):
         return None
     return Order(f"list({base.name})", lru_cache(lambda count: repeated(once, count)))

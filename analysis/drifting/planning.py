@@ -14,10 +14,12 @@ import numpy as np
 
 from analysis.drifting.course import Cut, Leg
 from analysis.drifting.cutting import best_cut, crossing
-from analysis.drifting.orders import Order, listed, named
-from analysis.drifting.problem import GAIN, DriftProblem
+from analysis.drifting.orders import Order, flushes, listed, named
+from analysis.drifting.problem import DriftProblem
+from analysis.drifting.searching import searched
 from sim.arrays import Floats
-from sim.errors import DeadlockError
+from sim.errors import ConfigurationError, DeadlockError
+from sim.layouts.layers import narrow_in
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
 from sim.times.exact.timeline import timeline
@@ -53,12 +55,20 @@ class Planner:
     @cached_property
     def start(self) -> Choice:
         """What every policy begins with: the best cut and order for the whole run at the costs as
-        they are given, before anything drifts."""
+        they are given, before anything drifts.
+
+        Raises ConfigurationError where no order fits into memory.
+        """
         problem, cut = self.problem, self.problem.first_cut
         pace = np.ones(problem.experiment.pipeline.stages)
         cuts = dict.fromkeys((cut, self._cut(cut, pace)) if cut else (cut,))
         choices = [Choice(order, each) for each in cuts for order in self._orders_for(each, pace)]
-        return self._best(choices, pace, problem.experiment.pipeline.minibatches)
+        best = self._best(choices, pace, total := problem.experiment.pipeline.minibatches)
+        if self.seconds(best, pace, total) == float("inf"):
+            raise ConfigurationError([
+                "cluster.activation_limit_bytes: no order on any cut fits, of "
+                + ", ".join(dict.fromkeys(each.order.name for each in choices))])
+        return best
 
     def reordered(self, now: Choice, pace: Floats, left: int) -> Choice:
         """The order for the mini-batches that are left at a pace, (stages,), or the one there
@@ -83,7 +93,8 @@ class Planner:
             return stays
         best = self._best(others, pace, left)
         _, each = self.fill_and_rate(stays, pace)
-        return best if self.seconds(best, pace, left) < (1 - GAIN) * left * each else stays
+        enough = (1 - self.problem.gain) * left * each
+        return best if self.seconds(best, pace, left) < enough else stays
 
     def _best(self, choices: Sequence[Choice], pace: Floats, minibatches: int) -> Choice:
         return min(choices, key=lambda each: self.seconds(each, pace, minibatches))
@@ -127,13 +138,16 @@ class Planner:
             if made is not None and made.make(1) not in known:
                 found.append(made)
                 known.append(made.make(1))
+        if self.problem.rounds and flushes(self.orders[0].make(2)):
+            found.append(searched(self.problem, cut, pace))
         return found
 
     def _cut(self, now: Cut, pace: Floats) -> Cut:
         """The best cut at a pace, for the seconds that a micro-batch keeps each layer busy."""
         layers = self.problem.layers.stages
         seconds = np.array([each.forward_s + each.backward_s for each in layers])
-        return best_cut(seconds, pace, self.problem.layer_bytes, now)
+        return best_cut(seconds, pace, self.problem.layer_bytes, now,
+                        narrow_in(self.problem.layers))
 
     def _moved(self, now: Choice, cut: Cut) -> Choice:
         """The choice of going on with another cut.

@@ -16,7 +16,7 @@ import numpy as np
 
 from analysis.drifting.course import Cut
 from sim.arrays import Floats
-from sim.errors import ConfigurationError
+from sim.errors import ConfigurationError, unknown
 from sim.experiment.machine import cost_model, load_profile, make_cluster, per_stage, stage_sizes
 from sim.experiment.making import make_combine
 from sim.experiment.options import Experiment
@@ -24,6 +24,7 @@ from sim.experiment.setup import VirtualSetup
 from sim.layouts.layers import FORMAT, cut, layers_by_letter, layers_in
 from sim.layouts.text import stages_of
 from sim.numerics.tasks import Task
+from sim.schedules import SCHEDULES
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
 from sim.times.profile import Profile
@@ -37,13 +38,19 @@ class DriftProblem:
     """An experiment to run under policies, which may change something every `every` mini-batches.
 
     A layer that moves to another device takes its weights along and `state_copies` arrays as large
-    (1: a velocity; Adam has 2 running means).
+    (1: a velocity; Adam has 2 running means).  A planner has the named orders, or some, `orders`,
+    to choose from, and where it may search for one itself (`rounds` moves, for orders that flush)
+    that one too; what it changes has to save the share `gain` of all that is left.  It believes
+    that a stage has another pace where what it measured is `doubt` standard errors away.
     """
 
     experiment: Experiment
     every: int
     state_copies: float = 1.0
     orders: tuple[str, ...] | None = None
+    rounds: int = 0
+    gain: float = GAIN
+    doubt: float = 0.0
 
     def __post_init__(self) -> None:
         problems = [*self._problems()]
@@ -55,6 +62,8 @@ class DriftProblem:
         p = asked.pipeline
         if self.every < 1:
             found.append(f"--every: at least 1 mini-batch, got {self.every}")
+        found += [f"--orders: {unknown('schedule', name, SCHEDULES.names())}"
+                  for name in self.orders or () if name not in SCHEDULES.names()]
         if p.dispatch != "static":
             found.append("pipeline.dispatch: is what policies choose; leave it out")
         if p.chunks > 1 or p.ranks is not None or p.replicas is not None or p.splits is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from analysis.comparison.compare import averaged
@@ -27,10 +28,13 @@ Report = dict[str, Any]
 def rows(problem: DriftProblem, policies: Sequence[Policy], seeds: Sequence[int],
          done: Callable[[], None] = lambda: None) -> list[Report]:
     """A row for each policy: the means over seeds with their spread, and the paired difference from
-    the first row; or the reason why it is refused.  `done` is called after each run."""
-    planners = [Planner(DriftProblem(problem.experiment.changed({"training.seed": seed}),
-                                     problem.every, problem.state_copies, problem.orders))
-                for seed in seeds]
+    the first row; or the reason why it is refused.  `done` is called after each run.
+
+    Raises ConfigurationError where no policy can run the problem.
+    """
+    planners = [Planner(replace(problem, experiment=problem.experiment.changed(
+        {"training.seed": seed}))) for seed in seeds]
+    _ = planners[0].start  # what no policy can run is wrong with the problem
     found: list[Report] = []
     for policy in policies:
         try:

@@ -41,7 +41,7 @@ def report(trace: Trace) -> dict[str, Any]:
         "backward": pipeline["backward"],
         "steady_minibatches": steady_of(trace.shape),
         **_timing(trace),
-        "staleness": _staleness(trace),
+        "staleness": _staleness(trace, plan),
         "inconsistent_fraction": late.inconsistent_fraction(trace, plan),
         "vertical_inconsistent_fraction": late.vertical_inconsistent_fraction(trace, plan),
         "versions_held": trace.header.versions_held,
@@ -78,12 +78,13 @@ def _timing(trace: Trace) -> dict[str, Any]:
     }
 
 
-def _staleness(trace: Trace) -> dict[str, Any]:
+def _staleness(trace: Trace, plan: VersionPlan) -> dict[str, Any]:
     return {
         **{p: late.mean_staleness(trace, p) for p in late.PASSES},
         "effective_backward": late.mean_staleness(trace, "backward", effective=True),
         "max": late.max_staleness(trace),
         "distribution": {p: late.distribution(trace, p) for p in late.PASSES},
+        "slowed_fraction": late.slowed(trace, plan),
     }
 
 

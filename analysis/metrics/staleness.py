@@ -11,10 +11,12 @@ from analysis.metrics.timing import averaged_over
 from sim.arrays import Floats
 from sim.experiment.making import make_mitigation
 from sim.experiment.setup import version_plan
+from sim.mitigations import Late
 from sim.op import Op
 from sim.order.replicated import own_program
 from sim.order.shape import PipelineShape
 from sim.trace import Trace
+from sim.weights.delays import update_delays
 from sim.weights.versions import VersionPlan
 
 PASSES = {"forward": (Op.F,), "backward": (Op.B, Op.I)}
@@ -62,6 +64,27 @@ def distribution(trace: Trace, name: str) -> list[dict[str, int]]:
         values, times = np.unique(trace.staleness[rows & (trace.stage == k)], return_counts=True)
         counted.append({f"{value:g}": int(n) for value, n in zip(values, times, strict=True)})
     return counted
+
+
+def slowed(trace: Trace, plan: VersionPlan) -> list[float] | None:
+    """Share of each stage's updates that come so late that a mitigation steps them by less.
+
+    By less than the run's learning rate, before that falls by its schedule.  None of a mitigation
+    that leaves rates alone.
+    """
+    rule, program = plan.mitigation, plan.program
+    rate = trace.header.experiment.get("training", {}).get("learning_rate")
+    if not rule.adapts_rate or rate is None:
+        return None
+    apart = trace.header.experiment.get("workers", {}).get("copies") == "apart"
+    shares = []
+    for k in range(program.shape.stages):
+        each = [program.copies.does(copy).tolist() for copy in program.copies.of_stage(k)]
+        late = [delay for does in (each if apart else [None])
+                for delay in update_delays(plan, k, does).tolist()]
+        shares.append(sum(rule.step_rate(Late(rate, delay, program.shape.stages - k)) < rate
+                          for delay in late) / len(late))
+    return shares
 
 
 def max_staleness(trace: Trace) -> float:

@@ -3,39 +3,63 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from analysis.cuts.plans import plans
 from analysis.cuts.problem import Plan, Problem
 from analysis.planning.judged import Judged, judge, orders
 from analysis.planning.question import Question
+from sim.errors import ConfigurationError
 from sim.rows import Row, plain
 
-Candidates = Sequence[tuple[Plan, Sequence[str]]]  # cuts, with the orders to simulate each by
+
+@dataclass(frozen=True)
+class Candidate:
+    """A cut to simulate: the problem it is of, in which `ways` devices share a stage, and the
+    schedules to simulate it by."""
+
+    ways: int
+    problem: Problem
+    plan: Plan
+    schedules: Sequence[str]
 
 
-def candidates(problem: Problem, most: int) -> tuple[Candidates, int]:
-    """The cuts to simulate, at most so many, the best by its formula first, with their orders; and
-    how many are left out.  Raises ConfigurationError where there is none."""
-    found = plans(problem)
-    return [(plan, orders(problem, plan)) for plan in found[:most]], max(0, len(found) - most)
+def candidates(problems: Mapping[int, Problem], most: int) -> tuple[list[Candidate], int]:
+    """The cuts to simulate, at most so many, the best by its formula first; and how many are left
+    out.
+
+    `problems` are by how many devices share a stage.  Raises ConfigurationError where none of them
+    has a cut.
+    """
+    found, refused = [], []
+    for ways, problem in problems.items():
+        try:
+            found += [Candidate(ways, problem, plan, orders(problem, plan))
+                      for plan in plans(problem)]
+        except ConfigurationError as error:
+            refused += error.problems
+    if not found:
+        raise ConfigurationError(list(dict.fromkeys(refused)))
+    found.sort(key=lambda each: (each.plan.objective_s, each.ways, len(each.plan.stages)))
+    return found[:most], max(0, len(found) - most)
 
 
-def answer(question: Question, problem: Problem, chosen: Candidates, left_out: int = 0,
+def answer(question: Question, chosen: Sequence[Candidate], left_out: int = 0,
            done: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Every candidate simulated; `done` is called after each order of each.
 
     The stages and seconds at the top are those of the best cut by formula; `best` is the number,
     from 0, of the candidate that is quickest as simulated among those that fit (None: none does).
     """
-    rows = [_row(plan, [_judged(problem, plan, schedule, done) for schedule in named])
-            for plan, named in chosen]
+    rows = [_row(each, [_judged(each, schedule, done) for schedule in each.schedules])
+            for each in chosen]
+    problem = chosen[0].problem
     names = problem.layers.notes.get("layers")
     found: dict[str, Any] = {
-        **{key: rows[0][key] for key in ("stages", "bottleneck_s", "objective_s")},
+        **{key: rows[0][key] for key in ("stages", "bottleneck_s", "objective_s", "ways")},
         "file": str(question.path), "objective": problem.objective, "devices": question.devices,
-        "ways": question.ways,
         "levels": [vars(level) for level in problem.levels],
         "microbatches": problem.microbatches, "mitigation": problem.mitigation,
         "backward": problem.backward, "state_copies": problem.state_copies,
@@ -47,15 +71,18 @@ def answer(question: Question, problem: Problem, chosen: Candidates, left_out: i
     return dict(plain(found))
 
 
-def _judged(problem: Problem, plan: Plan, schedule: str, done: Callable[[], None]) -> Judged:
-    found = judge(problem, plan, schedule)
+def _judged(each: Candidate, schedule: str, done: Callable[[], None]) -> Judged:
+    found = judge(each.problem, each.plan, schedule)
     done()
     return found
 
 
-def _row(plan: Plan, judged: Sequence[Judged]) -> Row:
-    """A candidate: its formula, every order of it as simulated, and the number of the best one."""
-    return {"stages": [stage.row for stage in plan.stages], "devices": plan.devices,
+def _row(candidate: Candidate, judged: Sequence[Judged]) -> Row:
+    """A candidate: its formula, every order of it as simulated, and the number of the best one;
+    `devices` are all that it has, those that share a stage counted each."""
+    plan, ways = candidate.plan, candidate.ways
+    return {"stages": [stage.row for stage in plan.stages], "ways": ways,
+            "devices": ways * plan.devices,
             "bottleneck_s": plan.bottleneck_s, "objective_s": plan.objective_s,
             "simulated": [each.row for each in judged], "order": quickest_order(judged)}
 
@@ -81,6 +108,4 @@ def quickest(rows: Sequence[Row]) -> int | None:
 
 def partitioned(question: Question) -> dict[str, Any]:
     """The whole answer to a question.  Raises ConfigurationError or ProfileError."""
-    problem = question.problem()
-    chosen, left_out = candidates(problem, question.most)
-    return answer(question, problem, chosen, left_out)
+    return answer(question, *candidates(question.problems(), question.most))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from analysis.cuts.problem import Plan, PlannedStage, Problem
@@ -14,9 +15,9 @@ from sim.rows import Row
 STAGES = "stages.json"
 
 
-def plan_files(found: dict[str, Any], problem: Problem) -> dict[str, str]:
+def plan_files(found: dict[str, Any], problems: Mapping[int, Problem]) -> dict[str, str]:
     """The files of the candidate that is best as simulated, their content by name; none where none
-    fits.
+    fits.  `problems` are those that were asked, by how many devices share a stage.
 
     `partition.json` is the plan in the form of `--json`, `stages.json` its stages as measured, and
     `experiment.toml` runs them under the order that was best.
@@ -24,16 +25,16 @@ def plan_files(found: dict[str, Any], problem: Problem) -> dict[str, str]:
     if found["best"] is None:
         return {}
     row = found["candidates"][found["best"]]
-    plan = plan_of(row)
+    plan, problem = plan_of(row), problems[row["ways"]]
     schedule = row["simulated"][row["order"]]["schedule"]
     tables = document(problem, plan, schedule)
     tables["costs"] = {"profile": STAGES}
-    kept = {key: found[key] for key in ("file", "objective", "microbatches", "ways")}
+    kept = {key: found[key] for key in ("file", "objective", "microbatches")}
     profile = profile_of(problem, plan).model_copy(update={"notes": {"cut of": found["file"]}})
     return {
         "partition.json": json.dumps(row | kept, indent=2, allow_nan=False) + "\n",
         STAGES: profile.model_dump_json(indent=1, exclude_defaults=True) + "\n",
-        "experiment.toml": _comment(problem, plan, found) + _tables(tables)}
+        "experiment.toml": _comment(problem, plan, row) + _tables(tables)}
 
 
 def plan_of(row: Row) -> Plan:
@@ -43,11 +44,10 @@ def plan_of(row: Row) -> Plan:
                 row["bottleneck_s"], row["objective_s"])
 
 
-def _comment(problem: Problem, plan: Plan, found: dict[str, Any]) -> str:
-    row = found["candidates"][found["best"]]
+def _comment(problem: Problem, plan: Plan, row: Row) -> str:
     best = row["simulated"][row["order"]]
     what = ("s a mini-batch" if problem.objective == "flush" else "s a micro-batch, endless")
-    ways = found["ways"]
+    ways = row["ways"]
     lines = [f"Planned: {best['seconds']:.9g} {what}, as simulated; {plan.objective_s:.9g} by its "
              "formula.",
              "Run it where stages.json lies, which costs.profile names."]

@@ -35,10 +35,11 @@ class Question:
     (None: no limit), `state_copies` are arrays as large as the weights that are held beside them.
     `microbatches` of None is 1 under `throughput`, and 4 for each device under `flush`; `schedule`
     of None are those that suit the objective; with `transfers` the formula of `flush` counts
-    messages, too, which Alpa's does not.  `ways` devices share the layers of every stage
-    (`sim.tensor`), over links of `ring_bandwidth` and `ring_latency` (None: those of the lowest
-    level), so a pipeline has `devices` / `ways` of its own.  At most `most` candidates are
-    simulated.  Raises ConfigurationError with every problem.
+    messages, too, which Alpa's does not.  `ways` are the numbers of devices to try that share the
+    layers of every stage (`sim.tensor`), over links of `ring_bandwidth` bytes per second and
+    `ring_latency` seconds (None: those of the lowest level); of p a pipeline has `devices` / p of
+    its own.  At most `most` candidates are simulated.  Raises ConfigurationError with every
+    problem.
     """
 
     path: Path
@@ -55,7 +56,7 @@ class Question:
     backward: Backward = "graph"
     state_copies: float = 2.0
     transfers: bool = False
-    ways: int = 1
+    ways: Sequence[int] = (1,)
     ring_bandwidth: float | None = None
     ring_latency: float | None = None
     most: int = 16
@@ -68,7 +69,7 @@ class Question:
     def _numbers(self) -> Iterator[str]:
         for name, value, most in (("devices", self.devices, MOST_DEVICES),
                                   ("microbatches", self.microbatches, MOST_MICROBATCHES),
-                                  ("ways", self.ways, MOST_DEVICES),
+                                  *(("ways", each, MOST_DEVICES) for each in self.ways),
                                   ("most", self.most, MOST_DEVICES)):
             if value is not None and not 1 <= value <= most:
                 yield f"--{name}: from 1 to {most}, got {value}"
@@ -96,14 +97,15 @@ class Question:
 
     def _sharing(self) -> Iterator[str]:
         lowest = (self.levels or (self.devices,))[0]
-        if self.ways > 1 and lowest % self.ways:
-            yield (f"--ways: divides the devices{' of the lowest level' if self.levels else ''}, "
-                   f"got {self.ways} and {lowest}")
+        for each in self.ways:
+            if each > 1 and lowest % each:
+                yield ("--ways: divides the devices"
+                       f"{' of the lowest level' if self.levels else ''}, got {each} and {lowest}")
         for name, value, least in (("ring-bandwidth", self.ring_bandwidth, 1e-6),
                                    ("ring-latency", self.ring_latency, 0.0)):
             if value is not None and not value >= least:
                 yield f"--{name}: from {least:g} on, got {value:g}"
-            if value is not None and self.ways == 1:
+            if value is not None and max(self.ways, default=1) == 1:
                 yield f"--{name}: no stage is shared by several devices; give --ways"
 
     def _names(self) -> Iterator[str]:
@@ -114,8 +116,8 @@ class Question:
         if self.mitigation not in MITIGATIONS.names():
             yield f"--mitigation: {unknown('mitigation', self.mitigation, MITIGATIONS.names())}"
 
-    def problem(self) -> Problem:
-        """What is asked with the layers that the file has.
+    def problems(self) -> dict[int, Problem]:
+        """What is asked with the layers that the file has, by how many devices share a stage.
 
         Raises ProfileError, or ConfigurationError where the layers do not say what is needed.
         """
@@ -125,19 +127,22 @@ class Question:
         if self.memory_limit_bytes is not None and lacking:
             raise ConfigurationError([f"--memory-limit: {self.path} does not say {lacking[0]}"
                                       + (f" and {len(lacking) - 1} more" * (len(lacking) > 1))])
+        return {ways: self._problem(layers, ways) for ways in dict.fromkeys(self.ways or (1,))}
+
+    def _problem(self, layers: Profile, ways: int) -> Problem:
         micro = self.microbatches
         if micro is None:
-            micro = EACH * self.devices // self.ways if self.objective == "flush" else 1
+            micro = EACH * self.devices if self.objective == "flush" else 1
         levels = self._levels(layers)
-        if self.ways > 1:
-            layers = self._shared(layers, levels[0])
-            levels = (replace(levels[0], count=levels[0].count // self.ways), *levels[1:])
+        if ways > 1:
+            layers = self._shared(layers, levels[0], ways)
+            levels = (replace(levels[0], count=levels[0].count // ways), *levels[1:])
         return Problem(layers, levels, self.objective, micro, self.replicas,
                        self.memory_limit_bytes or math.inf, narrow_in(layers), self.schedule,
                        self.mitigation, self.backward, self.state_copies, self.transfers)
 
-    def _shared(self, layers: Profile, lowest: Level) -> Profile:
-        """The layers as each device has them that shares them.
+    def _shared(self, layers: Profile, lowest: Level, ways: int) -> Profile:
+        """The layers as each of `ways` devices has them that share them.
 
         [choice] Where none names its all-reduces each has those of a transformer's layer, of what
         it sends on (the last: of what it gets).
@@ -148,7 +153,7 @@ class Question:
         latency, bandwidth = self.ring_latency, self.ring_bandwidth
         ring = Link(lowest.latency_s if latency is None else latency,
                     lowest.bandwidth_bytes_per_s if bandwidth is None else bandwidth)
-        return split_profile(layers, [self.ways] * many, exchanges, Splitting(ring))
+        return split_profile(layers, [ways] * many, exchanges, Splitting(ring))
 
     def _levels(self, layers: Profile) -> tuple[Level, ...]:
         counts = self.levels or (self.devices,)

@@ -15,9 +15,11 @@ from sim.rows import Row
 
 SAID = {"dominated": "dominated", "over limit": "over the memory limit",
         "inconsistent": "inconsistent", "refused": "refused"}
-ENDS = {"run": "run", "beaten": "not run: at their bound they were beaten already",
-        "over_limit": "need more memory", "inconsistent": "inconsistent",
-        "not_reached": "not reached in time (--seconds)"}  # of candidates where layers are cut
+ENDS = {"candidates": {"run": "run", "beaten": "not, beaten at their bound by what had run",
+                       "over_limit": "need more memory", "inconsistent": "inconsistent"},
+        "orders": {"orders_beaten": "not, beaten at their bound",
+                   "orders_over_limit": "not, for want of memory",
+                   "orders_not_reached": "not reached in time (--seconds)"}}
 UNITS = {"microbatches": "micro-batches/s"}  # of a throughput, where its key says it differently
 
 
@@ -102,13 +104,15 @@ def _laid_out(advice: dict[str, Any]) -> Iterator[str]:
 def _looked_at(advice: dict[str, Any]) -> Iterator[str]:
     """How many candidates there were, what became of them, and what was left out."""
     counts = advice["looked_at"]
-    ends = [f"{counts[key]} {said}" for key, said in ENDS.items() if counts[key]]
-    yield f"{counts['candidates']} candidates: {', '.join(ends)}."
-    if counts["orders_not_made"]:
-        yield f"{counts['orders_not_made']} orders were not even made in time (--seconds)."
-    if counts["refused"]:
+    said = {name: ", ".join(f"{counts[key]} {what}" for key, what in ends.items() if counts[key])
+            for name, ends in ENDS.items()}
+    made = counts["orders"] - sum(counts[key] for key in ENDS["orders"])
+    yield (f"{counts['orders']} orders on cuts: {made} made"
+           + f"; {said['orders']}" * bool(said["orders"]) + ".")
+    yield f"{counts['candidates']} candidates of these: {said['candidates']}."
+    if advice["refusals"]:
         why = ", ".join(f"{each['name']} ({each['count']})" for each in advice["refusals"])
-        yield f"{counts['refused']} more cannot run (--json has the reasons): {why}."
+        yield f"more cannot run (--json has the reasons): {why}."
     yield "left out: " + "; ".join(f"{each['what']} ({each['why']})"
                                    for each in advice["left_out"]) + "."
 

@@ -21,7 +21,8 @@ def paired_tables(rows: Sequence[Row], kind: str, name: Callable[[Row], str]) ->
     mine = [row for row in rows if row["paired"] and len(row["seeds"]) > 1]
     if not mine:
         return []
-    quantities = {"throughput_minibatches_per_s": "mini-batches/s", "final_loss": "final loss", "accuracy": "validation accuracy, points",
+    quantities = {"throughput_minibatches_per_s": "mini-batches/s",
+                  "final_loss": "final loss", "accuracy": "validation accuracy, points",
                   "seconds_to_target": "seconds to the target"}
     shown = [quantity for quantity in quantities if quantity in mine[0]["paired"]]
     said = ("" if len(mine[0]["seeds"]) < 4 else

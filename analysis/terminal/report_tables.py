@@ -142,6 +142,8 @@ def _by_stage(values: dict[str, Any]) -> FittedTable:
                     (Column("staleness backward"), aligned(late["backward"]))]
     if late["effective_backward"] != late["backward"]:
         shown.append((Column("effective backward"), aligned(late["effective_backward"])))
+    if late.get("slowed_fraction"):
+        shown.append((Column("updates slowed", "%"), in_percent(late["slowed_fraction"])))
     shown += [(Column("distance forward", "%"), in_percent(far["forward"])),
               (Column("distance backward", "%"), in_percent(far["backward"])),
               (Column("versions held"), [str(count) for count in values["versions_held"]])]

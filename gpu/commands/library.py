@@ -39,7 +39,7 @@ def run(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu", model: 
     """
     with _torch():
         from gpu.distributed.launch import Request, launch
-        from gpu.runtime.assembly import RunSettings
+        from gpu.runtime.settings import RunSettings
     from sim.library.asking import experiment_of
 
     chosen = _cut(cut)
@@ -72,7 +72,7 @@ def validate(experiment: asking.Asked = None, /, *, devices: str = "cpu,cpu",
     run fails, MissingPartError without torch.
     """
     with _torch():
-        from gpu.runtime.assembly import RunSettings
+        from gpu.runtime.settings import RunSettings
     from sim.library.asking import experiment_of
 
     names = grid if grid is None or isinstance(grid, str) else ",".join(grid)

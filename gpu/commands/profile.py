@@ -24,7 +24,7 @@ from sim.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from gpu.lanes.devices import DeviceSpec
-    from gpu.runtime.assembly import RunSettings
+    from gpu.runtime.settings import RunSettings
     from sim.experiment.options import Experiment
     from sim.order.program import Program
     from sim.times.profile import Profile
@@ -51,7 +51,7 @@ def profile(experiment: Path | None, settings: tuple[str, ...], model: str, devi
     With --layers those of every layer of the network, on one device alone.
     """
     from analysis.terminal.profile_tables import profile_tables
-    from gpu.runtime.assembly import RunSettings
+    from gpu.runtime.settings import RunSettings
     from sim.times.profile import write_profile
 
     chosen = asked_cut(cut, plan)

@@ -51,7 +51,7 @@ def run(experiment: Path | None, settings: tuple[str, ...], model: str,
     from analysis.terminal.fitted.table import Facts
     from analysis.terminal.report_tables import report_tables
     from gpu.distributed.launch import Request, launch
-    from gpu.runtime.assembly import RunSettings
+    from gpu.runtime.settings import RunSettings
 
     chosen = asked_cut(cut, plan)
     wanted = RunSettings(model, image_size, classes, loss, optimizer, dtype, graphs=graphs,

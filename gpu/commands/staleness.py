@@ -46,7 +46,7 @@ def staleness(experiment: Path | None, settings: tuple[str, ...], model: str,
     """Which weights every pass of a real network used, stale beside predicted, and its curves."""
     from analysis.terminal.fitted.page import on_screen
     from figures.bundles.staleness import write as write_pictures
-    from gpu.runtime.assembly import RunSettings
+    from gpu.runtime.settings import RunSettings
     from gpu.studies.staleness.investigation import investigate
     from gpu.studies.staleness.report import markdown, report, write
     from gpu.studies.staleness.study import StudyRequest, prepare

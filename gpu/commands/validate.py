@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gpu.distributed.launch import Given
     from gpu.errors import StageMemoryError
     from gpu.lanes.devices import DeviceSpec
-    from gpu.runtime.assembly import RunSettings
+    from gpu.runtime.settings import RunSettings
     from gpu.studies.validation.cases import Case
     from gpu.studies.validation.grid import Grid
     from sim.experiment.compared.validated import Validated
@@ -66,7 +66,7 @@ def validate(experiment: Path | None, settings: tuple[str, ...], model: str | No
     Exits with 1 where order, versions or weights are not exactly the simulator's.
     """
     from analysis.validation.terminal import terminal
-    from gpu.runtime.assembly import RunSettings
+    from gpu.runtime.settings import RunSettings
     from gpu.studies.validation.grid import sizes
 
     asked = Asked(devices, grid, sizes("--batch-sizes", batch_sizes) or (),

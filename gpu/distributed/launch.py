@@ -14,8 +14,9 @@ from gpu.distributed.ranks import run_rank
 from gpu.distributed.world import World, check_ranks
 from gpu.errors import DeviceError
 from gpu.lanes.devices import DeviceSpec, check_devices, open_lanes, parse_devices, rank_spec
-from gpu.runtime.assembly import RunSettings, assemble
+from gpu.runtime.assembly import assemble
 from gpu.runtime.run import Watch, run
+from gpu.runtime.settings import RunSettings
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import document_of
 from sim.experiment.documents import full_key, put

@@ -67,7 +67,12 @@ class Attention(nn.Module):
 
 class Block(nn.Module):
     """A transformer layer: attention, then a perceptron four times as wide, each added to what came
-    in; tokens (batch, tokens, width) both ways."""
+    in; tokens (batch, tokens, width) both ways.
+
+    Several devices that share it exchange a sum of what comes out of each of its two parts.
+    """
+
+    all_reduces = 2  # forward, and as many backward
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

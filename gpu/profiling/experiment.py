@@ -21,7 +21,8 @@ from gpu.profiling.pairs import factors, lock_share
 from gpu.profiling.rises import StageBytes, stage_bytes
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import Kind, StageTimes, measure, quiet, recompute_s
-from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.assembly import Assembly, assemble
+from gpu.runtime.settings import RunSettings
 from sim.arrays import Floats
 from sim.experiment.options import Experiment
 from sim.experiment.program_file import first_minibatches

@@ -14,13 +14,15 @@ from gpu.images.datasets import class_count
 from gpu.lanes.devices import DeviceSpec
 from gpu.lanes.streams import Lane
 from gpu.model.networks import layer_names
+from gpu.model.stage_model import TorchStage
 from gpu.profiling.experiment import MEMORY_ROUNDS, Effort, shortened, stage_profile
 from gpu.profiling.link_times import link_times
 from gpu.profiling.machine import Machine, device_name, libraries
 from gpu.profiling.rises import StageBytes, stage_bytes
 from gpu.profiling.solo import Solo
 from gpu.profiling.stage_times import StageTimes, quiet, recompute_s, take_turn
-from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.assembly import Assembly, assemble
+from gpu.runtime.settings import RunSettings
 from sim.experiment.options import Experiment
 from sim.experiment.program_file import reshaped
 from sim.op import Op
@@ -96,6 +98,7 @@ def layer_profile(experiment: Experiment, settings: RunSettings, specs: Sequence
         link = link_times(lanes, effort.trips) if len(lanes) > 1 else None
     sizes = solo.assembly.task.stage_sizes()
     stages = [stage_profile(k, solo.assembly.experiment, times, times, again[k], size, held[k])
+              .model_copy(update=_shared(solo.assembly.kit.models[k], size.input_bytes))
               for k, size in enumerate(sizes)]
     alone = stage_profile(0, whole.assembly.experiment, of_whole, of_whole, recompute_s(whole, 0),
                           whole.assembly.task.stage_sizes()[0], stage_bytes(whole)[0])
@@ -151,6 +154,17 @@ def _both(whole: StageBytes, halves: StageBytes) -> StageBytes:
     """The bytes of a layer whose backward is one pass, with those of the halves where it is two."""
     return replace(whole, workspace_bytes=max(whole.workspace_bytes, halves.workspace_bytes),
                    rise_bytes={**halves.rise_bytes, **whole.rise_bytes})
+
+
+def _shared(model: TorchStage, input_bytes: int) -> dict[str, dict[str, float]]:
+    """What a pass exchanges where several devices share the layer: nothing that is known of one
+    whose module does not say how many `all_reduces` it takes each way, each as large as its input.
+    """
+    number = sum(getattr(unit, "all_reduces", 0) for unit in model.module.children())
+    if not number:
+        return {}
+    return {"all_reduces": dict.fromkeys("FB", float(number)),
+            "all_reduce_bytes": dict.fromkeys("FB", float(number * input_bytes))}
 
 
 def _notes(found: Layers, solo: Solo, specs: Sequence[DeviceSpec], names: Sequence[str]

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from gpu.runtime.assembly import Assembly, RunSettings
+from gpu.runtime.assembly import Assembly
 from gpu.runtime.piece import Piece
 from gpu.runtime.ready import Graphs
+from gpu.runtime.settings import RunSettings
 from sim.arrays import Floats, Ints
 from sim.experiment.recording import describe
 from sim.header import Learnt, Measured, StageBytes, TraceHeader

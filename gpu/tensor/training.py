@@ -19,8 +19,9 @@ from torch import Tensor, nn
 
 from gpu.lanes.streams import CpuLane
 from gpu.model.cutter import Network
-from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.assembly import Assembly, assemble
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from gpu.tensor.pair import Collectives, Pair, SplitPair, joined
 from sim.experiment.options import Experiment
 from sim.op import Op

@@ -7,14 +7,19 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+import analysis
 from analysis.__main__ import main
+from analysis.cuts.plans import plans
 from analysis.cuts.problem import Level, Plan, PlannedStage, Problem
 from analysis.cuts.simulated import Places, profile_of
-from analysis.library import partition
 from analysis.metrics.report import report
+from analysis.planning.answer import candidates
 from analysis.planning.files import plan_of
 from analysis.planning.judged import judge, orders
 from analysis.planning.question import Question
@@ -212,13 +217,16 @@ def test_an_order_that_does_not_run_is_told_with_its_reason(tmp_path):
     result = ask(path, "--devices", 2, "--schedule", "chimera", "--objective", "flush",
                  "--microbatches", 3)
     assert result.exit_code == 0, result.output
-    assert "refused" in result.output
+    shown = " ".join(result.output.split())
+    assert "refused with 2 stages: pipeline.schedule: chimera has two pipelines" in shown
+    assert "stages is even, got 1." in shown
+    assert "nothing that was simulated runs" in result.output
 
 
 def test_the_function_gives_what_the_door_prints(tmp_path):
     path = written(tmp_path, layers([1.0, 2.0, 0.5], 10.0, **LIMITED))
-    assert partition(path, devices=2, objective="flush", bandwidth=100.0,
-                     latency=[0.5], memory_limit=1e6) == found(
+    assert analysis.partition(path, devices=2, objective="flush", bandwidth=100.0,
+                              latency=[0.5], memory_limit=1e6) == found(
         path, "--devices", 2, "--objective", "flush", "--bandwidth", 100, "--latency", 0.5,
         "--memory-limit", 1e6)
 
@@ -234,7 +242,90 @@ def test_stages_may_be_shared_by_several_devices(tmp_path):
     simulated, = answer["candidates"][0]["simulated"]
     assert simulated["seconds"] == answer["objective_s"]
     assert simulated["peak_bytes"][2] == pytest.approx(3 * 50 + 40 * (10 + 24 / 2) / 34)
-    assert "Each of these devices stands for 2" in ask(path, *arguments).output
+    assert "ways: devices that share" in ask(path, *arguments).output
+
+
+def test_several_numbers_of_devices_that_share_are_tried(tmp_path):
+    """On free links two layers of 3 s on 4 devices: 3 s by two stages, 1.5 s where 2 share each."""
+    path = written(tmp_path, layers([1.0, 1.0]))
+    out = tmp_path / "out"
+    answer = found(path, "--devices", 4, "--ways", "1,2,4", "--out", out)
+    assert (answer["ways"], answer["objective_s"], answer["best"]) == (2, 1.5, 0)
+    assert [(row["ways"], len(row["stages"]), row["devices"], row["objective_s"])
+            for row in answer["candidates"]] == [
+        (2, 2, 4, 1.5), (4, 1, 4, 1.5), (1, 2, 2, 3.0), (2, 1, 2, 3.0), (1, 1, 1, 6.0)]
+    assert "# Each device stands for 2" in (out / "experiment.toml").read_text()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(["throughput", "flush"]))
+@settings(max_examples=12, deadline=None)
+def test_what_the_cut_says_fits_fits_as_simulated(seed, objective):
+    """The cuts' own count of bytes, made without a simulation, is that of the simulated run."""
+    rng = np.random.default_rng(seed)
+    stages = [{"forward_s": f, "backward_s": 2 * f, "weight_bytes": w, "activation_bytes": a,
+               "input_bytes": 1.0} for f, w, a in zip(*rng.integers(1, 9, (3, 6)).astype(float),
+                                                      strict=True)]
+    profile = Profile.model_validate({"format": "pipestale-profile", "version": 1,
+                                      "stages": stages, "boundary_bytes": [1.0] * 5})
+    problem = Problem(profile, (Level(4),), objective, 8 if objective == "flush" else 1,
+                      memory_limit_bytes=float(rng.integers(60, 160)),
+                      schedule={"throughput": "round-robin", "flush": "1f1b"}[objective])
+    try:
+        fitting = {len(each.stages): each for each in plans(problem)}
+    except ConfigurationError:
+        fitting = {}
+    for number, free in ((len(each.stages), each)
+                         for each in plans(replace(problem, memory_limit_bytes=math.inf))):
+        if number in fitting:
+            assert judge(problem, fitting[number], orders(problem, free)[0]).fits
+        else:
+            assert not judge(problem, free, orders(problem, free)[0]).fits
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=12, deadline=None)
+def test_what_a_formula_says_exactly_is_so_as_simulated(seed):
+    """On free links without replicas: the slowest stage of an endless run; a flush of stages whose
+    forwards and backwards are in one proportion, under GPipe."""
+    rng = np.random.default_rng(seed)
+    profile = layers([*rng.integers(1, 64, 7) / 16.0])
+    endless = Problem(profile, (Level(4),))
+    flush = Problem(profile, (Level(4),), "flush", int(rng.integers(1, 9)), schedule="gpipe")
+    for problem in (endless, flush):
+        for each in plans(problem):
+            assert judge(problem, each, orders(problem, each)[0]).seconds == each.objective_s
+
+
+def drawn(seed) -> Profile:
+    """Twelve layers, whose seconds and bytes are as far apart as real ones'."""
+    rng = np.random.default_rng(seed)
+    seconds = rng.lognormal(0, 0.6, 12) * 1e-2
+    stages = [{"forward_s": f, "backward_s": f * ratio, "weight_bytes": weights,
+               "activation_bytes": 1e6}
+              for f, ratio, weights in zip(seconds.tolist(), rng.uniform(1.5, 2.5, 12).tolist(),
+                                           rng.lognormal(16, 1.5, 12).tolist(), strict=True)]
+    return Profile.model_validate({
+        "format": "pipestale-profile", "version": 1, "stages": stages,
+        "boundary_bytes": rng.lognormal(14, 1, 11).tolist()})
+
+
+@pytest.mark.parametrize(("objective", "replicas", "others", "most"), [
+    ("throughput", False, 0, 0.0), ("throughput", True, 15, 0.49), ("flush", False, 6, 0.017),
+    ("flush", True, 16, 0.136)])
+@pytest.mark.verify
+def test_how_often_another_cut_is_quicker_than_the_formulas_best(objective, replicas, others, most):
+    """What the planner's page says of 30 drawn networks on 8 devices (1 GB/s, 20 µs)."""
+    gains = []
+    for seed in range(30):
+        problem = Problem(drawn(seed), (Level(8, 1e9, 2e-5),), objective,
+                          32 if objective == "flush" else 1, replicas)
+        chosen, left_out = candidates({1: problem}, 16)
+        best = [min(judge(problem, each.plan, schedule).seconds for schedule in each.schedules)
+                for each in chosen]
+        assert not left_out
+        gains.append(1 - min(best) / best[0])
+    assert sum(gain > 1e-9 for gain in gains) == others
+    assert max(gains) == pytest.approx(most, abs=0.005)
 
 
 def test_only_so_many_candidates_are_simulated(tmp_path):

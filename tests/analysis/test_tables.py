@@ -14,11 +14,15 @@ from analysis.advice.question import Question
 from analysis.comparison.compare import rows as compared
 from analysis.comparison.difference import difference
 from analysis.comparison.systems import system_rows
+from analysis.drifting.policies import policies
+from analysis.drifting.problem import DriftProblem
+from analysis.drifting.study import rows as policy_rows
 from analysis.metrics.report import report
 from analysis.sweep.tables import level
 from analysis.terminal.advice_tables import advice_tables
 from analysis.terminal.comparison_tables import comparison_tables
 from analysis.terminal.difference_table import difference_table
+from analysis.terminal.drifting.tables import drift_tables
 from analysis.terminal.fitted.heads import HYPHEN, broken
 from analysis.terminal.fitted.layout import Column
 from analysis.terminal.fitted.page import on_screen
@@ -85,6 +89,16 @@ def of_systems():
     return system_tables(rows, small(), 4, 0.2)
 
 
+def of_drift():
+    asked = DriftProblem(small(stages=3, minibatches=20, schedule="round-robin").changed(
+        layers=9, jitter={"sigma": 0.3}, bandwidth_bytes_per_s=1e4,
+        trends=[{"stage": 1, "from_s": 5.0, "to_s": 9.0, "factor": 4.0}]), 4)
+    rows = policy_rows(asked, policies(None), range(4))
+    assert rows[3]["changes"] > 0
+    return drift_tables([*rows, {"policy": "recut", "refused": "pipeline.layout: why",
+                                 "paired": None}], asked, 4)
+
+
 def of_stability():
     rows = theory(("stash", "spectrain-stashed"), (0, 7), (0.9,), "heavy-ball")
     assert rows[0]["edge_measured"] is None
@@ -130,7 +144,7 @@ TABLES = {
     "profile": of_profile,
     "run": of_run, "interleaved": of_interleaved, "nf1b": of_nf1b, "timeline": of_timeline,
     "compare": of_comparison, "systems": of_systems, "stability": of_stability,
-    "steady": of_steady, "advise": lambda: advice_tables(advice(), False),
+    "drift": of_drift, "steady": of_steady, "advise": lambda: advice_tables(advice(), False),
     "advise all": lambda: advice_tables(advice(), True),
     "difference": of_difference, "sweep": lambda: sweep_tables(points(6)),
     "long sweep": lambda: sweep_tables(points(60))}

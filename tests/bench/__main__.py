@@ -32,6 +32,7 @@ from tests.bench.engines import (
 )
 from tests.bench.growth import extra_bytes_per_task, time_per_task_growth
 from tests.bench.measure import Ratio, Took
+from tests.bench.ordering.rate import orders_judged
 from tests.bench.pipelining.ratios import pipelining
 from tests.bench.saying import machine, table
 from tests.bench.solver import SOLVED, solver_time
@@ -76,11 +77,11 @@ def main() -> None:
         found: list[Ratio | Took] = [
             *simpy_over_bare(LARGE), *simpy_over_bare(SMALL, "_8x1000"), *exact_over_bare(LARGE),
             *replicas_over_bare(LARGE, NUMPY), *exact_over_torch(LARGE),
-            time_per_task_growth(), extra_bytes_per_task()]
+            *orders_judged(NUMPY), time_per_task_growth(), extra_bytes_per_task()]
         if "numba" in sys.modules:
             raise SystemExit("numba was imported before what is measured without it")
         found += [
-            *compiled_over_bare(LARGE), *replicas_over_bare(LARGE, NUMBA),
+            *orders_judged(NUMBA), *compiled_over_bare(LARGE), *replicas_over_bare(LARGE, NUMBA),
             *training_ratios(), *batched(), *sweeping(), *start_up(), solver_time(SOLVED),
             *pipelining()]
     about = machine()

@@ -18,7 +18,7 @@ FOLDER = ROOT / "figures" / "experiments"
 NO_EXPERIMENTS = ("sweep.toml", "ranges.toml")  # a sweep, and a mapping of a profiler's ranges
 FILES = sorted(path for path in FOLDER.glob("*.toml") if path.name not in NO_EXPERIMENTS)
 USES = ("plan-without-gpus", "compare-mitigations", "validate-two-gpus", "own-schedule",
-        "own-profile", "drift")
+        "own-profile", "drift", "slowing-down")
 
 
 @pytest.fixture

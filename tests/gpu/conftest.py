@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from gpu.lanes.streams import CpuLane
-from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.assembly import Assembly, assemble
+from gpu.runtime.settings import RunSettings
 from sim.experiment.configuration import resolve
 
 torch.set_num_threads(1)

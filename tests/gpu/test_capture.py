@@ -9,8 +9,9 @@ from torch import nn
 from gpu.capture.captured import CapturedStage, Sample
 from gpu.capture.slots import InFlight, in_flight
 from gpu.model.stage_model import TorchStage
-from gpu.runtime.assembly import RunSettings, assemble
+from gpu.runtime.assembly import assemble
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape

@@ -10,9 +10,10 @@ import torch
 
 from gpu.distributed.launch import refuse_several as refuse_ranks
 from gpu.profiling.solo import Solo
-from gpu.runtime.assembly import RunSettings, assemble
+from gpu.runtime.assembly import assemble
 from gpu.runtime.rounds import Rounds
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from gpu.studies.validation.grid import admits
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve

@@ -112,7 +112,8 @@ def test_tensors_are_held_until_their_event_has_passed(fake):
 @pytest.mark.parametrize("mitigation", ["none", "stash", "spectrain"])
 def test_one_gpu_as_two_gives_the_simulators_weights(mitigation):
     from gpu.determinism import exact
-    from gpu.runtime.assembly import RunSettings, assemble
+    from gpu.runtime.assembly import assemble
+    from gpu.runtime.settings import RunSettings
     from sim.experiment.configuration import resolve
 
     exact()

@@ -6,8 +6,9 @@ import torch
 from gpu.capture.captured import CapturedStage
 from gpu.capture.slots import InFlight
 from gpu.lanes.devices import open_lanes, parse_devices
-from gpu.runtime.assembly import RunSettings, assemble
+from gpu.runtime.assembly import assemble
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from sim.experiment.configuration import resolve
 from sim.order.program import Program
 from tests.gpu.test_capture import HALVES, sample, small

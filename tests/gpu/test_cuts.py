@@ -10,8 +10,8 @@ from click.testing import CliRunner
 import gpu
 from gpu.__main__ import main
 from gpu.commands.cuts import asked_cut, planned
-from gpu.runtime.assembly import RunSettings
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from sim.trace import Trace
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 

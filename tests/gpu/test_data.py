@@ -10,8 +10,8 @@ from PIL import Image
 from gpu.images.datasets import load, scan
 from gpu.images.labelled import DataError, prepared
 from gpu.images.synthetic import synthetic
-from gpu.runtime.assembly import RunSettings
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from sim.errors import ConfigurationError
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 

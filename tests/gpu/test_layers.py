@@ -11,7 +11,7 @@ from gpu.lanes.devices import parse_devices
 from gpu.model.networks import layer_names
 from gpu.profiling.experiment import Effort
 from gpu.profiling.layers import layer_profile, one_device, turns
-from gpu.runtime.assembly import RunSettings
+from gpu.runtime.settings import RunSettings
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run as simulate
 from sim.layouts.layers import cut, layers_in
@@ -93,6 +93,9 @@ def test_the_transformer_has_layers_that_are_alike():
     blocks = found.profile.stages[1:-1]
     for name in ("weight_bytes", "activation_bytes", "input_bytes", "held_bytes"):
         assert len({getattr(block, name) for block in blocks}) == 1, name
+    assert blocks[0].all_reduces == {"F": 2.0, "B": 2.0}  # after attention, after the perceptron
+    assert blocks[0].all_reduce_bytes["F"] == 2 * blocks[0].input_bytes
+    assert not found.profile.stages[0].all_reduces
 
 
 def test_the_door_writes_layers_and_names_them(tmp_path):

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from gpu.runtime.assembly import RunSettings
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from gpu.runtime.stage import watched_stage
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
@@ -51,6 +51,8 @@ def accepted():
                  "chunks": 2})
     yield named({"schedule": "round-robin", "mitigation": "2bw", "stages": 2, "microbatches": 2})
     yield named({"schedule": "round-robin", "mitigation": "stash", "stages": 3, "in_flight": 2})
+    late = {"name": "delay-adaptive", "concurrency": 1}  # stage 0 is two updates late
+    yield named({"schedule": "round-robin", "mitigation": late, "stages": 3})
 
 
 def named(pipeline):

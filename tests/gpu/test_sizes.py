@@ -4,7 +4,7 @@ import pytest
 
 from gpu.profiling.rises import stage_bytes
 from gpu.profiling.solo import Solo
-from gpu.runtime.assembly import RunSettings
+from gpu.runtime.settings import RunSettings
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gpu.__main__ import main
 from gpu.lanes.devices import parse_devices
-from gpu.runtime.assembly import RunSettings
+from gpu.runtime.settings import RunSettings
 from gpu.studies.curves import ends_s, minibatches_to
 from gpu.studies.staleness.investigation import Study, by_stage, investigate, steady, weight_pass
 from gpu.studies.staleness.methods import FRESH, fewest_microbatches, methods, with_defaults

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from gpu.runtime.assembly import RunSettings, assemble
+from gpu.runtime.assembly import assemble
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run as simulate

@@ -23,7 +23,7 @@ from gpu.tensor.study import Asked, check, measured
 from gpu.tensor.timing import SIZES, fitted
 from gpu.tensor.training import perceptron
 from sim.errors import ConfigurationError
-from sim.experiment.configuration import resolve
+from sim.experiment.configuration import document_of, resolve
 from sim.times.cluster import Link
 from sim.times.profile import LinkSample, Spread
 from sim.workers import ring_all_reduce_s
@@ -92,7 +92,10 @@ def test_the_report_says_what_was_found_and_its_table_is_the_simulators(two, tmp
     assert "FAILED" in page({**two, "passed": False}, "the command")
     file = tmp_path / "tensor.toml"
     file.write_text(configuration(two))
-    assert f"ring_latency_s = {two['all_reduce']['latency_s']!r}" in file.read_text()
+    table = resolve(document_of(file, ())).tensor
+    assert table.ways == 2
+    assert table.ring_latency_s == two["all_reduce"]["latency_s"]
+    assert table.ring_bandwidth_bytes_per_s == two["all_reduce"]["bandwidth_bytes_per_s"]
 
 
 def samples(alpha, beta, ways, noise=()):

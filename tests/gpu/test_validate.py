@@ -15,7 +15,7 @@ from gpu.__main__ import main
 from gpu.commands.validate import Asked, grid_of, not_begun
 from gpu.errors import StageMemoryError
 from gpu.lanes.devices import parse_devices
-from gpu.runtime.assembly import RunSettings
+from gpu.runtime.settings import RunSettings
 from gpu.studies.validation import exactness
 from gpu.studies.validation import validate as validation
 from gpu.studies.validation.cases import Case

@@ -7,10 +7,11 @@ from time import perf_counter
 from typing import Any
 
 from analysis.advice.footprint import COUNTED
-from analysis.advice.planned.candidates import Refused, candidates
+from analysis.advice.planned.candidates import Made, Refused, asked_for
 from analysis.advice.planned.layers import Layers, read_layers
 from analysis.advice.planned.left_out import left_out
-from analysis.advice.planned.weighing import Weighed, weigh
+from analysis.advice.planned.searched import add_searched
+from analysis.advice.planned.weighing import weigh
 from analysis.advice.question import Question
 from analysis.advice.ranking import ranked
 from sim.errors import ConfigurationError
@@ -20,16 +21,17 @@ def advise_on_layers(question: Question, watch: Callable[[int, int], None]) -> d
     """The answer: a row for every candidate that was run, those on the Pareto front first, how
     many were not and why, and what was left out.
 
-    `watch` takes how many are done, and of how many: first of orders that are made, then of
-    candidates that are weighed.  Raises ConfigurationError or ProfileError.
+    `watch` takes how many orders are done, and of how many.
+
+    Raises ConfigurationError or ProfileError.
     """
     begun_s = perf_counter()
     layers = read_layers(question)
     _refuse_sizes(question, layers)
-    refused = Refused()
-    chosen, unmade = candidates(question, layers, refused, watch,
-                                begun_s + question.within_s / 2)
-    found = weigh(chosen, question, layers.size, refused, watch, begun_s)
+    made = Made(question, Refused())
+    found = weigh(asked_for(question, layers), made, layers.size, watch,
+                  begun_s + question.within_s)
+    unsearched = add_searched(found, question, layers.size, watch) if question.search_s else None
     rate = "microbatches_per_s" if layers.size is None else "samples_per_s"
     return {"profile": str(question.path), "device": layers.profile.device,
             "devices": question.devices, "microbatch_size": layers.size,
@@ -38,19 +40,10 @@ def advise_on_layers(question: Question, watch: Callable[[int, int], None]) -> d
             "criteria": {"throughput": rate, "memory": "peak_bytes",
                          "staleness": "staleness_mean"},
             "counted": COUNTED, "layers": len(layers.profile.stages), "given": layers.given,
-            "ring": layers.ring,
-            "looked_at": _counts(found, len(chosen), refused, unmade),
-            "least_peak_bytes": found.least_peak_bytes, "refusals": refused.rows,
-            "left_out": left_out(question),
+            "looked_at": found.counts,
+            "least_peak_bytes": found.least_peak_bytes, "refusals": made.refused.rows,
+            "left_out": left_out(question, unsearched),
             "rows": ranked(found.rows, rate, question)}
-
-
-def _counts(found: Weighed, candidates: int, refused: Refused, unmade: int) -> dict[str, int]:
-    """How many candidates came to what end, and how many orders none were made of in time."""
-    return {"candidates": candidates, "refused": sum(refused.count.values()),
-            "over_limit": found.over_limit, "inconsistent": found.inconsistent,
-            "beaten": found.beaten, "not_reached": found.not_reached, "run": len(found.rows),
-            "orders_not_made": unmade}
 
 
 def _refuse_sizes(question: Question, layers: Layers) -> None:

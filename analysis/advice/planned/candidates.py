@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from time import perf_counter
+
+import numpy as np
 
 from analysis.advice.footprint import Footprint, in_bytes
 from analysis.advice.planned.arrangement import Arrangement
@@ -15,9 +16,13 @@ from analysis.advice.planned.machine import Machine
 from analysis.advice.planned.orders import Key, Known, Order, order_of
 from analysis.advice.planned.space import arrangements, microbatches_of, schedules_on
 from analysis.advice.question import Question
+from analysis.theory.steady import SteadyState
 from sim.errors import ConfigurationError
 from sim.mitigations import MITIGATIONS
 from sim.numerics.stage import Backward
+from sim.schedules import SCHEDULES
+from sim.times.costs import TICK
+from sim.times.profile import StageProfile
 
 NO_INPUT = "recompute keeps a stage's input: the profile does not say its input_bytes"
 
@@ -34,7 +39,7 @@ class Running:
     least_s: float
 
     @cached_property
-    def endless(self) -> object:
+    def endless(self) -> SteadyState | str:
         """Its endless run, or why there is none: as `Machine.endless` has it, found once."""
         return self.machine.endless()
 
@@ -52,6 +57,15 @@ class Candidate:
     def peak_bytes(self) -> float:
         """Bytes of the fullest device at its worst moment."""
         return float(self.held.peak.max())
+
+    @property
+    def rate(self) -> float:
+        """Micro-batches per second of all workers in the endless run; 0 where it has none."""
+        endless = self.running.endless
+        if isinstance(endless, str):
+            return 0.0
+        return float(self.running.arrangement.workers * self.running.key.microbatches
+                     / endless.period)
 
     @property
     def staleness(self) -> float:
@@ -79,42 +93,89 @@ class Refused:
                 for name, count in sorted(self.count.items())]
 
 
-def candidates(question: Question, layers: Layers, refused: Refused,
-               watch: Callable[[int, int], None], until_s: float = math.inf
-               ) -> tuple[list[Candidate], int]:
-    """Every candidate of a question that can run, and of how many orders none were made for want
-    of time; `refused` is told of those that cannot.
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """An order on an arrangement that is asked about, before it is made.
 
-    On an order of which no pass is ever stale all mitigations are the same, so only one is looked
-    at.  Orders are made from those on that may be fastest until the clock says `until_s`; `watch`
-    takes how many are done, and of how many.
+    `least_s` are seconds that a mini-batch takes at least, and `least_bytes` bytes that the fullest
+    device has at least, whatever the order's passes wait for and hold.
     """
-    orders: dict[Key, Order | str] = {}
-    found: list[Candidate] = []
-    asked = sorted(((place, key) for place in arrangements(question, layers)
-                    for key in _keys(question, layers, place)), key=_hopes)
-    for number, (place, key) in enumerate(asked, 1):
-        if perf_counter() > until_s and found:
-            return found, len(asked) - number + 1
-        order = orders.get(key)
-        if order is None:
-            order = orders[key] = order_of(key)
+
+    place: Arrangement
+    key: Key
+    least_s: float
+    least_bytes: float
+
+    @classmethod
+    def of(cls, place: Arrangement, key: Key, state_copies: float) -> Asked:
+        """What is asked about with its bounds: no device works faster than one pass after another,
+        and each of its stages has weights and all that a micro-batch's backward needs.
+
+        What a device has of stages is known where it has one; else all devices share the work.
+        """
+        layers, n = place.stages.stages, key.microbatches
+        seconds = np.array([n * (each.forward_s + _backward_s(each)) + each.update_s
+                            for each in layers])
+        seconds -= (2 * n + 1) * TICK  # as each is rounded
+        alone = place.chunks == 1 and SCHEDULES[key.schedule].homes == 1
+        share = np.array(place.replicas or [1] * len(layers))
+        least_s = (seconds / share).max() if alone else seconds.sum() / place.depth
+        least_bytes = max((1 + state_copies) * (each.weight_bytes or 0.0)
+                          + (each.activation_bytes or 0.0) + (each.workspace_bytes or 0.0)
+                          for each in layers)
+        return cls(place, key, max(0.0, float(least_s)), least_bytes)
+
+    @property
+    def most_per_s(self) -> float:
+        """Micro-batches per second, of all workers, that it cannot exceed."""
+        return rate(self.place, self.key, self.least_s)
+
+
+def _backward_s(stage: StageProfile) -> float:
+    """Seconds of a backward, or of its halves where those are shorter."""
+    half = stage.backward_s / 2
+    halves = [half if each is None else each
+              for each in (stage.input_backward_s, stage.weight_backward_s)]
+    return min(stage.backward_s, sum(halves))
+
+
+def rate(place: Arrangement, key: Key, period_s: float) -> float:
+    """Micro-batches per second, of all workers, where a mini-batch takes `period_s` seconds."""
+    return place.workers * key.microbatches / period_s if period_s else math.inf
+
+
+def asked_for(question: Question, layers: Layers) -> list[Asked]:
+    """Every order on every arrangement that a question asks about, from those on that may be
+    fastest, of equals those that need least."""
+    found = [Asked.of(place, key, question.state_copies)
+             for place in arrangements(question, layers)
+             for key in _keys(question, layers, place)]
+    return sorted(found, key=lambda each: (-each.most_per_s, each.least_bytes,
+                                           each.place.devices, each.place.ways, each.key))
+
+
+@dataclass
+class Made:
+    """The orders that were made so far, each once; `refused` is told of what cannot run."""
+
+    question: Question
+    refused: Refused
+    orders: dict[Key, Order | str] = field(default_factory=dict)
+
+    def candidates(self, asked: Asked) -> Iterator[Candidate]:
+        """The candidates that have an order on an arrangement.
+
+        On an order of which no pass is ever stale all mitigations are the same, so only one is
+        looked at.
+        """
+        key = asked.key
+        if key not in self.orders:
+            self.orders[key] = order_of(key)
+        order = self.orders[key]
         if isinstance(order, str):
-            refused.add(key.schedule, order)
-        else:
-            found += _of_order(question, place, key, order, refused)
-        watch(number, len(asked))
-    return found, 0
-
-
-def _hopes(asked: tuple[Arrangement, Key]) -> tuple[float, Key]:
-    """What an order is to be made by: the seconds of its fullest device for a micro-batch, the
-    least first, of as many micro-batches as there may be."""
-    place, key = asked
-    seconds = [stage.forward_s + stage.backward_s for stage in place.stages.stages]
-    shared = place.replicas or (1,) * place.depth
-    fullest = max(sum(seconds[device::place.depth]) / many for device, many in enumerate(shared))
-    return fullest / place.workers / key.microbatches, key
+            self.refused.add(key.schedule, order)
+            return
+        yield from _of_order(self.question, asked.place, key, order, self.refused)
 
 
 def _keys(question: Question, layers: Layers, place: Arrangement) -> Iterator[Key]:

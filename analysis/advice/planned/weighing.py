@@ -9,9 +9,8 @@ from time import perf_counter
 import numpy as np
 
 from analysis.advice.pareto import pareto_front
-from analysis.advice.planned.candidates import Candidate, Refused
+from analysis.advice.planned.candidates import Asked, Candidate, Made, rate
 from analysis.advice.question import Question
-from analysis.theory.steady import SteadyState
 from sim.arrays import Floats
 from sim.rows import Row
 
@@ -20,93 +19,119 @@ SLACK = 1e-12  # of a throughput: what is as good but for rounding beats nothing
 
 @dataclass
 class Weighed:
-    """What came of candidates: `rows` of those that were run, and how many were not, by why.
+    """What came of what was asked about: `rows` of candidates that `ran`, and how many did not, by
+    why.
 
-    `least_peak_bytes` are the bytes that the one that needs least has on its fullest device.
+    `front` are throughputs (micro-batches per second) with their sign turned, peak bytes and
+    staleness of what nothing beats so far, (points, 3).  Of orders that were not even made
+    `orders_beaten` would be beaten at their bounds, `orders_not_reached` came too late.
+    `least_peak_bytes` are the bytes that the candidate which needs least has on its fullest device.
     """
 
     rows: list[Row] = field(default_factory=list)
+    ran: list[Candidate] = field(default_factory=list)
+    front: Floats = field(default_factory=lambda: np.empty((0, 3)))
+    candidates: int = 0
     over_limit: int = 0
     inconsistent: int = 0
     beaten: int = 0
-    not_reached: int = 0
+    orders: int = 0
+    orders_over_limit: int = 0
+    orders_beaten: int = 0
+    orders_not_reached: int = 0
     least_peak_bytes: float | None = None
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many there were and what became of them, by name."""
+        return {"candidates": self.candidates, "run": len(self.rows), "beaten": self.beaten,
+                "over_limit": self.over_limit, "inconsistent": self.inconsistent,
+                "orders": self.orders, "orders_beaten": self.orders_beaten,
+                "orders_over_limit": self.orders_over_limit,
+                "orders_not_reached": self.orders_not_reached}
 
-def weigh(chosen: Sequence[Candidate], question: Question, size: int | None, refused: Refused,
-          watch: Callable[[int, int], None], begun_s: float) -> Weighed:
-    """Run what may be on the front, from the highest bound of the throughput on.
+    def beats(self, most_per_s: float, least_bytes: float, staleness: float) -> bool:
+        """Whether something on the front is at least as good as what is no better than this."""
+        least = np.array([-most_per_s * (1 - SLACK), least_bytes, staleness])
+        return bool((self.front <= least).all(axis=1).any())
 
-    What needs more memory than there is, or is inconsistent where that is ruled out, is counted;
-    so is what one that has run beats even if it reached its bound.  `begun_s` is when the
-    question's seconds began to count; what is not reached within them is counted too.
+    def add(self, each: Candidate, row: Row) -> None:
+        """One more that has run."""
+        self.rows.append(row)
+        self.ran.append(each)
+        more = np.vstack((self.front, [-row["microbatches_per_s"], each.peak_bytes,
+                                       each.staleness]))
+        self.front = more[pareto_front(more)]
+
+    def rules_out(self, each: Candidate, question: Question) -> bool:
+        """Whether a candidate need not be run, which is counted by why."""
+        self.candidates += 1
+        peak, least = each.peak_bytes, self.least_peak_bytes
+        self.least_peak_bytes = peak if least is None else min(peak, least)
+        over = peak > question.memory_limit_bytes
+        mixed = not over and question.consistent and each.known.row["inconsistent_fraction"] > 0
+        own = each.running
+        beaten = not over and not mixed and self.beats(
+            rate(own.arrangement, own.key, own.least_s), peak, each.staleness)
+        self.over_limit += over
+        self.inconsistent += bool(mixed)
+        self.beaten += beaten
+        return bool(over or mixed or beaten)
+
+
+def weigh(asked: Sequence[Asked], made: Made, size: int | None,
+          watch: Callable[[int, int], None], until_s: float) -> Weighed:
+    """Run what may be on the front, in the order in which it is asked about.
+
+    An order is not made where one that has run is at least as good as its bounds; and of those that
+    are made only what may be on the front is run.  No order is begun after the clock says
+    `until_s`, but the first that has rows.  `watch` takes how many are done, and of how many;
+    `size` are the samples of a micro-batch.
     """
-    found = Weighed(least_peak_bytes=min((each.peak_bytes for each in chosen), default=None))
-    fit = [each for each in chosen if each.peak_bytes <= question.memory_limit_bytes]
-    allowed = [each for each in fit
-               if not (question.consistent and each.known.row["inconsistent_fraction"])]
-    found.over_limit, found.inconsistent = len(chosen) - len(fit), len(fit) - len(allowed)
-    front = np.empty((0, 3))
-    for number, each in enumerate(sorted(allowed, key=_place), 1):
-        best = np.array([-_rate(each, each.running.least_s), each.peak_bytes, each.staleness])
-        if _beaten(front, best):
-            found.beaten += 1
-        elif perf_counter() - begun_s > question.within_s and found.rows:
-            found.not_reached += 1
+    found, question = Weighed(orders=len(asked)), made.question
+    for number, each in enumerate(asked, 1):
+        watch(number, len(asked))
+        if each.least_bytes > question.memory_limit_bytes and found.least_peak_bytes is not None:
+            found.orders_over_limit += 1
+        elif found.beats(each.most_per_s, each.least_bytes, 0.0):
+            found.orders_beaten += 1
+        elif perf_counter() > until_s and found.rows:
+            found.orders_not_reached += 1
         else:
-            front = _with(front, _run(each, size, refused, found), each)
-        watch(number, len(allowed))
+            for candidate in sorted(made.candidates(each), key=_place):
+                if not found.rules_out(candidate, question):
+                    row = row_of(candidate, size)
+                    if isinstance(row, str):
+                        made.refused.add(each.key.schedule, row)
+                    else:
+                        found.add(candidate, row)
     return found
-
-
-def _rate(each: Candidate, period_s: float) -> float:
-    """Micro-batches per second, of all workers."""
-    own = each.running
-    return own.key.microbatches * own.arrangement.workers / period_s if period_s else np.inf
 
 
 def _place(each: Candidate) -> tuple[object, ...]:
     """By the bound of its throughput; of equals first what needs least, then the simplest."""
-    own = each.running
-    return (-_rate(each, own.least_s), each.peak_bytes, each.staleness, own.arrangement.devices,
-            own.arrangement.ways, own.arrangement.workers, own.key, each.mitigation != "none",
+    return (each.running.least_s, each.peak_bytes, each.staleness, each.mitigation != "none",
             each.mitigation)
 
 
-def _beaten(front: Floats, best: Floats) -> bool:
-    """Whether something on the front, (points, 3), is at least as good as the best a candidate
-    may be, (3,)."""
-    least = np.array([best[0] + SLACK * abs(best[0]) if np.isfinite(best[0]) else -np.inf,
-                      best[1], best[2]])
-    return bool((front <= least).all(axis=1).any())
+def row_of(each: Candidate, size: int | None) -> Row | str:
+    """What a candidate's endless run is like, as a row, or why there is none.
 
-
-def _with(front: Floats, rate: float | None, each: Candidate) -> Floats:
-    """The front with one more point, of which what it beats is gone."""
-    if rate is None:
-        return front
-    more = np.vstack((front, [-rate, each.peak_bytes, each.staleness]))
-    return more[pareto_front(more)]
-
-
-def _run(each: Candidate, size: int | None, refused: Refused, found: Weighed) -> float | None:
-    """Its micro-batches per second in the endless run, whose row is added; None where it has
-    none."""
+    `size` are the samples of a micro-batch.
+    """
     own, endless = each.running, each.running.endless
-    if not isinstance(endless, SteadyState):
-        refused.add(own.key.schedule, str(endless))
-        return None
+    if isinstance(endless, str):
+        return endless
     workers, count = own.arrangement.workers, own.key.microbatches
-    rate = float(workers * count / endless.period)
-    found.rows.append({
+    return {
         "schedule": own.key.schedule, "microbatches": count, "backward": own.backward,
         "mitigation": each.mitigation, "refused": None,
         "batch_size": None if size is None else count * workers * size,
         "period_s": float(endless.period / workers),
-        "minibatches_per_s": float(workers / endless.period), "microbatches_per_s": rate,
+        "minibatches_per_s": float(workers / endless.period),
+        "microbatches_per_s": each.rate,
         "samples_per_s": None if size is None else float(workers * count * size / endless.period),
         "bubble_fraction": endless.bubble_fraction,
         "peak_bytes": each.peak_bytes,
         "device_bytes": {name: values.tolist() for name, values in vars(each.held).items()},
-        **each.known.row, **own.arrangement.row})
-    return rate
+        **each.known.row, **own.arrangement.row}

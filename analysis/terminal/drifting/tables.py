@@ -84,7 +84,7 @@ def _course(legs: Sequence[Row]) -> str:
 def _leg(leg: Row, before: Row | None) -> str:
     layers = "-".join(map(str, leg["layers"]))
     if before is None:
-        return leg["order"] + (f", {layers} layers" if layers else "")
+        return str(leg["order"]) + (f", {layers} layers" if layers else "")
     changed = [leg["order"]] if leg["order"] != before["order"] else []
     if leg["layers"] != before["layers"]:
         changed.append(f"{layers} layers ({bytes_text(leg['moved_bytes'])} moved)")

@@ -28,7 +28,9 @@ def partition_tables(found: dict[str, Any]) -> Iterator[FittedTable | str]:
     yield _candidates(found)
     yield _stages(found)
     if found["best"] is None:
-        yield "nothing that was simulated fits the memory limit; the stages are the formula's best"
+        runs = any(row["order"] is not None for row in found["candidates"])
+        yield (f"nothing that was simulated {'fits the memory limit' if runs else 'runs'}; the "
+               "stages are the formula's best")
 
 
 def _shown(row: Row) -> Row:
@@ -38,7 +40,7 @@ def _shown(row: Row) -> Row:
 
 def _candidates(found: dict[str, Any]) -> FittedTable:
     rows, limit = found["candidates"], found["memory_limit_bytes"]
-    shown = [_shown(row) for row in rows]
+    shown, shared = [_shown(row) for row in rows], any(row["ways"] > 1 for row in rows)
     peaks = [max(each["peak_bytes"]) if each.get("peak_bytes") else None for each in shown]
     time = unit_for((value for row, each in zip(rows, shown, strict=True)
                      for value in (row["objective_s"], each.get("seconds"))), SECONDS)
@@ -48,13 +50,16 @@ def _candidates(found: dict[str, Any]) -> FittedTable:
         f"{found['objective']}"
         + (f", {found['microbatches']} micro-batches" if found["microbatches"] > 1 else "")
         + (f", at most {bytes_text(limit)} on each" if limit else ""),
-        [names(""), Column("stages", key=True), Column("devices"), names("order"),
+        [names(""), Column("stages", key=True), Column("ways", key=shared), Column("devices"),
+         names("order"),
          Column("formula", time.sign, group=1), Column("simulated", time.sign, group=1),
          Column("miss", "%", group=1), Column("bubble", "%"), Column("peak", size.sign),
          Column("fits", left=True)], [*_notes(found)])
     columns = list(zip(
         ["*" if number == found["best"] else "" for number in range(len(rows))],
-        [str(len(row["stages"])) for row in rows], [str(row["devices"]) for row in rows],
+        [str(len(row["stages"])) for row in rows],
+        [str(row["ways"]) if shared else NONE for row in rows],
+        [str(row["devices"]) for row in rows],
         [each["schedule"] for each in shown],
         aligned([time.of(row["objective_s"]) for row in rows], 4),
         aligned([time.of(each.get("seconds")) for each in shown], 4),
@@ -90,13 +95,15 @@ def _notes(found: dict[str, Any]) -> Iterator[str]:
     if found["left_out"]:
         yield (f"{plural(found['left_out'], 'more cut')} by formula "
                f"{'are' if found['left_out'] > 1 else 'is'} not simulated: --most simulates more.")
-    if found["ways"] > 1:
-        yield (f"Each of these devices stands for {found['ways']} that share its layers, and what "
-               "is told of it is of one of them.")
+    if any(row["ways"] > 1 for row in found["candidates"]):
+        yield ("ways: devices that share every stage's layers; bytes are of one of them.")
+    reasons: dict[str, list[str]] = {}
     for row in found["candidates"]:
-        each = _shown(row)
-        if each["refused"]:
-            yield f"{plural(len(row['stages']), 'stage')}: {each['refused']}."
+        reason = _shown(row)["refused"]
+        if reason:
+            reasons.setdefault(reason, []).append(str(len(row["stages"])))
+    for reason, where in reasons.items():
+        yield f"refused with {', '.join(where)} stage{'s' * (where != ['1'])}: {reason}."
 
 
 def _stages(found: dict[str, Any]) -> FittedTable:
@@ -106,7 +113,8 @@ def _stages(found: dict[str, Any]) -> FittedTable:
     peaks = _by_stage(best.get("peak_bytes") or [], [stage["replicas"] for stage in stages])
     size = unit_for(peaks, BYTES)
     table = FittedTable(
-        f"{plural(len(stages), 'stage')}, {plural(row['devices'], 'device')}",
+        f"{plural(len(stages), 'stage')}, {plural(row['devices'], 'device')}"
+        + (f", {row['ways']} of which share each" if row["ways"] > 1 else ""),
         [Column("stage", key=True), names("layers"), Column("from", left=True),
          Column("to", left=True), Column("devices"), Column("formula", time.sign),
          Column("of the slowest", "%"), Column("peak", size.sign)])
@@ -115,7 +123,7 @@ def _stages(found: dict[str, Any]) -> FittedTable:
             map(str, range(len(stages))), [_layers(stage["layers"]) for stage in stages],
             _named(found["names"], [stage["layers"][0] for stage in stages]),
             _named(found["names"], [stage["layers"][1] for stage in stages]),
-            [str(stage["replicas"]) for stage in stages],
+            [str(row["ways"] * stage["replicas"]) for stage in stages],
             aligned([time.of(stage["seconds"]) for stage in stages], 4),
             in_percent([stage["seconds"] / slowest if slowest else None for stage in stages]),
             aligned([size.of(peak) for peak in peaks]), strict=True):

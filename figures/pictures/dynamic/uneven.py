@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,48 +14,36 @@ from figures import methods
 from figures.drawing.colours import COLOURS
 from figures.drawing.scales import log_numbers
 from figures.drawing.style import PAGE_IN, SMALLEST_PT, headline, new_figure
-from figures.methods import BACKWARD_S, FORWARD_S, paired_losses
-from figures.pictures.dynamic.written import (
-    delays,
-    drained,
-    even,
-    forwards_before,
-    ordered,
-    total_delay,
+from figures.methods import paired_losses
+from figures.pictures.dynamic.cases import (
+    CASES,
+    DRAIN,
+    EVENED,
+    MINIBATCHES,
+    SIGMA,
+    SLOW,
+    STAGES,
+    WINDOW_S,
+    table,
 )
+from figures.pictures.dynamic.edges import edges_of
+from figures.pictures.dynamic.written import delays, ordered
 from figures.pieces import Piece
-from sim.arrays import Ints
+from sim.arrays import Floats
 from sim.experiment.configuration import resolve
 from sim.experiment.run import run
-from sim.order.program import Program
 from sim.rows import Rows
-from sim.spread import Paired
+from sim.spread import Paired, paired
 from sim.trace import Trace
-from sim.wording import plural
+from sim.wording import markdown_table, plural
 
-STAGES, MINIBATCHES, EVERY, RATE = 8, 400, 10, 0.05
+EVERY, RATE = 10, 0.05
 DRAWS = 3  # runs for each seed asked for
-SIGMA = 0.6
-WINDOW_S, SLOW = 60.0, 4.0  # a straggler slows one stage by so much for so long, then another
-DRAIN = 16  # mini-batches between two drains
 SURE = 0.05  # a p below it is a finding, as far as one of so many comparisons is
 LIMITS = (0.2, 5.0)  # of the ratios shown
-EVENED = " evened"  # after the name of an order: its twin
 
 
-class Case(NamedTuple):
-    """An order whose staleness is uneven: what figures call it, and what its twin evens out."""
-
-    title: str
-    twin: str
-
-
-CASES = {
-    "jitter": Case("greedy under jitter", "in time"),
-    "stragglers": Case("greedy, stragglers", "in time"),
-    "drained": Case(f"drained every {DRAIN}", "in time"),
-    "by stage": Case("1F1B: S−1−k", "over stages"),
-}
+RULES = ("stash", "delay-adaptive")  # whose stable rates are told
 REPLICAS = "replicas 2-1-1"
 METHODS: dict[str, Any] = {
     "none": "none", "stash": "stash", "vertical-sync": "vertical-sync", "spectrain": "spectrain",
@@ -82,9 +69,10 @@ def configuration() -> dict[str, Any]:
 
 
 def pieces(seeds: Iterable[int]) -> list[Piece]:
-    """How the delays of every order are spread, then a training an order, draw and method.
+    """How the delays of every order are spread, then a training an order, draw and method, then
+    stable rates.
 
-    Delays are those of the first draw.
+    Delays are those of the first draw; stable rates those of all draws where these differ.
     """
     draws = [DRAWS * seed + number for seed in seeds for number in range(DRAWS)]
     orders = [name + twin for name in CASES for twin in ("", EVENED)]
@@ -92,39 +80,11 @@ def pieces(seeds: Iterable[int]) -> list[Piece]:
                     delays_of, (name, draws[0])) for name in (*orders, REPLICAS)),
             *(Piece({"part": "training", "order": name, "seed": draw, "method": method},
                     trained, (name, draw, method))
-              for name in orders for draw in draws for method in METHODS)]
-
-
-@cache
-def table(order: str, draw: int) -> Ints:
-    """How many forwards each stage has done before each of its backwards, (stages, mini-batches).
-
-    Evened, every stage is late by its own mean all the while; 1F1B evened, every stage by the mean
-    of all of them.
-    """
-    if order.endswith(EVENED):
-        uneven = order.removesuffix(EVENED)
-        totals = total_delay(table(uneven, draw)).astype(float)
-        if CASES[uneven].twin == "over stages":
-            totals[:] = totals.mean()
-        return even(totals.tolist(), MINIBATCHES)
-    if order == "drained":
-        return drained(STAGES, MINIBATCHES, DRAIN)
-    if order == "by stage":
-        return drained(STAGES, MINIBATCHES, MINIBATCHES)
-    return forwards_before(recorded(order, draw))
-
-
-def recorded(order: str, draw: int) -> Program:
-    """The order that came about under greedy dispatch, with jitter or with stragglers."""
-    windows = int(2 * MINIBATCHES * (FORWARD_S + BACKWARD_S) / WINDOW_S)
-    noise: dict[str, Any] = {"jitter": {"sigma": SIGMA}} if order == "jitter" else {
-        "stragglers": [{"stage": 3 * number % STAGES, "factor": SLOW, "from_s": number * WINDOW_S,
-                        "to_s": (number + 1) * WINDOW_S} for number in range(1, windows)]}
-    return run(resolve({
-        "pipeline": {"stages": STAGES, "minibatches": MINIBATCHES, "dispatch": "greedy"},
-        "costs": {"forward_s": FORWARD_S, "backward_s": BACKWARD_S, **noise},
-        "training": {"task": "none", "seed": draw}})).program()
+              for name in orders for draw in draws for method in METHODS),
+            *(Piece({"part": "edge", "order": name, "seed": draw, "method": rule},
+                    edges_of, (name, draw, rule))
+              for name in orders for draw in (draws if "jitter" in name else draws[:1])
+              for rule in RULES)]
 
 
 def delays_of(order: str, draw: int) -> Rows:
@@ -142,7 +102,7 @@ def delays_of(order: str, draw: int) -> Rows:
 
 
 def trained(order: str, draw: int, method: str) -> Rows:
-    """How one training went: its losses, its accuracy and that's fluctuation.
+    """How one training went: its losses, its accuracy, and how much that fluctuated.
 
     `late_loss` is the geometric mean of the training losses evaluated in the last fifth of the run;
     all are None where it diverged.
@@ -182,25 +142,82 @@ def gain(rows: Rows, order: str, method: str, baseline: str = "stash") -> Paired
                          column(rows, order, baseline, "late_loss"))
 
 
+def unrest(rows: Rows, case: str, method: str) -> Paired | None:
+    """What unevenness does to the fluctuation of a method's accuracy, in points, draw by draw."""
+    ours, theirs = ([None if each is None else 100 * each
+                     for each in column(rows, order, method, "fluctuation")]
+                    for order in (case, case + EVENED))
+    if None in ours or None in theirs:
+        return None
+    return paired(ours, theirs)  # type: ignore[arg-type]
+
+
+def sure(pair: Paired | None) -> bool:
+    """Whether a difference is unlikely to be chance, as far as one of many comparisons can be."""
+    return pair is not None and pair.p is not None and pair.p < SURE
+
+
+def in_time() -> list[str]:
+    """The orders that are uneven in time, and evened in it."""
+    return [name for name, case in CASES.items() if case.twin == "in time"]
+
+
+def edge(rows: Rows, order: str, rule: str = "stash") -> Floats:
+    """The largest stable ηλ of each stage under a rule, (stages,): geometric mean over draws."""
+    mine = [row for row in rows if row["part"] == "edge"
+            and (row["order"], row["method"]) == (order, rule)]
+    return np.array([np.exp(np.mean([np.log(row["edge"]) for row in mine if row["stage"] == k]))
+                     for k in range(STAGES)])
+
+
 def message(rows: Rows) -> str:
-    return "message"
+    """The headline: how many methods notice that staleness is uneven, and what slowing gains."""
+    found = [effect(rows, case, method) for case in in_time() for method in METHODS]
+    stages = [effect(rows, "by stage", method) for method in METHODS]
+    means = [pair.mean for pair in found if pair is not None]
+    slowed = gain(rows, "jitter", "delay-adaptive")
+    of_slowed = "diverged" if slowed is None else f"×{slowed.mean:.2g}"
+    return (f"Staleness uneven in time changes the loss of {sum(map(sure, found))} of "
+            f"{len(found)} pairs of method and order from that at its mean (p < {SURE:g}; chance: "
+            f"{SURE * len(found):.1g}; ×{min(means):.2g} to ×{max(means):.2g}), spreading it "
+            f"evenly over stages that of {sum(map(sure, stages))} of {len(stages)}; delay-adaptive "
+            f"rates make stash's {of_slowed} under jitter")
+
+
+def markdown(rows: Rows, command: str) -> str:
+    """The results' table: a method's loss and fluctuation, uneven against even, by order."""
+    cells = [[method, *(f"{_told(effect(rows, case, method), '×')}; "
+                        f"{_told(unrest(rows, case, method), '')}" for case in CASES)]
+             for method in METHODS]
+    heads = (f"{case.title}, {case.twin}" for case in CASES.values())
+    return (markdown_table(("method", *heads), cells)
+            + f"\nMade by `{command}`. Late loss uneven over even (geometric mean of the training "
+            "loss over the last fifth), then the accuracy's fluctuation uneven less even (points): "
+            "mean [95 % interval] p, draw by draw.\n")
+
+
+def _told(pair: Paired | None, sign: str) -> str:
+    return "diverged" if pair is None else f"{sign}{pair.text('{:.2g}'.format)}"
 
 
 def draw(rows: Rows) -> Figure:
     """Above how late updates are, by stage; below what that does to each method's loss."""
-    figure = new_figure(PAGE_IN, 4.7)
+    figure = new_figure(PAGE_IN, 6.1)
     runs = len(column(rows, "jitter", "none", "late_loss"))
     headline(figure, message(rows), f"{STAGES} stages, digits, batch {methods.BATCH}, learning "
-             f"rate {RATE}, {MINIBATCHES} mini-batches, {plural(runs, 'run')} each (dots; bar: 95 % "
-             "interval of the geometric mean); above: share of a stage's updates by how late they "
-             "are, circles: their mean, line: what delay-adaptive rates let pass; the even twin "
-             "has the same mean delay on each stage (of 1F1B: on all stages) all the while; loss: "
-             "geometric mean over the last fifth of the run")
-    axes = figure.subplots(2, len(CASES) + 1, height_ratios=[1, 1.35])
+             f"rate {RATE}, {MINIBATCHES} mini-batches, {plural(runs, 'run')} each (dots; bar: "
+             "95 % interval of the geometric mean, red where p < 0.05); above: share of a stage's "
+             "updates by how late they are, circles: their mean, line: what delay-adaptive rates "
+             "let pass; the even twin has the same mean delay on each stage (of 1F1B: on all "
+             "stages) all the while; loss: geometric mean over the last fifth of the run")
+    axes = figure.subplots(3, len(CASES) + 1, height_ratios=[1, 1.35, 0.9])
     for axis, name in zip(axes[0], (*CASES, REPLICAS), strict=True):
         _shares(axis, rows, name)
         axis.set_title(CASES[name].title if name in CASES else REPLICAS)
-    axes[0][0].set_ylabel("stage")
+        if axis in (axes[0][0], axes[0][-1]):
+            axis.set_ylabel("stage")
+        else:
+            axis.set_yticklabels([])
     for axis, name in zip(axes[1], CASES, strict=False):
         _ratios(axis, [effect(rows, name, method) for method in METHODS])
         axis.set_xlabel(f"uneven {CASES[name].twin}\nover even (×)")
@@ -209,11 +226,33 @@ def draw(rows: Rows) -> Figure:
             for method in ("delay-adaptive", "delay-adaptive, dropping")]
     _ratios(axes[1][-1], [gain(rows, *each) for each in late])
     axes[1][-1].yaxis.tick_right()
+    names = [name.replace("by stage" + EVENED, "1F1B even") for name, _ in late]
     axes[1][-1].set_yticks(range(len(late)), [
-        f"{name.replace('by stage' + EVENED, '1F1B even')},\n{'drop' if 'drop' in method else 'slow'}"
-        for name, method in late])
+        f"{name},\n{'drop' if 'drop' in method else 'slow'}"
+        for name, (_, method) in zip(names, late, strict=True)])
     axes[1][-1].set_xlabel("delay-adaptive\nover stash (×)")
+    for axis, name in zip(axes[2], CASES, strict=False):
+        _edges(axis, rows, name)
+        axis.set_xlabel("stage")
+        axis.tick_params(labelleft=axis is axes[2][0])
+    axes[2][0].set_ylabel("largest stable ηλ")
+    axes[2][-1].axis("off")
+    axes[2][-1].legend(*axes[2][0].get_legend_handles_labels(), loc="center left")
     return figure
+
+
+def _edges(axis: Axes, rows: Rows, name: str) -> None:
+    """The largest stable ηλ by stage: through an order, evened, and with delay-adaptive rates."""
+    for label, order, rule, colour, line in (
+            ("uneven, stash", name, "stash", "vermilion", "-"),
+            ("even, stash", name + EVENED, "stash", "black", "--"),
+            ("uneven,\ndelay-adaptive", name, "delay-adaptive", "blue", ":")):
+        axis.plot(range(STAGES - 1), edge(rows, order, rule)[:-1], line, color=COLOURS[colour],
+                  label=label)
+    axis.set_xticks(range(STAGES - 1))
+    axis.set_ylim(0.12, 1.6)
+    log_numbers(axis)
+    axis.grid(axis="y")
 
 
 def _shares(axis: Axes, rows: Rows, name: str) -> None:
@@ -244,11 +283,10 @@ def _ratios(axis: Axes, found: Sequence[Paired | None]) -> None:
             continue
         spot = place + np.linspace(-0.22, 0.22, len(pair.values))
         axis.plot(pair.values, spot, ".", color=COLOURS["faint"], markersize=2.2)
-        sure = pair.p is not None and pair.p < SURE
-        colour = COLOURS["vermilion" if sure else "blue"]
+        colour = COLOURS["vermilion" if sure(pair) else "blue"]
         if pair.ci95 is not None:
             axis.plot(pair.ci95, [place] * 2, color=colour, linewidth=1.6)
-        axis.plot(pair.mean, place, "D" if sure else "o", color=colour, markersize=3.6)
+        axis.plot(pair.mean, place, "D" if sure(pair) else "o", color=colour, markersize=3.6)
     axis.set_ylim(len(found) - 0.5, -0.5)
     axis.set_xlim(*LIMITS)
     axis.axvline(1, color=COLOURS["black"], linewidth=0.7, zorder=0)

@@ -89,7 +89,7 @@ def _paced(mean: float, minibatches: int) -> Ints:
     number = np.arange(minibatches)
     share = mean % 1
     more = np.floor((number + 1) * share) - np.floor(number * share)
-    found: Ints = np.minimum(number + 1 + int(mean) + more, minibatches).astype(np.int64)
+    found: Ints = np.minimum(number + 1 + int(mean) + more.astype(np.int64), minibatches)
     return found
 
 
@@ -100,7 +100,8 @@ def drained(stages: int, minibatches: int, every: int) -> Ints:
     """
     number = np.arange(minibatches)
     ends = np.minimum((number // every + 1) * every, minibatches)
-    return np.minimum(number + np.arange(stages, 0, -1)[:, None], ends)
+    found: Ints = np.minimum(number + np.arange(stages, 0, -1)[:, None], ends)
+    return found
 
 
 def delays(before: Ints) -> Floats:

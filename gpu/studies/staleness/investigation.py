@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from gpu.lanes.devices import DeviceSpec, open_lanes
-from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.assembly import Assembly, assemble
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from gpu.studies.curves import curve_rows, ends_s, judged, minibatches_to
 from gpu.studies.staleness.methods import FRESH, Method, Refused
 from gpu.studies.staleness.prediction import HORIZONS, Probe

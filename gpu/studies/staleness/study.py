@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gpu.determinism import exact
 from gpu.lanes.devices import DeviceSpec, check_devices, parse_devices
-from gpu.runtime.assembly import RunSettings
+from gpu.runtime.settings import RunSettings
 from gpu.studies.staleness.investigation import Study
 from gpu.studies.staleness.methods import methods, with_defaults
 from sim.errors import ConfigurationError

@@ -16,7 +16,7 @@ from typing import Any
 from gpu.images.datasets import images_at
 from gpu.images.synthetic import TRAINING
 from gpu.lanes.devices import DeviceSpec
-from gpu.runtime.assembly import RunSettings
+from gpu.runtime.settings import RunSettings
 from gpu.studies.curves import curve_rows, judged
 from gpu.studies.staleness.investigation import timing_pass, weight_pass
 from gpu.studies.staleness.methods import Method

@@ -13,7 +13,7 @@ import torch
 from gpu.errors import DeviceError
 from gpu.images.labelled import DataError
 from gpu.lanes.devices import DeviceSpec, check_devices, parse_devices
-from gpu.runtime.assembly import RunSettings
+from gpu.runtime.settings import RunSettings
 from gpu.studies.tutorial.look_ahead import LEARNING_RATE, METHODS, Course, compare
 from gpu.studies.tutorial.split_sizes import FULL, REDUCED, Places, SplitStudy, measure, rounds
 from sim.errors import ConfigurationError

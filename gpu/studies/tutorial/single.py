@@ -15,7 +15,8 @@ from gpu.images.datasets import class_count
 from gpu.lanes.streams import Lane
 from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES
-from gpu.runtime.assembly import DTYPES, RunSettings, assemble
+from gpu.runtime.assembly import assemble
+from gpu.runtime.settings import DTYPES, RunSettings
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 

@@ -15,8 +15,9 @@ from typing import Any, Literal
 
 from gpu.lanes.devices import DeviceSpec, open_lanes
 from gpu.lanes.streams import Lane
-from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.assembly import Assembly, assemble
 from gpu.runtime.run import run
+from gpu.runtime.settings import RunSettings
 from gpu.studies.tutorial.single import Single
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve

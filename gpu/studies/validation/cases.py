@@ -12,7 +12,8 @@ import torch
 from gpu.lanes.devices import DeviceSpec
 from gpu.lanes.streams import Lane
 from gpu.profiling.experiment import Effort, shortened
-from gpu.runtime.assembly import Assembly, RunSettings, assemble
+from gpu.runtime.assembly import Assembly, assemble
+from gpu.runtime.settings import RunSettings
 from sim.experiment.making import make_mitigation
 from sim.experiment.options import Experiment
 from sim.experiment.program_file import first_minibatches

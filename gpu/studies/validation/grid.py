@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gpu.profiling.solo import refuse_several
-from gpu.runtime.assembly import RunSettings
+from gpu.runtime.settings import RunSettings
 from gpu.studies.validation.cases import Case
 from gpu.studies.validation.wide import combinations, in_turn, rows
 from sim.errors import ConfigurationError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from gpu.runtime.assembly import RunSettings
+from gpu.runtime.settings import RunSettings
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
 

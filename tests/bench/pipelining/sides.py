@@ -21,7 +21,8 @@ from gpu.lanes.streams import Lane
 from gpu.model.cutter import boundaries, cut
 from gpu.model.networks import build
 from gpu.model.stage_model import LOSSES
-from gpu.runtime.assembly import DTYPES, Assembly, assemble, stages_on
+from gpu.runtime.assembly import Assembly, assemble, stages_on
+from gpu.runtime.settings import DTYPES
 from sim.numerics.tasks import stream
 from sim.numerics.tasks.digits import visiting_order
 from sim.op import Op

@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import analysis
 from analysis.theory.endless import endless
@@ -92,6 +94,42 @@ def test_the_pipeline_of_shared_stages_by_hand(engine):
     same = simulate(schedule="1f1b", stages=3, minibatches=1, microbatches=5, **TIMES,
                     forward_s=0.25 + ONCE, backward_s=0.25 + ONCE)
     assert np.array_equal(trace.start_s, same.start_s)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=12, deadline=None)
+def test_every_engine_runs_what_the_formula_makes_of_stages(seed):
+    """Shared stages run as unshared ones of the seconds and bytes reckoned here."""
+    rng = np.random.default_rng(seed)
+    stages = int(rng.integers(1, 5))
+    whole = {name: (rng.integers(1, 64, stages) / 16).tolist()
+             for name in ("forward_s", "backward_s", "update_s", "input_backward_s")}
+    ways = rng.integers(1, 5, stages)
+    alpha, beta = float(rng.integers(0, 8)) / 64, float(2 ** rng.integers(3, 9))
+    number, size = rng.integers(0, 4, (2, stages)), rng.integers(0, 64, stages).astype(float)
+    keys = {"schedule": str(rng.choice(["1f1b", "zb-h1", "gpipe"])), "stages": stages,
+            "minibatches": 2, "microbatches": int(rng.integers(1, 5)), "latency_s": 0.0625,
+            "boundary_bytes": 4.0, "bandwidth_bytes_per_s": 32.0,
+            "backward": str(rng.choice(["graph", "recompute"])), **TIMES}
+    once = [2 * (p - 1) * alpha + 2 * (p - 1) / p * b / beta for p, b in zip(ways, size,
+                                                                             strict=True)]
+    own = {"forward_s": [f / p + n * e for f, p, n, e in zip(
+               whole["forward_s"], ways, number[0], once, strict=True)],
+           "backward_s": [b / p + n * e for b, p, n, e in zip(
+               whole["backward_s"], ways, number[1], once, strict=True)],
+           "input_backward_s": [i / p + n * e for i, p, n, e in zip(
+               whole["input_backward_s"], ways, number[1], once, strict=True)],
+           "weight_backward_s": [b / 2 / p for b, p in zip(whole["backward_s"], ways, strict=True)],
+           "update_s": [u / p for u, p in zip(whole["update_s"], ways, strict=True)]}
+    shared = experiment(**keys, **whole, ways=ways.tolist(), ring_latency_s=alpha,
+                        ring_bandwidth_bytes_per_s=beta, all_reduce_bytes=size.tolist(),
+                        forward_all_reduces=number[0].tolist(),
+                        backward_all_reduces=number[1].tolist())
+    expected = run(experiment(**keys, **own), engine="simpy").end_s
+    for engine in ("simpy", "exact"):
+        found = run(shared, engine=engine).end_s
+        assert np.abs(found - expected).max() <= len(found) * 2.0**-30  # sums rounded elsewhere
+    assert np.array_equal(run(shared, engine="simpy").end_s, run(shared, engine="exact").end_s)
 
 
 def test_the_endless_run_has_the_exchanges_too():
