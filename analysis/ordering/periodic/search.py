@@ -14,7 +14,7 @@ from analysis.ordering.bounds.shop import ticks
 from analysis.ordering.periodic.cycle import Cycle, Scale, Weighed
 from analysis.ordering.periodic.holding import mitigation_of, needed_bytes, staleness
 from analysis.ordering.periodic.moves import moved
-from analysis.ordering.periodic.named import named_cycles
+from analysis.ordering.periodic.named import flushed_cycle, named_cycles
 from analysis.ordering.periodic.slots import Slots
 from analysis.ordering.problem import OrderProblem
 from sim.arrays import Floats, Ints
@@ -114,6 +114,9 @@ class _Search:
             if found is not None:
                 self.named[name] = found.period_s
                 self.pool.append((found, name))
+        flushed = flushed_cycle(self.problem)
+        if flushed is not None and (found := self.look(flushed[1], flushed[0])) is not None:
+            self.pool.append((found, flushed[0]))
         half = perf_counter() + self.seconds / 2
         for above in ABOVE:
             each = self.least + int(self.least * above) + 1
