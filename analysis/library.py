@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.advice.advise import advise as answer
-from analysis.advice.question import BACKWARDS
+from analysis.advice.question import BACKWARDS, WITHIN_S
 from analysis.advice.question import Question as Advised
 from analysis.cuts.problem import Objective
 from analysis.drifting.policies import policies as policies_of
@@ -95,15 +95,26 @@ def partition(layers: str | PathLike[str], *, devices: int, objective: Objective
 
 def advise(profile: str | PathLike[str], *, memory_limit: float, devices: int,
            microbatches: Sequence[int] = (), batch_sizes: Sequence[int] = (),
-           backward: str = "both", state_copies: float = 2.0, consistent: bool = False) -> Report:
+           backward: str = "both", state_copies: float = 2.0, consistent: bool = False,
+           schedules: Sequence[str] = (), mitigations: Sequence[str] = (),
+           layers: bool | None = None, ways: Sequence[int] = (), bandwidth: float | None = None,
+           latency: float | None = None, ring_bandwidth: float | None = None,
+           ring_latency: float | None = None, seconds: float = WITHIN_S,
+           search: float = 0.0) -> Report:
     """Schedules, mitigations and micro-batches worth a try for a measured profile (a file).
 
-    `memory_limit` is in bytes of each device; `backward` is graph, recompute or both.  What
-    comes back is what `analysis advise --json` prints.  Raises ConfigurationError or ProfileError.
+    `memory_limit` is in bytes of each device; `backward` is graph, recompute or both.  A profile of
+    `layers` (None: as the file has it), or a graph.txt, is cut besides, with replicas and tensor
+    `ways`; `bandwidth` (bytes per second) and `latency` (seconds) are those of its links where they
+    were not measured, those of the ring between tensor ways its own; no more are begun after so
+    many `seconds`, and better orders are looked for in as many of `search`.  What comes back is
+    what `analysis advise --json` prints.  Raises ConfigurationError or ProfileError.
     """
     backwards = [each for each in BACKWARDS if backward in (each, "both")]
-    return answer(Advised(Path(profile), memory_limit, devices, microbatches, batch_sizes,
-                          backwards, state_copies, consistent))
+    return answer(Advised(
+        Path(profile), memory_limit, devices, microbatches, batch_sizes, backwards, state_copies,
+        consistent, schedules, mitigations, layers, bandwidth, latency, ways, ring_bandwidth,
+        ring_latency, seconds, search))
 
 
 def order(profile: str | PathLike[str], *, microbatches: int | None = None,

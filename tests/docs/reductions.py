@@ -53,6 +53,8 @@ RULES = (
       for tool in ("pytest", "ruff", "mypy", "tests.docs")),
     Rule("python -m tests.bench.explorer", "starts a browser; tests/figures has such tests", None,
          None),
+    Rule("python -m tests.bench.ordering", "some minutes; tests/analysis/ordering searches less",
+         None, "--instances 2 --rounds 2000 --out orders.csv"),
     Rule("python -m gpu profile", "seconds of a real network; tests/gpu runs it", None),
     Rule("python -m gpu run", "torch takes seconds to import; tests/gpu runs it", None),
     Rule("python -m gpu validate", "a minute and more", None,
