@@ -28,7 +28,7 @@ RULES = (
          "22 systems of 800 mini-batches take a minute",
          "--systems gpipe,hetpipe --seeds 1 --set minibatches=40"),
     Rule("python -m analysis schedule", "ten seconds of search", "--rounds 60"),
-    Rule("python -m analysis advise", "720 candidates", "--microbatches 1,2 --backward graph"),
+    Rule("python -m analysis advise", "thousands of orders", "--microbatches 2 --backward graph"),
     Rule("python -m figures timeline memory", "ten seconds; --from draws in make test", None),
     *(Rule(f"python -m figures {words}", "seconds each; tests/figures has a test of each picture, "
            "and one of each example", None)
