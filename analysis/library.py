@@ -141,12 +141,14 @@ def order(profile: str | PathLike[str], *, microbatches: int | None = None,
 
 def drift(experiment: Asked = None, /, *, policies: Sequence[str] | None = None, every: int = 10,
           seeds: int = 1, orders: Sequence[str] | None = None, rounds: int = 0,
-          state_copies: float = 1.0, gain: float = 0.01, **keys: Any) -> list[Report]:
+          state_copies: float = 1.0, gain: float = 0.01, doubt: float = 0.0, **keys: Any
+          ) -> list[Report]:
     """Policies for an experiment whose costs drift, a row each, as `analysis drift --json` has
     them: static, greedy, replan and recut, or those of `policies`.
 
     Something may change every `every` mini-batches, where it saves the share `gain` of what is left
-    at the pace that was seen; `orders` are the schedules to choose from (None: all that suit), with
+    at the pace that was seen (one that is `doubt` standard errors away from what was believed);
+    `orders` are the schedules to choose from (None: all that suit), with
     `rounds` moves a search for one of its own beside them, and a layer that moves takes
     `state_copies` arrays as large as its weights along.  Numbers are means over `seeds`, which
     count from training.seed.  `experiment` and `keys` as `sim.run` takes them.  Raises
@@ -155,6 +157,6 @@ def drift(experiment: Asked = None, /, *, policies: Sequence[str] | None = None,
     asked = experiment_of(experiment, keys)
     first = asked.training.seed
     problem = DriftProblem(asked, every, state_copies,
-                           None if orders is None else tuple(orders), rounds, gain)
+                           None if orders is None else tuple(orders), rounds, gain, doubt)
     chosen = policies_of(None if policies is None else ",".join(policies))
     return policy_rows(problem, chosen, range(first, first + seeds))

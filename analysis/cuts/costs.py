@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -40,8 +41,37 @@ class Costs:
         """How many blocks there are."""
         return len(self.worst[0]) - 1
 
+    @property
+    def anywhere(self) -> bool:
+        """Whether a stage's price does not depend on the number of stages after it."""
+        return self.deep is None or self.by_devices
+
+    @cached_property
+    def anyway(self) -> Costs:
+        """The costs of those stages alone that fit before the fewest stages that can come after
+        them, where costs go by the number of stages: what no cut with a limit is better than."""
+        if self.deep is None or self.by_devices:
+            return replace(self, deep=None)
+        n, deep = self.blocks, self.deep.max(axis=0)
+        after = np.full(n + 1, n + 1)  # the fewest stages of the blocks from each place on
+        after[n] = 0
+        for first in range(n - 1, -1, -1):
+            after[first] = min([n, *after[deep[first] > after]]) + 1
+        none = self.deep <= after
+        seconds, worst, adds = (np.where(none, np.inf, each)
+                                for each in (self.seconds, self.worst, self.adds))
+        return Costs(seconds, worst, adds)
+
+    @property
+    def backwards(self) -> Costs:
+        """The costs of the same blocks from the last to the first, with room for all of them."""
+        seconds, worst, adds = (each[:, ::-1, ::-1].transpose(0, 2, 1)
+                                for each in (self.seconds, self.worst, self.adds))
+        return Costs(seconds, worst, adds)
+
     def limited(self, deep: Ints, by_devices: bool) -> Costs:
-        """The same costs where stages fit their devices down to a depth, `deep` as above, only."""
+        """These costs where a stage fits its devices no deeper than `deep`, (ways + 1, n + 1,
+        n + 1)."""
         return replace(self, deep=deep, by_devices=by_devices)
 
 

@@ -70,7 +70,8 @@ def _half(text: str, size_pt: float, weight: str) -> Floats:
     """Half the width and height of a label's text, in points."""
     lines = text.split("\n")
     wide = max(_width(line, size_pt, weight) for line in lines) / 2 + PAD
-    return np.maximum(HALF, [wide, 0]) + [0, LINE / 2 * (len(lines) - 1)]
+    higher = np.array([0, LINE / 2 * (len(lines) - 1)])
+    return np.asarray(np.maximum(HALF, [wide, 0]) + higher)
 
 
 @dataclass(frozen=True, eq=False)

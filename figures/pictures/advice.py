@@ -128,8 +128,7 @@ def _named(axis: Axes, rows: Rows, front: Rows) -> list[tuple[Floats, str]]:
 
 
 def _lines(rows: Rows, alike: Rows) -> list[str]:
-    """The names of points that share a label; how they are laid out below, once where that is one.
-    """
+    """The names of points that share a label, and below how they are laid out, once if alike."""
     names = [_called(rows, row) for row in alike]
     places = [row.get("laid_out") or "" for row in alike]
     if len(set(places)) == 1:

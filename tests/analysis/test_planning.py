@@ -217,7 +217,10 @@ def test_an_order_that_does_not_run_is_told_with_its_reason(tmp_path):
     result = ask(path, "--devices", 2, "--schedule", "chimera", "--objective", "flush",
                  "--microbatches", 3)
     assert result.exit_code == 0, result.output
-    assert "refused" in result.output
+    shown = " ".join(result.output.split())
+    assert "refused with 2 stages: pipeline.schedule: chimera has two pipelines" in shown
+    assert "stages is even, got 1." in shown
+    assert "nothing that was simulated runs" in result.output
 
 
 def test_the_function_gives_what_the_door_prints(tmp_path):

@@ -58,18 +58,22 @@ def flushed(asked: Asked) -> dict[int, float]:
         for each in shares(len(cut), devices, asked.replicas):
             if asked.replicas and sum(each) < devices:
                 continue
-            seconds = [flushed_stage(asked, run, m) for run, m in zip(cut, each, strict=True)]
-            if any(not flushed_fits(asked, run, m, len(cut) - k)
-                   for k, (run, m) in enumerate(zip(cut, each, strict=True))):
-                continue
-            slowest, together = max(seconds), sum(seconds)
-            if asked.messages:
-                into = [2 * asked.layers[run[0] - 1]["sent"] / (asked.levels[-1][1] * m)
-                        for run, m in zip(cut[1:], each[1:], strict=True)]
-                slowest, together = max([slowest, *into]), together + sum(into)
-            found = together + (asked.microbatches - 1) * slowest
-            best[len(cut)] = min(best.get(len(cut), math.inf), found)
-    return best
+            best[len(cut)] = min(best.get(len(cut), math.inf), flushed_of(asked, cut, each))
+    return {stages: found for stages, found in best.items() if found < math.inf}
+
+
+def flushed_of(asked: Asked, cut: Sequence[tuple[int, int]], each: Sequence[int]) -> float:
+    """Seconds of a flushed mini-batch on this cut; infinite where a stage does not fit."""
+    if any(not flushed_fits(asked, run, m, len(cut) - k)
+           for k, (run, m) in enumerate(zip(cut, each, strict=True))):
+        return math.inf
+    seconds = [flushed_stage(asked, run, m) for run, m in zip(cut, each, strict=True)]
+    slowest, together = max(seconds), sum(seconds)
+    if asked.messages:
+        into = [2 * asked.layers[run[0] - 1]["sent"] / (asked.levels[-1][1] * m)
+                for run, m in zip(cut[1:], each[1:], strict=True)]
+        slowest, together = max([slowest, *into]), together + sum(into)
+    return together + (asked.microbatches - 1) * slowest
 
 
 def flushed_stage(asked: Asked, run: tuple[int, int], m: int) -> float:
@@ -97,28 +101,34 @@ def endless(asked: Asked) -> dict[int, float]:
 def _endless(asked: Asked, level: int, first: int, last: int, beyond: float) -> dict[int, float]:
     """The same of a run of layers on one part of the level above; `beyond` parts of this level
     come after it, to each of its own."""
-    parts, bandwidth, latency = asked.levels[level]
     best: dict[int, float] = {}
     for cut in runs(asked.places, first, last):
-        for each in shares(len(cut), parts, asked.replicas):
-            slowest, after = 0.0, sum(each)
-            for k, (run, m) in enumerate(zip(cut, each, strict=True)):
-                after -= m
-                behind = (after + beyond) / m
-                if level:
-                    inner = _endless(asked, level - 1, *run, behind * asked.levels[level - 1][0])
-                    one = min(inner.values(), default=math.inf)
-                elif endless_fits(asked, run, 1 + math.ceil(behind - 1e-9)):
-                    one = total(asked, "t", *run)
-                else:
-                    one = math.inf
-                shared = 4 * (m - 1) * total(asked, "w", *run) / (bandwidth * m)
-                slowest = max(slowest, (one + shared + 2 * (m - 1) * latency) / m)
-                if k:
-                    slowest = max(slowest, 2 * asked.layers[run[0] - 1]["sent"] / (bandwidth * m))
-            if slowest < math.inf:
-                best[len(cut)] = min(best.get(len(cut), math.inf), slowest)
-    return best
+        for each in shares(len(cut), asked.levels[level][0], asked.replicas):
+            found = endless_of(asked, cut, each, level, beyond)
+            best[len(cut)] = min(best.get(len(cut), math.inf), found)
+    return {stages: found for stages, found in best.items() if found < math.inf}
+
+
+def endless_of(asked: Asked, cut: Sequence[tuple[int, int]], each: Sequence[int], level: int = 0,
+               beyond: float = 0.0) -> float:
+    """Seconds of the slowest stage or message of this cut on parts of a level."""
+    _, bandwidth, latency = asked.levels[level]
+    slowest, after = 0.0, sum(each)
+    for k, (run, m) in enumerate(zip(cut, each, strict=True)):
+        after -= m
+        behind = (after + beyond) / m
+        if level:
+            inner = _endless(asked, level - 1, *run, behind * asked.levels[level - 1][0])
+            one = min(inner.values(), default=math.inf)
+        elif endless_fits(asked, run, 1 + math.ceil(behind - 1e-9)):
+            one = total(asked, "t", *run)
+        else:
+            one = math.inf
+        shared = 4 * (m - 1) * total(asked, "w", *run) / (bandwidth * m) + 2 * (m - 1) * latency
+        slowest = max(slowest, (one + shared / asked.microbatches) / m)
+        if k:
+            slowest = max(slowest, 2 * asked.layers[run[0] - 1]["sent"] / (bandwidth * m))
+    return slowest
 
 
 def endless_fits(asked: Asked, run: tuple[int, int], depth: int) -> bool:

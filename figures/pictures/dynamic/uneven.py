@@ -102,7 +102,7 @@ def delays_of(order: str, draw: int) -> Rows:
 
 
 def trained(order: str, draw: int, method: str) -> Rows:
-    """How one training went: its losses, its accuracy and that's fluctuation.
+    """How one training went: its losses, its accuracy, and how much that fluctuated.
 
     `late_loss` is the geometric mean of the training losses evaluated in the last fifth of the run;
     all are None where it diverged.
