@@ -9,8 +9,8 @@ from analysis.commands.advise import advise
 from figures.drawing.labels import HALF, label
 from figures.drawing.style import new_figure
 from figures.pictures import advice
-from tests.figures.test_gallery import rows_of
 from tests.docs.documents import ROOT, text_of
+from tests.figures.test_gallery import rows_of
 
 
 @pytest.fixture(scope="module")

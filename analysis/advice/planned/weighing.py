@@ -87,8 +87,8 @@ def weigh(asked: Sequence[Asked], made: Made, size: int | None,
 
     An order is not made where one that has run is at least as good as its bounds; and of those that
     are made only what may be on the front is run.  No order is begun once the clock has come to
-    `until_s`, in seconds, but the first that has rows.  `watch` takes how many are done, and of how many;
-    `size` are the samples of a micro-batch.
+    `until_s`, in seconds, but the first that has rows.  `watch` takes how many are done, and of how
+    many; `size` are the samples of a micro-batch.
     """
     found, question = Weighed(orders=len(asked)), made.question
     for number, each in enumerate(asked, 1):
