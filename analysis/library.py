@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.advice.advise import advise as answer
-from analysis.advice.question import BACKWARDS
+from analysis.advice.question import BACKWARDS, WITHIN_S
 from analysis.advice.question import Question as Advised
 from analysis.cuts.problem import Objective
 from analysis.drifting.policies import policies as policies_of
@@ -74,15 +74,15 @@ def partition(layers: str | PathLike[str], *, devices: int, objective: Objective
               mitigation: str = "stash", backward: Backward = "graph", state_copies: float = 2.0,
               transfers: bool = False, ways: int | Sequence[int] = 1,
               ring_bandwidth: float | None = None, ring_latency: float | None = None,
-              most: int = 16) -> Report:
+              most: int | None = None) -> Report:
     """Where to cut the measured layers of a network (a file) into stages, for so many devices.
 
     `bandwidth`, in bytes per second, and `latency`, in seconds, are one number or one for each of
     `levels`, lowest first; `ways` are how many devices may share every stage's layers, over links
     of their own of `ring_bandwidth` and `ring_latency`; `memory_limit` is in bytes of each device.
     What comes back is what `analysis partition --json` prints: the best cut by its formula, and
-    each of at most `most` candidates as the simulator runs it.  Raises ConfigurationError or
-    ProfileError.
+    each of at most `most` candidates (None: as many as take a few seconds) as the simulator runs
+    it.  Raises ConfigurationError or ProfileError.
     """
     bandwidths, latencies = ((value,) if isinstance(value, int | float) else tuple(value)
                              for value in (bandwidth, latency))
@@ -95,15 +95,26 @@ def partition(layers: str | PathLike[str], *, devices: int, objective: Objective
 
 def advise(profile: str | PathLike[str], *, memory_limit: float, devices: int,
            microbatches: Sequence[int] = (), batch_sizes: Sequence[int] = (),
-           backward: str = "both", state_copies: float = 2.0, consistent: bool = False) -> Report:
+           backward: str = "both", state_copies: float = 2.0, consistent: bool = False,
+           schedules: Sequence[str] = (), mitigations: Sequence[str] = (),
+           layers: bool | None = None, ways: Sequence[int] = (), bandwidth: float | None = None,
+           latency: float | None = None, ring_bandwidth: float | None = None,
+           ring_latency: float | None = None, seconds: float = WITHIN_S,
+           search: float = 0.0) -> Report:
     """Schedules, mitigations and micro-batches worth a try for a measured profile (a file).
 
-    `memory_limit` is in bytes of each device; `backward` is graph, recompute or both.  What
-    comes back is what `analysis advise --json` prints.  Raises ConfigurationError or ProfileError.
+    `memory_limit` is in bytes of each device; `backward` is graph, recompute or both.  A profile of
+    `layers` (None: as the file has it), or a graph.txt, is cut besides, with replicas and tensor
+    `ways`; `bandwidth` (bytes per second) and `latency` (seconds) are those of its links where they
+    were not measured, those of the ring between tensor ways its own; no more are begun after so
+    many `seconds`, and better orders are looked for in as many of `search`.  What comes back is
+    what `analysis advise --json` prints.  Raises ConfigurationError or ProfileError.
     """
     backwards = [each for each in BACKWARDS if backward in (each, "both")]
-    return answer(Advised(Path(profile), memory_limit, devices, microbatches, batch_sizes,
-                          backwards, state_copies, consistent))
+    return answer(Advised(
+        Path(profile), memory_limit, devices, microbatches, batch_sizes, backwards, state_copies,
+        consistent, schedules, mitigations, layers, bandwidth, latency, ways, ring_bandwidth,
+        ring_latency, seconds, search))
 
 
 def order(profile: str | PathLike[str], *, microbatches: int | None = None,
@@ -130,12 +141,14 @@ def order(profile: str | PathLike[str], *, microbatches: int | None = None,
 
 def drift(experiment: Asked = None, /, *, policies: Sequence[str] | None = None, every: int = 10,
           seeds: int = 1, orders: Sequence[str] | None = None, rounds: int = 0,
-          state_copies: float = 1.0, gain: float = 0.01, **keys: Any) -> list[Report]:
+          state_copies: float = 1.0, gain: float = 0.01, doubt: float = 0.0, **keys: Any
+          ) -> list[Report]:
     """Policies for an experiment whose costs drift, a row each, as `analysis drift --json` has
     them: static, greedy, replan and recut, or those of `policies`.
 
     Something may change every `every` mini-batches, where it saves the share `gain` of what is left
-    at the pace that was seen; `orders` are the schedules to choose from (None: all that suit), with
+    at the pace that was seen (one that is `doubt` standard errors away from what was believed);
+    `orders` are the schedules to choose from (None: all that suit), with
     `rounds` moves a search for one of its own beside them, and a layer that moves takes
     `state_copies` arrays as large as its weights along.  Numbers are means over `seeds`, which
     count from training.seed.  `experiment` and `keys` as `sim.run` takes them.  Raises
@@ -144,6 +157,6 @@ def drift(experiment: Asked = None, /, *, policies: Sequence[str] | None = None,
     asked = experiment_of(experiment, keys)
     first = asked.training.seed
     problem = DriftProblem(asked, every, state_copies,
-                           None if orders is None else tuple(orders), rounds, gain)
+                           None if orders is None else tuple(orders), rounds, gain, doubt)
     chosen = policies_of(None if policies is None else ",".join(policies))
     return policy_rows(problem, chosen, range(first, first + seeds))

@@ -7,7 +7,14 @@ from typing import Any
 
 from analysis.advice.candidates import Candidate
 from analysis.advice.planned.arrangement import layout_of
+from sim.library.running import parse_program
+from sim.order.program import Program
 from sim.rows import Row
+
+
+def program_of(row: Row) -> Program | None:
+    """The mini-batch of an order that was searched for; None where the row's has a name."""
+    return parse_program(row["program"]) if "program" in row else None
 
 
 def document_of(advice: dict[str, Any], row: Row, minibatches: int) -> Row:
@@ -18,8 +25,10 @@ def document_of(advice: dict[str, Any], row: Row, minibatches: int) -> Row:
         chosen = Candidate(row["schedule"], row["microbatches"], row["backward"],
                            row["mitigation"])
         return chosen.document(path, advice["devices"], minibatches)
-    pipeline: Row = {"schedule": row["schedule"], "layout": layout_of(row["layers"])}
-    if row["chunks"] > 1:
+    named = "program" not in row  # else its file says the order
+    pipeline: Row = {"schedule": row["schedule"]} if named else {}
+    pipeline["layout"] = layout_of(row["layers"])
+    if named and row["chunks"] > 1:
         pipeline["chunks"] = row["chunks"]
     if row["replicas"] is not None:
         pipeline["replicas"] = row["replicas"]
@@ -32,6 +41,6 @@ def document_of(advice: dict[str, Any], row: Row, minibatches: int) -> Row:
         document["cluster"] = dict(advice["given"])
     if row["workers"] > 1:
         document["workers"] = {"count": row["workers"]}
-    if row["ways"] > 1:
-        document["tensor"] = {"ways": row["ways"], **advice["ring"]}
+    if row["tensor"] is not None:
+        document["tensor"] = dict(row["tensor"])
     return document

@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from analysis.advice.documents import document_of
+from analysis.advice.documents import document_of, program_of
 from analysis.advice.ranking import name
 from sim.experiment.configuration import resolve
+from sim.experiment.program_file import with_program
 from sim.experiment.run import run
 from sim.op import Op
+from sim.order.program import Program
 from sim.rows import Row
 from sim.times.limits import LONGEST_S
 from sim.trace import Trace
@@ -26,7 +28,8 @@ def experiment_files(advice: dict[str, Any]) -> dict[str, str]:
     """An experiment file for every row of the front that costs something else than those before:
     its content by its name.
 
-    The name is also written into the row, as its `experiment_file`.
+    The name is also written into the row, as its `experiment_file`; that of the order, where it was
+    searched for, as its `program_file`.
     """
     written, lengths = {}, {}
     for row in advice["rows"]:
@@ -39,6 +42,9 @@ def experiment_files(advice: dict[str, Any]) -> dict[str, str]:
         minibatches, settled = lengths[order]
         document = document_of(advice, row, minibatches)
         written[row["experiment_file"]] = _comment(row, settled) + as_toml(document)
+        if "program" in row:
+            row["program_file"] = f"{name(row)}.program"
+            written[row["program_file"]] = row["program"]
     return written
 
 
@@ -59,23 +65,32 @@ def _comment(row: Row, settled: bool) -> str:
     return (f"# Advised: {row['microbatches_per_s']:.6g} micro-batches/s in an endless run, "
             f"{row['period_s']:.9g} s per mini-batch,\n# at most {row['peak_bytes']:.6g} bytes on "
             "a device. A run also fills and drains the pipeline; its last steady\n# mini-batches "
-            f"{how} this period.\n")
+            f"{how} this period.\n"
+            + f"# Run it with --program {name(row)}.program.\n" * ("program" in row))
 
 
 def _long_enough(advice: dict[str, Any], row: Row) -> tuple[int, bool]:
     """Mini-batches of a worker after which a run has settled into the period, else the most tried
     and no."""
     workers, stages = row.get("workers", 1), row.get("stages", advice["devices"])
+    program = program_of(row)
     longest = max(1, int(LONGEST_S / (2 * row["period_s"])))  # as long again to fill and drain
     minibatches, each = min(max(SHORTEST, 10 * stages), longest), row["microbatches"] * workers
     while True:
-        trace = run(resolve(document_of(advice, row, minibatches)))
+        trace = _run(document_of(advice, row, minibatches), program)
         found = settled_period_s(trace.first_worker())
         if found is not None and math.isclose(found / workers, row["period_s"], rel_tol=1e-12):
             return minibatches, True
         if 2 * minibatches > longest or 2 * minibatches * stages * each > MOST:
             return minibatches, False
         minibatches *= 2
+
+
+def _run(document: Row, program: Program | None) -> Trace:
+    """A run of an experiment, in the order of a mini-batch's program where there is one."""
+    if program is None:
+        return run(resolve(document))
+    return run(*with_program(document, program))
 
 
 def settled_period_s(trace: Trace, laps: Sequence[int] = range(1, LAPS + 1)) -> float | None:

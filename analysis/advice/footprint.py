@@ -47,11 +47,17 @@ class Holdings:
 
     `stages` are those of the copies on a device, (copies on it,), by device; `moments` how many
     weight sets, copies for one pass, micro-batches in flight and micro-batches made again each of
-    them has, (moments, 4, copies on it), by device: moments that are alike once.
+    them has, (moments, 4, copies on it), by device.
     """
 
     stages: tuple[Ints, ...]
     moments: tuple[Ints, ...]
+
+    def each_once(self) -> Holdings:
+        """These holdings with each moment once, for bytes that are asked for again and again."""
+        return Holdings(self.stages, tuple(
+            np.unique(moments.reshape(len(moments), -1), axis=0).reshape(-1, *moments.shape[1:])
+            for moments in self.moments))
 
 
 def holdings(plan: VersionPlan) -> Holdings:
@@ -61,8 +67,7 @@ def holdings(plan: VersionPlan) -> Holdings:
         mine = np.flatnonzero(copies.device == device)
         stages.append(copies.stage[mine].astype(np.int64))
         held = np.array([held_by(plan, copy) for copy in mine.tolist()])  # (copies on it, 4, rows)
-        alike = np.unique(held.reshape(4 * len(mine), held.shape[2]), axis=1)
-        moments.append(alike.reshape(len(mine), 4, -1).transpose(2, 1, 0))
+        moments.append(held.transpose(2, 1, 0))
     return Holdings(tuple(stages), tuple(moments))
 
 

@@ -60,7 +60,9 @@ def several(_: click.Context, __: click.Parameter, text: str | None) -> tuple[st
 @click.option("--ring-latency", "ring_latency_s", type=float, metavar="SECONDS",
               help="Of the links between tensor ways.  [default: as others]")
 @click.option("--seconds", "within_s", type=float, default=60.0, show_default=True,
-              help="Begin no more candidates after so many, of layers.")
+              metavar="SECONDS", help="Begin no more candidates after so many, of layers.")
+@click.option("--search", "search_s", type=float, default=0.0, metavar="SECONDS",
+              help="Search for better orders of what is never stale, of layers.")
 @click.option("--all", "everything", is_flag=True, help="Also show what the front beats.")
 @click.option("--out", type=OUT_FOLDER, default=None, metavar="DIR",
               help="Write an experiment per front point, the rows and a picture.")

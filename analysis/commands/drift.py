@@ -24,6 +24,8 @@ from sim.commands.door import console, experiment_argument, json_option, print_j
 @click.option("--gain", type=click.FloatRange(0, 1, max_open=True), default=0.01,
               show_default=True,
               help="Share of the time that is left that a change has to save.")
+@click.option("--doubt", type=click.FloatRange(0, 100), default=0.0, show_default=True,
+              help="Standard errors by which a measured pace has to differ to be believed.")
 @click.option("--state-copies", type=click.FloatRange(0, 100), default=1.0, show_default=True,
               help="Arrays as large as its weights that a layer takes along where it moves.")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=1, show_default=True,
@@ -31,8 +33,8 @@ from sim.commands.door import console, experiment_argument, json_option, print_j
                    "with the first.")
 @json_option
 def drift(experiment: Path | None, settings: tuple[str, ...], names: str | None, every: int,
-          orders: str | None, rounds: int, gain: float, state_copies: float, seeds: int,
-          as_json: bool) -> None:
+          orders: str | None, rounds: int, gain: float, doubt: float, state_copies: float,
+          seeds: int, as_json: bool) -> None:
     """One order to the end, dispatch, new orders or new cuts: a row per policy under drift."""
     from analysis.drifting.policies import policies
     from analysis.drifting.problem import DriftProblem
@@ -42,7 +44,7 @@ def drift(experiment: Path | None, settings: tuple[str, ...], names: str | None,
     resolved, _ = asked(experiment, settings, None)
     chosen = policies(names)
     given = None if orders is None else tuple(each.strip() for each in orders.split(","))
-    problem = DriftProblem(resolved, every, state_copies, given, rounds, gain)
+    problem = DriftProblem(resolved, every, state_copies, given, rounds, gain, doubt)
     first = resolved.training.seed
     with estimated(len(chosen) * seeds) as done:
         rows = policy_rows(problem, chosen, range(first, first + seeds), done)

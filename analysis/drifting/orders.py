@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from sim.errors import InvalidProgramError
+from sim.errors import DeadlockError, InvalidProgramError
 from sim.experiment.making import make_mitigation
 from sim.experiment.options import Experiment
 from sim.experiment.setup import generate, version_plan
@@ -109,7 +109,10 @@ def listed(base: Order, costs: CostModel, cluster: Cluster) -> Order | None:
     """
     if not flushes(base.make(2)):
         return None
-    once = simulate(base.make(1), costs, cluster, np.random.default_rng(0), "greedy").program
+    try:
+        once = simulate(base.make(1), costs, cluster, np.random.default_rng(0), "greedy").program
+    except DeadlockError:
+        return None
     if not stays_within_limit(once, cluster):
         return None
     return Order(f"list({base.name})", lru_cache(lambda count: repeated(once, count)))

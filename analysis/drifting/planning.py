@@ -18,7 +18,7 @@ from analysis.drifting.orders import Order, flushes, listed, named
 from analysis.drifting.problem import DriftProblem
 from analysis.drifting.searching import searched
 from sim.arrays import Floats
-from sim.errors import DeadlockError
+from sim.errors import ConfigurationError, DeadlockError
 from sim.layouts.layers import narrow_in
 from sim.times.cluster import Cluster
 from sim.times.costs import CostModel
@@ -55,12 +55,20 @@ class Planner:
     @cached_property
     def start(self) -> Choice:
         """What every policy begins with: the best cut and order for the whole run at the costs as
-        they are given, before anything drifts."""
+        they are given, before anything drifts.
+
+        Raises ConfigurationError where no order fits into memory.
+        """
         problem, cut = self.problem, self.problem.first_cut
         pace = np.ones(problem.experiment.pipeline.stages)
         cuts = dict.fromkeys((cut, self._cut(cut, pace)) if cut else (cut,))
         choices = [Choice(order, each) for each in cuts for order in self._orders_for(each, pace)]
-        return self._best(choices, pace, problem.experiment.pipeline.minibatches)
+        best = self._best(choices, pace, total := problem.experiment.pipeline.minibatches)
+        if self.seconds(best, pace, total) == float("inf"):
+            raise ConfigurationError([
+                "cluster.activation_limit_bytes: no order on any cut fits, of "
+                + ", ".join(dict.fromkeys(each.order.name for each in choices))])
+        return best
 
     def reordered(self, now: Choice, pace: Floats, left: int) -> Choice:
         """The order for the mini-batches that are left at a pace, (stages,), or the one there

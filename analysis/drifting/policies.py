@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from analysis.drifting.course import Course
 from analysis.drifting.planning import Choice, Planner
 from analysis.drifting.running import pace, timed
@@ -85,9 +87,11 @@ def run_policy(planner: Planner, policy: Policy) -> PolicyRun:
                                                "greedy" if policy.greedy else "static"))
     choose = policy.decide(planner)
     course = Course((now.leg(0, min(step, total)),))
+    believed = np.ones(problem.experiment.pipeline.stages)
     while (done := course.minibatches) < total:
         more = min(step, total - done)
-        then = choose(now, pace(problem, course), total - done)
+        believed = pace(problem, course, believed)
+        then = choose(now, believed, total - done)
         same = then.order is now.order and then.cut == now.cut
         course = course.going_on(more) if same else course.then(then.leg(done, more))
         now = then

@@ -40,7 +40,8 @@ class DriftProblem:
     A layer that moves to another device takes its weights along and `state_copies` arrays as large
     (1: a velocity; Adam has 2 running means).  A planner has the named orders, or some, `orders`,
     to choose from, and where it may search for one itself (`rounds` moves, for orders that flush)
-    that one too; what it changes has to save the share `gain` of all that is left.
+    that one too; what it changes has to save the share `gain` of all that is left.  It believes
+    that a stage has another pace where what it measured is `doubt` standard errors away.
     """
 
     experiment: Experiment
@@ -49,6 +50,7 @@ class DriftProblem:
     orders: tuple[str, ...] | None = None
     rounds: int = 0
     gain: float = GAIN
+    doubt: float = 0.0
 
     def __post_init__(self) -> None:
         problems = [*self._problems()]

@@ -50,13 +50,14 @@ def timed(problem: DriftProblem, course: Course, dispatch: str = "static") -> Ti
     return settle(set_up(problem, course, dispatch))
 
 
-def pace(problem: DriftProblem, course: Course) -> Floats:
-    """How many times as long as planned each stage took of late, (stages,), as seen at the moment
-    at which the first device would go on to the mini-batches after those of `course`.
+def pace(problem: DriftProblem, course: Course, believed: Floats) -> Floats:
+    """How many times as long as planned each stage is now believed to take, (stages,), at the
+    moment at which the first device would go on to the mini-batches after those of `course`.
 
     Only what has ended by then counts, and of that the last `every` mini-batches of each stage:
-    [choice] all its seconds over all those that were planned.  A stage of which nothing has ended
-    goes as planned.
+    [choice] all its seconds over all those that were planned.  Where that is nearer to what was
+    `believed` before, (stages,), than `doubt` standard errors (of the mean of its passes' own
+    ratios), that is believed on; so it is of a stage of which nothing has ended.
     """
     done = course.minibatches
     found = timed(problem, course.going_on(min(
@@ -68,11 +69,13 @@ def pace(problem: DriftProblem, course: Course) -> Floats:
     costs = found.setup.costs
     assert isinstance(costs, CourseCosts)
     planned, took = costs.nominal_s(program), timeline.end_s - timeline.start_s
-    factors = np.ones(program.shape.stages)
+    factors = believed.copy()
     for k in range(program.shape.stages):
-        mine = np.flatnonzero(ended & (stage == k))
+        mine = np.flatnonzero(ended & (stage == k) & (planned > 0))
         if len(mine):
             late = mine[minibatch[mine] > minibatch[mine].max() - problem.every]
-            if (usual := planned[late].sum()) > 0:
-                factors[k] = took[late].sum() / usual
+            seen = float(took[late].sum() / planned[late].sum())
+            error = np.std(took[late] / planned[late]) / max(1, len(late) - 1)**0.5
+            if abs(seen - believed[k]) >= problem.doubt * error:
+                factors[k] = seen
     return factors

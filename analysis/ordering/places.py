@@ -7,19 +7,20 @@ orders: round robin, or in a V.
 
 from __future__ import annotations
 
-import math
 from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.ordering.budget import Budget
-from analysis.ordering.judge import judge
+from analysis.ordering.climbing.chain import Climber
 from analysis.ordering.problem import OrderProblem
 from analysis.ordering.starts.all_starts import Start, starts_of
-from analysis.ordering.starts.greedy import greedy_order, tastes
+from analysis.ordering.starts.greedy import QUICK, greedy_order, tastes
 from analysis.ordering.starts.named import placed_orders
+from analysis.ordering.streams import codes_of
 from sim.errors import ConfigurationError
+from sim.kernels.pairs import NUMPY, Kernels
 
 MOVES_EACH = 100  # of passes, in the place of which one placement is tried
 
@@ -30,18 +31,21 @@ Homes = tuple[int, ...]  # the device of each stage
 class Placed:
     """The best placement so far: the problem there, its starts, and how many orders were judged
     for all placements.  `named_s` are the seconds of the known orders that fit, wherever they place
-    stages, by name."""
+    stages, by name.  `budget` is what may be used up for it."""
 
     problem: OrderProblem
     starts: list[Start]
     judged: int
     named_s: dict[str, float]
+    budget: Budget
+    kernels: Kernels
 
 
-def better_placed(problem: OrderProblem, starts: list[Start], budget: Budget, seed: int) -> Placed:
+def better_placed(problem: OrderProblem, starts: list[Start], budget: Budget, seed: int,
+                  kernels: Kernels = NUMPY) -> Placed:
     """Where stages had better live; `starts` are those of the problem as it is."""
     best = Placed(problem, starts, len(starts), {
-        each.name: each.makespan_s for each in starts if each.named})
+        each.name: each.makespan_s for each in starts if each.named}, budget, kernels)
     for homes in {homes: None for homes, _ in placed_orders(problem).values()}:
         _try_whole(best, homes)
     homes, draw = tuple(best.problem.device.tolist()), np.random.default_rng([seed, 1])
@@ -65,7 +69,7 @@ def _try_whole(best: Placed, homes: Homes) -> None:
         return
     with suppress(ConfigurationError):
         problem = best.problem.placed(homes)
-        starts = starts_of(problem)
+        starts = starts_of(problem, Climber(problem, best.kernels), best.budget)
         best.judged += len(starts)
         best.named_s |= {each.name: each.makespan_s for each in starts if each.named}
         if starts[0].makespan_s < best.starts[0].makespan_s:
@@ -74,18 +78,9 @@ def _try_whole(best: Placed, homes: Homes) -> None:
 
 def _greedy_s(best: Placed, problem: OrderProblem) -> float:
     """Seconds of the better of two greedy orders that fit; infinite where neither does."""
-    found = math.inf
-    ways = tastes(problem)
-    for name in QUICK:
-        best.judged += 1
-        judged = judge(problem, greedy_order(problem, ways[name]))
-        if judged.fits(problem):
-            found = min(found, judged.makespan_s)
-    return found
-
-
-QUICK = ("greedy, backwards first, deep, weight halves at once",
-         "greedy, forwards first, as 1f1b, weight halves at once")
+    climber, ways = Climber(problem, best.kernels), tastes(problem)
+    best.judged += len(QUICK)
+    return min(climber.makespan_s(codes_of(greedy_order(problem, ways[name]))) for name in QUICK)
 
 
 def _neighbour(homes: Homes, devices: int, draw: np.random.Generator) -> Homes:

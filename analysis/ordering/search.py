@@ -19,7 +19,7 @@ from analysis.ordering.judge import judge
 from analysis.ordering.places import better_placed
 from analysis.ordering.problem import OrderProblem
 from analysis.ordering.starts.all_starts import Start, starts_of
-from analysis.ordering.streams import codes_of, program_of, streams_in
+from analysis.ordering.streams import program_of, streams_in
 from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError
 from sim.kernels.pairs import NUMBA, NUMPY, Kernels, loads
@@ -28,7 +28,8 @@ from sim.order.program import Program
 CHAINS = 4  # climbs side by side
 PLACING = 0.3  # what part of a search is for where stages live
 LEAVE = 0.004  # of its seconds that a climb may first lose when it goes on from another order
-SLICES_WITHOUT_GAIN = 6  # after which a climb goes on from the best order of all
+MOVES_WITHOUT_GAIN = 30_000  # after which a climb goes on from the best order of all
+SLICE = 2000  # moves of one climb before it is another's turn
 WORTH_COMPILING_S = 4.0  # loading numba takes a second, compiling for the first time six
 WORTH_COMPILING = 20_000  # moves
 
@@ -40,10 +41,11 @@ Progress = Callable[[float, float, int], None]
 class Found:
     """The best order that a search met, and what it was better than.
 
-    `program` is one mini-batch of it, `makespan_s` its seconds and `peak_bytes` the bytes
-    that each device holds at most, (devices,).  `start` names the order that it was made from, of those in
-    `starts_s`, by name the seconds of every order that the search began with; `named_s` are the
-    known ones among them.  `judged` counts the orders that were judged in `searched_s` seconds.
+    `program` is one mini-batch of it, `makespan_s` its seconds and `peak_bytes` the bytes that each
+    device holds at most, (devices,).  `start` names the order that it was made from, of those in
+    `starts_s`, by name the seconds of every order that the search began with; `named_s` are those
+    of the known ones that fit.  `judged` counts the orders that were judged in `searched_s`
+    seconds.
     """
 
     program: Program
@@ -73,16 +75,17 @@ def search(problem: OrderProblem, *, seconds: float = 10.0, rounds: int | None =
         raise ConfigurationError([f"--max-staleness: this search is for flushed orders, which read "
                                   f"weights 0 updates old; got {problem.max_staleness}"])
     kernels = kernels or _worth(seconds, rounds)
-    Climber(problem, kernels).warm_up()
+    climber = Climber(problem, kernels)
+    climber.warm_up()
     budget = Budget(seconds, rounds)
-    starts = starts_of(problem)
+    starts = starts_of(problem, climber, budget)
     named_s = {each.name: each.makespan_s for each in starts if each.named}
     tried = len(starts)
     if move_stages and starts[0].makespan_s > bound_s:
-        placed = better_placed(problem, starts, budget.until(PLACING), seed)
+        placed = better_placed(problem, starts, budget.until(PLACING), seed, kernels)
         problem, starts, named_s = placed.problem, placed.starts, placed.named_s
-        tried = placed.judged
-    found = _improved(Climber(problem, kernels), starts, budget, seed, bound_s, progress)
+        climber, tried = Climber(problem, kernels), placed.judged
+    found = _improved(climber, starts, budget, seed, bound_s, progress)
     streams = streams_in(found.codes.tolist(), problem)
     judged = judge(problem, streams)
     return Found(program_of(problem, streams), judged.makespan_s, judged.peak_bytes, found.start,
@@ -110,24 +113,25 @@ def _improved(climber: Climber, starts: list[Start], budget: Budget, seed: int, 
               progress: Progress | None) -> _Best:
     """The best order that climbs from the best starts meet."""
     luck = np.random.default_rng(seed).integers(1, 2**32 - 1, size=CHAINS + 1)
-    first = list({codes.tobytes(): (codes, each) for each in reversed(starts)
-                  for codes in [codes_of(each.streams)]}.values())[::-1][:CHAINS]
-    chains = [Chain(codes, each.makespan_s, int(number))
-              for (codes, each), number in zip(first, luck, strict=False)]
-    names, idle = [each.name for _, each in first], [0] * len(chains)
-    best = _Best(first[0][0], starts[0].makespan_s, starts[0].name)
-    for turn, moves in enumerate(budget.slices(20_000 if climber.compiled else 500)):
+    alike = {each.codes.tobytes(): each for each in reversed(starts)}  # of twins the first
+    first = sorted(alike.values(), key=starts.index)[:CHAINS]
+    chains = [Chain(each.codes, each.makespan_s, int(number))
+              for each, number in zip(first, luck, strict=False)]
+    names, idle = [each.name for each in first], [0] * len(chains)
+    best, again = _Best(first[0].codes, first[0].makespan_s, first[0].name), 0
+    for turn, moves in enumerate(budget.slices(SLICE)):
         if best.makespan_s <= bound_s:
             break
         which = turn % len(chains)
         chain, before = chains[which], chains[which].best_s
         best.judged += climber.climb(chain, moves, bound_s)
-        idle[which] = 0 if chain.best_s < before else idle[which] + 1
+        idle[which] = 0 if chain.best_s < before else idle[which] + moves
         if chain.best_s < best.makespan_s:
             best.codes, best.makespan_s = chain.best.copy(), chain.best_s
             best.start = names[which]
-        if idle[which] >= SLICES_WITHOUT_GAIN:
-            chain.again_from(best.codes, best.makespan_s, 1.0 + LEAVE * ((turn // 7) % 5))
+        if idle[which] >= MOVES_WITHOUT_GAIN:
+            again += 1
+            chain.again_from(best.codes, best.makespan_s, 1.0 + LEAVE * (again % 5))
             names[which], idle[which] = best.start, 0
         if progress is not None:
             progress(budget.part, best.makespan_s, best.judged)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -13,9 +14,11 @@ from matplotlib.textpath import TextPath
 
 from sim.arrays import Floats
 
-RADII = (11.0, 16.0, 22.0, 30.0, 40.0, 52.0, 66.0)  # points from the mark
-ANGLES = np.linspace(0, 2 * np.pi, 16, endpoint=False) + np.pi / 4
+RADII = np.array([11.0, 14.0, 18.0, 23.0, 29.0, 36.0, 44.0, 53.0, 64.0, 76.0])  # points away
+ANGLES = np.linspace(0, 2 * np.pi, 24, endpoint=False) + np.pi / 4
+SWEEPS = 4  # times that every label looks for a better place among the others
 HALF = np.array([7.0, 6.0])  # half a label's width and height in points
+LINE = 9.0  # points that a further line of a label takes
 PAD = 2.0  # points beside a label that is wider than that
 MARK = np.array([6.0, 6.0])
 NEAR = 9.0  # points between label and mark; further off, a line leads there
@@ -39,14 +42,16 @@ def label(axis: Axes, marks: Floats, texts: Sequence[str], others: Floats, size_
     at = axis.transData.transform(marks) * scale
     lesser = axis.transData.transform(others) * scale if len(others) else np.empty((0, 2))
     frame = axis.get_window_extent().get_points() * scale
-    halves = [np.maximum(HALF, [_width(text, size_pt, weight) / 2 + PAD, 0]) for text in texts]
-    placed: list[Floats] = []
-    for place, half in zip(at, halves, strict=True):
-        placed.append(_free(place, half, at, (placed, halves), lesser, frame))
+    halves = np.array([_half(text, size_pt, weight) for text in texts])
+    placed = np.full((len(texts), 2), np.inf)
+    choices = [_choice(number, at, half, lesser, frame) for number, half in enumerate(halves)]
+    for _ in range(SWEEPS):
+        for number, choice in enumerate(choices):
+            placed[number] = choice.best(number, placed, halves)
     for mark, text, centre, place, half in zip(marks, texts, placed, at, halves, strict=True):
         way = centre - place
         axis.annotate(text, mark, way, textcoords="offset points", ha="center", va="center",
-                      fontsize=size_pt, fontweight=weight, zorder=5, bbox=BACK
+                      fontsize=size_pt, fontweight=weight, zorder=5, bbox=BACK, linespacing=1.1
                       ).set_in_layout(False)
         edge = np.sign(way) * np.clip(np.abs(way) - half, 0, None)  # of the label, as seen from it
         if np.abs(edge).max() > NEAR:
@@ -61,29 +66,54 @@ def _width(text: str, size_pt: float, weight: str) -> float:
     return float(TextPath((0, 0), text, prop=font).get_extents().width)
 
 
-def _free(place: Floats, half: Floats, marks: Floats,
-          labels: tuple[Sequence[Floats], Sequence[Floats]], lesser: Floats, frame: Floats
-          ) -> Floats:
-    """The nearest centre that covers no mark and no label, and the fewest lesser marks.
-
-    `labels` are the centres of those that are placed already, and half the size of each.
-    """
-    placed, halves = (np.array(part[: len(labels[0])]).reshape(-1, 2) for part in labels)
-    best, cost = place + RADII[-1], np.inf
-    for radius in RADII:
-        for angle in ANGLES:
-            way = np.array([np.cos(angle), np.sin(angle)])
-            # a wide label is as far from its mark as a narrow one, measured to its edge
-            centre = place + radius * way + way * (half - HALF)
-            hits = (1000 * _hits(centre, marks, half + MARK)
-                    + 1000 * _hits(centre, placed, half + halves)
-                    + 1000 * int(((centre < frame[0] + half) | (centre > frame[1] - half)).any())
-                    + 3 * _hits(centre, lesser, half + MARK / 3) + radius / 20)
-            if hits < cost:
-                best, cost = centre, hits
-    return np.asarray(best)
+def _half(text: str, size_pt: float, weight: str) -> Floats:
+    """Half the width and height of a label's text, in points."""
+    lines = text.split("\n")
+    wide = max(_width(line, size_pt, weight) for line in lines) / 2 + PAD
+    higher = np.array([0, LINE / 2 * (len(lines) - 1)])
+    return np.asarray(np.maximum(HALF, [wide, 0]) + higher)
 
 
-def _hits(centre: Floats, others: Floats, clearance: Floats) -> int:
-    """How many of `others` are nearer than `clearance` both ways."""
-    return int((np.abs(others - centre) < clearance).all(axis=1).sum())
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Where a label may be: `centres`, (places, 2), what each `costs` whatever other labels do,
+    (places,), and points along its line to the mark, `lines`, (along, places, 2)."""
+
+    centres: Floats
+    costs: Floats
+    lines: Floats
+
+    def best(self, number: int, placed: Floats, halves: Floats) -> Floats:
+        """The centre of the label of this number among those of all the others.
+
+        `placed` are the centres of all labels, at infinity before they have a place, and `halves`
+        half the size of each.
+        """
+        others = np.arange(len(placed)) != number
+        covered = _hits(self.centres, placed[others], halves[number] + halves[others])
+        crossed = _hits(self.lines, placed[others], halves[others]).sum(axis=0)
+        return np.asarray(self.centres[int((self.costs + 1000 * covered + 20 * crossed).argmin())])
+
+
+def _choice(number: int, marks: Floats, half: Floats, lesser: Floats, frame: Floats) -> _Choice:
+    """The places of a label, half as large as `half`: best is one that covers no mark and the
+    fewest lesser marks, whose line goes over no mark, and that is near."""
+    place, others = marks[number], np.arange(len(marks)) != number
+    way = np.stack((np.cos(ANGLES), np.sin(ANGLES)), axis=1)
+    # a wide label is as far from its mark as a narrow one, measured to its edge
+    centres = (place + RADII[:, None, None] * way + way * (half - HALF)).reshape(-1, 2)
+    away = np.repeat(RADII, len(ANGLES))
+    edges = centres - np.clip(centres - place, -half, half)
+    far = np.where(away > NEAR + HALF.min(), 1.0, 0.0)[:, None]
+    lines = place + np.linspace(0.15, 1, 10)[:, None, None] * far * (edges - place)
+    outside = ((centres < frame[0] + half) | (centres > frame[1] - half)).any(axis=1)
+    return _Choice(centres, 1000 * _hits(centres, marks, half + MARK) + 1000 * outside
+                   + 20 * _hits(lines, marks[others], MARK).sum(axis=0)
+                   + 2 * _hits(centres, lesser, half + MARK / 3) + away / 2.5, lines)
+
+
+def _hits(centres: Floats, others: Floats, clearance: Floats) -> Floats:
+    """How many of `others`, (others, 2), are nearer to each of the centres, (…, 2), than their
+    `clearance` both ways, one for all or (others, 2)."""
+    near = np.abs(centres[..., None, :] - others) < clearance
+    return np.asarray(near.all(axis=-1).sum(axis=-1), dtype=float)

@@ -24,13 +24,17 @@ from figures.pieces import Piece
 from sim.arrays import Floats
 from sim.rows import Row, Rows
 
-PROFILE = Path(__file__).parents[1] / "experiments" / "profile.json"
+PROFILE = Path(__file__).parents[1] / "experiments" / "layers.json"
 LIMIT_BYTES, DEVICES = 2e9, 4  # as the README of analysis asks; the rest as it is by default
-COLUMNS = ("schedule", "microbatches", "mitigation", "backward", "status", "same_as", "period_s",
-           "peak_bytes", "staleness_mean", "staleness_max", "inconsistent_fraction",
+COLUMNS = ("schedule", "microbatches", "laid_out", "mitigation", "backward", "status", "same_as",
+           "period_s", "peak_bytes", "staleness_mean", "staleness_max", "inconsistent_fraction",
            "bubble_fraction", "refused")
 ALLOWED = ("front", "dominated")
 BEYOND = 1.25  # times the limit: what needs more is counted, not drawn
+ROOM = 1.08  # times what the points need: for names above the highest
+CLOSE = np.array([0.012, 0.015])  # of the axes' sizes: points so near share a label
+NAMED = {False: "schedule/micro-batches, mitigation if any",
+         True: "schedule/micro-batches and, below, devices of a pipeline x pipelines x tensor ways"}
 MARKS = {"graph": "o", "recompute": "s"}
 PALETTE = "cividis"  # made for colour blindness; bent, so that a little stale is not fresh
 
@@ -47,8 +51,10 @@ def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
 
 
 def data(done: Callable[[], None] = lambda: None) -> Rows:
-    """The advice on the profile that comes with the project, a row per candidate."""
-    return flat(advise(Question(PROFILE, LIMIT_BYTES, DEVICES), lambda *_: done()))
+    """The advice on the layers that come with the project, a row per candidate that ran; as long
+    as it takes."""
+    question = Question(PROFILE, LIMIT_BYTES, DEVICES, within_s=1e6)
+    return flat(advise(question, lambda *_: done()))
 
 
 def flat(advice: dict[str, Any]) -> Rows:
@@ -73,8 +79,10 @@ def message(rows: Rows) -> str:
     best = max(front, key=lambda row: row["throughput"])
     fastest_of_all = (f"In {best['memory_limit_bytes'] / 1e9:.3g} GB a device, at most "
             f"{best['throughput']:.3g} {best['unit']}")
+    if not best["staleness_mean"]:
+        return f"{fastest_of_all}, by {best['schedule']}, and no weight is stale"
     fresh = [row for row in front if row["staleness_mean"] == 0]
-    if not fresh or not best["staleness_mean"]:
+    if not fresh:
         return f"{fastest_of_all}, {best['staleness_mean']:.2g} updates late on average"
     fastest = max(fresh, key=lambda row: row["throughput"])
     return (f"{fastest_of_all}, {best['staleness_mean']:.2g} updates late on average; "
@@ -85,10 +93,11 @@ def draw(rows: Rows) -> Figure:
     """Every candidate that runs; the front connected, its points named beside them."""
     known = [row for row in rows if row["status"] != "refused"]
     front = [r for r in known if r["status"] == "front" and r["same_as"] is None]
-    figure = new_figure(PAGE_IN, 4.4)
+    figure = new_figure(PAGE_IN, 4.8)
+    planned = any(row.get("laid_out") for row in rows)
     headline(figure, message(rows), "Throughput against peak memory of the fullest device, "
-             "staleness as colour; named (schedule/micro-batches, mitigation): what no other "
-             "candidate beats in all three; +n: so many more candidates cost just the same")
+             "staleness as colour; named is what no other candidate beats in all three: "
+             f"{NAMED[planned]}; +n: so many more cost just the same")
     axis = figure.subplots()
     _marks(figure, axis, known, front)
     lines = _staircases(axis, front)
@@ -96,16 +105,43 @@ def draw(rows: Rows) -> Figure:
     if not front:
         axis.text(0.5, 0.5, "nothing fits", transform=axis.transAxes, ha="center")
     others = [r for r in known if r not in front]
-    lowest = front[::-1]  # their names are placed first: below the others is room
-    label(axis, _places(lowest), [_called(rows, row) for row in lowest],
-          np.concatenate([_places(others), lines]), points("font.size"))
+    named = _named(axis, rows, front[::-1])  # the lowest are placed first: below them is room
+    label(axis, np.array([place for place, _ in named]).reshape(-1, 2),
+          [name for _, name in named], np.concatenate([_places(others), lines]),
+          points("font.size") - planned / 2)
     return figure
+
+
+def _named(axis: Axes, rows: Rows, front: Rows) -> list[tuple[Floats, str]]:
+    """Where a label belongs, and what it says: names of points that are as good as one."""
+    (left, right), (low, high) = axis.get_xlim(), axis.get_ylim()
+    near = CLOSE * [right - left, high - low]
+    groups: list[tuple[Floats, Rows]] = []
+    for place, row in zip(_places(front), front, strict=True):
+        known = next((alike for first, alike in groups
+                      if (np.abs(place - first) < near).all()), None)
+        if known is None:
+            groups.append((place, [row]))
+        else:
+            known.append(row)
+    return [(place, "\n".join(_lines(rows, alike))) for place, alike in groups]
+
+
+def _lines(rows: Rows, alike: Rows) -> list[str]:
+    """The names of points that share a label, and below how they are laid out, once if alike."""
+    names = [_called(rows, row) for row in alike]
+    places = [row.get("laid_out") or "" for row in alike]
+    if len(set(places)) == 1:
+        return [*names, *filter(None, places[:1])]
+    return [f"{name} {place}" for name, place in zip(names, places, strict=True)]
 
 
 def _called(rows: Rows, row: Row) -> str:
     """A point of the front in words, and how many other candidates cost as much."""
     same = sum(each["same_as"] == row["name"] for each in rows)
-    name = f"{row['schedule']}/{row['microbatches']}, {row['mitigation']}"
+    name = f"{row['schedule']}/{row['microbatches']}"
+    if row["mitigation"] != "none":
+        name += f", {row['mitigation']}"
     return f"{name} (+{same})" if same else name
 
 
@@ -163,7 +199,7 @@ def _frame(axis: Axes, known: Rows) -> None:
         axis.set_ylabel(known[0]["unit"])
         _cut(axis, known)
     axis.set_xlabel("peak memory of the fullest device (GB)")
-    axis.set_ylim(bottom=0)
+    axis.set_ylim(0, ROOM * axis.get_ylim()[1])
     axis.grid(color=COLOURS["pale"], linewidth=0.6)
     if axis.get_legend_handles_labels()[0]:
         legend_below(axis.figure.figure, axis.get_legend_handles_labels(), columns=6)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from analysis.__main__ import main
 from analysis.advice.advise import advise
+from analysis.advice.documents import document_of, program_of
 from analysis.advice.files import experiment_files, settled_period_s
 from analysis.advice.pareto import pareto_front
 from analysis.advice.planned.candidates import Made, Refused, asked_for
@@ -25,6 +26,7 @@ from analysis.advice.ranking import name
 from analysis.metrics.report import report
 from analysis.theory.steady import SteadyState
 from sim.experiment.configuration import resolve
+from sim.experiment.program_file import with_program
 from sim.experiment.run import run
 from sim.schedules import SCHEDULES
 from sim.trace import Trace
@@ -132,6 +134,23 @@ def test_each_front_point_is_reproduced_by_its_file(tmp_path, schedules, backwar
         held, extra = row["device_bytes"], row["device_bytes"]["state"]
         own = np.array(held["peak"]) - extra - held["workspace"]
         assert own.tolist() == pytest.approx(predicted(trace), rel=1e-12)
+
+
+def test_an_order_that_was_searched_for_is_a_row_with_its_program(tmp_path):
+    question = Question(written(tmp_path), 2500.0, 3, (4,), schedules=("1f1b", "gpipe"), ways=(1,),
+                        backwards=("graph",), search_s=0.3)
+    advice = advise(question)
+    row, *_ = [row for row in advice["rows"] if row["schedule"] == "searched"]
+    assert row["searched"]["makespan_s"] <= min(row["searched"]["named_s"].values())
+    assert row["peak_bytes"] <= 2500.0
+    assert row["staleness_mean"] == 0.0
+    assert not any("--search" in each["why"] for each in advice["left_out"])
+    document = document_of(advice, row, 60)
+    trace = run(*with_program(document, program_of(row)))
+    assert settled_period_s(trace.first_worker()) / row["workers"] == pytest.approx(
+        row["period_s"], rel=1e-12)
+    files = experiment_files(advice | {"rows": [row | {"status": "front", "same_as": None}]})
+    assert sorted(Path(each).suffix for each in files) == [".program", ".toml"]
 
 
 def predicted(trace: Trace) -> list[float]:

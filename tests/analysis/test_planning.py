@@ -217,7 +217,10 @@ def test_an_order_that_does_not_run_is_told_with_its_reason(tmp_path):
     result = ask(path, "--devices", 2, "--schedule", "chimera", "--objective", "flush",
                  "--microbatches", 3)
     assert result.exit_code == 0, result.output
-    assert "refused" in result.output
+    shown = " ".join(result.output.split())
+    assert "refused with 2 stages: pipeline.schedule: chimera has two pipelines" in shown
+    assert "stages is even, got 1." in shown
+    assert "nothing that was simulated runs" in result.output
 
 
 def test_the_function_gives_what_the_door_prints(tmp_path):
@@ -331,6 +334,17 @@ def test_only_so_many_candidates_are_simulated(tmp_path):
     assert (len(answer["candidates"]), answer["left_out"]) == (2, 4)
     assert "4 more cuts by formula are not simulated" in ask(
         path, "--devices", 6, "--most", 2).output
+
+
+def test_of_large_networks_the_first_candidates_are_simulated():
+    """Without a number as many as take a few seconds: all of a small network, few of a large."""
+    small = Problem(layers([1.0] * 8), (Level(8),))
+    assert [len(candidates({1: small}, None)[0]), candidates({1: small}, None)[1]] == [8, 0]
+    large = Problem(layers([1.0] * 64), (Level(64),), "flush", 512)
+    chosen, left_out = candidates({1: large}, None)
+    assert (len(chosen), left_out) == (2, 62)
+    assert len(candidates({1: replace(large, microbatches=4096)}, None)[0]) == 1
+    assert len(candidates({1: large}, 3)[0]) == 3
 
 
 @pytest.mark.parametrize("columns", [80, 200])

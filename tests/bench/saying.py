@@ -38,7 +38,7 @@ def table(ratios: list[Ratio | Took]) -> Table:
         shown.add_row(each.name, f"[bold]{each.value:.2f}[/]",
                       f"{'≥' if each.at_least else '≤'} {each.target:.2f}",
                       "[green]meets[/]" if each.meets else "[bold red]misses target[/]",
-                      *("–" if m is None else f"{m:,.0f}" if each.unit == "tasks/s"
+                      *("–" if m is None else f"{m:,.0f}" if each.unit.endswith("/s")
                         else f"{m:.4f}" for m in medians),
                       each.unit, str(len(each.ours)))
     return shown

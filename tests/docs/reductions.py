@@ -28,7 +28,9 @@ RULES = (
          "22 systems of 800 mini-batches take a minute",
          "--systems gpipe,hetpipe --seeds 1 --set minibatches=40"),
     Rule("python -m analysis schedule", "ten seconds of search", "--rounds 60"),
-    Rule("python -m analysis advise", "720 candidates", "--microbatches 1,2 --backward graph"),
+    Rule("python -m analysis advise", "thousands of orders", "--microbatches 2 --backward graph"),
+    Rule("python -m analysis drift", "four policies and three seeds",
+         "--seeds 1 --policies static,recut --set minibatches=30"),
     Rule("python -m figures timeline memory", "ten seconds; --from draws in make test", None),
     *(Rule(f"python -m figures {words}", "seconds each; tests/figures has a test of each picture, "
            "and one of each example", None)
@@ -46,11 +48,14 @@ RULES = (
          None, None),
     Rule("python -m figures systems", "some minutes; the gallery's tests cover it", None, None),
     Rule("python -m figures rates", "some minutes; the gallery's tests cover it", None, None),
+    Rule("python -m figures uneven", "some minutes; the gallery's tests cover it", None, None),
     Rule("python -m figures bench", "draws bench.json, which make bench wrote", None, None),
     *(Rule(f"python -m {tool}", "make test runs it", None, None)
       for tool in ("pytest", "ruff", "mypy", "tests.docs")),
     Rule("python -m tests.bench.explorer", "starts a browser; tests/figures has such tests", None,
          None),
+    Rule("python -m tests.bench.ordering", "some minutes; tests/analysis/ordering searches less",
+         None, "--instances 2 --rounds 2000 --out orders.csv"),
     Rule("python -m gpu profile", "seconds of a real network; tests/gpu runs it", None),
     Rule("python -m gpu run", "torch takes seconds to import; tests/gpu runs it", None),
     Rule("python -m gpu validate", "a minute and more", None,

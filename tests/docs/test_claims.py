@@ -7,6 +7,7 @@ import pytest
 from tests.docs.claims import (
     CHECKS,
     bench,
+    drift,
     in_short,
     learning,
     measured,
@@ -14,16 +15,18 @@ from tests.docs.claims import (
     rates,
     studies,
     systems,
+    uneven,
 )
 from tests.docs.claims.passages import Passage, header, numbers, passages
 from tests.docs.documents import text_of
 
 # importing them registers their checks
-assert all((bench, in_short, learning, measured, network, rates, studies, systems))
+assert all((bench, drift, in_short, learning, measured, network, rates, studies, systems,
+            uneven))
 RESULTS = "figures/RESULTS.md"
 # of other documents the parts that tell results: from one line to the next heading or bold line
 PARTS = {"README.md": ("## On GPUs", "What came out, in short"),
-         "tests/bench/README.md": ("On two shared cores of an AMD EPYC",)}
+         "tests/bench/README.md": ("On two shared cores of an AMD EPYC", "Fifty random problems:")}
 
 
 def parts(name: str) -> str:

@@ -31,7 +31,8 @@ GALLERY = Path(__file__).parents[2] / "figures" / "gallery"
 PICTURES = {p.file: p for pictures in FIGURES.values() for p in pictures}
 EVERY = pytest.mark.parametrize("name", PICTURES)
 SAMPLED = (0.13, 0.47, 0.81)  # places among the pieces of a picture with many
-LONG = {"learning-5000": (0,)}  # the piece of a picture whose pieces take seconds each
+# the piece of a picture whose pieces take seconds each
+LONG = {"learning-5000": (0,), "drift": (5,)}
 FEW = 6
 # every method once, where a training is short; and an edge that is simulated
 ALSO = {"staleness-3": range(len(METHODS)), "stability": (STEPS.index(0.9),)}

@@ -10,6 +10,7 @@ from analysis.advice.footprint import COUNTED
 from analysis.advice.planned.candidates import Made, Refused, asked_for
 from analysis.advice.planned.layers import Layers, read_layers
 from analysis.advice.planned.left_out import left_out
+from analysis.advice.planned.searched import add_searched
 from analysis.advice.planned.weighing import weigh
 from analysis.advice.question import Question
 from analysis.advice.ranking import ranked
@@ -30,6 +31,7 @@ def advise_on_layers(question: Question, watch: Callable[[int, int], None]) -> d
     made = Made(question, Refused())
     found = weigh(asked_for(question, layers), made, layers.size, watch,
                   begun_s + question.within_s)
+    unsearched = add_searched(found, question, layers.size, watch) if question.search_s else None
     rate = "microbatches_per_s" if layers.size is None else "samples_per_s"
     return {"profile": str(question.path), "device": layers.profile.device,
             "devices": question.devices, "microbatch_size": layers.size,
@@ -38,10 +40,9 @@ def advise_on_layers(question: Question, watch: Callable[[int, int], None]) -> d
             "criteria": {"throughput": rate, "memory": "peak_bytes",
                          "staleness": "staleness_mean"},
             "counted": COUNTED, "layers": len(layers.profile.stages), "given": layers.given,
-            "ring": layers.ring,
             "looked_at": found.counts,
             "least_peak_bytes": found.least_peak_bytes, "refusals": made.refused.rows,
-            "left_out": left_out(question),
+            "left_out": left_out(question, unsearched),
             "rows": ranked(found.rows, rate, question)}
 
 

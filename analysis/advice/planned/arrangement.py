@@ -19,8 +19,9 @@ class Arrangement:
     `counts` are the layers of each stage, (stages,), with `chunks` consecutive stages in turn on
     each device of a pipeline.  There are `workers` such pipelines, which average their gradients;
     or else stage k alone has `replicas[k]` devices that take mini-batches in turn.  What a stage
-    does is split over `ways` devices wherever it is.  `stages` is what each stage costs and holds
-    on one of its devices, all of that in it.  `number` tells cuts of as many stages apart, from 0.
+    does is split over `ways` devices wherever it is; `tensor` is the table of that name in an
+    experiment (None: none is needed).  `stages` is what each stage costs and holds on one of its
+    devices, all of that in it.  `number` tells cuts of as many stages apart, from 0.
     """
 
     counts: tuple[int, ...]
@@ -30,6 +31,7 @@ class Arrangement:
     replicas: tuple[int, ...] | None = None
     ways: int = 1
     number: int = 0
+    tensor: Row | None = None
 
     @property
     def depth(self) -> int:
@@ -64,7 +66,7 @@ class Arrangement:
         return {"laid_out": self.laid_out, "stages": len(self.counts), "chunks": self.chunks,
                 "workers": self.workers, "ways": self.ways, "devices_used": self.devices,
                 "replicas": None if self.replicas is None else list(self.replicas),
-                "layers": list(self.counts)}
+                "layers": list(self.counts), "tensor": self.tensor}
 
 
 def layout_of(counts: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ from analysis.advice.planned.machine import Machine
 from analysis.advice.planned.orders import Key, Known, Order, order_of
 from analysis.advice.planned.space import arrangements, microbatches_of, schedules_on
 from analysis.advice.question import Question
+from analysis.theory.steady import SteadyState
 from sim.errors import ConfigurationError
 from sim.mitigations import MITIGATIONS
 from sim.numerics.stage import Backward
@@ -38,7 +39,7 @@ class Running:
     least_s: float
 
     @cached_property
-    def endless(self) -> object:
+    def endless(self) -> SteadyState | str:
         """Its endless run, or why there is none: as `Machine.endless` has it, found once."""
         return self.machine.endless()
 
@@ -56,6 +57,15 @@ class Candidate:
     def peak_bytes(self) -> float:
         """Bytes of the fullest device at its worst moment."""
         return float(self.held.peak.max())
+
+    @property
+    def rate(self) -> float:
+        """Micro-batches per second of all workers in the endless run; 0 where it has none."""
+        endless = self.running.endless
+        if isinstance(endless, str):
+            return 0.0
+        return float(self.running.arrangement.workers * self.running.key.microbatches
+                     / endless.period)
 
     @property
     def staleness(self) -> float:

@@ -14,6 +14,8 @@ from sim.experiment.configuration import resolve
 from sim.experiment.splitting.stages import exchanges_of, splitting_of
 from sim.layouts.graph import is_graph
 from sim.layouts.layers import cut, layers_in
+from sim.rows import Row
+from sim.tensor.exchanges import Exchanges
 from sim.tensor.stages import split_profile
 from sim.times.profile import Profile, read_profile
 
@@ -46,12 +48,26 @@ class Layers:
             return stages
         experiment = resolve({
             "pipeline": {"schedule": "gpipe", "layout": layout_of(counts)},
-            "cluster": self.given, "tensor": {"ways": ways, **self.ring},
+            "cluster": self.given, "tensor": self.tensor(counts, ways),
             "training": {"task": "none"}})
         sent = np.array(stages.boundary_bytes or [0.0] * (len(counts) - 1))
         return split_profile(stages, [ways] * len(counts),
                              exchanges_of(experiment, stages, sent),
                              splitting_of(experiment, stages))
+
+    def tensor(self, counts: Sequence[int], ways: int) -> Row:
+        """The table `tensor` of an experiment on such stages.
+
+        [choice] Where the profile does not say what its layers exchange, each all-reduce of a layer
+        is of what the layer sends on, of the last what it gets; of a stage's layers it is the mean.
+        """
+        table: Row = {"ways": ways, **self.ring}
+        sent, layers = self.profile.boundary_bytes, self.profile.stages
+        if sent and Exchanges.measured(layers) is None:
+            sizes = np.cumsum([0.0, *sent, sent[-1]])
+            ends = np.cumsum([0, *counts])
+            table["all_reduce_bytes"] = (np.diff(sizes[ends]) / np.array(counts)).tolist()
+        return table
 
     @property
     def size(self) -> int | None:

@@ -7,8 +7,11 @@ from analysis.advice.question import Question
 from sim.schedules import SCHEDULES
 
 
-def left_out(question: Question) -> list[dict[str, str]]:
-    """What is left out, and why, a line each."""
+def left_out(question: Question, unsearched: str | None) -> list[dict[str, str]]:
+    """What is left out, and why, a line each.
+
+    `unsearched` is why no order was searched for though that was asked (None: one was).
+    """
     pieces = ", ".join(each.name for each in SCHEDULES if PIECES in each.takes)
     lines = [
         (pieces, "cuts sequences into pieces, and layers are measured on whole ones"),
@@ -19,6 +22,10 @@ def left_out(question: Question) -> list[dict[str, str]]:
         ("workers", "powers of two, and as many as there is room for; orders in two directions "
                     "have one"),
         ("greedy dispatch, jitter", "an endless run has a fixed order and fixed costs")]
+    if not question.search_s:
+        lines.append(("orders without a name", "--search SECONDS looks for them"))
+    if unsearched is not None:
+        lines.append(("orders without a name", unsearched))
     if question.devices > EVERY:
         lines.append(("pipelines of other lengths", f"beyond {EVERY} devices powers of two and "
                       "what divides them all"))

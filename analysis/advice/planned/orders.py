@@ -16,6 +16,7 @@ from sim.arrays import Ints
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
 from sim.experiment.options import Experiment
+from sim.experiment.program_file import with_program
 from sim.experiment.setup import Setup
 from sim.numerics.stage import Backward
 from sim.op import Op
@@ -79,10 +80,27 @@ class Order:
 def order_of(key: Key) -> Order | str:
     """The order of a schedule for a shape, or why it has none."""
     try:
-        experiment, program, pattern = _endless(key)
-        plan = Setup.of(experiment, program).versions(program)
+        return _order(*_endless(key))
     except (ConfigurationError, ValueError) as error:
         return _said(error)
+
+
+def of_program(experiment: Experiment, minibatch: Program) -> Order:
+    """The order that does one mini-batch's again and again, on the machine of an experiment.
+
+    Raises ConfigurationError where it does not go with the experiment.
+    """
+    longer, program = with_program(
+        experiment.changed({"pipeline.minibatches": FEW, "pipeline.backward": "graph"}), minibatch)
+    program = Setup.of(longer, program).program
+    pattern = find_pattern(program)
+    if pattern is None:
+        raise ConfigurationError(["its order does not repeat"])
+    return _order(longer, program, pattern)
+
+
+def _order(experiment: Experiment, program: Program, pattern: Pattern) -> Order:
+    plan = Setup.of(experiment, program).versions(program)
     fresh = bool((plan.forward == plan.applied).all() and (plan.backward == plan.applied).all())
     return Order(experiment, program, pattern, _work(pattern), fresh)
 
@@ -137,7 +155,7 @@ def _known(order: Order, mitigation: str) -> Known | str:
     except (ConfigurationError, ValueError) as error:
         return _said(error)
     held: Ints = plan.versions_held
-    return Known(holdings(plan), {"versions_held": held.tolist(),
+    return Known(holdings(plan).each_once(), {"versions_held": held.tolist(),
                                   **lateness(plan, order.pattern)})
 
 

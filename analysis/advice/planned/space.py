@@ -61,12 +61,15 @@ def arrangements(question: Question, layers: Layers) -> Iterator[Arrangement]:
             for chunks in (1, *CHUNKS) if depth > 1 else (1,):
                 for number, counts in enumerate(known.get(depth * chunks, ())):
                     stages = layers.split(counts, ways)
+                    table = layers.tensor(counts, ways) if ways > 1 else None
                     for workers in _workers(devices // depth):
-                        yield Arrangement(counts, stages, chunks, workers, None, ways, number)
+                        yield Arrangement(counts, stages, chunks, workers, None, ways, number,
+                                          table)
         for number, plan in enumerate(cutting.replicated(devices) if devices <= UNLIKE else ()):
             counts = tuple(plan.counts)
             yield Arrangement(counts, layers.split(counts, ways), 1, 1,
-                              tuple(stage.replicas for stage in plan.stages), ways, number)
+                              tuple(stage.replicas for stage in plan.stages), ways, number,
+                              layers.tensor(counts, ways) if ways > 1 else None)
 
 
 def _workers(most: int) -> Sequence[int]:

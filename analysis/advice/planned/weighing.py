@@ -11,7 +11,6 @@ import numpy as np
 from analysis.advice.pareto import pareto_front
 from analysis.advice.planned.candidates import Asked, Candidate, Made, rate
 from analysis.advice.question import Question
-from analysis.theory.steady import SteadyState
 from sim.arrays import Floats
 from sim.rows import Row
 
@@ -20,8 +19,8 @@ SLACK = 1e-12  # of a throughput: what is as good but for rounding beats nothing
 
 @dataclass
 class Weighed:
-    """What came of what was asked about: `rows` of candidates that were run, and how many were
-    not, by why.
+    """What came of what was asked about: `rows` of candidates that `ran`, and how many did not, by
+    why.
 
     `front` are throughputs (micro-batches per second) with their sign turned, peak bytes and
     staleness of what nothing beats so far, (points, 3).  Of orders that were not even made
@@ -30,6 +29,7 @@ class Weighed:
     """
 
     rows: list[Row] = field(default_factory=list)
+    ran: list[Candidate] = field(default_factory=list)
     front: Floats = field(default_factory=lambda: np.empty((0, 3)))
     candidates: int = 0
     over_limit: int = 0
@@ -51,13 +51,16 @@ class Weighed:
                 "orders_not_reached": self.orders_not_reached}
 
     def beats(self, most_per_s: float, least_bytes: float, staleness: float) -> bool:
-        """Whether something on the front is at least as good as what is no better than this."""
+        """Whether something on the front is at least as good as what does no more than
+        `most_per_s` micro-batches per second, in no less than `least_bytes` bytes of the fullest
+        device, at no less staleness."""
         least = np.array([-most_per_s * (1 - SLACK), least_bytes, staleness])
         return bool((self.front <= least).all(axis=1).any())
 
     def add(self, each: Candidate, row: Row) -> None:
         """One more that has run."""
         self.rows.append(row)
+        self.ran.append(each)
         more = np.vstack((self.front, [-row["microbatches_per_s"], each.peak_bytes,
                                        each.staleness]))
         self.front = more[pareto_front(more)]
@@ -83,9 +86,9 @@ def weigh(asked: Sequence[Asked], made: Made, size: int | None,
     """Run what may be on the front, in the order in which it is asked about.
 
     An order is not made where one that has run is at least as good as its bounds; and of those that
-    are made only what may be on the front is run.  No order is begun after the clock says
-    `until_s`, but the first that has rows.  `watch` takes how many are done, and of how many;
-    `size` are the samples of a micro-batch.
+    are made only what may be on the front is run.  No order is begun once the clock has come to
+    `until_s`, in seconds, but the first that has rows.  `watch` takes how many are done, and of how
+    many; `size` are the samples of a micro-batch.
     """
     found, question = Weighed(orders=len(asked)), made.question
     for number, each in enumerate(asked, 1):
@@ -99,8 +102,10 @@ def weigh(asked: Sequence[Asked], made: Made, size: int | None,
         else:
             for candidate in sorted(made.candidates(each), key=_place):
                 if not found.rules_out(candidate, question):
-                    row = _row(candidate, size, made)
-                    if row is not None:
+                    row = row_of(candidate, size)
+                    if isinstance(row, str):
+                        made.refused.add(each.key.schedule, row)
+                    else:
                         found.add(candidate, row)
     return found
 
@@ -111,12 +116,14 @@ def _place(each: Candidate) -> tuple[object, ...]:
             each.mitigation)
 
 
-def _row(each: Candidate, size: int | None, made: Made) -> Row | None:
-    """What a candidate's endless run is like, as a row; None where it has none."""
+def row_of(each: Candidate, size: int | None) -> Row | str:
+    """What a candidate's endless run is like, as a row, or why there is none.
+
+    `size` are the samples of a micro-batch.
+    """
     own, endless = each.running, each.running.endless
-    if not isinstance(endless, SteadyState):
-        made.refused.add(own.key.schedule, str(endless))
-        return None
+    if isinstance(endless, str):
+        return endless
     workers, count = own.arrangement.workers, own.key.microbatches
     return {
         "schedule": own.key.schedule, "microbatches": count, "backward": own.backward,
@@ -124,7 +131,7 @@ def _row(each: Candidate, size: int | None, made: Made) -> Row | None:
         "batch_size": None if size is None else count * workers * size,
         "period_s": float(endless.period / workers),
         "minibatches_per_s": float(workers / endless.period),
-        "microbatches_per_s": float(workers * count / endless.period),
+        "microbatches_per_s": each.rate,
         "samples_per_s": None if size is None else float(workers * count * size / endless.period),
         "bubble_fraction": endless.bubble_fraction,
         "peak_bytes": each.peak_bytes,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from analysis.ordering.climbing.loops import CLIMB, JUDGED, NEVER
+from analysis.ordering.climbing.loops import ALLOWED, CLIMB, JUDGED, NEVER
 from analysis.ordering.climbing.tables import EMPTY, Tables
 from analysis.ordering.problem import OrderProblem
 from sim.arrays import Ints
@@ -21,7 +22,9 @@ class Climber:
     def __init__(self, problem: OrderProblem, kernels: Kernels = NUMPY) -> None:
         self.compiled = kernels.compiled
         self.tables = Tables.of(problem, self.seen)
+        self.devices = problem.devices
         self._judge, self._climb = kernels.of(JUDGED), kernels.of(CLIMB)
+        self._allowed = kernels.of(ALLOWED)
 
     def seen(self, column: Any) -> Any:
         """A column as loops take it: an array where they are compiled, else a list."""
@@ -33,8 +36,13 @@ class Climber:
         self.climb(Chain(codes, NEVER, 1), 1, 0.0)
 
     def makespan_s(self, codes: Ints) -> float:
-        """Seconds until the last device is done with an order, codes of shape (rows,)."""
-        return float(self._judge(self.tables, self.seen(codes)))
+        """Seconds until the last device is done with an order, codes of shape (rows,), infinite
+        where some device has no room for it, or some pass can never run."""
+        seen = self.seen(codes)
+        if not all(self._allowed(self.tables, seen, device) for device in range(self.devices)):
+            return math.inf
+        found = float(self._judge(self.tables, seen))
+        return math.inf if found == NEVER else found
 
     def climb(self, chain: Chain, moves: int, enough_s: float) -> int:
         """Try so many moves of a chain, or until its best order takes no more than `enough_s`

@@ -7,11 +7,12 @@ when its own file changes.
 
 from __future__ import annotations
 
-from analysis.ordering.climbing.tables import ANY_NUMBER, EMPTY, I, Tables
+from analysis.ordering.climbing.tables import EMPTY, I, Tables
 from sim.kernels.pairs import Pair
 from sim.kernels.recurrence import Column
 
 NEVER = 1e300  # seconds after which an order ends that cannot be executed
+ANY_NUMBER = 2**40  # of what there is enough of
 FIRST_32_BITS = 0xFFFFFFFF
 
 

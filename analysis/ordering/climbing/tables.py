@@ -25,7 +25,6 @@ KINDS = (Op.F, Op.I, Op.W, Op.B)
 EMPTY = -1  # the code of an empty place
 F, I, W, B = range(len(KINDS))  # noqa: E741 - the field's own name for half a backward
 ROUNDED_S = 2 * TICK  # by which halves may differ from the whole as each is rounded
-ANY_NUMBER = 2**40  # of what there is enough of
 
 
 class Passes(NamedTuple):

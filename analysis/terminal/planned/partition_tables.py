@@ -28,7 +28,9 @@ def partition_tables(found: dict[str, Any]) -> Iterator[FittedTable | str]:
     yield _candidates(found)
     yield _stages(found)
     if found["best"] is None:
-        yield "nothing that was simulated fits the memory limit; the stages are the formula's best"
+        runs = any(row["order"] is not None for row in found["candidates"])
+        yield (f"nothing that was simulated {'fits the memory limit' if runs else 'runs'}; the "
+               "stages are the formula's best")
 
 
 def _shown(row: Row) -> Row:
@@ -95,10 +97,13 @@ def _notes(found: dict[str, Any]) -> Iterator[str]:
                f"{'are' if found['left_out'] > 1 else 'is'} not simulated: --most simulates more.")
     if any(row["ways"] > 1 for row in found["candidates"]):
         yield ("ways: devices that share every stage's layers; bytes are of one of them.")
+    reasons: dict[str, list[str]] = {}
     for row in found["candidates"]:
-        each = _shown(row)
-        if each["refused"]:
-            yield f"{plural(len(row['stages']), 'stage')}: {each['refused']}."
+        reason = _shown(row)["refused"]
+        if reason:
+            reasons.setdefault(reason, []).append(str(len(row["stages"])))
+    for reason, where in reasons.items():
+        yield f"refused with {', '.join(where)} stage{'s' * (where != ['1'])}: {reason}."
 
 
 def _stages(found: dict[str, Any]) -> FittedTable:

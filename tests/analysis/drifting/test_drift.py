@@ -145,14 +145,28 @@ def test_a_planner_sees_what_has_been_and_not_what_is_to_come():
     whole = timed(asked, course.going_on(30)).timeline
     now = whole.start_s[whole.program.rows.index >= 10].min()
     assert now < 50
-    assert pace(asked, course).tolist() == [1, 1, 1]
+    assert pace(asked, course, np.ones(3)).tolist() == [1, 1, 1]
     later = Course((Leg(0, 21, own(asked.experiment), asked.first_cut),))
-    seen = pace(asked, later)
+    seen = pace(asked, later, np.ones(3))
     assert seen[0] == seen[2] == 1
     assert 1 < seen[1] <= 3
     others = problem(LATE, 5, costs={"stragglers": [window, {
         "stage": 0, "from_s": 400.0, "to_s": 500.0, "factor": 9.0}]})
-    assert pace(others, later).tolist() == seen.tolist()
+    assert pace(others, later, np.ones(3)).tolist() == seen.tolist()
+
+
+def test_a_doubting_planner_does_not_chase_noise_and_still_sees_a_device_slow_down():
+    keys = {"pipeline": {**LATE, "minibatches": 80}, "every": 8}
+    noise = {"jitter": {"sigma": 0.5}}
+    plain, doubts = problem(**keys, costs=noise), problem(**keys, costs=noise, doubt=4.0)
+    chased, kept = (run_policy(Planner(each), POLICIES["recut"]) for each in (plain, doubts))
+    assert len(chased.course.legs) > 1 == len(kept.course.legs)
+    slower = problem(**keys, costs={"jitter": {"sigma": 0.2}, "trends": [SLOWER]}, doubt=4.0)
+    found = run_policy(Planner(slower), POLICIES["recut"])
+    assert found.course.legs[-1].cut[1] < 3
+    exact = problem(**keys, costs={"trends": [SLOWER | {"to_s": 30.0}]}, doubt=100.0)
+    course = Course((Leg(0, 72, own(exact.experiment), exact.first_cut),))
+    assert pace(exact, course, np.ones(3)).tolist() == [1.0, 2.5, 1.0]  # no noise, no doubt
 
 
 def test_noise_strikes_every_policy_alike_and_what_has_been_stays():
@@ -230,7 +244,8 @@ def test_a_layouts_layers_move_too():
     ({"every": 0}, "--every"), ({"pipeline": {**FLUSHED, "dispatch": "greedy"}},
                                 "pipeline.dispatch"),
     ({"pipeline": {**FLUSHED, "schedule": "interleaved", "stages": 6, "chunks": 2}}, "chunks"),
-    ({"orders": ("zb-h3",)}, "zb-h1")])
+    ({"orders": ("zb-h3",)}, "zb-h1"),
+    ({"cluster": {"activation_bytes": 2.0, "activation_limit_bytes": 1.0}}, "no order")])
 def test_what_policies_cannot_take_is_refused(keys, said):
     with pytest.raises(ConfigurationError, match=said):
         _ = Planner(problem(**keys)).start

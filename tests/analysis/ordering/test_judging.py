@@ -13,10 +13,11 @@ from analysis.ordering.climbing.loops import ALLOWED, CLIMB, JUDGED, NEVER
 from analysis.ordering.climbing.tables import Tables
 from analysis.ordering.judge import judge
 from analysis.ordering.problem import OrderProblem
+from analysis.ordering.search import search
 from analysis.ordering.starts.greedy import greedy_order, one_at_a_time, tastes
 from analysis.ordering.starts.named import named_orders
 from analysis.ordering.streams import codes_of, program_of, streams_in, streams_of
-from sim.kernels.pairs import NUMBA, installed
+from sim.kernels.pairs import NUMBA, NUMPY, installed
 from sim.op import Op
 from tests.analysis.ordering.problems import uneven, within
 
@@ -117,22 +118,48 @@ def test_greedy_orders_are_whole_and_fit(seed):
                 assert sum(map(len, streams)) == 3 * tight.stages * tight.microbatches
 
 
-@pytest.mark.skipif(not installed(), reason="numba (the extra `fast`) is not installed")
-@pytest.mark.parametrize("whole", [1.0, 0.8])
-def test_a_climb_is_the_same_in_python_and_compiled(whole):
-    problem = uneven(6)
-    problem = dataclasses.replace(within(problem, 400.0), backward_s=problem.backward_s * whole)
+def climbed(problem: OrderProblem, climb, view) -> list[list[float]]:
+    """All that a climb of 400 moves from a greedy order changes, as lists."""
     streams = greedy_order(problem, next(iter(tastes(problem).values())))
     codes, makespan_s = codes_of(streams), judge(problem, streams).makespan_s
-    ends = []
-    for climb, view in ((CLIMB.loops, plain), (NUMBA.of(CLIMB), np.array)):
-        columns = [view(np.array(each)) for each in (
-            codes, codes, [7], [makespan_s] * 50, [makespan_s, makespan_s, 0.0, 0.0])]
-        climb(Tables.of(problem, view), *columns, 400)
-        ends.append([list(column) for column in columns])
-    assert ends[0] == ends[1]
-    assert ends[0][4][1] < makespan_s
-    best = streams_in(ends[0][1], problem)
-    assert judge(problem, best).makespan_s == ends[0][4][1]
-    assert judge(problem, best).fits(problem)
-    assert any(op is Op.B for stream in best for op, _ in stream) == (whole < 1)
+    columns = [view(np.array(each)) for each in (
+        codes, codes, [7], [makespan_s] * 50, [makespan_s, makespan_s, 0.0, 0.0])]
+    climb(Tables.of(problem, view), *columns, 400)
+    assert columns[4][1] < makespan_s
+    return [list(column) for column in columns]
+
+
+def halves_at(share: float) -> OrderProblem:
+    """A problem whose whole backwards take a share of what their halves do."""
+    problem = within(uneven(6), 400.0)
+    return dataclasses.replace(problem, backward_s=problem.backward_s * share)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.8])
+def test_a_climb_keeps_orders_whole_within_memory_and_makes_backwards_whole_where_quicker(share):
+    problem = halves_at(share)
+    _, best, _, _, found = climbed(problem, CLIMB.loops, plain)
+    streams = streams_in(best, problem)
+    judged = judge(problem, streams)
+    assert judged.makespan_s == found[1]
+    assert judged.fits(problem)
+    assert any(op is Op.B for stream in streams for op, _ in stream) == (share < 1)
+    assert program_of(problem, streams).validate()  # every pass of every stage, once
+
+
+@pytest.mark.verify  # compiling takes seconds
+@pytest.mark.skipif(not installed(), reason="numba (the extra `fast`) is not installed")
+@pytest.mark.parametrize("share", [1.0, 0.8])
+def test_a_climb_is_the_same_in_python_and_compiled(share):
+    problem = halves_at(share)
+    assert climbed(problem, CLIMB.loops, plain) == climbed(problem, NUMBA.of(CLIMB), np.array)
+
+
+@pytest.mark.verify
+@pytest.mark.skipif(not installed(), reason="numba (the extra `fast`) is not installed")
+def test_a_search_is_the_same_in_python_and_compiled():
+    problem = uneven(7, 5, 8)
+    one, other = (search(problem, rounds=12_000, seed=1, kernels=kernels)
+                  for kernels in (NUMPY, NUMBA))
+    assert (one.program, one.makespan_s, one.judged) == (
+        other.program, other.makespan_s, other.judged)

@@ -17,8 +17,8 @@ from analysis.ordering.starts.named import named_orders
 from analysis.ordering.streams import streams_of
 from sim.errors import ConfigurationError
 from sim.kernels.pairs import NUMPY
+from tests.analysis.ordering.drawn import problem as flat
 from tests.analysis.ordering.problems import uneven, within
-from tests.analysis.ordering_problems import problem as flat
 
 
 def test_what_is_found_is_better_than_the_known_and_is_what_the_engine_says():

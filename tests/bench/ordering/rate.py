@@ -43,7 +43,7 @@ def orders_judged(kernels: Kernels) -> list[Ratio]:
         return sum(engine() for _ in range(ORDERS))
 
     seconds = in_turns({"ours": ours, "theirs": theirs}, REPEATS, "judging orders")
-    name, aim = ("", 200.0) if kernels.compiled else ("_plain", 3.0)
+    name, aim = ("", 100.0) if kernels.compiled else ("_plain", 3.0)
     return [Ratio(f"orders_judged{name}_over_exact_engine",
                   [judged[0] / each for each in seconds["ours"]],
                   [ORDERS / each for each in seconds["theirs"]], "orders/s", aim, True)]

@@ -1,4 +1,5 @@
-"""Our distributed runtime beside PyTorch's pipelining, from the runs kept in a table."""
+"""What the bench's README tells of runs that are kept in tables: our distributed runtime beside
+PyTorch's pipelining, and orders that were searched for."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from statistics import median
 
 from figures.rows import read_rows
 from sim.rows import Rows
+from tests.bench.ordering.outcome import Outcome, read
 from tests.docs.claims import check
 from tests.docs.documents import ROOT
 
@@ -63,3 +65,25 @@ def by_case(work: str) -> Iterator[str]:
 
 check("pipelining-small")(partial(by_case, "small"))
 check("pipelining-large")(partial(by_case, "large"))
+
+
+@check("orders-found")
+def orders_found() -> Iterator[str]:
+    found = read()
+    assert all(one.better or one.proved for one in found)
+    yield (f"{100 * median(one.above_bound for one in found):.2f} "
+           f"{100 * max(one.above_bound for one in found):.2f}")
+    better = sum(one.better for one in found)
+    yield f"{sum(one.proved for one in found)} {len(found)} {better} {len(found) - better}"
+
+
+def under(limit: str) -> Iterator[str]:
+    found: list[Outcome] = [one for one in read() if one.limit == limit]
+    known = median(one.named_s / one.lower_bound_s - 1 for one in found)
+    above = [100 * one.above_bound for one in found]
+    yield (f"{len(found)} {100 * known:.1f} {median(above):.2f} {max(above):.2f} "
+           f"{sum(one.better for one in found)}")
+
+
+for _limit in ("zb-h1", "1f1b", "none"):
+    check(f"orders-found-{_limit}")(partial(under, _limit))
