@@ -18,9 +18,9 @@ from analysis.metrics.holding import held_by
 from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError
 from sim.experiment.making import make_mitigation
+from sim.experiment.setup import version_plan
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.weights.versions import VersionPlan
 
 DEFAULT_ORDER = {"throughput": "round-robin", "flush": "1f1b"}
 
@@ -46,7 +46,7 @@ def held_by_stages(problem: Problem, stages: int) -> tuple[Ints, ...]:
 def _held(order: str, mitigation: str, shape: PipelineShape) -> tuple[Ints, ...]:
     try:
         program = SCHEDULES[order].program(shape)
-        plan = VersionPlan.of(program, make_mitigation(mitigation), order)
+        plan = version_plan(program, make_mitigation(mitigation), order)
     except ConfigurationError:
         raise
     except ValueError as error:
