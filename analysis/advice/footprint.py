@@ -54,7 +54,7 @@ class Holdings:
     moments: tuple[Ints, ...]
 
     def each_once(self) -> Holdings:
-        """The same with each moment once, for bytes that are asked for again and again."""
+        """These holdings with each moment once, for bytes that are asked for again and again."""
         return Holdings(self.stages, tuple(
             np.unique(moments.reshape(len(moments), -1), axis=0).reshape(-1, *moments.shape[1:])
             for moments in self.moments))

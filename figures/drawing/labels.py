@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import matplotlib as mpl
@@ -43,9 +44,10 @@ def label(axis: Axes, marks: Floats, texts: Sequence[str], others: Floats, size_
     frame = axis.get_window_extent().get_points() * scale
     halves = np.array([_half(text, size_pt, weight) for text in texts])
     placed = np.full((len(texts), 2), np.inf)
+    choices = [_choice(number, at, half, lesser, frame) for number, half in enumerate(halves)]
     for _ in range(SWEEPS):
-        for number in range(len(texts)):
-            placed[number] = _free(number, at, halves, placed, lesser, frame)
+        for number, choice in enumerate(choices):
+            placed[number] = choice.best(number, placed, halves)
     for mark, text, centre, place, half in zip(marks, texts, placed, at, halves, strict=True):
         way = centre - place
         axis.annotate(text, mark, way, textcoords="offset points", ha="center", va="center",
@@ -68,33 +70,46 @@ def _half(text: str, size_pt: float, weight: str) -> Floats:
     """Half the width and height of a label's text, in points."""
     lines = text.split("\n")
     wide = max(_width(line, size_pt, weight) for line in lines) / 2 + PAD
-    return np.maximum(HALF, [wide, 0]) + [0, LINE / 2 * (len(lines) - 1)]
+    higher = np.array([0, LINE / 2 * (len(lines) - 1)])
+    return np.asarray(np.maximum(HALF, [wide, 0]) + higher)
 
 
-def _free(number: int, marks: Floats, halves: Floats, placed: Floats, lesser: Floats, frame: Floats
-          ) -> Floats:
-    """The centre of a label that covers no mark and no label, and the fewest lesser marks; whose
-    line to its mark goes over none of them; and that is near.
+@dataclass(frozen=True, eq=False)
+class _Choice:
+    """Where a label may be: `centres`, (places, 2), what each `costs` whatever other labels do,
+    (places,), and points along its line to the mark, `lines`, (along, places, 2)."""
 
-    `placed` are the centres of all labels, at infinity before they have a place, and `halves` half
-    the size of each.
-    """
-    place, half = marks[number], halves[number]
+    centres: Floats
+    costs: Floats
+    lines: Floats
+
+    def best(self, number: int, placed: Floats, halves: Floats) -> Floats:
+        """The centre of the label of this number among those of all the others.
+
+        `placed` are the centres of all labels, at infinity before they have a place, and `halves`
+        half the size of each.
+        """
+        others = np.arange(len(placed)) != number
+        covered = _hits(self.centres, placed[others], halves[number] + halves[others])
+        crossed = _hits(self.lines, placed[others], halves[others]).sum(axis=0)
+        return np.asarray(self.centres[int((self.costs + 1000 * covered + 20 * crossed).argmin())])
+
+
+def _choice(number: int, marks: Floats, half: Floats, lesser: Floats, frame: Floats) -> _Choice:
+    """The places of a label, half as large as `half`: best is one that covers no mark and the
+    fewest lesser marks, whose line goes over no mark, and that is near."""
+    place, others = marks[number], np.arange(len(marks)) != number
     way = np.stack((np.cos(ANGLES), np.sin(ANGLES)), axis=1)
     # a wide label is as far from its mark as a narrow one, measured to its edge
     centres = (place + RADII[:, None, None] * way + way * (half - HALF)).reshape(-1, 2)
     away = np.repeat(RADII, len(ANGLES))
-    others = np.arange(len(marks)) != number
     edges = centres - np.clip(centres - place, -half, half)
-    lines = place + np.linspace(0.15, 1, 14)[:, None, None] * (edges - place)  # (along, places, 2)
-    over = (_hits(lines, marks[others], MARK) + _hits(lines, placed[others], halves[others])
-            ).sum(axis=0)
+    far = np.where(away > NEAR + HALF.min(), 1.0, 0.0)[:, None]
+    lines = place + np.linspace(0.15, 1, 10)[:, None, None] * far * (edges - place)
     outside = ((centres < frame[0] + half) | (centres > frame[1] - half)).any(axis=1)
-    cost = (1000.0 * _hits(centres, marks, half + MARK)
-            + 1000.0 * _hits(centres, placed[others], half + halves[others])
-            + 1000.0 * outside + 20.0 * over * (away > NEAR + HALF.min())
-            + 2.0 * _hits(centres, lesser, half + MARK / 3) + away / 2.5)
-    return np.asarray(centres[int(cost.argmin())])
+    return _Choice(centres, 1000 * _hits(centres, marks, half + MARK) + 1000 * outside
+                   + 20 * _hits(lines, marks[others], MARK).sum(axis=0)
+                   + 2 * _hits(centres, lesser, half + MARK / 3) + away / 2.5, lines)
 
 
 def _hits(centres: Floats, others: Floats, clearance: Floats) -> Floats:

@@ -51,8 +51,10 @@ def pieces(seeds: Iterable[int] = ()) -> list[Piece]:
 
 
 def data(done: Callable[[], None] = lambda: None) -> Rows:
-    """The advice on the profile that comes with the project, a row per candidate."""
-    return flat(advise(Question(PROFILE, LIMIT_BYTES, DEVICES), lambda *_: done()))
+    """The advice on the layers that come with the project, a row per candidate that ran; as long
+    as it takes."""
+    question = Question(PROFILE, LIMIT_BYTES, DEVICES, within_s=1e6)
+    return flat(advise(question, lambda *_: done()))
 
 
 def flat(advice: dict[str, Any]) -> Rows:
@@ -106,7 +108,7 @@ def draw(rows: Rows) -> Figure:
     named = _named(axis, rows, front[::-1])  # the lowest are placed first: below them is room
     label(axis, np.array([place for place, _ in named]).reshape(-1, 2),
           [name for _, name in named], np.concatenate([_places(others), lines]),
-          points("font.size") - planned)
+          points("font.size") - planned / 2)
     return figure
 
 
@@ -126,8 +128,7 @@ def _named(axis: Axes, rows: Rows, front: Rows) -> list[tuple[Floats, str]]:
 
 
 def _lines(rows: Rows, alike: Rows) -> list[str]:
-    """The names of points that share a label; how they are laid out below, once where that is one.
-    """
+    """The names of points that share a label, and below how they are laid out, once if alike."""
     names = [_called(rows, row) for row in alike]
     places = [row.get("laid_out") or "" for row in alike]
     if len(set(places)) == 1:

@@ -116,6 +116,11 @@ def advice():
     return advise(Question(Path("figures/experiments/profile.json"), 2e9, 4, microbatches=[2, 8]))
 
 
+def layers_advice():
+    return advise(Question(Path("figures/experiments/layers.json"), 2e9, 3, microbatches=[2],
+                           backwards=["graph"]))
+
+
 def of_difference():
     ours, theirs = run(small()), run(small(mitigation="spectrain"))
     long = "a/long/way/down/to/where/the/trace/of/the/first/run/lies.npz"
@@ -145,6 +150,7 @@ TABLES = {
     "run": of_run, "interleaved": of_interleaved, "nf1b": of_nf1b, "timeline": of_timeline,
     "compare": of_comparison, "systems": of_systems, "stability": of_stability,
     "drift": of_drift, "steady": of_steady, "advise": lambda: advice_tables(advice(), False),
+    "advise on layers": lambda: advice_tables(layers_advice(), True),
     "advise all": lambda: advice_tables(advice(), True),
     "difference": of_difference, "sweep": lambda: sweep_tables(points(6)),
     "long sweep": lambda: sweep_tables(points(60))}

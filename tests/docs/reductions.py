@@ -28,7 +28,7 @@ RULES = (
          "22 systems of 800 mini-batches take a minute",
          "--systems gpipe,hetpipe --seeds 1 --set minibatches=40"),
     Rule("python -m analysis schedule", "ten seconds of search", "--rounds 60"),
-    Rule("python -m analysis advise", "720 candidates", "--microbatches 1,2 --backward graph"),
+    Rule("python -m analysis advise", "thousands of orders", "--microbatches 2 --backward graph"),
     Rule("python -m analysis drift", "four policies and three seeds",
          "--seeds 1 --policies static,recut --set minibatches=30"),
     Rule("python -m figures timeline memory", "ten seconds; --from draws in make test", None),
@@ -48,6 +48,7 @@ RULES = (
          None, None),
     Rule("python -m figures systems", "some minutes; the gallery's tests cover it", None, None),
     Rule("python -m figures rates", "some minutes; the gallery's tests cover it", None, None),
+    Rule("python -m figures uneven", "some minutes; the gallery's tests cover it", None, None),
     Rule("python -m figures bench", "draws bench.json, which make bench wrote", None, None),
     *(Rule(f"python -m {tool}", "make test runs it", None, None)
       for tool in ("pytest", "ruff", "mypy", "tests.docs")),

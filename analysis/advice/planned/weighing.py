@@ -51,7 +51,9 @@ class Weighed:
                 "orders_not_reached": self.orders_not_reached}
 
     def beats(self, most_per_s: float, least_bytes: float, staleness: float) -> bool:
-        """Whether something on the front is at least as good as what is no better than this."""
+        """Whether something on the front is at least as good as what does no more than
+        `most_per_s` micro-batches per second, in no less than `least_bytes` bytes of the fullest
+        device, at no less staleness."""
         least = np.array([-most_per_s * (1 - SLACK), least_bytes, staleness])
         return bool((self.front <= least).all(axis=1).any())
 
@@ -84,9 +86,9 @@ def weigh(asked: Sequence[Asked], made: Made, size: int | None,
     """Run what may be on the front, in the order in which it is asked about.
 
     An order is not made where one that has run is at least as good as its bounds; and of those that
-    are made only what may be on the front is run.  No order is begun after the clock says
-    `until_s`, but the first that has rows.  `watch` takes how many are done, and of how many;
-    `size` are the samples of a micro-batch.
+    are made only what may be on the front is run.  No order is begun once the clock has come to
+    `until_s`, in seconds, but the first that has rows.  `watch` takes how many are done, and of how
+    many; `size` are the samples of a micro-batch.
     """
     found, question = Weighed(orders=len(asked)), made.question
     for number, each in enumerate(asked, 1):
