@@ -234,6 +234,9 @@ def test_nothing_that_fits_is_an_answer(tmp_path):
     ({}, ["--seconds", "nan"], "--seconds"),
     ({}, ["--batch-size", "6"], "multiple of the profile's microbatch_size 4"),
     ({"microbatch_size": None}, ["--batch-size", "8"], "no microbatch_size"),
+    ({}, ["--devices", "100000"], "--devices: at most 65536"),
+    ({}, ["--ways", "2048"], "--ways: at most 1024"),
+    ({"boundary_bytes": [1.0]}, [], "boundary_bytes: 6 layers have 5, got 1"),
     ({"placement": ["cpu"] * 6}, [], "placement: is of stages on their devices")])
 def test_a_mistake_is_one_line_and_nothing_is_written(tmp_path, changes, arguments, said):
     out = tmp_path / "out"

@@ -100,6 +100,10 @@ def read_layers(question: Question) -> Layers:
     problems = [f"{question.path}: stages.{k}.{key}: needed to count memory, but missing"
                 for k, layer in enumerate(profile.stages) for key in NEEDED
                 if getattr(layer, key) is None]
+    many, sent = len(profile.stages), profile.boundary_bytes
+    if sent is not None and len(sent) != many - 1:
+        problems.append(f"{question.path}: boundary_bytes: {many} layers have {many - 1}, got "
+                        f"{len(sent)}")
     if problems:
         raise ConfigurationError(problems)
     given = {name: value for name, value in (
