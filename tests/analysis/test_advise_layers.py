@@ -237,6 +237,8 @@ def test_nothing_that_fits_is_an_answer(tmp_path):
     ({}, ["--devices", "100000"], "--devices: at most 65536"),
     ({}, ["--ways", "2048"], "--ways: at most 1024"),
     ({"boundary_bytes": [1.0]}, [], "boundary_bytes: 6 layers have 5, got 1"),
+    ({"stages": [{**LAYER, "weight_bytes": 6e14}] * 6}, [],
+     "weight_bytes: of a stage's layers together"),
     ({"placement": ["cpu"] * 6}, [], "placement: is of stages on their devices")])
 def test_a_mistake_is_one_line_and_nothing_is_written(tmp_path, changes, arguments, said):
     out = tmp_path / "out"

@@ -106,6 +106,7 @@ def read_layers(question: Question) -> Layers:
                         f"{len(sent)}")
     if problems:
         raise ConfigurationError(problems)
+    cut(profile, [many])  # all of them together are the most a stage may have
     given = {name: value for name, value in (
         ("latency_s", question.latency_s),
         ("bandwidth_bytes_per_s", question.bandwidth_bytes_per_s)) if value is not None}
