@@ -74,15 +74,15 @@ def partition(layers: str | PathLike[str], *, devices: int, objective: Objective
               mitigation: str = "stash", backward: Backward = "graph", state_copies: float = 2.0,
               transfers: bool = False, ways: int | Sequence[int] = 1,
               ring_bandwidth: float | None = None, ring_latency: float | None = None,
-              most: int = 16) -> Report:
+              most: int | None = None) -> Report:
     """Where to cut the measured layers of a network (a file) into stages, for so many devices.
 
     `bandwidth`, in bytes per second, and `latency`, in seconds, are one number or one for each of
     `levels`, lowest first; `ways` are how many devices may share every stage's layers, over links
     of their own of `ring_bandwidth` and `ring_latency`; `memory_limit` is in bytes of each device.
     What comes back is what `analysis partition --json` prints: the best cut by its formula, and
-    each of at most `most` candidates as the simulator runs it.  Raises ConfigurationError or
-    ProfileError.
+    each of at most `most` candidates (None: as many as take a few seconds) as the simulator runs
+    it.  Raises ConfigurationError or ProfileError.
     """
     bandwidths, latencies = ((value,) if isinstance(value, int | float) else tuple(value)
                              for value in (bandwidth, latency))

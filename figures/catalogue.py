@@ -25,7 +25,7 @@ from figures.pictures import (
     staleness,
     systems,
 )
-from figures.pictures.dynamic import drift
+from figures.pictures.dynamic import drift, uneven
 from figures.pictures.studies import nesterov, shallow, slots
 from figures.pictures.validation import timelines
 from figures.pieces import Done, Piece, collect
@@ -106,6 +106,7 @@ FIGURES: dict[str, tuple[Picture, ...]] = {
     "shallow": _single("shallow", shallow),
     "stability": _single("stability", stability),
     "drift": _single("drift", drift),
+    "uneven": _single("uneven", uneven, tables={"uneven": uneven.markdown}),
     "validation": _single("validation", timelines),
 }
 

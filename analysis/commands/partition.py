@@ -65,8 +65,9 @@ whole_numbers, numbers = listed(int, "whole numbers"), listed(float, "numbers")
               help="Seconds of a message between those.  [default: the lowest level's]")
 @click.option("--transfers", is_flag=True,
               help="The formula of flush counts messages, too (of throughput it does).")
-@click.option("--most", type=int, default=16, show_default=True,
-              help="Candidates to simulate, the best by formula first.")
+@click.option("--most", type=int, default=None, metavar="N",
+              help="Candidates to simulate, the best by formula first.  [default: as many as take "
+                   "a few seconds, up to 16]")
 @click.option("--out", type=OUT_FOLDER, default=None, metavar="DIR",
               help="Write the best one: partition.json, stages.json, experiment.toml.")
 @json_option

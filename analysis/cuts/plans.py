@@ -17,7 +17,7 @@ from analysis.cuts.throughput import Found, fastest, fastest_of_all
 from sim.errors import ConfigurationError
 
 QUICK = 2e8  # of places² · devices³: up to here all numbers of stages are looked at in seconds
-SLACK = 0.1  # beyond, those of an endless run at most by so much slower than the best of all
+MOST = 16  # beyond, so many of an endless run: those with the best cuts
 
 
 def partition(problem: Problem) -> Plan:
@@ -37,7 +37,7 @@ def plans(problem: Problem, slack: float | None = None) -> list[Plan]:
     With several levels of an endless run it is the best for each number of stages of the highest
     one.  `slack` leaves out numbers of stages whose best cut takes longer than the best of all by
     more than that share of its seconds; None: nothing, but of large problems with replicas there
-    is less: of an endless run what takes at most a tenth longer than the best, of a flushed one the
+    is less: of an endless run the 16 numbers of stages with the best cuts, of a flushed one the
     best of all and, for other numbers of stages, the best cuts that the search for it came by.
 
     An endless run may leave devices out that would not make it faster, and so does a flushed one
@@ -46,22 +46,23 @@ def plans(problem: Problem, slack: float | None = None) -> list[Plan]:
 
     Raises ConfigurationError where the problem is none, or nothing fits the memory.
     """
-    if slack is None:
-        large = len(problem.layers.stages) ** 2 * problem.devices**3 > QUICK
-        if large and problem.replicas and problem.objective == "flush":
-            return _answer(problem, None)
-        slack = SLACK if large and problem.replicas else np.inf
-    return _answer(problem, slack)
+    large = len(problem.layers.stages) ** 2 * problem.devices**3 > QUICK
+    if slack is None and large and problem.replicas and problem.objective == "flush":
+        return _answer(problem, None)
+    return _answer(problem, np.inf if slack is None else slack,
+                   MOST if slack is None and large and problem.replicas else None)
 
 
-def _answer(problem: Problem, slack: float | None) -> list[Plan]:
-    """The best cuts, the best first; without a slack the best alone has to be there."""
+def _answer(problem: Problem, slack: float | None, most: int | None = None) -> list[Plan]:
+    """The best cuts, the best first, into at most `most` numbers of stages; without a slack the
+    best alone has to be there."""
     check(problem)
     blocks = Blocks.of(problem)
     if problem.objective == "throughput" and len(problem.levels) > 1:
         found = _nested(problem, blocks)
     else:
-        found = [_plan(each, blocks, costs) for each, costs in _solved(problem, blocks, slack)]
+        found = [_plan(each, blocks, costs)
+                 for each, costs in _solved(problem, blocks, slack, most)]
     if not found:
         raise ConfigurationError([nothing(problem, blocks)])
     found = sorted(found, key=lambda plan: (plan.objective_s,
@@ -71,37 +72,46 @@ def _answer(problem: Problem, slack: float | None) -> list[Plan]:
     return [plan for plan in found if plan.objective_s <= found[0].objective_s * (1 + slack)]
 
 
-def _solved(problem: Problem, blocks: Blocks, slack: float | None) -> list[tuple[Found, Costs]]:
-    """The best cuts, with the costs they were found with."""
-    most = min(problem.devices, len(blocks))
+def _solved(problem: Problem, blocks: Blocks, slack: float | None, most: int | None
+            ) -> list[tuple[Found, Costs]]:
+    """The best cuts, with the costs they were found with; `slack` and `most` as for `_answer`."""
+    stages = min(problem.devices, len(blocks))
     ways = problem.devices if problem.replicas else 1
-    costs, numbers = costs_of(problem, blocks, ways), range(1, most + 1)
-    if problem.memory_limit_bytes == np.inf:
-        return [(found, costs) for found in _best(problem, costs, numbers, slack)]
+    costs, numbers = costs_of(problem, blocks, ways), range(1, stages + 1)
     asynchronous = problem.objective == "throughput"
-    held = by_depth(problem, problem.devices if asynchronous else most)
-    if held is not None:
+    if problem.memory_limit_bytes < np.inf:
+        held = by_depth(problem, problem.devices if asynchronous else stages)
+        if held is None:
+            return _each_its_own(problem, blocks, costs, numbers)
         costs = costs.limited(deepest(problem, blocks, held, ways), asynchronous)
-        return [(found, costs) for found in _best(problem, costs, numbers, slack)]
-    if asynchronous and problem.replicas:
+    if asynchronous:
+        best = fastest_of_all(costs, problem.devices) if slack is None else \
+            fastest(costs, numbers, problem.devices, slack, most)
+    else:
+        flush = Flush(costs, problem.devices, problem.microbatches, problem.replicas)
+        best = flush.best(stages) if slack is None else flush.each(numbers, slack)
+    return [(found, costs) for found in best]
+
+
+def _each_its_own(problem: Problem, blocks: Blocks, costs: Costs, numbers: Sequence[int]
+                  ) -> list[tuple[Found, Costs]]:
+    """The best cut into each number of stages, where that number makes what stages hold.
+
+    Raises ConfigurationError for replicas of an endless run, whose depths leave it open.
+    """
+    if problem.objective == "throughput" and problem.replicas:
         raise ConfigurationError([open_depths(problem, "replicas")])
     solved = []
-    for stages in numbers:
-        own = costs.limited(deepest(problem, blocks, list(held_by_stages(problem, stages))[::-1],
-                                    ways), False)
-        solved += [(found, own) for found in _best(problem, own, [stages], np.inf)]
+    for number in numbers:
+        held = list(held_by_stages(problem, number))[::-1]
+        own = costs.limited(deepest(problem, blocks, held, costs.ways), False)
+        if problem.objective == "throughput":
+            best = fastest(own, [number], problem.devices)
+        else:
+            best = Flush(own, problem.devices, problem.microbatches, problem.replicas).each(
+                [number])
+        solved += [(found, own) for found in best]
     return solved
-
-
-def _best(problem: Problem, costs: Costs, numbers: Sequence[int], slack: float | None
-          ) -> list[Found]:
-    """The best cut into each of these numbers of stages, or without a slack the best of all."""
-    if problem.objective == "throughput":
-        if slack is None and costs.anywhere:
-            return fastest_of_all(costs, problem.devices)
-        return fastest(costs, numbers, problem.devices, np.inf if slack is None else slack)
-    flush = Flush(costs, problem.devices, problem.microbatches, problem.replicas)
-    return flush.best(max(numbers)) if slack is None else flush.each(numbers, slack)
 
 
 def _nested(problem: Problem, blocks: Blocks) -> list[Plan]:

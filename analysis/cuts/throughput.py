@@ -21,22 +21,23 @@ class Found:
     objective_s: float
 
 
-def fastest(costs: Costs, numbers: Sequence[int], devices: int, slack: float = np.inf
-            ) -> list[Found]:
+def fastest(costs: Costs, numbers: Sequence[int], devices: int, slack: float = np.inf,
+            most: int | None = None) -> list[Found]:
     """The best cut into each of these numbers of stages, on at most `devices` devices; none where
-    there is no cut, nor where it is slower than the best of all by more than `slack`, a share.
+    there is no cut, nor where it is slower than the best of all by more than `slack`, a share, or
+    than those into `most` others.
 
     Of cuts with the same slowest stage, the one whose stages take the fewest seconds together (so
     no device idles that could help), then the one on the fewest devices.
     """
     worst = Tables(costs, max(numbers), devices, total=False)
-    best = float(worst.best[1:, 0].min())
-    limit, found = best * (1 + slack) if slack < np.inf else np.inf, []
-    for number in numbers:
-        bottleneck = float(worst.best[number, 0].min())
-        if np.isfinite(bottleneck) and bottleneck <= limit:
-            found.append(_least(Tables(costs, number, devices, total=True, cap=bottleneck)))
-    return found
+    bottlenecks = {number: float(worst.best[number, 0].min()) for number in numbers}
+    best = min(bottlenecks.values())
+    limit = best * (1 + slack) if slack < np.inf else np.inf
+    close = sorted((each, number) for number, each in bottlenecks.items()
+                   if np.isfinite(each) and each <= limit)
+    return [_least(Tables(costs, number, devices, total=True, cap=each))
+            for each, number in close[:most]]
 
 
 def fastest_of_all(costs: Costs, devices: int) -> list[Found]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from typing import Any
 
 from analysis.cuts.plans import plans
@@ -13,6 +14,11 @@ from analysis.planning.judged import Judged, judge, orders
 from analysis.planning.question import Question
 from sim.errors import ConfigurationError
 from sim.rows import Row, plain
+
+MOST, ENOUGH_S = 16, 1.5  # candidates that are simulated, and their seconds together
+# As measured, seconds of an instruction: of a mini-batch alone, of an endless run, and of one in
+# which replicas take turns, whose repetition is looked for in ever longer programs
+ROW_S = {"flush": 3e-6, "endless": 3e-6, "hybrid": 5e-5}
 
 
 @dataclass(frozen=True)
@@ -26,9 +32,10 @@ class Candidate:
     schedules: Sequence[str]
 
 
-def candidates(problems: Mapping[int, Problem], most: int) -> tuple[list[Candidate], int]:
-    """The cuts to simulate, at most so many, the best by its formula first; and how many are left
-    out.
+def candidates(problems: Mapping[int, Problem], most: int | None
+               ) -> tuple[list[Candidate], int]:
+    """The cuts to simulate, at most so many (None: those of a few seconds), the best by its formula
+    first; and how many are left out.
 
     `problems` are by how many devices share a stage.  Raises ConfigurationError where none of them
     has a cut.
@@ -43,7 +50,24 @@ def candidates(problems: Mapping[int, Problem], most: int) -> tuple[list[Candida
     if not found:
         raise ConfigurationError(list(dict.fromkeys(refused)))
     found.sort(key=lambda each: (each.plan.objective_s, each.ways, len(each.plan.stages)))
+    most = most or affordable(found)
     return found[:most], max(0, len(found) - most)
+
+
+def affordable(found: Sequence[Candidate]) -> int:
+    """How many of the candidates, from the first on, take a few seconds to simulate together: at
+    least 1, up to 16 [choice].  By instructions, so it is the same on every machine."""
+    took = accumulate(sum(estimated_s(each, schedule) for schedule in each.schedules)
+                      for each in found)
+    return max(1, sum(total <= ENOUGH_S for total in islice(took, MOST)))
+
+
+def estimated_s(candidate: Candidate, schedule: str) -> float:
+    """About how many seconds the simulation of a candidate under an order takes a core."""
+    stages, micro = len(candidate.plan.stages), candidate.problem.microbatches
+    if candidate.problem.objective == "flush":
+        return 3 * stages * micro * ROW_S["flush"]
+    return (2 * stages + 6) * 3 * stages * micro * ROW_S.get(schedule, ROW_S["endless"])
 
 
 def answer(question: Question, chosen: Sequence[Candidate], left_out: int = 0,

@@ -38,8 +38,8 @@ class Question:
     messages, too, which Alpa's does not.  `ways` are the numbers of devices to try that share the
     layers of every stage (`sim.tensor`), over links of `ring_bandwidth` bytes per second and
     `ring_latency` seconds (None: those of the lowest level); of p a pipeline has `devices` / p of
-    its own.  At most `most` candidates are simulated.  Raises ConfigurationError with every
-    problem.
+    its own.  At most `most` candidates are simulated (None: as many as take a few seconds, up to
+    16).  Raises ConfigurationError with every problem.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class Question:
     ways: Sequence[int] = (1,)
     ring_bandwidth: float | None = None
     ring_latency: float | None = None
-    most: int = 16
+    most: int | None = None
 
     def __post_init__(self) -> None:
         problems = [*self._numbers(), *self._network(), *self._sharing(), *self._names()]

@@ -47,8 +47,8 @@ def draw(ctx: click.Context, /, **options: Any) -> None:
     validate wrote.
 
     By name alone, from fixed experiments: timeline, staleness, prediction, learning, rates,
-    systems, memory, epochs, advice, jitter, nesterov, slots, shallow, stability, validation; or
-    all of them.  bench draws what make bench wrote.
+    systems, memory, epochs, advice, jitter, nesterov, slots, shallow, stability, drift,
+    uneven, validation; or all of them.  bench draws what make bench wrote.
 
     `sweep TABLE.csv --x KEY --y KEY` draws what a sweep found, and `explore TRACE… --out FILE.html`
     makes a page to look through traces with (sweep --help, explore --help).

@@ -336,6 +336,17 @@ def test_only_so_many_candidates_are_simulated(tmp_path):
         path, "--devices", 6, "--most", 2).output
 
 
+def test_of_large_networks_the_first_candidates_are_simulated():
+    """Without a number as many as take a few seconds: all of a small network, few of a large."""
+    small = Problem(layers([1.0] * 8), (Level(8),))
+    assert [len(candidates({1: small}, None)[0]), candidates({1: small}, None)[1]] == [8, 0]
+    large = Problem(layers([1.0] * 64), (Level(64),), "flush", 512)
+    chosen, left_out = candidates({1: large}, None)
+    assert (len(chosen), left_out) == (2, 62)
+    assert len(candidates({1: replace(large, microbatches=4096)}, None)[0]) == 1
+    assert len(candidates({1: large}, 3)[0]) == 3
+
+
 @pytest.mark.parametrize("columns", [80, 200])
 def test_no_number_is_cut_on_any_screen(columns, tmp_path):
     path = written(tmp_path, layers([0.00123, 0.00256, 0.00078], 12345.0, **LIMITED))

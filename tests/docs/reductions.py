@@ -48,6 +48,7 @@ RULES = (
          None, None),
     Rule("python -m figures systems", "some minutes; the gallery's tests cover it", None, None),
     Rule("python -m figures rates", "some minutes; the gallery's tests cover it", None, None),
+    Rule("python -m figures uneven", "some minutes; the gallery's tests cover it", None, None),
     Rule("python -m figures bench", "draws bench.json, which make bench wrote", None, None),
     *(Rule(f"python -m {tool}", "make test runs it", None, None)
       for tool in ("pytest", "ruff", "mypy", "tests.docs")),

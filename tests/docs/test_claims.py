@@ -15,12 +15,14 @@ from tests.docs.claims import (
     rates,
     studies,
     systems,
+    uneven,
 )
 from tests.docs.claims.passages import Passage, header, numbers, passages
 from tests.docs.documents import text_of
 
 # importing them registers their checks
-assert all((bench, drift, in_short, learning, measured, network, rates, studies, systems))
+assert all((bench, drift, in_short, learning, measured, network, rates, studies, systems,
+            uneven))
 RESULTS = "figures/RESULTS.md"
 # of other documents the parts that tell results: from one line to the next heading or bold line
 PARTS = {"README.md": ("## On GPUs", "What came out, in short"),

@@ -3,12 +3,14 @@
 import pytest
 
 from figures.pictures import rates, systems
+from figures.pictures.dynamic import uneven
 from figures.rows import read_rows
 from figures.splice import splice
 from tests.docs.documents import ROOT, text_of
 
 GALLERY = ROOT / "figures/gallery"
-TABLES = pytest.mark.parametrize(("name", "picture"), [("rates", rates), ("systems", systems)])
+TABLES = pytest.mark.parametrize(("name", "picture"), [
+    ("rates", rates), ("systems", systems), ("uneven", uneven)])
 
 
 @TABLES

@@ -13,7 +13,13 @@ from analysis.metrics.report import report
 from analysis.ordering.bounds.anywhere import anywhere_bound_s
 from analysis.ordering.bounds.makespan import jobs_of, lower_bound_s
 from analysis.ordering.bounds.period import period_bound_s
-from analysis.ordering.exact.branching import best_order, refuse_unproved
+from analysis.ordering.exact.branching import (
+    Best,
+    Shorter,
+    best_order,
+    refuse_unproved,
+    shorter_order,
+)
 from analysis.ordering.periodic.holding import mitigation_of
 from analysis.ordering.periodic.search import endless_order
 from analysis.ordering.problem import OrderProblem
@@ -28,7 +34,9 @@ from sim.trace import Trace
 
 SMALL = 90  # passes and messages that branch and bound is tried on first
 STEPS = 4_000  # of it: a second or two
-REFUTING = 0.25  # of the time of a search, given to raising the bound after it
+AFTER = 0.3  # of the time, for branch and bound and for raising the bound after a search
+MEDIUM = 1_000  # passes and messages of problems that branch and bound goes on with after it
+ROUNDS_A_STEP = 200  # of a search, for one of branch and bound
 BEYOND = 8  # mini-batches of a program without a flush, beside three a stage
 
 
@@ -68,26 +76,49 @@ def answer(problem: OrderProblem, *, seconds: float = 10.0, rounds: int | None =
 def _flushed(problem: OrderProblem, seconds: float, rounds: int | None, seed: int,
              move_stages: bool, done: Callable[[float, float, int], None] | None) -> Answer:
     bound = anywhere_bound_s(problem) if move_stages else lower_bound_s(problem)
-    exact = None if move_stages else _proved(problem)
-    program, told = exact or (None, {})
-    if program is None:
-        found = search(problem, seconds=seconds, rounds=rounds, seed=seed, bound_s=bound,
-                       move_stages=move_stages, progress=done)
-        program = found.program
+    small = None if move_stages else _proved(problem)
+    if small is not None:
+        program, proved = small.program, True
+        told: dict[str, Any] = {"searched": small.steps, "start": "branch and bound", "named": {}}
+    else:
+        found = search(problem, seconds=(1 - AFTER) * seconds, rounds=rounds, seed=seed,
+                       bound_s=bound, move_stages=move_stages, progress=done)
+        program, proved, makespan = found.program, found.makespan_s <= bound, found.makespan_s
         told = {"searched": found.judged, "start": found.start, "named": found.named_s}
+        if not proved and not move_stages:
+            after = _after(problem, makespan, AFTER * seconds / 2, rounds)
+            if after.best is not None:
+                program, makespan = after.best.program, after.best.makespan_s
+                told["start"] += ", then branch and bound"
+            told["searched"] += after.steps
+            proved = after.proved
+            if not proved:
+                bound = max(bound, lower_bound_s(
+                    problem, makespan, AFTER * seconds / 2 if rounds is None else math.inf))
     problem = problem.placed(program.home[0]) if move_stages else problem
     trace = _run(problem, program)
     makespan = float(trace.end_s.max())
-    if exact is not None:
-        bound = makespan
-    elif bound < makespan and not move_stages:
-        bound = max(bound, lower_bound_s(problem, makespan, REFUTING * seconds))
-    told = {"makespan_s": makespan, "lower_bound_s": bound, "proved": bound >= makespan, **told}
+    told = {"makespan_s": makespan, "lower_bound_s": makespan if proved else bound,
+            "proved": proved or bound >= makespan, **told}
     return Answer(program, {**_head(problem, program), **told, **_measured(problem, trace),
                             "program": str(program)}, problem.profile)
 
 
-def _proved(problem: OrderProblem) -> tuple[Program, dict[str, Any]] | None:
+def _after(problem: OrderProblem, makespan_s: float, seconds: float, rounds: int | None
+           ) -> Shorter:
+    """What branch and bound finds that is shorter than a search's makespan, in seconds, or proves
+    about it; nothing of large problems."""
+    if jobs_of(problem) > MEDIUM:
+        return Shorter(None, False, 0)
+    try:
+        if rounds is None:
+            return shorter_order(problem, makespan_s, seconds=seconds)
+        return shorter_order(problem, makespan_s, most_steps=1 + rounds // ROUNDS_A_STEP)
+    except ConfigurationError:
+        return Shorter(None, False, 0)
+
+
+def _proved(problem: OrderProblem) -> Best | None:
     """The best order of a small problem; None where it is not small, or was not proved."""
     if jobs_of(problem) > SMALL:
         return None
@@ -96,8 +127,7 @@ def _proved(problem: OrderProblem) -> tuple[Program, dict[str, Any]] | None:
     except ConfigurationError:
         return None
     found = best_order(problem, STEPS)
-    return (found.program, {"searched": found.steps, "start": "branch and bound", "named": {}}
-            ) if found.proved else None
+    return found if found.proved else None
 
 
 def _endless(problem: OrderProblem, seconds: float, rounds: int | None, seed: int,

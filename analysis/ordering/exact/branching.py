@@ -7,11 +7,14 @@ Source: Carlier and Pinson 1989; Brucker, Jurisch and Sievers 1994.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 import numpy as np
 
+from analysis.ordering.bounds.makespan import jobs_of
 from analysis.ordering.bounds.refuting import closed, tightened
 from analysis.ordering.bounds.shop import Mask, Shop, busy
 from analysis.ordering.bounds.spans import Spans
@@ -38,6 +41,16 @@ class Best:
     proved: bool
 
 
+@dataclass(frozen=True)
+class Shorter:
+    """What is shorter than an order that there is: `best` of that (None: nothing that was found),
+    and whether nothing is shorter than it, or than the order that there is (`proved`)."""
+
+    best: Best | None
+    proved: bool
+    steps: int
+
+
 def best_order(problem: OrderProblem, most_steps: int = 200_000,
                done: Callable[[], None] = lambda: None) -> Best:
     """The order with the shortest makespan of a small problem: flushed, all backwards split.
@@ -50,20 +63,40 @@ def best_order(problem: OrderProblem, most_steps: int = 200_000,
     to choose.
     """
     refuse_unproved(problem)
-    split = replace(problem, backward_s=problem.input_s + problem.weight_s)
-    search = _Search(split, most_steps, done)
+    search = _Search(_split(problem), most_steps, done)
+    search.keep(range(len(search.shop.keys)))  # micro-batch after micro-batch
     search.run()
-    assert search.sequence is not None  # one micro-batch after another fits every limit
-    return Best(program_of(problem, search.shop, search.sequence), search.best * TICK,
-                search.steps, not search.left)
+    assert search.sequence is not None  # that one fits every limit
+    return search.found(search.sequence)
 
 
-def refuse_unproved(problem: OrderProblem) -> None:
-    """Raises ConfigurationError with every reason for which `best_order` has no proof."""
+def shorter_order(problem: OrderProblem, than_s: float, *, most_steps: int = 200_000,
+                  seconds: float = math.inf) -> Shorter:
+    """The best order found that takes less than `than_s` seconds, an order's that there is.
+
+    At most so many steps are looked at, in about so many `seconds`.  Raises ConfigurationError as
+    `best_order` does, for problems ten times as large.
+    """
+    refuse_unproved(problem, 10 * MOST_PASSES)
+    search = _Search(_split(problem), most_steps, lambda: None, seconds)
+    search.best = round(than_s / TICK)
+    search.run()
+    best = None if search.sequence is None else search.found(search.sequence)
+    return Shorter(best, not search.left, search.steps)
+
+
+def _split(problem: OrderProblem) -> OrderProblem:
+    """The problem whose backwards take as long as their halves together."""
+    return replace(problem, backward_s=problem.input_s + problem.weight_s)
+
+
+def refuse_unproved(problem: OrderProblem, most: int = MOST_PASSES) -> None:
+    """Refuse what branch and bound has no proof of, and problems of more than `most` passes and
+    messages.  Raises ConfigurationError with every reason."""
     lines = []
-    jobs = problem.microbatches * (5 * problem.stages - 2)
-    if jobs > MOST_PASSES:
-        lines.append(f"exact: at most {MOST_PASSES} passes and messages, got {jobs}")
+    jobs = jobs_of(problem)
+    if jobs > most:
+        lines.append(f"exact: at most {most} passes and messages, got {jobs}")
     if (problem.input_s + problem.weight_s > problem.backward_s + ROUNDED_S).any():
         lines.append("exact: where a backward takes longer in halves than whole, which to split is "
                      "a choice that is not gone through")
@@ -89,19 +122,20 @@ class _Node:
 class _Search:
     """Branch and bound, depth first: `best` is the makespan, in ticks, of the order `sequence`."""
 
-    def __init__(self, problem: OrderProblem, most_steps: int, done: Callable[[], None]) -> None:
+    def __init__(self, problem: OrderProblem, most_steps: int, done: Callable[[], None],
+                 seconds: float = math.inf) -> None:
         self.problem, self.shop = problem, Shop.of(problem)
         self.most_steps, self.done, self.steps = most_steps, done, 0
+        self.until = perf_counter() + seconds
         self.sequence: list[int] | None = None
         self.left: list[_Node] = []
         self.best = int(self.shop.ticks.sum()) + sum(
             max((lag for _, lag in waits), default=0) for waits in self.shop.earlier) + 1
 
     def run(self) -> None:
-        """Look at all orders, or at as many as steps are allowed."""
-        self.keep(range(len(self.shop.keys)))  # micro-batch after micro-batch
+        """Look at all orders, or at as many as steps and seconds allow."""
         self.left = [_Node(Spans.none(self.shop), [each.before for each in self.shop.machines])]
-        while self.left and self.steps < self.most_steps:
+        while self.left and self.steps < self.most_steps and perf_counter() < self.until:
             node = self.left.pop()
             self.steps += 1
             self.done()
@@ -109,6 +143,11 @@ class _Search:
                 if not self.keep(by_spans(node.spans)):
                     self.left += self.branches(node)
                     break
+
+    def found(self, sequence: Sequence[int]) -> Best:
+        """The best order, as it was found."""
+        return Best(program_of(self.problem, self.shop, sequence), self.best * TICK, self.steps,
+                    not self.left)
 
     def keep(self, sequence: Sequence[int]) -> bool:
         """Take an order as the best where it is one, has room, and is shorter; whether it is."""

@@ -6,8 +6,9 @@ Every stage does each of its passes once a period, of one mini-batch or another:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from sim.order.instruction import Instruction
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
 from sim.times.costs import TICK
+
+Pass = tuple[Op, int, int]  # of a stage, on a micro-batch of a mini-batch
 
 
 class Event(NamedTuple):
@@ -59,11 +62,16 @@ class Cycle:
 @dataclass(frozen=True)
 class Weighed:
     """A cycle with its period, exactly in ticks, and the places (device, number of the event) on
-    the critical cycle that sets it."""
+    the critical cycle that sets it.
+
+    `times` are when passes on mini-batch 0 may start, in ticks, by operation, stage and
+    micro-batch, where that was looked at: what is like this cycle has times like these.
+    """
 
     cycle: Cycle
     period: Fraction
     critical: tuple[tuple[int, int], ...]
+    times: Mapping[Pass, float] = field(default_factory=dict)
 
     @property
     def period_s(self) -> float:
@@ -84,13 +92,18 @@ class Scale:
         self.late: list[list[int]] = ticks(problem.latency_s).tolist()
         self.home: list[int] = problem.device.tolist()
 
-    def weigh(self, cycle: Cycle) -> Weighed | None:
+    def weigh(self, cycle: Cycle, like: Weighed | None = None) -> Weighed | None:
         """The cycle with its period; None where its devices wait for each other for ever, or never
-        do.
+        do, or where the period is longer than that of the cycle it is `like` (None: of any length).
 
         Source: as `analysis.theory.event_graph`.
         """
-        edges = _Edges(self, cycle)
+        edges, times = _Edges(self, cycle), dict[Pass, float]()
+        if like is not None:
+            values = _repeating(edges.nodes, edges.found, like.period, edges.guess(like))
+            if values is None:
+                return None
+            times = edges.times(values, like.period)
         columns = np.array(edges.found, dtype=np.int64).T
         graph = EventGraph.of(edges.nodes, (columns[0], columns[1], columns[2], columns[3]))
         try:
@@ -99,7 +112,38 @@ class Scale:
             return None
         on = {int(graph.source[edge]) for edge in found.edges}
         return Weighed(cycle, found.ratio, tuple(
-            place for number, place in enumerate(edges.places) if number in on))
+            place for number, place in enumerate(edges.places) if number in on), times)
+
+
+def _repeating(nodes: int, edges: list[tuple[int, int, int, int]], period: Fraction,
+               value: list[int]) -> list[int] | None:
+    """Times at which events that wait for each other by these edges can repeat after so many ticks;
+    None where they cannot.  They are in parts of a tick, as many as the period's denominator.
+
+    It is a question of longest ways, which end unless some cycle takes longer than the periods it
+    spans, and is answered far more quickly than what the period is: from any `value`, the sooner
+    the nearer it is.
+    """
+    leads: list[list[tuple[int, int]]] = [[] for _ in range(nodes)]
+    for source, target, took, height in edges:
+        leads[source].append((target, took * period.denominator - height * period.numerator))
+    came_by = [-1] * nodes
+    queue, queued = deque(range(nodes)), [True] * nodes
+    while queue:
+        node = queue.popleft()
+        queued[node] = False
+        for target, more in leads[node]:
+            if value[node] + more > value[target]:
+                back = node
+                while back >= 0 and back != target:
+                    back = came_by[back]
+                if back == target:  # it comes by itself, and later
+                    return None
+                value[target], came_by[target] = value[node] + more, node
+                if not queued[target]:
+                    queued[target] = True
+                    queue.append(target)
+    return value
 
 
 class _Edges:
@@ -114,6 +158,7 @@ class _Edges:
         every = [each for events in cycle.devices for each in events]
         self.number = {(each.op, each.stage, each.micro): place for place, each in enumerate(every)}
         self.shift = [each.shift for each in every]
+        self.every, self.senders = every, list[int]()
         self.took = [scale.ticks[each.op][each.stage] for each in every]
         first, waiting = 0, dict[tuple[int, int], list[tuple[int, int]]]()
         for device, events in enumerate(cycle.devices):
@@ -127,6 +172,18 @@ class _Edges:
             for (message, holds), (after, _) in zip(messages, messages[1:] + messages[:1],
                                                     strict=True):
                 self.found.append((message, after, holds, int(after <= message)))
+
+    def guess(self, like: Weighed) -> list[int]:
+        """Times of events and messages as in a cycle like this one, in parts of a tick."""
+        parts, period = like.period.denominator, float(like.period)
+        found = [int((like.times.get((op, stage, micro), 0.0) - shift * period) * parts)
+                 for op, stage, micro, shift in self.every]
+        return found + [found[place] + self.took[place] * parts for place in self.senders]
+
+    def times(self, values: list[int], period: Fraction) -> dict[Pass, float]:
+        """When passes on mini-batch 0 start, of times of events in parts of a tick."""
+        return {(op, stage, micro): value / period.denominator + shift * float(period)
+                for (op, stage, micro, shift), value in zip(self.every, values, strict=False)}
 
     def leads_to(self, event: Event, place: int, device: int,
                  waiting: dict[tuple[int, int], list[tuple[int, int]]]) -> None:
@@ -151,6 +208,7 @@ class _Edges:
             return
         message, holds = self.nodes, scale.holds[way][boundary]
         self.nodes += 1
+        self.senders.append(place)
         waiting.setdefault((device, scale.home[target]), []).append((message, holds))
         self.found.append((place, message, self.took[place], 0))
         self.found.append((message, receiver, holds + scale.late[way][boundary], height))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from analysis.ordering.periodic.cycle import Cycle, Event
 from analysis.ordering.problem import OrderProblem
+from analysis.ordering.search import search
 from analysis.theory.pattern import Pattern, find_pattern
+from sim.kernels.pairs import NUMPY
 from sim.op import Op
 from sim.order.program import Program
 from sim.order.shape import PipelineShape
+from sim.order.torch_csv.reading import repeated
 from sim.schedules import SCHEDULES
 
+SHORT = 300  # moves of the search for a flushed order
 BEYOND = 6  # mini-batches of a program in which a pattern is looked for, beside two a stage
 
 
@@ -35,6 +40,18 @@ def named_cycles(problem: OrderProblem) -> Iterator[tuple[str, Cycle]]:
             found = _cycle(program, problem)
             if found is not None:
                 yield each.name + ("" if ahead is None else f", warmup {ahead}"), found
+
+
+def flushed_cycle(problem: OrderProblem) -> tuple[str, Cycle] | None:
+    """A flushed order that a short search finds, repeated for ever, and its name.
+
+    It needs the least memory: where any order fits, this does.
+    """
+    found = search(replace(problem, max_staleness=0), rounds=SHORT, kernels=NUMPY)
+    pattern = find_pattern(repeated(found.program, 2 * problem.stages + BEYOND))
+    if pattern is None or pattern.minibatches > 1:
+        return None
+    return f"flushed, from {found.start}", cycle_of(pattern)
 
 
 def _cycle(program: Program, problem: OrderProblem) -> Cycle | None:

@@ -11,7 +11,15 @@ from analysis.comparison.compare import spread_in
 from analysis.drifting.problem import DriftProblem
 from analysis.terminal.fitted.layout import Column
 from analysis.terminal.fitted.table import Facts, FittedTable, names
-from analysis.terminal.fitted.units import BYTES, aligned, bytes_text, in_percent, short, unit_for
+from analysis.terminal.fitted.units import (
+    BYTES,
+    aligned,
+    bytes_text,
+    in_percent,
+    percent_text,
+    short,
+    unit_for,
+)
 from analysis.terminal.paired_table import paired_tables
 from analysis.terminal.tables import (
     STAGES,
@@ -45,7 +53,7 @@ def drift_tables(rows: Sequence[dict[str, Any]], problem: DriftProblem, seeds: i
     for cells in zip(*_columns(given, moved.size), strict=True):
         table.add_row(*cells)
     return [*([table] if given else []), *paired_tables(rows, "policy", _name),
-            *([_courses(given)] if given else []),
+            *([_courses(given)] if given else []), *_lateness(given),
             *refusals([(row["policy"], row["refused"]) for row in rows if row["refused"]])]
 
 
@@ -65,6 +73,23 @@ def _columns(rows: Sequence[dict[str, Any]], unit: float) -> list[list[str]]:
         *([span(row["staleness"][way]) for row in rows] for way in ("forward", "backward")),
         [short(row["staleness"]["max"], 3) for row in rows],
         list(map(loss, rows)), list(map(accuracy, rows))]
+
+
+def _lateness(rows: Sequence[Row]) -> list[Facts]:
+    """How often forwards read weights how old, of the policies under which a stage's differ."""
+    told = []
+    for row in rows:
+        stages = row["staleness"]["distribution"]["forward"]
+        if any(len(counts) > 1 for counts in stages):
+            told.append((_name(row), "; ".join(
+                f"stage {number}: {_shares(counts)}" for number, counts in enumerate(stages))))
+    return [Facts("updates behind, share of the forwards", told)] if told else []
+
+
+def _shares(counts: Mapping[str, int]) -> str:
+    total = sum(counts.values())
+    return ", ".join(f"{late} in {percent_text(times / total)}"
+                     for late, times in reversed(list(counts.items())))
 
 
 def _courses(rows: Sequence[Row]) -> Facts:

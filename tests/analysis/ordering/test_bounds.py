@@ -13,7 +13,7 @@ import pytest
 from analysis.ordering.bounds.makespan import lower_bound_s, plain_bound_s
 from analysis.ordering.bounds.one_machine import shortest as one_machine
 from analysis.ordering.bounds.room import in_flight
-from analysis.ordering.exact.branching import best_order
+from analysis.ordering.exact.branching import best_order, shorter_order
 from analysis.ordering.problem import OrderProblem
 from sim.errors import ConfigurationError
 from sim.experiment.configuration import resolve
@@ -203,6 +203,21 @@ def test_what_branch_and_bound_cannot_prove_is_refused(change: dict[str, Any], s
     given = problem(**({"stages": 2, "microbatches": 2} | change))
     with pytest.raises(ConfigurationError, match=said):
         best_order(given)
+
+
+def test_what_is_shorter_than_an_order_is_found_or_proved_not_to_be() -> None:
+    given = drawn(np.random.default_rng(4), 4, 7, most=5)
+    named = SCHEDULES["gpipe"].program(given.experiment.shape)
+    wide = replace(given, limit_bytes=float("inf"))
+    found = shorter_order(wide, simulated(wide, named))
+    assert found.proved
+    assert found.best is not None
+    assert simulated(wide, found.best.program) == found.best.makespan_s < simulated(wide, named)
+    assert lower_bound_s(wide, found.best.makespan_s) <= found.best.makespan_s
+    again = shorter_order(wide, found.best.makespan_s)
+    assert (again.best, again.proved) == (None, True)
+    assert not shorter_order(wide, simulated(wide, named), most_steps=0).proved
+    assert not shorter_order(wide, simulated(wide, named), seconds=0.0).proved
 
 
 def test_a_search_cut_short_says_that_nothing_is_proved() -> None:

@@ -81,7 +81,7 @@ def test_it_is_as_short_as_can_be_in_most_of_many_and_never_longer_than_a_named_
     apart, better = [], 0
     for seed in range(20):
         given = uneven(seed, 5, 1, 4)
-        found = endless_order(given, rounds=400)
+        found = endless_order(given, rounds=1500)
         checked(given, found)
         best = min(found.named.values())
         assert found.period_s <= best

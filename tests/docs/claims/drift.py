@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from figures.pictures.dynamic import drift
 from figures.pictures.dynamic.drift import LOSS, ORDERS, RATE, SCENARIOS
-from sim.spread import Paired
+from sim.spread import POSITIVE, Paired, paired
 from tests.docs.claims import check
 from tests.docs.claims.data import gallery, told
 
@@ -26,7 +26,7 @@ def setting() -> Iterator[str]:
     assert (window["from_s"], window["to_s"], trend["from_s"], trend["to_s"]) == (
         300, 600, 200, 800)
     yield f"{window['factor']:g} 300 600 {trend['factor']:g} 200 800"
-    yield f"{drift.SMALL_NOISE['sigma']} {drift.NOISE['sigma']}"
+    yield f"{drift.SMALL_NOISE['sigma']} {drift.NOISE['sigma']} {drift.DOUBT:g}"
 
 
 @check("drift-recut")
@@ -46,6 +46,17 @@ def noise() -> Iterator[str]:
     flushed = [row["changes"] for row in gallery("drift") if (
         row["scenario"], row["order"], row["policy"]) == ("noise", "flushed", "recut")]
     assert max(flushed) == 0
+
+
+@check("drift-doubt")
+def doubt() -> Iterator[str]:
+    changes = [row["changes"] for row in gallery("drift") if (
+        row["scenario"], row["order"], row["policy"]) == ("noise", "asynchronous", "doubting")]
+    yield f"{min(changes):g} {max(changes):g}"
+    yield told(over_static("noise", "asynchronous", "doubting"), ".3g")
+    doubting, believing = (over_static("trend", "asynchronous", policy)
+                           for policy in ("doubting", "recut"))
+    yield told(paired(doubting.values, believing.values, POSITIVE), ".3g")
 
 
 @check("drift-replan")

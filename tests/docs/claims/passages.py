@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_GENERATED = re.compile(r"^<!-- (systems|rates|bench) -->$.*?^<!-- /\1 -->$",
+_GENERATED = re.compile(r"^<!-- (systems|rates|uneven|bench) -->$.*?^<!-- /\1 -->$",
                         re.DOTALL | re.MULTILINE)
 _FENCED = re.compile(r"^```.*?^```$", re.DOTALL | re.MULTILINE)
 _CHECK = re.compile(r"<!-- check: ([\w-]+) -->")
