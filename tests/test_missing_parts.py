@@ -29,6 +29,7 @@ CALLS = [
     *(("torch", "gpu", [command]) for command in ("run", "profile", "validate", "staleness",
                                                   "tutorial")),
     ("torch", "gpu", ["measure", "--out", "measured"]),
+    ("torch", "gpu", ["tensor"]),
     ("torch", "gpu", ["run", "--devices", "nothing"]),
     ("distributed", "sim", ["sweep", "sweep.toml", "--dask", "127.0.0.1:1"]),
     ("pyarrow", "analysis", ["export", "t.npz", "--format", "parquet", "--out", "t.parquet"]),

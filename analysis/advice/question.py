@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim.errors import ConfigurationError, unknown
+from sim.experiment.values.tensor import MOST_WAYS
 from sim.mitigations import MITIGATIONS
 from sim.numerics.stage import Backward
+from sim.order.shape import MOST_RANKS
 from sim.schedules import SCHEDULES
 
 NEEDED = ("weight_bytes", "activation_bytes")  # of a profile, to count memory
@@ -66,6 +68,10 @@ class Question:
                              ("devices", [self.devices])):
             if any(value < 1 for value in values):
                 problems.append(f"--{name}: at least 1, got {min(values)}")
+        for name, most, value in (("devices", MOST_RANKS, self.devices),
+                                  ("ways", MOST_WAYS, max(self.ways, default=1))):
+            if value > most:
+                problems.append(f"--{name}: at most {most}, got {value}")
         if problems:
             raise ConfigurationError(problems)
 

@@ -7,6 +7,7 @@ orders: round robin, or in a V.
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -80,7 +81,9 @@ def _greedy_s(best: Placed, problem: OrderProblem) -> float:
     """Seconds of the better of two greedy orders that fit; infinite where neither does."""
     climber, ways = Climber(problem, best.kernels), tastes(problem)
     best.judged += len(QUICK)
-    return min(climber.makespan_s(codes_of(greedy_order(problem, ways[name]))) for name in QUICK)
+    orders = [greedy_order(problem, ways[name]) for name in QUICK]
+    return min((climber.makespan_s(codes_of(each)) for each in orders if each is not None),
+               default=math.inf)
 
 
 def _neighbour(homes: Homes, devices: int, draw: np.random.Generator) -> Homes:

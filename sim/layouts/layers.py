@@ -12,6 +12,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from sim.errors import ProfileError, shown
 from sim.layouts.graph import is_graph, read_graph
 from sim.times.profile import Amount, Profile, StageProfile, read_profile
@@ -93,8 +95,13 @@ def cut(layers: Profile, counts: Sequence[int]) -> Profile:
         raise ProfileError("contention_factor: is of stages on their devices; layers have none yet")
     ends = list(accumulate(counts))
     sends = [_sent(layers, end) for end in ends[:-1]]
-    stages = [_together(layers.stages[end - count:end], entry)
-              for end, count, entry in zip(ends, counts, [None, *sends], strict=True)]
+    try:
+        stages = [_together(layers.stages[end - count:end], entry)
+                  for end, count, entry in zip(ends, counts, [None, *sends], strict=True)]
+    except ValidationError as errors:  # sums of layers that are each within bounds
+        raise ProfileError("\n".join(
+            f"{'.'.join(map(str, each['loc']))}: of a stage's layers together: {each['msg']}"
+            for each in errors.errors())) from None
     known = layers.boundary_bytes is not None
     return layers.model_copy(update={
         "stages": tuple(stages),

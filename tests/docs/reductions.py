@@ -57,6 +57,7 @@ RULES = (
     Rule("python -m tests.bench.ordering", "some minutes; tests/analysis/ordering searches less",
          None, "--instances 2 --rounds 2000 --out orders.csv"),
     Rule("python -m gpu profile", "seconds of a real network; tests/gpu runs it", None),
+    Rule("python -m gpu tensor", "starts two processes that import torch; tests/gpu runs it", None),
     Rule("python -m gpu run", "torch takes seconds to import; tests/gpu runs it", None),
     Rule("python -m gpu validate", "a minute and more", None,
          "--grid none,none@gpipe/2 --repeats 1 --set minibatches=6"),

@@ -75,6 +75,7 @@ def test_a_program_gives_the_order_and_the_cut_its_stages(tmp_path):
     assert "the cut has 3 stages, the program 2" in result.stderr
 
 
+@pytest.mark.verify
 def test_a_profile_is_of_the_cut_that_was_given(tmp_path):
     result = command("profile", "--cut", "1,5", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
@@ -105,12 +106,18 @@ def test_the_library_takes_a_cut():
     (["--cut", "3,3", "--set", "stages=1", "--devices", "cpu"],
      "the cut has 2 stages, the program 1"),
 ])
-@pytest.mark.parametrize("name", ["run", "profile", "validate"])
-def test_a_cut_that_is_wrong_is_told(name, options, says):
-    result = command(name, *options)
+def test_a_cut_that_is_wrong_is_told(options, says):
+    result = command("run", *options)
     assert result.exit_code == 2, result.output
     assert says in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("name", ["profile", "validate"])
+def test_a_cut_that_is_wrong_is_told_by_every_command(name):
+    result = command(name, "--cut", "2,3")
+    assert result.exit_code == 2, result.output
+    assert "the cut has 2 + 3 = 5 layers" in result.stderr
 
 
 @pytest.mark.parametrize(("content", "says"), [

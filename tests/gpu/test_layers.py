@@ -2,10 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
 
+from analysis.__main__ import main as analysis_main
 from gpu.__main__ import main
 from gpu.lanes.devices import parse_devices
 from gpu.model.networks import layer_names
@@ -13,28 +15,30 @@ from gpu.profiling.experiment import Effort
 from gpu.profiling.layers import layer_profile, one_device, turns
 from gpu.runtime.settings import RunSettings
 from sim.experiment.configuration import resolve
+from sim.experiment.program_file import taken, with_program
 from sim.experiment.run import run as simulate
 from sim.layouts.layers import cut, layers_in
 from sim.op import Op
 from sim.times.profile import write_profile
+from sim.trace import Trace
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
 SMALL = ["--set", "minibatches=3", "--set", "batch_size=4"]
 EXPERIMENT = {"pipeline": {"minibatches": 3, "microbatches": 2},
-              "training": {"batch_size": 8, "seed": 3}}
+              "training": {"batch_size": 4, "seed": 3}}
 
 
 @pytest.fixture(scope="module")
 def measured():
     return layer_profile(resolve(EXPERIMENT), RunSettings(), parse_devices("cpu"), cpu_lanes(1),
-                         Effort(passes=1, rounds=3))
+                         Effort(passes=1, rounds=2))
 
 
 def test_every_layer_is_a_stage_with_all_that_a_cut_needs(measured):
     profile = measured.profile
     assert profile.notes["layers"] == layer_names("narrow")
     assert len(profile.stages) == 6
-    assert profile.microbatch_size == 4
+    assert profile.microbatch_size == 2
     assert len(profile.boundary_bytes) == 5
     for layer in profile.stages:
         assert min(layer.forward_s, layer.backward_s, layer.input_backward_s,
@@ -52,7 +56,7 @@ def test_bytes_add_up_to_those_of_the_stages_that_are_cut_from_them(measured):
     profile = measured.profile
     stages = cut(profile, [2, 4])
     real = cpu_assembly(settings=RunSettings(cut=(2, 4)),
-                        training={"batch_size": 4}).task.stage_sizes()
+                        training={"batch_size": 2}).task.stage_sizes()
     for stage, size in zip(stages.stages, real, strict=True):
         assert stage.weight_bytes == size.weight_bytes
         assert stage.input_bytes == size.input_bytes
@@ -75,6 +79,32 @@ def test_a_layer_profile_goes_round_and_its_stages_are_simulated(measured, tmp_p
         sum(s.weight_backward_s for s in measured.profile.stages[:3]), abs=4 * 2.0**-30)
 
 
+def test_measured_layers_are_cut_ordered_promised_and_run_as_promised(measured, tmp_path):
+    """The worked example of analysis/PLANNING.md, small: from layers to a run that is compared."""
+    path, out = tmp_path / "layers.json", tmp_path / "plan"
+    write_profile(measured.profile, path)
+    done = [CliRunner().invoke(analysis_main, words) for words in (
+        ["partition", str(path), "--devices", "2", "--objective", "flush", "--microbatches", "2",
+         "--out", str(out)],
+        ["schedule", str(path), "--plan", str(out / "partition.json"), "--microbatches", "2",
+         "--rounds", "20", "--out", str(out / "order.txt")])]
+    assert [each.exit_code for each in done] == [0, 0], [each.output for each in done]
+    stages = len(json.loads((out / "partition.json").read_text())["stages"])
+    result = CliRunner().invoke(main, [
+        "run", "--plan", str(out / "partition.json"), "--program", str(out / "order.txt"),
+        "--devices", ",".join(["cpu"] * stages), "--set", "minibatches=3", "--set",
+        "batch_size=4", "--set", "mitigation=stash", "--out", str(tmp_path / "run.npz")])
+    assert result.exit_code == 0, result.output
+    run = Trace.load(tmp_path / "run.npz")
+    experiment, program = with_program({
+        "pipeline": {"minibatches": 3, "mitigation": "stash"}, "training": {"task": "none"},
+        "costs": {"profile": str(out / "stages.json")}}, taken(out / "order.txt"))
+    promised = simulate(experiment, program)
+    assert promised.program() == run.program()
+    assert np.array_equal(promised.version_read, run.version_read)
+    assert run.header.sizes.weight_bytes == promised.header.sizes.weight_bytes
+
+
 def test_all_layers_are_on_one_device_one_after_another():
     program = one_device(3, resolve({"pipeline": {"minibatches": 2, "microbatches": 2},
                                      "training": {"batch_size": 4}}), split=True)
@@ -84,7 +114,7 @@ def test_all_layers_are_on_one_device_one_after_another():
 
 
 def test_the_transformer_has_layers_that_are_alike():
-    effort = Effort(passes=1, rounds=3)
+    effort = Effort(passes=1, rounds=2)
     calls = []
     small = resolve({"pipeline": {"minibatches": 3}, "training": {"batch_size": 1}})
     found = layer_profile(small, RunSettings("transformer", image_size=16), parse_devices("cpu"),
@@ -127,7 +157,7 @@ def test_the_papers_networks_are_profiled_layer_by_layer(model):
     experiment = resolve({"pipeline": {"minibatches": 3}, "training": {"batch_size": 2}})
     torch.set_num_threads(1)
     found = layer_profile(experiment, RunSettings(model, image_size=64), parse_devices("cpu"),
-                          cpu_lanes(1), Effort(passes=1, rounds=3))
+                          cpu_lanes(1), Effort(passes=1, rounds=2))
     assert len(found.profile.stages) == {"resnet50": 18, "vgg16": 16}[model]
     assert sum(s.weight_bytes for s in found.profile.stages) == 4 * {
         "resnet50": 25_557_032, "vgg16": 138_357_544}[model]

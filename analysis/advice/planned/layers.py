@@ -100,8 +100,13 @@ def read_layers(question: Question) -> Layers:
     problems = [f"{question.path}: stages.{k}.{key}: needed to count memory, but missing"
                 for k, layer in enumerate(profile.stages) for key in NEEDED
                 if getattr(layer, key) is None]
+    many, sent = len(profile.stages), profile.boundary_bytes
+    if sent is not None and len(sent) != many - 1:
+        problems.append(f"{question.path}: boundary_bytes: {many} layers have {many - 1}, got "
+                        f"{len(sent)}")
     if problems:
         raise ConfigurationError(problems)
+    cut(profile, [many])  # all of them together are the most a stage may have
     given = {name: value for name, value in (
         ("latency_s", question.latency_s),
         ("bandwidth_bytes_per_s", question.bandwidth_bytes_per_s)) if value is not None}

@@ -21,6 +21,8 @@ def left_out(question: Question, unsearched: str | None) -> list[dict[str, str]]
         ("chunks", f"{' or '.join(map(str, CHUNKS))} stages a device, of orders that have several"),
         ("workers", "powers of two, and as many as there is room for; orders in two directions "
                     "have one"),
+        ("unlike numbers of devices that share a stage's micro-batches under a flush",
+         "analysis partition --objective flush --replicas simulates those"),
         ("greedy dispatch, jitter", "an endless run has a fixed order and fixed costs")]
     if not question.search_s:
         lines.append(("orders without a name", "--search SECONDS looks for them"))

@@ -8,8 +8,10 @@ from analysis.advice.planned.arrangement import Arrangement
 from analysis.advice.planned.cuts import Cutting
 from analysis.advice.planned.layers import Layers
 from analysis.advice.question import Question
+from sim.experiment.values.tensor import MOST_WAYS
 from sim.schedules import SCHEDULES, Schedule
 
+MOST_MICROBATCHES = 128  # that are looked at where none are asked for
 EVERY = 8  # up to so many devices of a pipeline, every number of them is looked at
 UNLIKE = 16  # up to so many devices, stages with unlike numbers of replicas are looked at
 CHUNKS = (2, 4)  # stages on a device, of orders that have several
@@ -26,25 +28,28 @@ def powers(most: int) -> list[int]:
 def microbatches_of(question: Question, layers: Layers) -> list[int]:
     """The micro-batches of a mini-batch to consider, of all workers together under batch sizes.
 
-    [choice] Powers of two up to twice the devices, at least to 8, where nothing is asked.
+    [choice] Powers of two up to twice the devices, at least to 8 and at most to 128, where nothing
+    is asked.
     """
     if question.batch_sizes and layers.size is not None:
         return sorted({size // layers.size for size in question.batch_sizes})
-    return sorted(set(question.microbatches)) or powers(max(8, 2 * question.devices))
+    return sorted(set(question.microbatches)) or powers(
+        min(MOST_MICROBATCHES, max(8, 2 * question.devices)))
 
 
-def depths(devices: int) -> list[int]:
-    """How many devices a pipeline may have.
+def depths(devices: int, layers: int) -> list[int]:
+    """How many of the devices a pipeline of so many layers may have.
 
     [choice] Up to 8 any number, beyond that powers of two and what divides the devices.
     """
-    return [depth for depth in range(1, devices + 1)
+    return [depth for depth in range(1, min(devices, layers) + 1)
             if depth <= EVERY or devices % depth == 0 or depth in powers(devices)]
 
 
 def ways_of(question: Question) -> list[int]:
     """The tensor ways to consider: those asked for, else powers of two, up to the devices."""
-    return [ways for ways in sorted(set(question.ways)) or powers(question.devices)
+    most = min(MOST_WAYS, question.devices)
+    return [ways for ways in sorted(set(question.ways)) or powers(most)
             if ways <= question.devices]
 
 
@@ -57,7 +62,7 @@ def arrangements(question: Question, layers: Layers) -> Iterator[Arrangement]:
                           question.backwards)
         known = cutting.straight(CHUNKS[-1] * devices, devices,
                                  microbatches_of(question, layers)[-1])
-        for depth in depths(devices):
+        for depth in depths(devices, len(layers.alone)):
             for chunks in (1, *CHUNKS) if depth > 1 else (1,):
                 for number, counts in enumerate(known.get(depth * chunks, ())):
                     stages = layers.split(counts, ways)

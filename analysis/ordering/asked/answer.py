@@ -79,7 +79,8 @@ def _flushed(problem: OrderProblem, seconds: float, rounds: int | None, seed: in
     small = None if move_stages else _proved(problem)
     if small is not None:
         program, proved = small.program, True
-        told: dict[str, Any] = {"searched": small.steps, "start": "branch and bound", "named": {}}
+        told: dict[str, Any] = {"searched": small.steps, "start": "branch and bound",
+                                "named": search(problem, rounds=0).named_s}
     else:
         found = search(problem, seconds=(1 - AFTER) * seconds, rounds=rounds, seed=seed,
                        bound_s=bound, move_stages=move_stages, progress=done)

@@ -59,10 +59,12 @@ def starts_of(problem: OrderProblem, climber: Climber, budget: Budget) -> list[S
 
 def _orders(problem: OrderProblem) -> Iterator[tuple[str, bool, list[list[Pass]]]]:
     named = named_orders(problem)
-    for name, streams in named.items():
-        yield name, True, streams
+    for name, known in named.items():
+        yield name, True, known
     for name, taste in tastes(problem).items():
-        yield name, False, greedy_order(problem, taste)
-    for name, streams in named.items():
-        yield f"{name}, backwards split", False, halved(streams)
+        streams = greedy_order(problem, taste)
+        if streams is not None:
+            yield name, False, streams
+    for name, known in named.items():
+        yield f"{name}, backwards split", False, halved(known)
     yield ONE, False, one_at_a_time(problem)

@@ -51,12 +51,15 @@ def tastes(problem: OrderProblem) -> dict[str, Taste]:
     return {name: every[name] for name in (*QUICK, *every)}
 
 
-def greedy_order(problem: OrderProblem, taste: Taste) -> list[list[Pass]]:
+def greedy_order(problem: OrderProblem, taste: Taste) -> list[list[Pass]] | None:
     """The streams of a greedy order, by device; every backward is split.
 
-    Room is left for all that a device needs to bring one micro-batch further, so none gets stuck.
+    Room is left for all that a device needs to bring one micro-batch further; None where it gets
+    stuck all the same, as it may where backwards run forwards again.
     """
-    return _Greedy(problem, taste).through()
+    streams = _Greedy(problem, taste).through()
+    whole = 3 * problem.stages * problem.microbatches
+    return streams if sum(map(len, streams)) == whole else None
 
 
 def one_at_a_time(problem: OrderProblem) -> list[list[Pass]]:
@@ -83,7 +86,6 @@ class _Greedy:
         self.link_free: defaultdict[tuple[int, int], float] = defaultdict(float)
         self.room = problem.room_bytes.tolist()  # what is left of it
         self.streams: list[list[Pass]] = [[] for _ in range(devices)]
-        self.rerun = [float(problem.rerun_bytes[mine].max(initial=0.0)) for mine in self.mine]
 
     def through(self) -> list[list[Pass]]:
         """Go on until all is done."""
@@ -136,8 +138,11 @@ class _Greedy:
         """Bytes that have to be left for a pass: a forward leaves room for what follows it here."""
         if op is Op.I:
             return float(self.problem.rerun_bytes[stage])
-        later = [each for each in self.mine[device] if each >= stage]
-        return float(self.problem.held_bytes[later].sum()) + self.rerun[device]
+        held, most = 0.0, 0.0
+        for each in self.mine[device]:  # the last of them goes back first
+            held += float(self.problem.held_bytes[each]) if each >= stage else 0.0
+            most = max(most, held + float(self.problem.rerun_bytes[each]))
+        return most
 
     def _do(self, device: int, now: float, op: Op, stage: int) -> Iterator[tuple[float, int]]:
         """Do a pass; the moments at which devices have to choose again."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from analysis.ordering.bounds.anywhere import anywhere_bound_s
 from analysis.ordering.bounds.makespan import lower_bound_s, plain_bound_s
 from analysis.ordering.bounds.one_machine import shortest as one_machine
 from analysis.ordering.bounds.room import in_flight
@@ -173,6 +175,17 @@ def test_stages_may_be_moved_to_devices_of_another_pace() -> None:
     assert given.forward_s.tolist() == [1, 3, 3, 1]
     assert given.placed([1, 1, 0, 0]).forward_s.tolist() == [3, 3, 1, 1]
     assert given.placed([0, 0, 1, 1]).stages_on(1) == [2, 3]
+
+
+def test_a_bound_for_all_places_is_below_that_of_each() -> None:
+    given = problem(4, 6, device=[0, 1, 1, 0], costs={"device_factor": [1.0, 3.0]}, latency_s=0.5,
+                    pipeline={"schedule": "interleaved", "chunks": 2})
+    bound = anywhere_bound_s(given)
+    assert bound == 4 * 6 * 3 / (1 + 1 / 3)  # all work, on a device and a third of one
+    for places in product((0, 1), repeat=4):
+        if len(set(places)) == 2:
+            assert bound == anywhere_bound_s(given.placed(places)) <= lower_bound_s(
+                given.placed(places))
 
 
 def test_a_profile_says_what_a_device_holds(tmp_path: Path) -> None:

@@ -182,6 +182,18 @@ def test_stages_may_share_devices() -> None:
     checked(given, endless_order(given, rounds=120))
 
 
+def test_memory_for_one_micro_batch_is_enough() -> None:
+    """Two stages a device, whose forwards run again: what a greedy order leaves room for counts."""
+    given = problem(4, 2, 5.0, max_staleness=2, activation_bytes=[2.0, 0.0, 1.0, 3.0],
+                    pipeline={"schedule": "zbv", "chunks": 2, "backward": "recompute"})
+    given = replace(given, held_bytes=np.array([0.0, 2.0, 2.0, 0.0]),
+                    rerun_bytes=np.array([1.0, 3.0, 1.0, 3.0]),
+                    halved_bytes=np.array([1.0, 5.0, 3.0, 3.0]))
+    found = endless_order(given, rounds=60)
+    assert (found.needed_bytes <= 5.0).all()
+    checked(given, found)
+
+
 def test_a_mitigation_that_reads_older_weights_itself_is_refused() -> None:
     given = uneven(1, 3, 3, 2, pipeline={"mitigation": "2bw"})
     with pytest.raises(ConfigurationError, match="says itself which version"):

@@ -114,6 +114,7 @@ def test_greedy_orders_are_whole_and_fit(seed):
             tight = within(problem, limit)
             for taste in tastes(tight).values():
                 streams = greedy_order(tight, taste)
+                assert streams is not None
                 assert judge(tight, streams).fits(tight)
                 assert sum(map(len, streams)) == 3 * tight.stages * tight.microbatches
 

@@ -62,6 +62,7 @@ def test_small_cases_are_proved(profile: Path) -> None:
     assert found["proved"]
     assert found["lower_bound_s"] == found["makespan_s"]
     assert found["start"] == "branch and bound"
+    assert found["makespan_s"] <= min(found["named"].values())
 
 
 def test_an_order_without_a_flush_is_what_theory_says_of_it(profile: Path, tmp_path: Path) -> None:

@@ -37,7 +37,10 @@ COMMANDS: tuple[tuple[str, tuple[str, ...], dict[str, tuple[str, ...]]], ...] = 
                   "--microbatches", "1"), {
         "--memory-limit": ("50", "1e9"), "--devices": ("2", "3"), "--microbatches": ("2", "1,2"),
         "--batch-size": ("2", "4"), "--backward": ("graph", "both"), "--state-copies": ("0", "3"),
-        "--consistent": (), "--all": (), "--json": ()}),
+        "--consistent": (), "--all": (), "--json": (), "--layers": (), "--stages": (),
+        "--schedules": ("1f1b", "gpipe,zbv"), "--mitigations": ("none", "stash,spectrain"),
+        "--ways": ("1", "1,2"), "--bandwidth": ("1e3",), "--latency": ("0", "0.5"),
+        "--ring-bandwidth": ("1e6",), "--ring-latency": ("0.1",), "--seconds": ("0", "2")}),
     ("sim", ("sweep", "s.toml", "--out", "o"), {"--workers": ("1", "2"), "--json": ()}),
     ("figures", ("explore", "t.npz", "--out", "o"), {"--out": ("o",)}),
     ("figures", ("timeline", "--from", "nowhere.csv"), {

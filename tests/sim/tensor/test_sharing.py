@@ -85,6 +85,17 @@ def test_letters_of_a_layout_say_how_many_there_are():
     assert lasting(trace, Op.F)[:, 0].tolist() == [1.0, 3 + 6 * ONCE, 1.0]
 
 
+def test_letters_may_name_their_own():
+    costs = {"E": {"forward_s": 4.0, "backward_s": 4.0},
+             "t": {"forward_s": 4.0, "backward_s": 4.0, "all_reduces": {"F": 1.0, "B": 3.0},
+                   "all_reduce_bytes": {"F": 128.0, "B": 384.0}}}
+    ring = {key: value for key, value in RING.items() if key != "all_reduce_bytes"}
+    trace = simulate(schedule="1f1b", microbatches=2, minibatches=2, layout="Et|tt",
+                     per_layer=costs, **ring, **TIMES)
+    assert lasting(trace, Op.F)[:, 0].tolist() == [2 + ONCE, 2 + 2 * ONCE]
+    assert lasting(trace, Op.B)[:, 0].tolist() == [2 + 3 * ONCE, 2 + 6 * ONCE]
+
+
 @pytest.mark.parametrize("engine", ["simpy", "exact"])
 def test_the_pipeline_of_shared_stages_by_hand(engine):
     """One mini-batch of 1F1B on equal stages: (M + P − 1) of a forward and a backward."""
