@@ -34,9 +34,10 @@ class Anyhow:
         padded = np.full((n + 1, ways + self.devices + 1), np.inf)  # no cut on fewer than 0 devices
         found = padded[:, ways:]
         found[n, 0] = 0.0
+        there = np.arange(n + 1) == n  # the places from which there is a cut
         for first in range(n - 1, -1, -1):
             price = self.prices[1:ways + 1, first]
-            some = price < np.inf
+            some = (price < np.inf) & there
             ends, many = np.flatnonzero(some.any(axis=0)), np.flatnonzero(some.any(axis=1))
             if len(ends):
                 low, high = many[0] + 1, many[-1] + 1
@@ -47,6 +48,7 @@ class Anyhow:
                 found[first] = both.min(axis=(0, 1))
             if self.most is not None:
                 found[first][found[first] > self.most[first]] = np.inf
+            there[first] = np.isfinite(found[first]).any()
         return found
 
     def _refuse(self, both: Floats, first: int, ways: slice, ends: Ints) -> None:

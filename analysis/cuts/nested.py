@@ -74,6 +74,11 @@ class Nested:
         """The most parts of a level that a stage may have."""
         return self.problem.levels[level].count if self.problem.replicas else 1
 
+    def parts(self, level: int) -> int:
+        """The most parts of a level that a cut may have: without replicas one for each block."""
+        count = self.problem.levels[level].count
+        return count if self.problem.replicas else min(count, len(self.blocks))
+
     def on_a_part(self, place: Place) -> Floats:
         """Seconds of the blocks from i to j − 1 on one part of a level, a device or a cut of their
         own on the parts below, (n + 1, n + 1)."""
@@ -91,7 +96,7 @@ class Nested:
         """The cuts of runs of blocks on one part of a level above the lowest, by the parts below
         that it has."""
         if place not in self._runs:
-            parts, size = self.problem.levels[place.level - 1].count, len(self.blocks) + 1
+            parts, size = self.parts(place.level - 1), len(self.blocks) + 1
             rest, found = (np.full((parts + 1, size, size), np.inf) for _ in range(2))
             rest[0][np.diag_indices(size)] = 0.0
             for devices in range(1, parts + 1):
@@ -125,7 +130,7 @@ class Nested:
     def by_stages(self) -> list[Found]:
         """The best cut for each number of stages of the highest level, on at most all its parts."""
         level, n = len(self.problem.levels) - 1, len(self.blocks)
-        parts = self.problem.levels[level].count
+        parts = self.parts(level)
         most = min(parts, n)
         best = np.full((most + 1, parts + 1, n + 1), np.inf)
         best[0, 0, n] = 0.0

@@ -85,17 +85,17 @@ def _solved(problem: Problem, blocks: Blocks, slack: float | None, most: int | N
     stages = min(problem.devices, len(blocks))
     ways = problem.devices if problem.replicas else 1
     costs, numbers = costs_of(problem, blocks, ways), range(1, stages + 1)
-    asynchronous = problem.objective == "throughput"
+    asynchronous, devices = problem.objective == "throughput", max(ways, stages)
     if problem.memory_limit_bytes < np.inf:
-        held = by_depth(problem, problem.devices if asynchronous else stages)
+        held = by_depth(problem, devices if asynchronous else stages)
         if held is None:
             return _each_its_own(problem, blocks, costs, numbers)
         costs = costs.limited(deepest(problem, blocks, held, ways), asynchronous)
     if asynchronous:
-        best = fastest_of_all(costs, problem.devices) if slack is None else \
-            fastest(costs, numbers, problem.devices, slack, most)
+        best = fastest_of_all(costs, devices) if slack is None else \
+            fastest(costs, numbers, devices, slack, most)
     else:
-        flush = Flush(costs, problem.devices, problem.microbatches, problem.replicas)
+        flush = Flush(costs, devices, problem.microbatches, problem.replicas)
         best = flush.best(stages) if slack is None else flush.each(numbers, slack)
     return [(found, costs) for found in best]
 
@@ -113,10 +113,10 @@ def _each_its_own(problem: Problem, blocks: Blocks, costs: Costs, numbers: Seque
         held = list(held_by_stages(problem, number))[::-1]
         own = costs.limited(deepest(problem, blocks, held, costs.ways), False)
         if problem.objective == "throughput":
-            best = fastest(own, [number], problem.devices)
+            best = fastest(own, [number], number)
         else:
-            best = Flush(own, problem.devices, problem.microbatches, problem.replicas).each(
-                [number])
+            devices = problem.devices if problem.replicas else number
+            best = Flush(own, devices, problem.microbatches, problem.replicas).each([number])
         solved += [(found, own) for found in best]
     return solved
 

@@ -9,6 +9,9 @@ from analysis.cuts.memory import bytes_of, held_by_stages, order_of
 from analysis.cuts.problem import Problem
 from sim.errors import ConfigurationError
 
+MOST_WAYS = 2e7  # of layers · devices²: ways to begin a cut that are looked at together
+MOST_DEEP = 512  # devices in a pipeline whose memory is counted from its program
+
 
 def check(problem: Problem) -> None:
     """Refuse what is no problem.  Raises ConfigurationError with all that is wrong with it."""
@@ -28,6 +31,7 @@ def check(problem: Problem) -> None:
                             f"{level.bandwidth_bytes_per_s:g}")
         if not 0 <= level.latency_s < np.inf:
             problems.append(f"latency: from 0 seconds, got {level.latency_s:g}")
+    problems += _too_many(problem)
     if problem.microbatches < 1:
         problems.append(f"microbatches: at least 1, got {problem.microbatches}")
     if problem.objective == "throughput" and problem.replicas and problem.microbatches > 1:
@@ -39,6 +43,25 @@ def check(problem: Problem) -> None:
         problems += _unknown(problem)
     if problems:
         raise ConfigurationError(problems)
+
+
+def _too_many(problem: Problem) -> list[str]:
+    """What would not end in time or fill the memory: every way to share very many devices."""
+    if not problem.replicas:
+        return []
+    places = len(problem.layers.stages) if problem.narrow is None else len(problem.narrow) + 1
+    by_level = problem.objective == "throughput"
+    parts = max((level.count for level in problem.levels), default=0) if by_level \
+        else problem.devices
+    most = int((MOST_WAYS / places) ** 0.5)
+    if parts > most:
+        hint = "; give --levels, lowest first" if by_level else ""
+        return [f"replicas: of {places} layers on at most {most} devices"
+                f"{' of a level' * by_level}, got {parts}{hint}"]
+    if problem.memory_limit_bytes < np.inf and problem.devices > MOST_DEEP:
+        return [f"memory-limit: with replicas on at most {MOST_DEEP} devices, got "
+                f"{problem.devices}"]
+    return []
 
 
 def _unknown(problem: Problem) -> list[str]:

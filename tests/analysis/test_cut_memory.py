@@ -135,6 +135,12 @@ def test_every_cut_under_a_limit_runs_within_it(schedule):
     ({"memory_limit_bytes": 1e6, "replicas": True, "mitigation": "vertical-sync"},
      "what vertical-sync on round-robin makes a stage hold depends on how many stages there are"),
     ({"memory_limit_bytes": 1e6, "schedule": "zbv"}, "zbv"),
+    ({"replicas": True, "levels": (Level(4000),)},
+     "replicas: of 6 layers on at most 1825 devices of a level, got 4000; give --levels"),
+    ({"replicas": True, "levels": (Level(8), Level(400)), "objective": "flush"},
+     "replicas: of 6 layers on at most 1825 devices, got 3200"),
+    ({"replicas": True, "levels": (Level(8), Level(80)), "memory_limit_bytes": 1e6},
+     "memory-limit: with replicas on at most 512 devices, got 640"),
     ({"memory_limit_bytes": 1e6, "mitigation": "stahs"}, "did you mean stash"),
     ({"objective": "flush", "replicas": True, "narrow": (), "levels": (Level(3), Level(2))}, ""),
 ])
@@ -155,3 +161,13 @@ def test_a_memory_limit_asks_for_bytes_nobody_says():
         partition(problem)
     assert refused.value.problems == [f"memory-limit: no layer says its {name}" for name in
                                       ("weight_bytes", "activation_bytes", "input_bytes")]
+
+
+def test_devices_without_a_stage_cost_nothing():
+    """Thousands of them without replicas are as many as there are layers."""
+    problem = Problem(layers(random.Random(3), 30), (Level(4096),))
+    assert partition(replace(problem, levels=(Level(64), Level(64)))).devices <= 30
+    for objective in ("throughput", "flush"):
+        asked = replace(problem, objective=objective, memory_limit_bytes=1e6)
+        assert len(plans(asked)) == 30
+        assert partition(asked).devices <= 30
