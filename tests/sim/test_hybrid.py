@@ -133,8 +133,7 @@ def test_with_enough_under_way_no_replica_waits_on_any_replicas(case):
 @settings(max_examples=15, deadline=None)
 def test_the_period_is_that_of_the_tightest_stretch_with_any_warm_up(case, warmup):
     replicas, seconds = case
-    shape = PipelineShape(len(replicas), 64, replicas=tuple(replicas), warmup=warmup)
-    a = [under_way(shape, k) for k in range(len(replicas))]
+    a = under_way(replicas, warmup)
     assert (a[0], a[-1]) == (warmup, 1)
     wanted = max(sum(seconds[k:end + 1]) / (a[k] * replicas[k] - (a[end] - 1) * replicas[end])
                  for k in range(len(replicas)) for end in range(k, len(replicas)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -22,21 +23,22 @@ def homes(shape: PipelineShape) -> list[tuple[int, int, int]]:
     return [(stage, number, many) for stage, many in enumerate(replicas) for number in range(many)]
 
 
-def in_flight(shape: PipelineShape, stage: int) -> int:
-    """Mini-batches that each replica of a stage has under way at most: its warm-up, and one.
+def in_flight(replicas: Sequence[int], warmup: int | None = None) -> list[int]:
+    """Mini-batches that a replica of each stage has under way at most: its warm-up, and one.
 
     The warm-up is ⌊(devices after the stage's first one) / replicas⌋, as in PipeDream's runtime;
     where the replicas divide the devices of later stages that is ⌊those / replicas⌋.  With the
     option `warmup` the first stage has so many under way and the last one 1, those between in
     the proportion of `enough`, rounded down [choice].
     """
-    replicas = shape.replicas or (1,) * shape.stages
-    if shape.warmup is None:
-        return (sum(replicas[stage:]) - 1) // replicas[stage] + 1
-    if shape.stages == 1:
-        return shape.warmup
+    if warmup is None:
+        behind = accumulate(reversed(replicas))
+        return [(devices - 1) // many + 1
+                for devices, many in zip(behind, reversed(replicas), strict=True)][::-1]
+    if len(replicas) == 1:
+        return [warmup]
     wanted = enough(replicas)
-    return 1 + (wanted[stage] - 1) * (shape.warmup - 1) // (wanted[0] - 1)
+    return [1 + (each - 1) * (warmup - 1) // (wanted[0] - 1) for each in wanted]
 
 
 def enough(replicas: Sequence[int]) -> list[int]:
@@ -96,7 +98,8 @@ def hybrid(device: int, shape: PipelineShape) -> Iterator[Part]:
     """
     stage, number, many = homes(shape)[device]
     mine = np.arange(number, shape.total, many, dtype=NARROW)
-    ahead = min(in_flight(shape, stage), len(mine))
+    replicas = shape.replicas or (1,) * shape.stages
+    ahead = min(in_flight(replicas, shape.warmup)[stage], len(mine))
     left = len(mine) - ahead  # forwards after the first backward
     yield forwards(stage, mine[:ahead])
     if number == many - 1:
