@@ -85,7 +85,7 @@ def partition(layers: Path, out: Path | None, as_json: bool, **given: Any) -> No
     problems = question.problems()
     with busy("cutting"):
         chosen, left_out = candidates(problems, question.most)
-    with counted("simulating", sum(len(each.schedules) for each in chosen)) as done:
+    with counted("simulating", sum(len(each.orders) for each in chosen)) as done:
         found = answer(question, chosen, left_out, done)
     written = [] if out is None else _write(found, problems, out)
     if as_json:

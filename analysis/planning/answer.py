@@ -10,7 +10,7 @@ from typing import Any
 
 from analysis.cuts.plans import plans
 from analysis.cuts.problem import Plan, Problem
-from analysis.planning.judged import Judged, judge, orders
+from analysis.planning.judged import Judged, Order, judge, orders
 from analysis.planning.question import Question
 from sim.errors import ConfigurationError
 from sim.rows import Row, plain
@@ -24,12 +24,12 @@ ROW_S = {"flush": 3e-6, "endless": 3e-6, "hybrid": 5e-5}
 @dataclass(frozen=True)
 class Candidate:
     """A cut to simulate: the problem it is of, in which `ways` devices share a stage, and the
-    schedules to simulate it by."""
+    orders to simulate it by."""
 
     ways: int
     problem: Problem
     plan: Plan
-    schedules: Sequence[str]
+    orders: Sequence[Order]
 
 
 def candidates(problems: Mapping[int, Problem], most: int | None
@@ -57,17 +57,18 @@ def candidates(problems: Mapping[int, Problem], most: int | None
 def affordable(found: Sequence[Candidate]) -> int:
     """How many of the candidates, from the first on, take a few seconds to simulate together: at
     least 1, up to 16 [choice].  By instructions, so it is the same on every machine."""
-    took = accumulate(sum(estimated_s(each, schedule) for schedule in each.schedules)
+    took = accumulate(sum(estimated_s(each, order) for order in each.orders)
                       for each in found)
     return max(1, sum(total <= ENOUGH_S for total in islice(took, MOST)))
 
 
-def estimated_s(candidate: Candidate, schedule: str) -> float:
+def estimated_s(candidate: Candidate, order: Order) -> float:
     """About how many seconds the simulation of a candidate under an order takes a core."""
     stages, micro = len(candidate.plan.stages), candidate.problem.microbatches
     if candidate.problem.objective == "flush":
         return 3 * stages * micro * ROW_S["flush"]
-    return (2 * stages + 6) * 3 * stages * micro * ROW_S.get(schedule, ROW_S["endless"])
+    return (2 * stages + 6) * 3 * stages * micro * ROW_S.get(
+        order.schedule, ROW_S["endless"])
 
 
 def answer(question: Question, chosen: Sequence[Candidate], left_out: int = 0,
@@ -77,7 +78,7 @@ def answer(question: Question, chosen: Sequence[Candidate], left_out: int = 0,
     The stages and seconds at the top are those of the best cut by formula; `best` is the number,
     from 0, of the candidate that is quickest as simulated among those that fit (None: none does).
     """
-    rows = [_row(each, [_judged(each, schedule, done) for schedule in each.schedules])
+    rows = [_row(each, [_judged(each, order, done) for order in each.orders])
             for each in chosen]
     problem = chosen[0].problem
     names = problem.layers.notes.get("layers")
@@ -95,8 +96,8 @@ def answer(question: Question, chosen: Sequence[Candidate], left_out: int = 0,
     return dict(plain(found))
 
 
-def _judged(each: Candidate, schedule: str, done: Callable[[], None]) -> Judged:
-    found = judge(each.problem, each.plan, schedule)
+def _judged(each: Candidate, order: Order, done: Callable[[], None]) -> Judged:
+    found = judge(each.problem, each.plan, order)
     done()
     return found
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.cuts.problem import Plan, PlannedStage, Problem
 from analysis.cuts.simulated import profile_of
-from analysis.planning.judged import document
+from analysis.planning.judged import Order, document
 from sim.experiment.keys.listing import as_toml
 from sim.rows import Row
 
@@ -26,8 +26,8 @@ def plan_files(found: dict[str, Any], problems: Mapping[int, Problem]) -> dict[s
         return {}
     row = found["candidates"][found["best"]]
     plan, problem = plan_of(row), problems[row["ways"]]
-    schedule = row["simulated"][row["order"]]["schedule"]
-    tables = document(problem, plan, schedule)
+    best = row["simulated"][row["order"]]
+    tables = document(problem, plan, Order(best["schedule"], best["warmup"]))
     tables["costs"] = {"profile": STAGES}
     kept = {key: found[key] for key in ("file", "objective", "microbatches")}
     profile = profile_of(problem, plan).model_copy(update={"notes": {"cut of": found["file"]}})

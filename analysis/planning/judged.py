@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from analysis.advice.footprint import footprint
 from analysis.cuts.problem import Plan, Problem
 from analysis.cuts.simulated import Places, profile_of
+from analysis.planning.warmups import TURNS, quicker_that_fits
 from analysis.theory.endless import solve
 from sim.arrays import Floats
 from sim.errors import ConfigurationError, DeadlockError, UnsettledError
@@ -28,6 +29,13 @@ SPLIT = ("zb-h1", "zb-h2")  # where the halves of backwards are known
 RUN = 60  # mini-batches of an experiment without an end
 
 
+class Order(NamedTuple):
+    """An order to simulate a plan by: its schedule, and its warm-up (None: the schedule's own)."""
+
+    schedule: str
+    warmup: int | None = None
+
+
 @dataclass(frozen=True)
 class Judged:
     """A plan under one order, simulated.
@@ -39,7 +47,7 @@ class Judged:
     """
 
     plan: Plan
-    schedule: str
+    order: Order
     seconds: float = math.inf
     bubble_fraction: float = math.nan
     peak_bytes: tuple[float, ...] = ()
@@ -56,34 +64,42 @@ class Judged:
     @property
     def row(self) -> Row:
         """It in the form in which `--json` gives it."""
+        order = self.order._asdict()
         if self.refused is not None:
-            return {"schedule": self.schedule, "refused": self.refused}
-        return {"schedule": self.schedule, "seconds": self.seconds, "miss": self.miss,
+            return {**order, "refused": self.refused}
+        return {**order, "seconds": self.seconds, "miss": self.miss,
                 "bubble_fraction": self.bubble_fraction, "peak_bytes": list(self.peak_bytes),
                 "fits": self.fits, "refused": None}
 
 
-def orders(problem: Problem, plan: Plan) -> list[str]:
-    """The schedules by which a plan is simulated: the one that is asked for, else PipeDream's own
-    under `throughput`, and those of one stage a device under `flush`."""
-    if problem.schedule is not None:
-        return [problem.schedule]
+def orders(problem: Problem, plan: Plan) -> list[Order]:
+    """The orders by which a plan is simulated: the one that is asked for, else PipeDream's own
+    under `throughput`, and those of one stage a device under `flush`.  Where by their formula
+    replicas that take turns wait, also with the shortest warm-up with which they wait least of
+    those that fit."""
+    schedule, several = problem.schedule, any(stage.replicas > 1 for stage in plan.stages)
     if problem.objective == "throughput":
-        several = any(stage.replicas > 1 for stage in plan.stages)
-        return ["hybrid" if several else "round-robin"]
+        schedule = schedule or (TURNS if several else "round-robin")
+    if schedule == TURNS and problem.objective == "throughput" and several:
+        longer = quicker_that_fits(problem, plan)
+        return [Order(TURNS), *([] if longer is None else [Order(TURNS, longer)])]
+    if schedule is not None:
+        return [Order(schedule)]
     halves = any(half is not None for layer in problem.layers.stages
                  for half in (layer.input_backward_s, layer.weight_backward_s))
-    return [*FLUSHED, *(SPLIT if halves else ())]
+    return [Order(name) for name in (*FLUSHED, *(SPLIT if halves else ()))]
 
 
-def document(problem: Problem, plan: Plan, schedule: str) -> dict[str, dict[str, Any]]:
+def document(problem: Problem, plan: Plan, order: Order) -> dict[str, dict[str, Any]]:
     """The experiment that runs a plan under an order, without the file its stages are in."""
     flush = problem.objective == "flush"
     places = Places.of(problem, plan)
     pipeline: dict[str, Any] = {
-        "schedule": schedule, "stages": len(plan.stages), "minibatches": 1 if flush else RUN,
+        "schedule": order.schedule, "stages": len(plan.stages), "minibatches": 1 if flush else RUN,
         "microbatches": problem.microbatches, "mitigation": problem.mitigation,
         "backward": problem.backward}
+    if order.warmup is not None:
+        pipeline["warmup"] = order.warmup
     several = not flush and any(stage.replicas > 1 for stage in plan.stages)
     if several:
         pipeline["replicas"] = [stage.replicas for stage in plan.stages]
@@ -91,37 +107,38 @@ def document(problem: Problem, plan: Plan, schedule: str) -> dict[str, dict[str,
             "workers": places.workers if several else {}, "training": {"task": "none"}}
 
 
-def judge(problem: Problem, plan: Plan, schedule: str) -> Judged:
+def judge(problem: Problem, plan: Plan, order: Order) -> Judged:
     """A plan simulated under an order; what the simulator refuses is told, not raised."""
     profile = profile_of(problem, plan)
     try:
-        experiment = resolve(document(problem, plan, schedule))
+        experiment = resolve(document(problem, plan, order))
         if problem.objective == "flush":
-            return _flushed(problem, plan, experiment, profile)
-        return _endless(problem, plan, experiment, profile)
+            return _flushed(problem, plan, order, experiment, profile)
+        return _endless(problem, plan, order, experiment, profile)
     except ConfigurationError as error:
         reason = "; ".join(error.problems)
     except (UnsettledError, DeadlockError) as error:
         reason = str(error)
-    return Judged(plan, schedule, refused=reason)
+    return Judged(plan, order, refused=reason)
 
 
-def _endless(problem: Problem, plan: Plan, experiment: Experiment, profile: Profile) -> Judged:
+def _endless(problem: Problem, plan: Plan, order: Order, experiment: Experiment, profile: Profile
+             ) -> Judged:
     setup, found = solve(experiment, profile=profile)
     if not found.period:
         raise ConfigurationError(["nothing in the layers takes any time"])
     peak = _peaks(problem, setup.checked_versions(setup.program), profile)
-    return Judged(plan, experiment.pipeline.schedule,
+    return Judged(plan, order,
                   found.period_s / problem.microbatches, found.bubble_fraction or 0.0, tuple(peak),
                   bool(max(peak) <= problem.memory_limit_bytes))
 
 
-def _flushed(problem: Problem, plan: Plan, experiment: Experiment, profile: Profile) -> Judged:
+def _flushed(problem: Problem, plan: Plan, order: Order, experiment: Experiment, profile: Profile
+             ) -> Judged:
     timed = settle(VirtualSetup.of(experiment, profile=profile))
     seconds = float(timed.timeline.end_s.max())
     peak = _peaks(problem, timed.plan, profile)
-    return Judged(plan, experiment.pipeline.schedule, seconds,
-                  _bubble(plan, timed.timeline, seconds), tuple(peak),
+    return Judged(plan, order, seconds, _bubble(plan, timed.timeline, seconds), tuple(peak),
                   bool(max(peak) <= problem.memory_limit_bytes))
 
 

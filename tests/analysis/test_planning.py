@@ -21,7 +21,7 @@ from analysis.cuts.simulated import Places, profile_of
 from analysis.metrics.report import report
 from analysis.planning.answer import candidates
 from analysis.planning.files import plan_of
-from analysis.planning.judged import judge, orders
+from analysis.planning.judged import Order, judge, orders
 from analysis.planning.question import Question
 from sim.__main__ import main as sim
 from sim.errors import ConfigurationError
@@ -100,10 +100,10 @@ def test_a_flush_takes_what_each_order_takes():
     """GPipe is Σf + (M−1)·max f + Σb + (M−1)·max b on any stages."""
     problem = Problem(layers([1.0, 2.0, 0.5, 1.5]), (Level(3),), "flush", 4)
     cut = plan((0, 0, 1), (1, 2, 1), (3, 3, 1), objective=24.0)
-    assert judge(problem, cut, "gpipe").seconds == 5 + 3 * 2.5 + 10 + 3 * 5
+    assert judge(problem, cut, Order("gpipe")).seconds == 5 + 3 * 2.5 + 10 + 3 * 5
     same = plan((0, 0, 1), (1, 1, 1), objective=10.0)
     even = Problem(layers([1.0, 1.0]), (Level(2),), "flush", 3)
-    found = judge(even, same, "1f1b")
+    found = judge(even, same, Order("1f1b"))
     assert found.seconds == (3 + 1) * 3.0
     assert found.miss == pytest.approx(0.2)
     assert found.bubble_fraction == pytest.approx(1 / 4)
@@ -112,12 +112,16 @@ def test_a_flush_takes_what_each_order_takes():
 def test_the_orders_of_a_flush_have_halves_where_those_are_known():
     cut = plan((0, 0, 1), (1, 1, 1))
     plain = Problem(layers([1.0, 1.0]), (Level(2),), "flush", 3)
-    assert orders(plain, cut) == ["1f1b", "eager-1f1b", "gpipe"]
+    def names(problem, cut):
+        assert all(order.warmup is None for order in orders(problem, cut))
+        return [order.schedule for order in orders(problem, cut)]
+
+    assert names(plain, cut) == ["1f1b", "eager-1f1b", "gpipe"]
     halves = replace(plain, layers=layers([1.0, 1.0], input_backward_s=0.5))
-    assert orders(halves, cut) == ["1f1b", "eager-1f1b", "gpipe", "zb-h1", "zb-h2"]
-    assert orders(replace(plain, objective="throughput"), cut) == ["round-robin"]
-    assert orders(replace(plain, objective="throughput"), plan((0, 1, 2))) == ["hybrid"]
-    assert orders(replace(halves, schedule="paci"), cut) == ["paci"]
+    assert names(halves, cut) == ["1f1b", "eager-1f1b", "gpipe", "zb-h1", "zb-h2"]
+    assert names(replace(plain, objective="throughput"), cut) == ["round-robin"]
+    assert names(replace(plain, objective="throughput"), plan((0, 1, 2))) == ["hybrid"]
+    assert names(replace(halves, schedule="paci"), cut) == ["paci"]
 
 
 def test_devices_that_share_a_stage_are_one_with_their_part():
@@ -150,9 +154,9 @@ def test_replicas_wait_for_the_ring_of_their_own_level():
     """Stage 0 on both devices of a part, stage 1 on one of each: rings over unlike links."""
     profile = layers([2.0, 2.0], weight_bytes=100.0)
     problem = Problem(profile, (Level(4, 100.0), Level(2, 10.0)), replicas=True)
-    near = judge(problem, plan((0, 0, 2), (1, 1, 2)), "hybrid")
+    near = judge(problem, plan((0, 0, 2), (1, 1, 2)), Order("hybrid"))
     far = judge(replace(problem, levels=(Level(3, 100.0), Level(2, 10.0))),
-                plan((0, 0, 2), (1, 1, 2)), "hybrid")
+                plan((0, 0, 2), (1, 1, 2)), Order("hybrid"))
     assert near.seconds == (6 + 2 * (1 / 2) * 100 / 100) / 2
     assert far.seconds == (6 + 2 * (1 / 2) * 100 / 10) / 2
 
@@ -320,7 +324,7 @@ def test_how_often_another_cut_is_quicker_than_the_formulas_best(objective, repl
         problem = Problem(drawn(seed), (Level(8, 1e9, 2e-5),), objective,
                           32 if objective == "flush" else 1, replicas)
         chosen, left_out = candidates({1: problem}, 16)
-        best = [min(judge(problem, each.plan, schedule).seconds for schedule in each.schedules)
+        best = [min(judge(problem, each.plan, order).seconds for order in each.orders)
                 for each in chosen]
         assert not left_out
         gains.append(1 - min(best) / best[0])
@@ -356,7 +360,7 @@ def test_no_number_is_cut_on_any_screen(columns, tmp_path):
     assert max(map(len, result.output.splitlines())) <= columns
     cells = {cell for line in result.output.splitlines() for cell in line.split()}
     for row in answer["candidates"]:
-        for seconds in (row["objective_s"], row["simulated"][0]["seconds"]):
+        for seconds in (row["objective_s"], row["simulated"][row["order"]]["seconds"]):
             assert {f"{1000 * seconds:.{digits}f}" for digits in (2, 3)} & cells
 
 

@@ -6,12 +6,16 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from analysis.theory.endless import endless
 from sim.errors import ConfigurationError
 from sim.op import Op
 from sim.order.shape import PipelineShape
 from sim.schedules import SCHEDULES
-from sim.schedules.replicas.hybrid import hybrid
+from sim.schedules.replicas.hybrid import enough, hybrid
+from sim.schedules.replicas.hybrid import in_flight as under_way
 from tests.sim.experiments import by_pass, experiment, simulate
 
 
@@ -25,11 +29,18 @@ def in_flight(replicas):
     return [(sum(replicas) - 1 - sum(replicas[:k])) // own + 1 for k, own in enumerate(replicas)]
 
 
-def test_the_picture_in_the_documentation_is_what_runs():
+PICTURES = [({"replicas": [2, 1], "forward_s": 1.0, "backward_s": 1.0}, slice(0, 3)),
+            ({"replicas": [1, 2, 1], "warmup": 5, "forward_s": [1.0, 2.0, 1.0],
+              "backward_s": [1.0, 2.0, 1.0]}, slice(3, 7))]
+
+
+@pytest.mark.parametrize(("keys", "lines"), PICTURES)
+def test_the_pictures_in_the_documentation_are_what_runs(keys, lines):
     rows = re.findall(r"^ +stage .*?: +(.*)$", hybrid.__doc__, re.MULTILINE)
-    trace = run([2, 1], 8, forward_s=1.0, backward_s=1.0, update_s=0.0)
-    for device, row in enumerate(rows):
-        drawn = [None if cell == "." else cell for cell in row.split()]
+    assert len(rows) == 7
+    trace = run(minibatches=16, update_s=0.0, **keys)
+    for device, row in enumerate(rows[lines]):
+        drawn = [None if cell in ".-" else cell for cell in row.split()]
         here = (trace.device == device) & (trace.op != Op.U)
         found = {int(start): f"{index + 1}{'F' if op == Op.F else ''}" for op, start, index in
                  zip(trace.op[here], trace.start_s[here], trace.index[here], strict=True)}
@@ -90,6 +101,83 @@ def test_where_replicas_do_not_divide_the_period_is_that_of_the_tightest_stretch
                  for k in range(len(replicas)) for end in range(k, len(replicas))]
     assert max(stretches) == wanted
     assert period(replicas, forward, backward, 240) == pytest.approx(wanted, rel=0.02)
+
+
+def asked(replicas, warmup, stages_s, **keys):
+    """An endless run with forwards of a third of each stage's seconds, on free links."""
+    third = [each / 3 for each in stages_s]
+    return endless(experiment(
+        schedule="hybrid", stages=len(replicas), replicas=replicas, warmup=warmup, task="none",
+        minibatches=40, forward_s=third, backward_s=[2 * each for each in third], update_s=0.0,
+        **keys))
+
+
+@st.composite
+def replicated(draw):
+    """Stages with replicas, and whole seconds of each that are a multiple of 3."""
+    replicas = draw(st.lists(st.integers(1, 4), min_size=2, max_size=4))
+    return replicas, [3.0 * draw(st.integers(1, 9)) for _ in replicas]
+
+
+@given(replicated())
+@settings(max_examples=15, deadline=None)
+def test_with_enough_under_way_no_replica_waits_on_any_replicas(case):
+    replicas, seconds = case
+    wanted = max(t / r for t, r in zip(seconds, replicas, strict=True))
+    found = asked(replicas, enough(replicas)[0], seconds)
+    assert found["period_s"] == pytest.approx(wanted, rel=1e-12)
+    assert asked(replicas, None, seconds)["period_s"] >= found["period_s"] - 1e-12
+
+
+@given(replicated(), st.integers(1, 16))
+@settings(max_examples=15, deadline=None)
+def test_the_period_is_that_of_the_tightest_stretch_with_any_warm_up(case, warmup):
+    replicas, seconds = case
+    a = under_way(replicas, warmup)
+    assert (a[0], a[-1]) == (warmup, 1)
+    wanted = max(sum(seconds[k:end + 1]) / (a[k] * replicas[k] - (a[end] - 1) * replicas[end])
+                 for k in range(len(replicas)) for end in range(k, len(replicas)))
+    assert asked(replicas, warmup, seconds)["period_s"] == pytest.approx(wanted, rel=1e-12)
+
+
+def test_a_warm_up_is_what_a_replica_does_first_and_what_it_holds():
+    """Passes until the first backward, versions held and staleness, all as the program has them."""
+    assert enough([1, 4, 1]) == [9, 2, 1]
+    held = {}
+    for warmup, ahead in ((None, [6, 2, 1]), (9, [9, 2, 1]), (17, [17, 3, 1])):
+        trace = run([1, 4, 1], 48, mitigation="stash", warmup=warmup)
+        for k, device in enumerate((0, 1, 5)):
+            first = np.flatnonzero(trace.op[trace.device == device] == Op.B)[0]
+            assert first == ahead[k]
+        late = by_pass(trace, "staleness")
+        held[warmup] = trace.header.versions_held[0]
+        assert held[warmup] == ahead[0] == late[0].max() + 1
+        assert late[2].tolist() == [0] * 48
+    assert held == {None: 6, 9: 9, 17: 17}
+
+
+@pytest.mark.parametrize("replicas", [[2, 1, 1], [4, 2, 2], [1, 1, 1, 1], [6, 3, 1], [2, 1]])
+def test_the_default_is_enough_where_replicas_divide_later_devices(replicas):
+    assert enough(replicas) == in_flight(replicas)
+    shape = PipelineShape(len(replicas), 36, replicas=tuple(replicas))
+    told = PipelineShape(len(replicas), 36, replicas=tuple(replicas), warmup=enough(replicas)[0])
+    programs = [SCHEDULES["hybrid"].program(each) for each in (shape, told)]
+    for device in range(sum(replicas)):
+        assert list(programs[0].stream(device)) == list(programs[1].stream(device))
+
+
+@pytest.mark.parametrize("warmup", [1, 2, 3, 5, 9, 40])
+def test_a_warm_up_of_single_stages_is_that_of_round_robin(warmup):
+    programs = [SCHEDULES[name].program(PipelineShape(4, 24, warmup=warmup))
+                for name in ("hybrid", "round-robin")]
+    for device in range(4):
+        assert list(programs[0].stream(device)) == list(programs[1].stream(device))
+
+
+def test_a_single_stage_does_as_many_ahead_as_it_is_told():
+    program = SCHEDULES["hybrid"].program(PipelineShape(1, 24, replicas=(3,), warmup=4))
+    for device in range(3):
+        assert [each.op for each in program.stream(device)].index(Op.B) == 4
 
 
 def test_a_replicas_versions_and_staleness_follow_from_the_program():

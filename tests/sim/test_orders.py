@@ -248,7 +248,7 @@ def test_rounds_and_warm_ups_of_interleaved_run_exactly_where_they_are_taken(dev
     ("chimera", shape(4, 4, 1, 2, last_microbatches=3), "microbatches is even, got 3"),
     ("seq1f1b", shape(2, 5, splits=2), "splits divides microbatches, got 2 and 5"),
     ("seq1f1b", shape(2, 6, splits=3, warmup=2), "at least one sequence of 3 pieces, got 2"),
-    ("gpipe", shape(2, 4, warmup=3), "gpipe takes no warmup; it is for 1f1b, eager-1f1b, inter"),
+    ("gpipe", shape(2, 4, warmup=3), "gpipe takes no warmup; it is for 1f1b, eager-1f1b, hybr"),
 ])
 def test_what_has_no_order_is_refused_with_the_reason(name, size, said):
     with pytest.raises(ValueError, match=said):

@@ -60,7 +60,7 @@ def _candidates(found: dict[str, Any]) -> FittedTable:
         [str(len(row["stages"])) for row in rows],
         [str(row["ways"]) if shared else NONE for row in rows],
         [str(row["devices"]) for row in rows],
-        [each["schedule"] for each in shown],
+        [_order(each) for each in shown],
         aligned([time.of(row["objective_s"]) for row in rows], 4),
         aligned([time.of(each.get("seconds")) for each in shown], 4),
         in_percent([_rounded(each.get("miss")) for each in shown]),
@@ -71,6 +71,11 @@ def _candidates(found: dict[str, Any]) -> FittedTable:
         fits = shown[number].get("fits", False)
         table.add_row(*cells, style="bold" if number == found["best"] else "" if fits else "dim")
     return table
+
+
+def _order(each: Row) -> str:
+    longer = "" if each["warmup"] is None else f", warmup {each['warmup']}"
+    return f"{each['schedule']}{longer}"
 
 
 def _rounded(share: float | None) -> float | None:
@@ -90,7 +95,7 @@ def _notes(found: dict[str, Any]) -> Iterator[str]:
            + (", from its first forward to its last update" if many else " in an endless run")
            + "; first is the best by formula, * the quickest as simulated"
            + (" of those that fit." if found["memory_limit_bytes"] else "."))
-    if many and any(len(row["simulated"]) > 1 for row in found["candidates"]):
+    if any(len(row["simulated"]) > 1 for row in found["candidates"]):
         yield "Of each cut the order that is quickest (--json has all)."
     if found["left_out"]:
         yield (f"{plural(found['left_out'], 'more cut')} by formula "
