@@ -38,7 +38,7 @@ def check(problem: Problem) -> None:
         problems.append("microbatches: replicas take whole mini-batches in turn under throughput, "
                         f"so 1, got {problem.microbatches}")
     if not problem.memory_limit_bytes > 0:
-        problems.append(f"memory-limit: bytes, more than 0, got {problem.memory_limit_bytes:g}")
+        problems.append(f"--memory-limit: bytes, more than 0, got {problem.memory_limit_bytes:g}")
     elif problem.memory_limit_bytes < np.inf:
         problems += _unknown(problem)
     if problems:
@@ -59,7 +59,7 @@ def _too_many(problem: Problem) -> list[str]:
         return [f"replicas: of {places} layers on at most {most} devices"
                 f"{' of a level' * by_level}, got {parts}{hint}"]
     if problem.memory_limit_bytes < np.inf and problem.devices > MOST_DEEP:
-        return [f"memory-limit: with replicas on at most {MOST_DEEP} devices, got "
+        return [f"--memory-limit: with replicas on at most {MOST_DEEP} devices, got "
                 f"{problem.devices}"]
     return []
 
@@ -69,13 +69,13 @@ def _unknown(problem: Problem) -> list[str]:
     needed = ["weight_bytes", "activation_bytes"]
     if problem.backward == "recompute" and problem.layers.boundary_bytes is None:
         needed.append("input_bytes")
-    return [f"memory-limit: no layer says its {name}" for name in needed
+    return [f"--memory-limit: no layer says its {name}" for name in needed
             if all(getattr(layer, name) is None for layer in problem.layers.stages)]
 
 
 def open_depths(problem: Problem, what: str) -> str:
     """Why a mitigation's memory cannot be limited where the number of stages is left open."""
-    return (f"memory-limit: what {problem.mitigation} on {order_of(problem)} makes a stage hold "
+    return (f"--memory-limit: what {problem.mitigation} on {order_of(problem)} makes a stage hold "
             f"depends on how many stages there are, which {what} leave open; choose stash or none")
 
 
@@ -84,7 +84,7 @@ def nothing(problem: Problem, blocks: Blocks) -> str:
     if problem.memory_limit_bytes < np.inf:
         first = held_by_stages(problem, 1)[0]
         least = max(float(bytes_of(problem, blocks, first)[i, i + 1]) for i in range(len(blocks)))
-        return (f"memory-limit: no cut fits {problem.memory_limit_bytes:g} bytes on each of "
+        return (f"--memory-limit: no cut fits {problem.memory_limit_bytes:g} bytes on each of "
                 f"{problem.devices} devices with {order_of(problem)} and {problem.mitigation}; "
                 f"the largest layer alone, in a pipeline of one stage, needs {least:g}")
     return f"devices: no cut uses all of {problem.devices} devices"
