@@ -30,8 +30,9 @@ def document_of(advice: dict[str, Any], row: Row, minibatches: int) -> Row:
     pipeline["layout"] = layout_of(row["layers"])
     if named and row["chunks"] > 1:
         pipeline["chunks"] = row["chunks"]
-    if row["replicas"] is not None:
-        pipeline["replicas"] = row["replicas"]
+    for option in ("replicas", "warmup"):
+        if row[option] is not None:
+            pipeline[option] = row[option]
     pipeline |= {"minibatches": minibatches * row["workers"],
                  "microbatches": row["microbatches"], "mitigation": row["mitigation"],
                  "backward": row["backward"]}

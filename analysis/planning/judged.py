@@ -11,7 +11,7 @@ import numpy as np
 from analysis.advice.footprint import footprint
 from analysis.cuts.problem import Plan, Problem
 from analysis.cuts.simulated import Places, profile_of
-from analysis.planning.warmups import TURNS, quicker_that_fits
+from analysis.planning.warmups import quicker_that_fits, schedule_of
 from analysis.theory.endless import solve
 from sim.arrays import Floats
 from sim.errors import ConfigurationError, DeadlockError, UnsettledError
@@ -74,17 +74,18 @@ class Judged:
 
 def orders(problem: Problem, plan: Plan) -> list[Order]:
     """The orders by which a plan is simulated: the one that is asked for, else PipeDream's own
-    under `throughput`, and those of one stage a device under `flush`.  Where by their formula
-    replicas that take turns wait, also with the shortest warm-up with which they wait least of
-    those that fit."""
-    schedule, several = problem.schedule, any(stage.replicas > 1 for stage in plan.stages)
+    under `throughput`, and those of one stage a device under `flush`.  Where by its formula
+    PipeDream's waits, also with the warm-up with which it waits least of those that fit [choice:
+    of whole mini-batches alone, which is what the formula is of]."""
     if problem.objective == "throughput":
-        schedule = schedule or (TURNS if several else "round-robin")
-    if schedule == TURNS and problem.objective == "throughput" and several:
-        longer = quicker_that_fits(problem, plan)
-        return [Order(TURNS), *([] if longer is None else [Order(TURNS, longer)])]
-    if schedule is not None:
-        return [Order(schedule)]
+        own = schedule_of(plan)
+        found = [Order(problem.schedule or own)]
+        if found[0].schedule == own and problem.microbatches == 1:
+            longer = quicker_that_fits(problem, plan)
+            found += [] if longer is None else [Order(own, longer)]
+        return found
+    if problem.schedule is not None:
+        return [Order(problem.schedule)]
     halves = any(half is not None for layer in problem.layers.stages
                  for half in (layer.input_backward_s, layer.weight_backward_s))
     return [Order(name) for name in (*FLUSHED, *(SPLIT if halves else ()))]

@@ -1,4 +1,4 @@
-"""Warm-ups of replicas that take mini-batches in turn: what a plan takes with each, by formula."""
+"""Warm-ups of an endless run: what a plan takes with each by formula, and which one to try."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from sim.times.cluster import Link
 from sim.times.profile import StageProfile
 from sim.workers import ring_all_reduce_s
 
-TURNS = "hybrid"  # the schedule in which replicas take mini-batches in turn
+ENDLESS = {False: "round-robin", True: "hybrid"}  # PipeDream's orders, with replicas or without
 FURTHER = 4  # times what is enough on free links, the longest warm-up that is looked at [choice]
 CLOSE = 1e-6  # a share of a period that is no miss
 
 
 @dataclass(frozen=True, eq=False)
 class Turns:
-    """What a plan's replicas do in turn, in seconds: `passes` of a mini-batch on each stage and
-    `updates` behind them, with the exchange between replicas, (stages,), and `messages` over each
-    boundary and back, (stages − 1,)."""
+    """What the devices of a plan do in turn, in seconds: `passes` of a mini-batch on each stage,
+    with a forward that is made again, `updates` behind them, with the exchange between replicas,
+    (stages,), and `messages` over each boundary and back, (stages − 1,)."""
 
     replicas: tuple[int, ...]
     passes: Floats
@@ -58,7 +58,9 @@ class Turns:
     def period_s(self, warmup: int | None) -> float:
         """Seconds of a mini-batch by the formula of `hybrid`: of the stretches of stages k ≤ l the
         one that takes the most, of its passes, its messages and the update of stage k, over
-        aₖrₖ − (aₗ−1)rₗ.  None: PipeDream's warm-up."""
+        aₖrₖ − (aₗ−1)rₗ [derived].  None: PipeDream's warm-up.
+
+        Where forwards are made again it may take less, since a stage can do so while it waits."""
         ahead, many = np.array(in_flight(self.replicas, warmup)), np.array(self.replicas)
         over = (ahead * many)[:, None] - (ahead - 1) * many
         return float((self._stretches / np.where(self._stretches > 0, over, 1)).max())
@@ -93,19 +95,26 @@ class Turns:
         return found[::-1]
 
 
+def schedule_of(plan: Plan) -> str:
+    """PipeDream's order for a plan: another where stages have replicas."""
+    return ENDLESS[any(stage.replicas > 1 for stage in plan.stages)]
+
+
 def quicker_that_fits(problem: Problem, plan: Plan) -> int | None:
     """The shortest warm-up of the quickest period by formula whose versions and activations fit;
     None where none that fits is quicker than the default."""
+    schedule = schedule_of(plan)
     turns, profile = Turns.of(problem, plan), profile_of(problem, plan)
     for warmup in turns.quicker():
         if problem.memory_limit_bytes == math.inf:
             return warmup
         first, *_ = turns.replicas
         most = (warmup + 2) * first + 3 * max(turns.replicas)  # beyond them no more is in flight
-        shape = PipelineShape(len(turns.replicas), most, replicas=turns.replicas, warmup=warmup)
+        shape = PipelineShape(len(turns.replicas), most, warmup=warmup,
+                              replicas=turns.replicas if schedule == ENDLESS[True] else None)
         try:
-            versions = version_plan(SCHEDULES[TURNS].program(shape),
-                                    make_mitigation(problem.mitigation), TURNS)
+            versions = version_plan(SCHEDULES[schedule].program(shape),
+                                    make_mitigation(problem.mitigation), schedule)
         except (ConfigurationError, ValueError):
             return None  # nor does the default run, which tells why
         peak = footprint(versions, profile, problem.backward, problem.state_copies).peak

@@ -19,10 +19,12 @@ MOST_LAYERS = 10**6
 @dataclass(frozen=True)
 class AskedCut:
     """A cut as it was asked for: how many layers each stage has, and on how many devices it is;
-    with no `layers` the network's own, which is for as many stages as there are devices."""
+    with no `layers` the network's own, which is for as many stages as there are devices.  Replicas
+    have the `warmup` that was best as simulated (None: the order's own)."""
 
     layers: tuple[int, ...] | None = None
     replicas: tuple[int, ...] = ()
+    warmup: int | None = None
 
     @property
     def keys(self) -> dict[str, Any]:
@@ -33,6 +35,7 @@ class AskedCut:
         found: dict[str, Any] = {} if self.layers is None else {"stages": len(self.layers)}
         if any(many > 1 for many in self.replicas):
             found |= {"schedule": "hybrid", "replicas": list(self.replicas)}
+            found |= {} if self.warmup is None else {"warmup": self.warmup}
         return found
 
 
@@ -109,9 +112,21 @@ def planned(path: Path) -> AskedCut:
         cut.append(ends[1] - ends[0] + 1)
         copies.append(many)
         first = ends[1] + 1
+    warmup = _warmup(found)
+    if warmup is not None and (not _whole(warmup) or warmup < 1):
+        wrong.append(f"--plan {path}: warmup: at least 1, got {shown(warmup)}")
     if wrong:
         raise ConfigurationError(wrong)
-    return AskedCut(tuple(cut), tuple(copies))
+    return AskedCut(tuple(cut), tuple(copies), warmup)
+
+
+def _warmup(found: dict[str, Any]) -> Any:
+    """The warm-up of the order that was best as simulated, where the file tells of one."""
+    simulated: Any = found.get("simulated")
+    best: Any = found.get("order")
+    if not isinstance(simulated, list) or not _whole(best) or not 0 <= best < len(simulated):
+        return None
+    return simulated[best].get("warmup") if isinstance(simulated[best], dict) else None
 
 
 def _span(value: Any) -> tuple[int, int] | None:

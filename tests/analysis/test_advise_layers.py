@@ -24,6 +24,7 @@ from analysis.advice.planned.weighing import weigh
 from analysis.advice.question import Question
 from analysis.advice.ranking import name
 from analysis.metrics.report import report
+from analysis.theory.endless import endless
 from analysis.theory.steady import SteadyState
 from sim.experiment.configuration import resolve
 from sim.experiment.program_file import with_program
@@ -135,6 +136,23 @@ def test_each_front_point_is_reproduced_by_its_file(tmp_path, schedules, backwar
         held, extra = row["device_bytes"], row["device_bytes"]["state"]
         own = np.array(held["peak"]) - extra - held["workspace"]
         assert own.tolist() == pytest.approx(predicted(trace), rel=1e-12)
+
+
+def test_replicas_are_advised_with_the_warm_up_with_which_none_waits_too(tmp_path):
+    """One device, four and one: 3 s each where 9 are under way, 7.5 s by default; its file runs."""
+    layers = [{**LAYER, "forward_s": each, "backward_s": 2 * each, "update_s": 0.0,
+               "weight_bytes": weights} for each, weights in ((1.0, 1e6), (4.0, 0.0), (1.0, 1e6))]
+    question = Question(written(tmp_path, layers, latency_s=0.0), 1e9, 6, schedules=("hybrid",),
+                        ways=(1,), backwards=("graph",), mitigations=("stash",),
+                        bandwidth_bytes_per_s=1e6)
+    advice = advise(question)
+    found = {row["laid_out"]: row for row in advice["rows"]}
+    own, longer = found["3x1x1-r1_4_1"], found["3x1x1-r1_4_1-w9"]
+    assert (own["warmup"], longer["warmup"]) == (None, 9)
+    assert own["period_s"] == pytest.approx(7.5, rel=1e-4)
+    assert longer["period_s"] == pytest.approx(3.0, rel=1e-4)
+    assert own["staleness_mean"] < longer["staleness_mean"]
+    assert endless(resolve(document_of(advice, longer, 60)))["period_s"] == longer["period_s"]
 
 
 def test_an_order_that_was_searched_for_is_a_row_with_its_program(tmp_path):

@@ -12,6 +12,7 @@ from gpu.__main__ import main
 from gpu.commands.cuts import asked_cut, planned
 from gpu.runtime.run import run
 from gpu.runtime.settings import RunSettings
+from sim.errors import ConfigurationError
 from sim.trace import Trace
 from tests.gpu.conftest import cpu_assembly, cpu_lanes
 
@@ -62,6 +63,23 @@ def test_a_plan_is_run_with_its_replicas(tmp_path):
     assert (told["schedule"], told["stages"]) == ("hybrid", 2)
     assert planned(path).keys == {"stages": 2, "schedule": "hybrid", "replicas": [2, 1]}
     assert planned(plan_file(tmp_path, (0, 5, 1))).keys == {"stages": 1}
+
+
+def test_a_plan_is_run_with_the_warm_up_that_was_best(tmp_path):
+    path = plan_file(tmp_path, (0, 1, 1), (2, 4, 2), (5, 5, 1))
+    table = json.loads(path.read_text())
+    own, longer = {"schedule": "hybrid", "warmup": None}, {"schedule": "hybrid", "warmup": 5}
+    for order, wanted in ((0, {}), (1, {"warmup": 5}), (None, {}), (7, {})):
+        path.write_text(json.dumps(table | {"simulated": [own, longer], "order": order}))
+        assert planned(path).keys == {"stages": 3, "schedule": "hybrid", "replicas": [1, 2, 1],
+                                      **wanted}
+    path.write_text(json.dumps(table | {"simulated": [{"warmup": 0}], "order": 0}))
+    with pytest.raises(ConfigurationError, match="warmup: at least 1, got 0"):
+        planned(path)
+    path.write_text(json.dumps(table | {"simulated": [own, longer], "order": 1}))
+    result = command("run", "--plan", str(path), "--devices", "cpu,cpu,cpu,cpu", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["stages"] == 3
 
 
 def test_a_program_gives_the_order_and_the_cut_its_stages(tmp_path):

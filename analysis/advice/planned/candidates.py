@@ -21,9 +21,11 @@ from sim.errors import ConfigurationError
 from sim.mitigations import MITIGATIONS
 from sim.numerics.stage import Backward
 from sim.schedules import SCHEDULES
+from sim.schedules.replicas.hybrid import enough, in_flight
 from sim.times.costs import TICK
 from sim.times.profile import StageProfile
 
+WARMUP = "warmup"  # the option of schedules that do as many forwards first as they are told
 NO_INPUT = "recompute keeps a stage's input: the profile does not say its input_bytes"
 
 
@@ -151,7 +153,8 @@ def asked_for(question: Question, layers: Layers) -> list[Asked]:
              for place in arrangements(question, layers)
              for key in _keys(question, layers, place)]
     return sorted(found, key=lambda each: (-each.most_per_s, each.least_bytes,
-                                           each.place.devices, each.place.ways, each.key))
+                                           each.place.devices, each.place.ways,
+                                           each.key[:-1], each.key.warmup or 0))
 
 
 @dataclass
@@ -184,7 +187,18 @@ def _keys(question: Question, layers: Layers, place: Arrangement) -> Iterator[Ke
         counts = [count // place.workers for count in counts if count % place.workers == 0]
     for schedule in schedules_on(place, question):
         for count in [1] if place.replicas is not None else counts:
-            yield Key(schedule.name, len(place.counts), place.chunks, count, place.replicas)
+            key = Key(schedule.name, len(place.counts), place.chunks, count, place.replicas)
+            yield key
+            if place.replicas is not None and WARMUP in schedule.takes:
+                yield from _waiting_less(key, place.replicas)
+
+
+def _waiting_less(key: Key, replicas: Sequence[int]) -> Iterator[Key]:
+    """The same with the warm-up with which none waits on free links, where the default's is not
+    such: by PipeDream's, replicas that do not divide the devices behind them wait."""
+    wanted = enough(replicas)
+    if wanted != in_flight(replicas):
+        yield key._replace(warmup=wanted[0])
 
 
 def _of_order(question: Question, place: Arrangement, key: Key, order: Order, refused: Refused

@@ -27,13 +27,15 @@ FEW, DOUBLINGS = 6, 5  # mini-batches of an order that begins each anew; how oft
 
 
 class Key(NamedTuple):
-    """What an order depends on: its schedule, and the shape it is made for."""
+    """What an order depends on: its schedule, and the shape it is made for; a `warmup` of None is
+    the schedule's own."""
 
     schedule: str
     stages: int
     chunks: int
     microbatches: int
     replicas: tuple[int, ...] | None = None
+    warmup: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,6 +137,8 @@ def _document(key: Key, minibatches: int) -> Row:
         pipeline["chunks"] = key.chunks
     if key.replicas is not None:
         pipeline["replicas"] = list(key.replicas)
+    if key.warmup is not None:
+        pipeline["warmup"] = key.warmup
     return {"pipeline": pipeline, "training": {"task": "none"}}
 
 

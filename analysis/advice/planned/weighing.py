@@ -9,7 +9,7 @@ from time import perf_counter
 import numpy as np
 
 from analysis.advice.pareto import pareto_front
-from analysis.advice.planned.candidates import Asked, Candidate, Made, rate
+from analysis.advice.planned.candidates import Asked, Candidate, Made, Running, rate
 from analysis.advice.question import Question
 from sim.arrays import Floats
 from sim.rows import Row
@@ -136,4 +136,12 @@ def row_of(each: Candidate, size: int | None) -> Row | str:
         "bubble_fraction": endless.bubble_fraction,
         "peak_bytes": each.peak_bytes,
         "device_bytes": {name: values.tolist() for name, values in vars(each.held).items()},
-        **each.known.row, **own.arrangement.row}
+        **each.known.row, **own.arrangement.row, **_warmup(own)}
+
+
+def _warmup(own: Running) -> Row:
+    """The warm-up of an order that has another than its schedule's own, and its short name."""
+    if own.key.warmup is None:
+        return {"warmup": None}
+    return {"warmup": own.key.warmup,
+            "laid_out": f"{own.arrangement.laid_out}-w{own.key.warmup}"}
