@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -12,8 +13,12 @@ from sim.arrays import Floats
 from sim.kernels.pairs import NUMPY, Kernels
 from sim.op import Op
 from sim.order.program import Program
-from sim.times.cluster import Cluster
-from sim.times.costs import TICK, CostModel, quantize
+from sim.times.cluster import Cluster, Link, MessageTimes, Tied
+from sim.times.costs import TICK, CostModel, Straggler, Trend, quantize
+
+# the last six are of the constructors, which those who read annotations look for here
+__all__ = ["CourseCluster", "CourseCosts", "Link", "Mapping", "MessageTimes", "Straggler", "Tied",
+           "Trend"]
 
 DRAWN = (Op.F, Op.B, Op.U, Op.I, Op.W)  # in this order, so that none moves another's draws
 

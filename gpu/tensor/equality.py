@@ -38,12 +38,12 @@ class Equality:
         return {**asdict(self), "limit": LIMIT_REL, "passed": self.passed}
 
 
-def equality(rank: int, ways: int, group: Any, *, size: int = 64, batch: int = 8,
+def equality(rank: int, ways: int, group: Any, *, size: int = 48, batch: int = 8,
              seed: int = 0) -> Equality:
     """Compare a pair split among the ranks of `group` with the whole one, in float64.
 
     Every rank has the same numbers, by the seed: matrices of `size` × 4 `size`, and a batch of
-    inputs.  All ranks have to call it at once, and get the same answer.
+    inputs; `ways` divides 4 `size`.  All ranks have to call it at once, and get the same answer.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

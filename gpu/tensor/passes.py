@@ -39,7 +39,7 @@ class PassTimes:
             way: self.predicted_s[way] / self.split_s[way].median - 1 for way in self.split_s}}
 
 
-def pass_times(rank: int, fit: Fit, group: Any, *, entering: int = 512, batch: int = 64,
+def pass_times(rank: int, fit: Fit, group: Any, *, entering: int = 480, batch: int = 64,
                repeats: int = 30) -> PassTimes:
     """Time a pair of `entering` × 4 `entering` numbers, whole and split in turn, in float32.
 
