@@ -13,7 +13,7 @@ from types import NoneType, UnionType
 from typing import Any, Self, get_args, get_origin, get_type_hints
 
 from sim.errors import TraceError
-from sim.order.shape import PipelineShape
+from sim.order.shape import MOST_RANKS, PipelineShape
 
 Table = dict[str, Any]
 
@@ -182,6 +182,7 @@ class TraceHeader(Part):
         for name, table in header.experiment.items():
             if name in TABLES:
                 _read(Table, table, f"experiment.{name}")
+        _check_ways(header)
         pipeline = header.experiment.get("pipeline", {})
         for name in ("schedule", "mitigation"):
             if name not in pipeline:
@@ -196,7 +197,17 @@ class TraceHeader(Part):
         return written
 
 
-TABLES = ("pipeline", "costs", "cluster", "training", "workers")  # of the configuration
+def _check_ways(header: TraceHeader) -> None:
+    """Raise TraceError where it does not say how many devices share the layers of each stage."""
+    ways = header.experiment.get("tensor", {}).get("ways", 1)
+    each = ways if isinstance(ways, list) else [ways]
+    if (len(each) not in (1, header.shape.stages)
+            or not all(type(number) is int and 1 <= number <= MOST_RANKS for number in each)):
+        raise TraceError(f"the header's experiment.tensor.ways: a whole number from 1 to "
+                         f"{MOST_RANKS}, or one per stage, got {ways!r}"[:160])
+
+
+TABLES = ("pipeline", "costs", "cluster", "training", "workers", "tensor")  # of the configuration
 PARTS = ("workers", "training", "gpu")  # what a header has only where it says something
 KINDS: dict[Any, tuple[tuple[type, ...], str]] = {
     str: ((str,), "text"), bool: ((bool,), "true or false"), int: ((int,), "a whole number"),

@@ -124,10 +124,16 @@ def _is_death(record: Record) -> bool:
 def _parsed(line: bytes) -> dict[str, Any] | None:
     """A line's object; None for what a crash of the machine, or somebody, left in its place."""
     try:
-        value = json.loads(line, parse_constant=_no_number)
-    except (ValueError, RecursionError):
+        value = json.loads(line, parse_constant=_no_number, parse_int=_countable)
+    except (ValueError, OverflowError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def _countable(digits: str) -> int:
+    """A whole number that a mean can be taken of: no sweep writes one beyond any float."""
+    float(value := int(digits))
+    return value
 
 
 def _no_number(name: str) -> None:
