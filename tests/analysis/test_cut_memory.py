@@ -123,7 +123,7 @@ def test_every_cut_under_a_limit_runs_within_it(schedule):
 
 
 @pytest.mark.parametrize(("changes", "said"), [
-    ({"memory_limit_bytes": 10.0}, r"memory-limit: no cut fits 10 bytes on each of 4 devices with "
+    ({"memory_limit_bytes": 10.0}, r"--memory-limit: no cut fits 10 bytes on each of 4 devices with "
      r"round-robin and stash; the largest layer alone, in a pipeline of one stage, needs \d+"),
     ({"narrow": (5,)}, "narrow: 6 layers can be cut after layers 0 to 4, got 5"),
     ({"levels": ()}, "levels: at least one"),
@@ -131,7 +131,7 @@ def test_every_cut_under_a_limit_runs_within_it(schedule):
     ({"levels": (Level(2, 1.0, -1.0),)}, "latency: from 0 seconds, got -1"),
     ({"microbatches": 0}, "microbatches: at least 1, got 0"),
     ({"microbatches": 2, "replicas": True}, "replicas take whole mini-batches in turn"),
-    ({"memory_limit_bytes": 0.0}, "memory-limit: bytes, more than 0, got 0"),
+    ({"memory_limit_bytes": 0.0}, "--memory-limit: bytes, more than 0, got 0"),
     ({"memory_limit_bytes": 1e6, "replicas": True, "mitigation": "vertical-sync"},
      "what vertical-sync on round-robin makes a stage hold depends on how many stages there are"),
     ({"memory_limit_bytes": 1e6, "schedule": "zbv"}, "zbv"),
@@ -140,7 +140,7 @@ def test_every_cut_under_a_limit_runs_within_it(schedule):
     ({"replicas": True, "levels": (Level(8), Level(400)), "objective": "flush"},
      "replicas: of 6 layers on at most 1825 devices, got 3200"),
     ({"replicas": True, "levels": (Level(8), Level(80)), "memory_limit_bytes": 1e6},
-     "memory-limit: with replicas on at most 512 devices, got 640"),
+     "--memory-limit: with replicas on at most 512 devices, got 640"),
     ({"memory_limit_bytes": 1e6, "mitigation": "stahs"}, "did you mean stash"),
     ({"objective": "flush", "replicas": True, "narrow": (), "levels": (Level(3), Level(2))}, ""),
 ])
@@ -159,7 +159,7 @@ def test_a_memory_limit_asks_for_bytes_nobody_says():
     problem = Problem(plain, (Level(2),), memory_limit_bytes=1.0, backward="recompute")
     with pytest.raises(ConfigurationError) as refused:
         partition(problem)
-    assert refused.value.problems == [f"memory-limit: no layer says its {name}" for name in
+    assert refused.value.problems == [f"--memory-limit: no layer says its {name}" for name in
                                       ("weight_bytes", "activation_bytes", "input_bytes")]
 
 

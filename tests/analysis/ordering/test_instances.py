@@ -23,7 +23,7 @@ def test_the_table_meets_the_aims():
     assert not [one for one in TABLE if not (one.better or one.proved)]
 
 
-@pytest.mark.parametrize("seed", QUICK[:2])
+@pytest.mark.parametrize("seed", QUICK[:1])
 def test_a_row_comes_out_again(seed):
     assert outcome(seed) == TABLE[seed]
 
