@@ -123,8 +123,8 @@ def test_every_cut_under_a_limit_runs_within_it(schedule):
 
 
 @pytest.mark.parametrize(("changes", "said"), [
-    ({"memory_limit_bytes": 10.0}, r"--memory-limit: no cut fits 10 bytes on each of 4 devices with "
-     r"round-robin and stash; the largest layer alone, in a pipeline of one stage, needs \d+"),
+    ({"memory_limit_bytes": 10.0}, r"--memory-limit: no cut fits 10 bytes on each of 4 devices "
+     r"with round-robin and stash; the largest layer alone, in a pipeline of one stage, needs \d+"),
     ({"narrow": (5,)}, "narrow: 6 layers can be cut after layers 0 to 4, got 5"),
     ({"levels": ()}, "levels: at least one"),
     ({"levels": (Level(2, 0.0),)}, "bandwidth: more than 0 bytes/s, got 0"),
