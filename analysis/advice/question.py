@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.room import wrong_room
 from sim.errors import ConfigurationError, unknown
 from sim.experiment.values.tensor import MOST_WAYS
 from sim.mitigations import MITIGATIONS
@@ -16,7 +17,6 @@ from sim.schedules import SCHEDULES
 
 NEEDED = ("weight_bytes", "activation_bytes")  # of a profile, to count memory
 BACKWARDS: tuple[Backward, ...] = ("graph", "recompute")
-MOST_COPIES = 1e4  # of the weights; beyond this a mistyped number would only overflow
 WITHIN_S = 60.0  # of looking at cuts, orders and all the rest, where nothing else is said
 
 
@@ -77,13 +77,7 @@ class Question:
 
     def _numbers(self) -> list[str]:
         """What is wrong with bytes, copies, seconds and links."""
-        problems = []
-        if not 0 < self.memory_limit_bytes < math.inf:
-            problems.append("--memory-limit: bytes, more than 0 and finite, got "
-                            f"{self.memory_limit_bytes:g}")
-        if not 0 <= self.state_copies <= MOST_COPIES:
-            problems.append(f"--state-copies: from 0 to {MOST_COPIES:g}, got "
-                            f"{self.state_copies:g}")
+        problems = list(wrong_room(self.memory_limit_bytes, self.state_copies))
         for name, speed in (("bandwidth", self.bandwidth_bytes_per_s),
                             ("ring-bandwidth", self.ring_bandwidth_bytes_per_s)):
             if speed is not None and not 1e-6 <= speed < math.inf:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from analysis.cuts.problem import Level, Objective, Problem
+from analysis.room import wrong_room
 from sim.errors import ConfigurationError, unknown
 from sim.layouts.layers import layers_in, narrow_in
 from sim.mitigations import MITIGATIONS
@@ -20,7 +21,7 @@ from sim.tensor.stages import Splitting, split_profile
 from sim.times.cluster import Link
 from sim.times.profile import Profile
 
-MOST_DEVICES, MOST_MICROBATCHES, MOST_COPIES = 4096, 10_000, 1e4
+MOST_DEVICES, MOST_MICROBATCHES = 4096, 10_000
 EACH = 4  # micro-batches for each device where a flush is waited for, as GPipe advises
 NEEDED = ("weight_bytes", "activation_bytes")  # of a layer, where memory is limited
 
@@ -73,11 +74,7 @@ class Question:
                                   ("most", self.most, MOST_DEVICES)):
             if value is not None and not 1 <= value <= most:
                 yield f"--{name}: from 1 to {most}, got {value}"
-        limit = self.memory_limit_bytes
-        if limit is not None and not 0 < limit < math.inf:
-            yield f"--memory-limit: bytes, more than 0 and finite, got {limit:g}"
-        if not 0 <= self.state_copies <= MOST_COPIES:
-            yield f"--state-copies: from 0 to {MOST_COPIES:g}, got {self.state_copies:g}"
+        yield from wrong_room(self.memory_limit_bytes, self.state_copies)
 
     def _network(self) -> Iterator[str]:
         levels = self.levels or (self.devices,)

@@ -12,6 +12,7 @@ from typing import Any
 from analysis.cuts.plans import partition
 from analysis.cuts.problem import Level, Problem
 from analysis.ordering.problem import OrderProblem
+from analysis.room import wrong_room
 from sim.errors import ConfigurationError, ProfileError
 from sim.experiment.configuration import document_of
 from sim.experiment.documents import put
@@ -20,8 +21,6 @@ from sim.files.reading import text_of
 from sim.layouts.graph import is_graph
 from sim.layouts.layers import cut, layers_in
 from sim.times.profile import Profile
-
-MOST_COPIES = 1e4  # of the weights; beyond this a mistyped number would only overflow
 
 
 @dataclass(frozen=True)
@@ -57,11 +56,7 @@ class Question:
                                     ("max-staleness", self.max_staleness, 0)):
             if number is not None and number < least:
                 yield f"--{name}: at least {least}, got {number}"
-        limit = self.memory_limit_bytes
-        if limit is not None and not 0 < limit < math.inf:
-            yield f"--memory-limit: bytes, more than 0 and finite, got {limit:g}"
-        if not 0 <= self.state_copies <= MOST_COPIES:
-            yield f"--state-copies: from 0 to {MOST_COPIES:g}, got {self.state_copies:g}"
+        yield from wrong_room(self.memory_limit_bytes, self.state_copies)
         if self.plan is not None and self.devices is not None:
             yield "--devices: --plan says how many stages there are; give one of them"
         if self.path.suffix == ".toml" and (self.plan or self.devices):
