@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.ordering.making import machine_of
+from analysis.ordering.making import Machine, machine_of
 from sim.arrays import Floats, Ints
 from sim.errors import ConfigurationError
 from sim.experiment.options import Experiment
@@ -16,7 +16,7 @@ from sim.times.profile import Profile
 
 
 @dataclass(frozen=True, eq=False)
-class OrderProblem:
+class OrderProblem(Machine):
     """One mini-batch of `microbatches` micro-batches, on stages that live where `device` says.
 
     Seconds are by stage, (stages,): of a forward, of a whole backward and of its input and weight
@@ -40,20 +40,6 @@ class OrderProblem:
     (`sim.times.costs.quantize`), so sums are exact.
     """
 
-    experiment: Experiment
-    device: Ints
-    forward_s: Floats
-    backward_s: Floats
-    input_s: Floats
-    weight_s: Floats
-    update_s: Floats
-    occupied_s: Floats
-    latency_s: Floats
-    held_bytes: Floats
-    halved_bytes: Floats
-    rerun_bytes: Floats
-    weight_bytes: Floats
-    base_bytes: Floats
     microbatches: int
     limit_bytes: float = math.inf
     max_staleness: int = 0

@@ -103,6 +103,24 @@ class RowTimes(NamedTuple):
     arrived: Column[float]
 
 
+def slow_seconds(seconds: float, began: float, stage: int, window_stage: Column[int],
+                 window_s: Column[float]) -> float:
+    """How long an instruction of a stage takes that began at `began` and would take `seconds`, in
+    whole ticks; windows as in `SlowWindows`."""
+    for w in range(len(window_stage)):
+        if window_stage[w] == stage and window_s[4 * w] <= began:
+            since, until, by = window_s[4 * w], window_s[4 * w + 1], window_s[4 * w + 2]
+            if window_s[4 * w + 3] > 0.0 and began < until:
+                by = 1.0 + (by - 1.0) * ((began - since) / (until - since))
+            elif window_s[4 * w + 3] <= 0.0 and began >= until:
+                by = 1.0
+            seconds *= by
+    seconds *= TICKS_PER_S
+    if seconds < NO_FRACTION:
+        seconds = (seconds + NO_FRACTION) - NO_FRACTION  # rounds as np.round does
+    return seconds / TICKS_PER_S
+
+
 def advance(position: Position, limit: Column[int], work: Work, windows: SlowWindows,
             gates: OpenGates, times: RowTimes) -> None:
     """Execute every stream as far as it can go, at most up to `limit` (rows, by device).
@@ -138,19 +156,7 @@ def advance(position: Position, limit: Column[int], work: Work, windows: SlowWin
             start[row] = now
             took = seconds[row]
             if slowed > 0:
-                began, number = now, stage[row]
-                for w in range(slowed):
-                    if window_stage[w] == number and window_s[4 * w] <= began:
-                        since, until, by = window_s[4 * w], window_s[4 * w + 1], window_s[4 * w + 2]
-                        if window_s[4 * w + 3] > 0.0 and began < until:
-                            by = 1.0 + (by - 1.0) * ((began - since) / (until - since))
-                        elif window_s[4 * w + 3] <= 0.0 and began >= until:
-                            by = 1.0
-                        took *= by
-                took *= TICKS_PER_S
-                if took < NO_FRACTION:
-                    took = (took + NO_FRACTION) - NO_FRACTION  # rounds as np.round does
-                took /= TICKS_PER_S
+                took = slow_seconds(took, now, stage[row], window_stage, window_s)
             now += took
             end[row] = now
             way, waits = link[row], target[row]

@@ -76,16 +76,20 @@ def agree(setup, plan):
     numpy_stages = make_stages(setup, plan, task)
     torch_stages = [torch_stage(k, model, setup.experiment, plan)
                     for k, model in enumerate(task.models)]
+    learn_alike(plan.program, task, numpy_stages, torch_stages, lambda stage: stage.weights)
+
+
+def learn_alike(program, task, numpy_stages, torch_stages, weights):
     torch_task = SimpleNamespace(
         inputs=lambda i: torch.from_numpy(task.inputs(i)),
         target=lambda i: torch.from_numpy(task.target(i)), evaluate=lambda _: Evaluation(0.0))
-    order = execution_order(plan.program)
-    ours = train(order, numpy_stages, task, plan.program)
-    theirs = train(order, torch_stages, torch_task, plan.program)
+    order = execution_order(program)
+    ours = train(order, numpy_stages, task, program)
+    theirs = train(order, torch_stages, torch_task, program)
     for k, model in enumerate(task.models):
-        wanted = as_torch(model, numpy_stages[k].weights)
+        wanted = as_torch(model, weights(numpy_stages[k]))
         assert (wanted - as_torch(model, task.weights[k])).abs().max() > 1e-3
-        assert (torch_stages[k].weights - wanted).abs().max() <= 1e-10
+        assert (weights(torch_stages[k]) - wanted).abs().max() <= 1e-10
     assert np.abs(ours.loss - theirs.loss).max() <= 1e-10
 
 
@@ -105,14 +109,4 @@ def test_weights_of_copies_agree(pipeline, rule):
                          copy=Copy(number, copies.does(number).tolist(), sums[number]))
              for number, k in enumerate(copies.stage)]
     torch_homes = as_homes(plan, rule, twins, sums)
-    torch_task = SimpleNamespace(
-        inputs=lambda i: torch.from_numpy(task.inputs(i)),
-        target=lambda i: torch.from_numpy(task.target(i)), evaluate=lambda _: Evaluation(0.0))
-    order = execution_order(setup.program)
-    ours = train(order, numpy_homes, task, setup.program)
-    theirs = train(order, torch_homes, torch_task, setup.program)
-    for k, model in enumerate(task.models):
-        wanted = as_torch(model, numpy_homes[k].learnt)
-        assert (wanted - as_torch(model, task.weights[k])).abs().max() > 1e-3
-        assert (torch_homes[k].learnt - wanted).abs().max() <= 1e-10
-    assert np.abs(ours.loss - theirs.loss).max() <= 1e-10
+    learn_alike(setup.program, task, numpy_homes, torch_homes, lambda home: home.learnt)
